@@ -1,0 +1,20 @@
+//! How entries become bytes, and bytes entries again.
+//!
+//! All integers are little-endian. Every decoder takes any bytes: it checks lengths before it allocates, and answers
+//! what it cannot read with `CORRUPT`.
+
+mod bytes;
+mod crc32c;
+mod entry;
+mod records;
+mod transaction;
+pub(crate) mod zstd;
+
+pub(crate) use bytes::Reader;
+pub use crc32c::Crc32c;
+pub use entry::{Entry, Trx, decode_compressed_entry, decode_entry, encode_compressed_entry, encode_entry};
+pub use records::{
+    EntryView, EntryViews, MetadataPairs, RecordFrame, encode_entry_body, encode_record_frame,
+};
+pub(crate) use records::{fit_entries, skip_entries};
+pub use transaction::{Transaction, decode_transaction, encode_transaction};

@@ -1,0 +1,67 @@
+//! What the engine needs from its surroundings besides storage: time, randomness, timers, a place
+//! to run background work, and a way to wake other instances.
+
+use alloc::rc::Rc;
+use core::fmt;
+
+use futures_task::LocalSpawn;
+use futures_util::future::LocalBoxFuture;
+
+use crate::kv::Kv;
+
+/// The wall clock.
+pub trait Clock {
+    /// Milliseconds since the Unix epoch. May stand still or go back; ids never do.
+    fn now(&self) -> u64;
+}
+
+/// A source of randomness for ids, nonces and jitter.
+pub trait Entropy {
+    /// Fills `bytes`.
+    fn fill(&self, bytes: &mut [u8]);
+}
+
+/// Timers.
+pub trait Timer {
+    /// Completes after `ms` milliseconds. Dropping the future stops the timer.
+    fn sleep(&self, ms: u64) -> LocalBoxFuture<'static, ()>;
+}
+
+/// Wakes other instances that share the storage.
+pub trait Notify {
+    /// Says that something was committed. A hint: it may do nothing, come late, double or never.
+    fn notify(&self);
+}
+
+/// Everything the engine is given.
+#[derive(Clone)]
+pub struct Env {
+    /// Where all that is durable lives.
+    pub kv: Rc<dyn Kv>,
+    /// The wall clock.
+    pub clock: Rc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Rc<dyn Entropy>,
+    /// Timers.
+    pub timer: Rc<dyn Timer>,
+    /// Runs commits and background work on the caller's thread.
+    pub spawn: Rc<dyn LocalSpawn>,
+    /// Wakes other instances.
+    pub notify: Rc<dyn Notify>,
+}
+
+impl fmt::Debug for Env {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Env")
+            .field("kv", &self.kv.name())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A [`Notify`] for storage that nobody else writes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoNotify;
+
+impl Notify for NoNotify {
+    fn notify(&self) {}
+}

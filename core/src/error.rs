@@ -1,0 +1,227 @@
+//! The one error type of the engine.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+/// What a caller should do about an error; the text form is part of the public contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorCode {
+    /// An expected sequence is not the next one; details `expected`, `actual`.
+    SequenceMismatch,
+    /// The TRX number exists with another id.
+    TrxIdMismatch,
+    /// The segment is past the caller's TRX number.
+    TrxNumberAhead,
+    /// The caller's TRX number skips ahead of the segment.
+    TrxNumberBehind,
+    /// An argument breaks a rule; the message names both.
+    InvalidArgument,
+    /// Something is larger than allowed; details `what`, `limit`, `actual`.
+    LimitExceeded,
+    /// The thing named does not exist.
+    NotFound,
+    /// The thing named exists already.
+    AlreadyExists,
+    /// The thing named still holds data.
+    NotEmpty,
+    /// Too many races were lost, or the store is not the one asked for.
+    Conflict,
+    /// Another holder has the lease.
+    LeaseNotAcquired,
+    /// The lease is no longer held.
+    LeaseLost,
+    /// No further consumer may wait in the group.
+    GroupLocked,
+    /// Stored bytes are damaged; details `key`. Other data stays readable.
+    Corrupt,
+    /// The host lacks the capability named.
+    Unsupported,
+    /// The store was closed.
+    Closed,
+    /// The host failed; details `applied`: false or "unknown".
+    Unavailable,
+    /// The host has no room left.
+    QuotaExceeded,
+    /// The caller took its request back before it was handed to the host.
+    Aborted,
+}
+
+impl ErrorCode {
+    /// The code as the public contract spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SequenceMismatch => "SEQUENCE_MISMATCH",
+            Self::TrxIdMismatch => "TRX_ID_MISMATCH",
+            Self::TrxNumberAhead => "TRX_NUMBER_AHEAD",
+            Self::TrxNumberBehind => "TRX_NUMBER_BEHIND",
+            Self::InvalidArgument => "INVALID_ARGUMENT",
+            Self::LimitExceeded => "LIMIT_EXCEEDED",
+            Self::NotFound => "NOT_FOUND",
+            Self::AlreadyExists => "ALREADY_EXISTS",
+            Self::NotEmpty => "NOT_EMPTY",
+            Self::Conflict => "CONFLICT",
+            Self::LeaseNotAcquired => "LEASE_NOT_ACQUIRED",
+            Self::LeaseLost => "LEASE_LOST",
+            Self::GroupLocked => "GROUP_LOCKED",
+            Self::Corrupt => "CORRUPT",
+            Self::Unsupported => "UNSUPPORTED",
+            Self::Closed => "CLOSED",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::QuotaExceeded => "QUOTA_EXCEEDED",
+            Self::Aborted => "ABORTED",
+        }
+    }
+
+    /// The code that `text` spells, if it is one.
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "SEQUENCE_MISMATCH" => Self::SequenceMismatch,
+            "TRX_ID_MISMATCH" => Self::TrxIdMismatch,
+            "TRX_NUMBER_AHEAD" => Self::TrxNumberAhead,
+            "TRX_NUMBER_BEHIND" => Self::TrxNumberBehind,
+            "INVALID_ARGUMENT" => Self::InvalidArgument,
+            "LIMIT_EXCEEDED" => Self::LimitExceeded,
+            "NOT_FOUND" => Self::NotFound,
+            "ALREADY_EXISTS" => Self::AlreadyExists,
+            "NOT_EMPTY" => Self::NotEmpty,
+            "CONFLICT" => Self::Conflict,
+            "LEASE_NOT_ACQUIRED" => Self::LeaseNotAcquired,
+            "LEASE_LOST" => Self::LeaseLost,
+            "GROUP_LOCKED" => Self::GroupLocked,
+            "CORRUPT" => Self::Corrupt,
+            "UNSUPPORTED" => Self::Unsupported,
+            "CLOSED" => Self::Closed,
+            "UNAVAILABLE" => Self::Unavailable,
+            "QUOTA_EXCEEDED" => Self::QuotaExceeded,
+            "ABORTED" => Self::Aborted,
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One named fact that belongs to an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Detail {
+    /// A count, a sequence, a limit.
+    Number(u64),
+    /// A name, a key in hex.
+    Text(String),
+    /// A yes or no.
+    Flag(bool),
+}
+
+/// An error of the engine or of a host: what to do (`code`), a sentence for people, facts for programs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    code: ErrorCode,
+    message: Cow<'static, str>,
+    details: Vec<(&'static str, Detail)>,
+}
+
+/// The result of everything that can fail here.
+pub type Result<T = (), E = Error> = core::result::Result<T, E>;
+
+impl Error {
+    /// An error of this code with a sentence for people.
+    pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            details: Vec::new(),
+        }
+    }
+
+    /// `INVALID_ARGUMENT`: the message names the argument and the rule.
+    pub fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::InvalidArgument, message)
+    }
+
+    /// `CORRUPT`, before the key is known: the decoder says what is wrong, the reader adds where.
+    pub fn corrupt(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::Corrupt, message)
+    }
+
+    /// `LIMIT_EXCEEDED` with its three details.
+    pub fn limit(what: &'static str, limit: u64, actual: u64) -> Self {
+        Self::new(
+            ErrorCode::LimitExceeded,
+            alloc::format!("{what}: {actual} is above the limit of {limit}"),
+        )
+        .with("what", Detail::Text(what.into()))
+        .with("limit", Detail::Number(limit))
+        .with("actual", Detail::Number(actual))
+    }
+
+    /// `UNAVAILABLE`: the host failed and the write was certainly not applied.
+    pub fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::Unavailable, message).with("applied", Detail::Flag(false))
+    }
+
+    /// `UNAVAILABLE`: the host failed and the write may have been applied.
+    pub fn unknown(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::Unavailable, message)
+            .with("applied", Detail::Text(String::from("unknown")))
+    }
+
+    /// The same error with one more detail; a detail of that name is replaced.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, detail: Detail) -> Self {
+        self.details.retain(|(known, _)| *known != name);
+        self.details.push((name, detail));
+        self
+    }
+
+    /// The same error, naming the stored key that it is about.
+    #[must_use]
+    pub fn at_key(self, key: &[u8]) -> Self {
+        let hex = crate::lexkey::to_hex(key);
+        self.with("key", Detail::Text(hex))
+    }
+
+    /// What the caller should do.
+    pub const fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    /// The sentence for people; its wording is not part of the contract.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The facts for programs.
+    pub fn details(&self) -> &[(&'static str, Detail)] {
+        &self.details
+    }
+
+    /// The detail of that name.
+    pub fn detail(&self, name: &str) -> Option<&Detail> {
+        self.details
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, detail)| detail)
+    }
+
+    /// Whether a write that failed with this may nevertheless have been applied.
+    pub fn may_have_applied(&self) -> bool {
+        self.code == ErrorCode::Unavailable
+            && self.detail("applied") != Some(&Detail::Flag(false))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+impl core::error::Error for Error {}

@@ -1,0 +1,55 @@
+//! What a host can do, as numbers and promises.
+
+/// How much one commit covers atomically.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Atomicity {
+    /// Any rows of the store.
+    Store,
+    /// The rows of one [`Scope`](crate::Scope): one space, one redo record, one lease.
+    Space,
+    /// A single row.
+    None,
+}
+
+/// The abilities and limits of a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostLimits {
+    /// Longest key, in bytes.
+    pub max_key_bytes: usize,
+    /// Longest value, in bytes.
+    pub max_value_bytes: usize,
+    /// Most checks, deletes and puts of one commit together.
+    pub max_batch_ops: usize,
+    /// Most bytes of keys and values of one commit together.
+    pub max_batch_bytes: usize,
+    /// The row size at which the host is at its best; blocks grow to it.
+    pub block_bytes: usize,
+    /// What one commit covers atomically.
+    pub atomic: Atomicity,
+    /// Checks are honoured; without them the store must be the only writer.
+    pub checks: bool,
+    /// Reads see the latest write, and one get is one snapshot.
+    pub consistent: bool,
+    /// Other processes, tabs or machines may write the same data.
+    pub shared: bool,
+    /// Bytes are what costs: blocks are compressed when they are committed.
+    pub compress: bool,
+}
+
+impl Default for HostLimits {
+    /// Generous limits of a host that can do everything.
+    fn default() -> Self {
+        Self {
+            max_key_bytes: 1024,
+            max_value_bytes: 16 << 20,
+            max_batch_ops: 100_000,
+            max_batch_bytes: 64 << 20,
+            block_bytes: 100 << 10,
+            atomic: Atomicity::Store,
+            checks: true,
+            consistent: true,
+            shared: true,
+            compress: false,
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Blocks: the entries of a segment up to a last sequence. Immutable until merged or trimmed.
+//!
+//! ```text
+//! key    DAT 00 SEGMENTS 00 space 00 segment 00 last sequence (u64)
+//! value  envelope, whose body is
+//!        0   u64  first sequence
+//!        8   u32  entries
+//!        12  u32  runs
+//!        16  runs, in sequence order (see run)
+//! ```
+//!
+//! Keyed by the last sequence, "from sequence s" is one forward scan from `s`: the first row at or
+//! after it is the block that holds it, also after merging.
+
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
+use super::envelope::{self, ENVELOPE_BYTES, Envelope, Packing};
+use super::key::{self, KeyRange};
+use super::run::Run;
+use crate::codec::Reader;
+use crate::error::{Error, Result};
+
+/// Bytes of a block besides its runs.
+pub(crate) const BLOCK_OVERHEAD_BYTES: usize = ENVELOPE_BYTES + 16;
+
+pub(crate) fn key(space: &str, segment: &str, last_sequence: u64) -> Vec<u8> {
+    key::join(&[
+        b"DAT",
+        b"SEGMENTS",
+        space.as_bytes(),
+        segment.as_bytes(),
+        &key::u64_part(last_sequence),
+    ])
+}
+
+/// The blocks of a segment that end at or after `from`.
+pub(crate) fn range(space: &str, segment: &str, from: u64) -> KeyRange {
+    let all = key::under(&[b"DAT", b"SEGMENTS", space.as_bytes(), segment.as_bytes()]);
+    KeyRange {
+        start: key(space, segment, from),
+        end: all.end,
+    }
+}
+
+/// The blocks of a whole space, in segment order.
+pub(crate) fn range_of_space(space: &str) -> KeyRange {
+    key::under(&[b"DAT", b"SEGMENTS", space.as_bytes()])
+}
+
+/// The last sequence in the key of a block of this segment.
+pub(crate) fn last_sequence(row_key: &[u8], space: &str, segment: &str) -> Option<u64> {
+    let prefix: [&[u8]; 4] = [b"DAT", b"SEGMENTS", space.as_bytes(), segment.as_bytes()];
+    key::rest(row_key, &prefix).and_then(key::read_u64)
+}
+
+/// A decoded block.
+#[derive(Debug, Clone)]
+pub(crate) struct Block {
+    pub(crate) first_sequence: u64,
+    pub(crate) last_sequence: u64,
+    pub(crate) runs: Vec<Run>,
+}
+
+impl Block {
+    /// Bytes of the runs, uncompressed.
+    pub(crate) fn body_len(&self) -> usize {
+        self.runs.iter().map(Run::encoded_len).sum()
+    }
+}
+
+/// Encodes neighbouring runs of one segment.
+pub(crate) fn encode(runs: &[Run], packing: &mut Packing<'_>) -> Result<Vec<u8>> {
+    let first = runs.first().map_or(0, |run| run.first_sequence);
+    let count: u64 = runs.iter().map(|run| run.count).sum();
+    let bytes: usize = runs.iter().map(Run::encoded_len).sum();
+    let mut envelope = Envelope::with_capacity(16 + bytes);
+    let out = envelope.bytes();
+    let (Ok(count), Ok(length)) = (u32::try_from(count), u32::try_from(runs.len())) else {
+        return Err(Error::limit("block entries", u32::MAX.into(), count));
+    };
+    out.extend_from_slice(&first.to_le_bytes());
+    out.extend_from_slice(&count.to_le_bytes());
+    out.extend_from_slice(&length.to_le_bytes());
+    for run in runs {
+        run.encode(out)?;
+    }
+    envelope.finish(packing)
+}
+
+/// Decodes a row that stands at `last_sequence`.
+pub(crate) fn decode(row: &[u8], last_sequence: u64) -> Result<Block> {
+    let buffer: Rc<[u8]> = Rc::from(&*envelope::open(row, "block")?);
+    let shared = Rc::clone(&buffer);
+    let mut reader = Reader::new(&shared);
+    let first_sequence = reader.u64("first sequence")?;
+    let count = u64::from(reader.u32("block count")?);
+    let length = reader.u32("block runs")?;
+    let mut runs: Vec<Run> = Vec::new();
+    let mut next = first_sequence;
+    for _ in 0..length {
+        let run = Run::decode(&buffer, &mut reader, next)?;
+        if runs.last().is_some_and(|last| last.last_id() >= run.first_id) {
+            return Err(Error::corrupt("block: ids do not go up"));
+        }
+        next = run.last_sequence() + 1;
+        runs.push(run);
+    }
+    reader.end("block")?;
+    if runs.is_empty() || next - first_sequence != count || next != last_sequence.saturating_add(1)
+    {
+        return Err(Error::corrupt("block: it does not hold what its key says"));
+    }
+    Ok(Block {
+        first_sequence,
+        last_sequence,
+        runs,
+    })
+}
+
+/// Whether a stored block is uncompressed.
+pub(crate) fn is_raw(row: &[u8]) -> bool {
+    envelope::codec_of(row) == Some(envelope::RAW)
+}

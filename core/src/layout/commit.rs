@@ -1,0 +1,251 @@
+//! Commit rows: what was committed to a space, in id order. Immutable until merged or trimmed.
+//!
+//! ```text
+//! key    DAT 00 SPACES 00 space 00 milliseconds (i64) 00 last n (u64)
+//! value  envelope, whose body is
+//!        0   u64  milliseconds of the id before the first
+//!        8   u64  n of the id before the first
+//!        16  u64  records of the space up to the end of this row, ever
+//!        24  u64  logical bytes of the space up to the end of this row, ever
+//!        32  u32  runs
+//!        36  per run, in id order:
+//!            u8   kind: 0 reference, 1 inline (persisted, keep stable)
+//!            u8   length of the segment's name, then the name
+//!            u64  first sequence
+//!            reference: u32 entries, u64 milliseconds, u64 first n, u64 logical bytes
+//!            inline: u64 logical bytes, then the run (see run)
+//! ```
+
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::envelope::{self, ENVELOPE_BYTES, Envelope, Packing};
+use super::key::{self, KeyRange};
+use super::run::Run;
+use crate::codec::Reader;
+use crate::error::{Error, Result};
+use crate::id::EntryId;
+
+const REFERENCE: u8 = 0;
+const INLINE: u8 = 1;
+
+/// A run whose encoding is no longer than this is stored in the commit row as well, so that reading
+/// a space in order is a plain scan.
+pub(crate) const INLINE_BYTES: usize = 4096;
+/// Bytes of a commit row besides its runs.
+pub(crate) const COMMIT_OVERHEAD_BYTES: usize = ENVELOPE_BYTES + 36;
+/// Most bytes of a run in a commit row besides the name and an inline body.
+pub(crate) const ITEM_OVERHEAD_BYTES: usize = 2 + 8 + 28;
+
+pub(crate) fn key(space: &str, last: EntryId) -> Vec<u8> {
+    key::join(&[
+        b"DAT",
+        b"SPACES",
+        space.as_bytes(),
+        &key::i64_part(last.ms),
+        &key::u64_part(last.n),
+    ])
+}
+
+/// The rows of a space that end after `after` and not after `last`.
+pub(crate) fn range(space: &str, after: EntryId, last: EntryId) -> KeyRange {
+    KeyRange {
+        start: key::successor(key(space, after)),
+        end: key::successor(key(space, last)),
+    }
+}
+
+/// All commit rows of a space.
+pub(crate) fn range_of_space(space: &str) -> KeyRange {
+    key::under(&[b"DAT", b"SPACES", space.as_bytes()])
+}
+
+/// The last id in the key of a commit row of this space.
+pub(crate) fn last_id(row_key: &[u8], space: &str) -> Option<EntryId> {
+    let rest = key::rest(row_key, &[b"DAT", b"SPACES", space.as_bytes()])?;
+    let (ms, rest) = rest.split_at_checked(8)?;
+    let n = rest.strip_prefix(&[0])?;
+    Some(EntryId {
+        ms: key::read_i64(ms)?,
+        n: key::read_u64(n)?,
+    })
+}
+
+/// One run of a commit row.
+#[derive(Debug, Clone)]
+pub(crate) struct Item {
+    pub(crate) segment: Rc<str>,
+    pub(crate) first_sequence: u64,
+    pub(crate) count: u64,
+    pub(crate) first_id: EntryId,
+    pub(crate) logical: u64,
+    /// The run itself where it is small.
+    pub(crate) inline: Option<Run>,
+}
+
+impl Item {
+    pub(crate) fn last_id(&self) -> EntryId {
+        EntryId {
+            ms: self.first_id.ms,
+            n: self.first_id.n + self.count - 1,
+        }
+    }
+
+    pub(crate) fn encoded_len(&self) -> usize {
+        self.segment.len() + ITEM_OVERHEAD_BYTES + self.inline.as_ref().map_or(0, Run::encoded_len)
+    }
+}
+
+/// A decoded commit row.
+#[derive(Debug, Clone)]
+pub(crate) struct CommitRow {
+    /// The id before the first of this row.
+    pub(crate) previous: EntryId,
+    /// Records of the space up to the end of this row, ever.
+    pub(crate) records: u64,
+    /// Logical bytes of the space up to the end of this row, ever.
+    pub(crate) bytes: u64,
+    pub(crate) items: Vec<Item>,
+}
+
+impl CommitRow {
+    pub(crate) fn last_id(&self) -> Option<EntryId> {
+        self.items.last().map(Item::last_id)
+    }
+
+    /// Bytes of the items, uncompressed.
+    pub(crate) fn body_len(&self) -> usize {
+        self.items.iter().map(Item::encoded_len).sum()
+    }
+
+    pub(crate) fn encode(&self, packing: &mut Packing<'_>) -> Result<Vec<u8>> {
+        let mut envelope = Envelope::with_capacity(36 + self.body_len());
+        let out = envelope.bytes();
+        out.extend_from_slice(&self.previous.ms.to_le_bytes());
+        out.extend_from_slice(&self.previous.n.to_le_bytes());
+        out.extend_from_slice(&self.records.to_le_bytes());
+        out.extend_from_slice(&self.bytes.to_le_bytes());
+        let too_many = || Error::limit("runs of a commit", u32::MAX.into(), self.items.len() as u64);
+        let length = u32::try_from(self.items.len()).map_err(|_| too_many())?;
+        out.extend_from_slice(&length.to_le_bytes());
+        for item in &self.items {
+            out.push(if item.inline.is_some() { INLINE } else { REFERENCE });
+            let name = u8::try_from(item.segment.len())
+                .map_err(|_| Error::invalid("segment: longer than 128 bytes"))?;
+            out.push(name);
+            out.extend_from_slice(item.segment.as_bytes());
+            out.extend_from_slice(&item.first_sequence.to_le_bytes());
+            if let Some(run) = &item.inline {
+                out.extend_from_slice(&item.logical.to_le_bytes());
+                run.encode(out)?;
+            } else {
+                let count = u32::try_from(item.count).map_err(|_| too_many())?;
+                out.extend_from_slice(&count.to_le_bytes());
+                out.extend_from_slice(&item.first_id.ms.to_le_bytes());
+                out.extend_from_slice(&item.first_id.n.to_le_bytes());
+                out.extend_from_slice(&item.logical.to_le_bytes());
+            }
+        }
+        envelope.finish(packing)
+    }
+}
+
+/// Decodes a row that stands at `last`.
+pub(crate) fn decode(row: &[u8], last: EntryId) -> Result<CommitRow> {
+    let buffer: Rc<[u8]> = Rc::from(&*envelope::open(row, "commit row")?);
+    let shared = Rc::clone(&buffer);
+    let mut reader = Reader::new(&shared);
+    let previous = EntryId {
+        ms: reader.u64("previous milliseconds")?,
+        n: reader.u64("previous n")?,
+    };
+    let records = reader.u64("records")?;
+    let bytes = reader.u64("bytes")?;
+    let length = reader.u32("runs")?;
+    let mut items: Vec<Item> = Vec::new();
+    let mut before = previous;
+    for _ in 0..length {
+        let item = decode_item(&buffer, &mut reader, items.last())?;
+        if item.first_id <= before {
+            return Err(Error::corrupt("commit row: ids do not go up"));
+        }
+        before = item.last_id();
+        items.push(item);
+    }
+    reader.end("commit row")?;
+    if items.is_empty() || before != last {
+        return Err(Error::corrupt("commit row: it does not end where its key says"));
+    }
+    Ok(CommitRow {
+        previous,
+        records,
+        bytes,
+        items,
+    })
+}
+
+fn decode_item(buffer: &Rc<[u8]>, reader: &mut Reader<'_>, before: Option<&Item>) -> Result<Item> {
+    let kind = reader.u8("run kind")?;
+    let name_length = usize::from(reader.u8("segment length")?);
+    let name = reader.text(name_length, "segment")?;
+    // Neighbouring runs are often of one segment: share the name.
+    let segment = match before {
+        Some(before) if &*before.segment == name => Rc::clone(&before.segment),
+        _ => Rc::from(name),
+    };
+    let first_sequence = reader.u64("first sequence")?;
+    match kind {
+        REFERENCE => {
+            let count = u64::from(reader.u32("run count")?);
+            let first_id = EntryId {
+                ms: reader.u64("run milliseconds")?,
+                n: reader.u64("run first n")?,
+            };
+            let logical = reader.u64("run bytes")?;
+            let limit = crate::id::MAX_INTEGER;
+            if count == 0
+                || first_sequence == 0
+                || first_sequence.saturating_add(count) > limit
+                || first_id.n.saturating_add(count) > limit
+                || first_id.ms > crate::id::MAX_MS
+            {
+                return Err(Error::corrupt("commit row: a number is out of range"));
+            }
+            Ok(Item {
+                segment,
+                first_sequence,
+                count,
+                first_id,
+                logical,
+                inline: None,
+            })
+        }
+        INLINE => {
+            let logical = reader.u64("run bytes")?;
+            let run = Run::decode(buffer, reader, first_sequence)?;
+            Ok(Item {
+                segment,
+                first_sequence,
+                count: run.count,
+                first_id: run.first_id,
+                logical,
+                inline: Some(run),
+            })
+        }
+        other => Err(Error::corrupt(format!("commit row: unknown run kind {other}"))),
+    }
+}
+
+/// The space's name, for messages about rows that were not decoded yet.
+pub(crate) fn space_of(row_key: &[u8]) -> Option<String> {
+    let rest = key::rest(row_key, &[b"DAT", b"SPACES"])?;
+    let name = rest.split(|byte| *byte == 0).next()?;
+    String::from_utf8(name.to_vec()).ok()
+}
+
+/// Whether a stored commit row is uncompressed.
+pub(crate) fn is_raw(row: &[u8]) -> bool {
+    envelope::codec_of(row) == Some(envelope::RAW)
+}

@@ -1,0 +1,144 @@
+//! The checksums and compression around rows.
+//!
+//! Small rows end in a checksum:
+//!
+//! ```text
+//! row    bytes, u32 CRC-32C of them
+//! ```
+//!
+//! Blocks and commit rows stand in an envelope:
+//!
+//! ```text
+//! 0   u8   version
+//! 1   u8   codec: 0 raw, 1 one zstd frame (persisted, keep stable)
+//! 2   u32  length of the body, uncompressed
+//! 6   u32  CRC-32C of bytes 0 to 6 and of the body as stored
+//! 10  body
+//! ```
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::VERSION;
+use crate::codec::{Crc32c, Reader, zstd};
+use crate::error::{Error, Result};
+
+/// Codec byte of a body stored as it is.
+pub(crate) const RAW: u8 = 0;
+const ZSTD: u8 = 1;
+pub(super) const ENVELOPE_BYTES: usize = 10;
+/// No body expands to more than this, whatever a damaged header says.
+const MAX_BODY_BYTES: usize = 1 << 30;
+
+/// How bodies are stored.
+#[derive(Debug)]
+pub(crate) enum Packing<'c> {
+    /// As they are.
+    Raw,
+    /// Compressed where that saves at least an eighth.
+    Zstd(&'c mut zstd::Compressor),
+}
+
+/// Appends the checksum to a small row.
+pub(super) fn seal(mut row: Vec<u8>) -> Vec<u8> {
+    let sum = Crc32c::of(&row);
+    row.extend_from_slice(&sum.to_le_bytes());
+    row
+}
+
+/// Checks and takes off the checksum of a small row.
+pub(super) fn unseal<'r>(row: &'r [u8], what: &str) -> Result<&'r [u8]> {
+    let Some((body, sum)) = row.split_last_chunk::<4>() else {
+        return Err(Error::corrupt(format!("{what}: too short")));
+    };
+    if Crc32c::of(body) != u32::from_le_bytes(*sum) {
+        return Err(Error::corrupt(format!("{what}: the checksum does not match")));
+    }
+    Ok(body)
+}
+
+/// An envelope under construction: the body is appended to `bytes()`, then `finish` seals it.
+#[derive(Debug)]
+pub(super) struct Envelope {
+    bytes: Vec<u8>,
+}
+
+impl Envelope {
+    pub(super) fn with_capacity(body: usize) -> Self {
+        let mut bytes = Vec::with_capacity(ENVELOPE_BYTES + body);
+        bytes.resize(ENVELOPE_BYTES, 0);
+        Self { bytes }
+    }
+
+    pub(super) fn bytes(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    pub(super) fn finish(mut self, packing: &mut Packing<'_>) -> Result<Vec<u8>> {
+        let (_, body) = self
+            .bytes
+            .split_at_checked(ENVELOPE_BYTES)
+            .ok_or_else(|| Error::corrupt("envelope: too short"))?;
+        let raw_length = body.len();
+        if raw_length > MAX_BODY_BYTES {
+            return Err(Error::limit("block bytes", MAX_BODY_BYTES as u64, raw_length as u64));
+        }
+        let packed = match packing {
+            Packing::Raw => None,
+            Packing::Zstd(compressor) => compressor.compress(body),
+        };
+        let codec = match packed {
+            None => RAW,
+            Some(packed) => {
+                self.bytes.truncate(ENVELOPE_BYTES);
+                self.bytes.extend_from_slice(&packed);
+                ZSTD
+            }
+        };
+        let length = (raw_length as u32).to_le_bytes();
+        let head = [VERSION, codec, length[0], length[1], length[2], length[3]];
+        let mut sum = Crc32c::new();
+        sum.update(&head);
+        if let Some((header, body)) = self.bytes.split_first_chunk_mut::<ENVELOPE_BYTES>() {
+            sum.update(body);
+            let sum = sum.finish().to_le_bytes();
+            *header = [
+                head[0], head[1], head[2], head[3], head[4], head[5], sum[0], sum[1], sum[2],
+                sum[3],
+            ];
+        }
+        Ok(self.bytes)
+    }
+}
+
+/// The codec byte of a stored envelope.
+pub(super) fn codec_of(row: &[u8]) -> Option<u8> {
+    row.get(1).copied()
+}
+
+/// Checks an envelope and gives its body.
+pub(super) fn open<'r>(row: &'r [u8], what: &str) -> Result<Cow<'r, [u8]>> {
+    let Some((header, stored)) = row.split_first_chunk::<ENVELOPE_BYTES>() else {
+        return Err(Error::corrupt(format!("{what}: too short")));
+    };
+    let mut reader = Reader::new(header);
+    reader.version(VERSION, what)?;
+    let codec = reader.u8("codec")?;
+    let raw_length = reader.u32("length")? as usize;
+    let stored_sum = reader.u32("checksum")?;
+    let mut sum = Crc32c::new();
+    if let Some(head) = header.first_chunk::<6>() {
+        sum.update(head);
+    }
+    sum.update(stored);
+    if sum.finish() != stored_sum {
+        return Err(Error::corrupt(format!("{what}: the checksum does not match")));
+    }
+    match codec {
+        RAW if stored.len() == raw_length => Ok(Cow::Borrowed(stored)),
+        RAW => Err(Error::corrupt(format!("{what}: the length does not match"))),
+        ZSTD => Ok(Cow::Owned(zstd::decompress(stored, raw_length, MAX_BODY_BYTES)?)),
+        other => Err(Error::corrupt(format!("{what}: unknown codec {other}"))),
+    }
+}

@@ -1,0 +1,33 @@
+//! Keys and rows: one file per row kind, each with its key, its value as a byte diagram, and how to
+//! range over it. Integers in keys are big-endian lexkeys, integers in values little-endian.
+//!
+//! | key | file |
+//! |---|---|
+//! | `INV STORE` | `identity` |
+//! | `INV SPACES space` | `space` |
+//! | `INV SEGMENTS space segment` | `segment` |
+//! | `DAT SEGMENTS space segment last_sequence` | `block` |
+//! | `DAT SPACES space ms last_n` | `commit` |
+//! | `TRX space segment id` | `trx` |
+//! | `TXN id n` | `redo` |
+//! | `LSE key` | `lease` |
+
+pub(crate) mod block;
+pub(crate) mod commit;
+mod envelope;
+pub(crate) mod identity;
+mod key;
+pub(crate) mod lease;
+pub(crate) mod redo;
+mod run;
+mod scope;
+pub(crate) mod segment;
+pub(crate) mod space;
+pub(crate) mod trx;
+
+pub(crate) use envelope::Packing;
+pub(crate) use run::{RUN_HEADER_BYTES, Run, RunBody};
+pub use scope::{Scope, scope_of};
+
+/// The version byte of every stored row.
+const VERSION: u8 = 1;

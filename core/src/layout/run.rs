@@ -1,0 +1,178 @@
+//! Runs: neighbouring entries of one segment that share a commit, and so a TRX, a millisecond and
+//! consecutive sequences and counters. Blocks, commit rows, pages and exports are made of them.
+//!
+//! ```text
+//! 0   u32   entries
+//! 4   u64   milliseconds
+//! 12  u64   n of the first entry's id
+//! 20  [16]  TRX id
+//! 36  [16]  TRX node
+//! 52  u64   TRX number
+//! 60  u32   bytes of the entries
+//! 64  the entries: u32 payload length, payload, u32 metadata length, metadata
+//! ```
+
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use uuid::Uuid;
+
+use crate::codec::{Reader, Trx, skip_entries};
+use crate::error::{Error, Result};
+use crate::id::{EntryId, MAX_INTEGER, MAX_MS};
+
+/// Size of a run's header.
+pub(crate) const RUN_HEADER_BYTES: usize = 64;
+
+/// Where the entries of a run are: a range of a buffer that is shared, not copied.
+#[derive(Debug, Clone)]
+pub(crate) struct RunBody {
+    buffer: Rc<[u8]>,
+    range: Range<usize>,
+}
+
+impl RunBody {
+    /// A range of `buffer`; a range outside it holds nothing.
+    pub(crate) fn new(buffer: Rc<[u8]>, range: Range<usize>) -> Self {
+        Self { buffer, range }
+    }
+
+    /// The encoded entries.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.buffer.get(self.range.clone()).unwrap_or_default()
+    }
+
+    /// A part of these bytes, by offsets within them.
+    fn part(&self, range: Range<usize>) -> Self {
+        let start = self.range.start;
+        Self {
+            buffer: Rc::clone(&self.buffer),
+            range: start + range.start..start + range.end,
+        }
+    }
+}
+
+/// Consecutive entries of one segment and one commit.
+#[derive(Debug, Clone)]
+pub(crate) struct Run {
+    pub(crate) first_sequence: u64,
+    pub(crate) count: u64,
+    pub(crate) first_id: EntryId,
+    pub(crate) trx: Trx,
+    pub(crate) body: RunBody,
+}
+
+impl Run {
+    pub(crate) fn last_sequence(&self) -> u64 {
+        self.first_sequence + self.count - 1
+    }
+
+    pub(crate) fn last_id(&self) -> EntryId {
+        EntryId {
+            ms: self.first_id.ms,
+            n: self.first_id.n + self.count - 1,
+        }
+    }
+
+    /// Encoded size, header included.
+    pub(crate) fn encoded_len(&self) -> usize {
+        RUN_HEADER_BYTES + self.body.bytes().len()
+    }
+
+    /// The entries without the first `skip`, at most `take` of them; `None` when that is nothing.
+    pub(crate) fn slice(&self, skip: u64, take: u64) -> Result<Option<Self>> {
+        let count = self.count.saturating_sub(skip).min(take);
+        if count == 0 {
+            return Ok(None);
+        }
+        if count == self.count {
+            return Ok(Some(self.clone()));
+        }
+        let bytes = self.body.bytes();
+        let start = skip_entries(bytes, 0, skip)?;
+        let end = skip_entries(bytes, start, count)?;
+        Ok(Some(Self {
+            first_sequence: self.first_sequence + skip,
+            count,
+            first_id: EntryId {
+                ms: self.first_id.ms,
+                n: self.first_id.n + skip,
+            },
+            trx: self.trx,
+            body: self.body.part(start..end),
+        }))
+    }
+
+    /// The entries whose ids are above `after` and not above `last`.
+    pub(crate) fn between(&self, after: EntryId, last: EntryId) -> Result<Option<Self>> {
+        let skip = if after.ms > self.first_id.ms {
+            self.count
+        } else if after.ms == self.first_id.ms && after.n >= self.first_id.n {
+            after.n - self.first_id.n + 1
+        } else {
+            0
+        };
+        let upto = if last.ms > self.first_id.ms {
+            self.count
+        } else if last.ms == self.first_id.ms && last.n >= self.first_id.n {
+            last.n - self.first_id.n + 1
+        } else {
+            0
+        };
+        self.slice(skip, upto.saturating_sub(skip))
+    }
+
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) -> Result {
+        let entries = self.body.bytes();
+        let (Ok(count), Ok(length)) = (u32::try_from(self.count), u32::try_from(entries.len()))
+        else {
+            return Err(Error::limit("run bytes", u32::MAX.into(), entries.len() as u64));
+        };
+        out.extend_from_slice(&count.to_le_bytes());
+        out.extend_from_slice(&self.first_id.ms.to_le_bytes());
+        out.extend_from_slice(&self.first_id.n.to_le_bytes());
+        out.extend_from_slice(self.trx.id.as_bytes());
+        out.extend_from_slice(self.trx.node.as_bytes());
+        out.extend_from_slice(&self.trx.number.to_le_bytes());
+        out.extend_from_slice(&length.to_le_bytes());
+        out.extend_from_slice(entries);
+        Ok(())
+    }
+
+    /// Reads a run that begins at `first_sequence` out of `buffer`, which `reader` walks.
+    pub(crate) fn decode(
+        buffer: &Rc<[u8]>,
+        reader: &mut Reader<'_>,
+        first_sequence: u64,
+    ) -> Result<Self> {
+        let count = u64::from(reader.u32("run count")?);
+        let ms = reader.u64("run milliseconds")?;
+        let n = reader.u64("run first n")?;
+        let id = Uuid::from_bytes(reader.array16("TRX id")?);
+        let node = Uuid::from_bytes(reader.array16("TRX node")?);
+        let number = reader.u64("TRX number")?;
+        let length = reader.u32("run length")? as usize;
+        let start = reader.position();
+        let entries = reader.take(length, "run entries")?;
+        if count == 0 || skip_entries(entries, 0, count)? != entries.len() {
+            return Err(Error::corrupt("run: the entries do not fill it"));
+        }
+        if ms == 0
+            || ms > MAX_MS
+            || number > MAX_INTEGER
+            || first_sequence == 0
+            || first_sequence.saturating_add(count - 1) > MAX_INTEGER
+            || n.saturating_add(count - 1) > MAX_INTEGER
+        {
+            return Err(Error::corrupt("run: a number is out of range"));
+        }
+        Ok(Self {
+            first_sequence,
+            count,
+            first_id: EntryId { ms, n },
+            trx: Trx { id, node, number },
+            body: RunBody::new(Rc::clone(buffer), start..start + length),
+        })
+    }
+}

@@ -1,0 +1,211 @@
+//! Space heads: the state of a space, and what every commit to it checks. Never removed.
+//!
+//! ```text
+//! key    INV 00 SPACES 00 space
+//! value  0    u8    version
+//!        1    u8    flags: 1 deleted, 2 importing (persisted, keep stable)
+//!        2    u64   revision: goes up with every rewrite
+//!        10   u64   nonce of the last rewrite
+//!        18   u64   layout: goes up when blocks or commit rows are merged or collected
+//!        26   u64   milliseconds of the last id
+//!        34   u64   n of the last id
+//!        42   u64   milliseconds of the trim bound: ids at or below it are gone
+//!        50   u64   n of the trim bound
+//!        58   u64   milliseconds of the bound up to which trimmed rows are collected
+//!        66   u64   n of that bound
+//!        74   u64   records ever appended
+//!        82   u64   logical bytes ever appended
+//!        90   u64   records trimmed
+//!        98   u64   logical bytes trimmed
+//!        106  [16]  pending transaction, or nil
+//!        122  u32   length of the stream's metadata, then the metadata
+//!             u32   carried segment heads, then per head: u8 name length, name, segment head
+//!             u32   CRC-32C of what precedes
+//! ```
+//!
+//! The revision makes the check of these bytes cover every row of the space: a head that changes and
+//! changes back is still another head. Heads are carried only on hosts without atomic commits, where
+//! this row is the commit point of them all.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use uuid::Uuid;
+
+use super::VERSION;
+use super::envelope::{seal, unseal};
+use super::key::{self, KeyRange};
+use super::segment::{SEGMENT_HEAD_BYTES, SegmentHead};
+use crate::codec::Reader;
+use crate::error::{Error, Result};
+use crate::id::EntryId;
+
+const DELETED: u8 = 1;
+const IMPORTING: u8 = 2;
+/// Size of a space head without metadata and carried segments.
+pub(crate) const SPACE_HEAD_BYTES: usize = 134;
+
+pub(crate) fn key(space: &str) -> Vec<u8> {
+    key::join(&[b"INV", b"SPACES", space.as_bytes()])
+}
+
+/// The heads of all spaces, in byte order of their names.
+pub(crate) fn range() -> KeyRange {
+    key::under(&[b"INV", b"SPACES"])
+}
+
+/// The space's name in the key of its head.
+pub(crate) fn name(row_key: &[u8]) -> Option<String> {
+    let rest = key::rest(row_key, &[b"INV", b"SPACES"])?;
+    String::from_utf8(rest.to_vec()).ok()
+}
+
+/// The state of a space.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SpaceHead {
+    pub(crate) deleted: bool,
+    /// An import is writing rows that nobody may see before it ends.
+    pub(crate) importing: bool,
+    pub(crate) revision: u64,
+    pub(crate) nonce: u64,
+    pub(crate) layout: u64,
+    pub(crate) last_id: EntryId,
+    pub(crate) trimmed: EntryId,
+    pub(crate) collected: EntryId,
+    pub(crate) records: u64,
+    pub(crate) bytes: u64,
+    pub(crate) trimmed_records: u64,
+    pub(crate) trimmed_bytes: u64,
+    pub(crate) pending: Uuid,
+    pub(crate) metadata: Vec<u8>,
+    pub(crate) carried: Vec<(String, SegmentHead)>,
+}
+
+impl SpaceHead {
+    /// A space that nothing was ever written to.
+    pub(crate) const EMPTY: Self = Self {
+        deleted: false,
+        importing: false,
+        revision: 0,
+        nonce: 0,
+        layout: 0,
+        last_id: EntryId::ZERO,
+        trimmed: EntryId::ZERO,
+        collected: EntryId::ZERO,
+        records: 0,
+        bytes: 0,
+        trimmed_records: 0,
+        trimmed_bytes: 0,
+        pending: Uuid::nil(),
+        metadata: Vec::new(),
+        carried: Vec::new(),
+    };
+
+    /// Whether readers and listings see the space.
+    pub(crate) fn is_visible(&self) -> bool {
+        !self.deleted && !self.importing && self.last_id > EntryId::ZERO
+    }
+
+    /// The head that a carried list holds for a segment.
+    pub(crate) fn carried(&self, segment: &str) -> Option<&SegmentHead> {
+        self.carried
+            .iter()
+            .find(|(name, _)| name == segment)
+            .map(|(_, head)| head)
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let capacity = SPACE_HEAD_BYTES
+            + self.metadata.len()
+            + self.carried.len() * (SEGMENT_HEAD_BYTES + 129);
+        let mut row = Vec::with_capacity(capacity);
+        row.push(VERSION);
+        let deleted = if self.deleted { DELETED } else { 0 };
+        let importing = if self.importing { IMPORTING } else { 0 };
+        row.push(deleted | importing);
+        for number in [
+            self.revision,
+            self.nonce,
+            self.layout,
+            self.last_id.ms,
+            self.last_id.n,
+            self.trimmed.ms,
+            self.trimmed.n,
+            self.collected.ms,
+            self.collected.n,
+            self.records,
+            self.bytes,
+            self.trimmed_records,
+            self.trimmed_bytes,
+        ] {
+            row.extend_from_slice(&number.to_le_bytes());
+        }
+        row.extend_from_slice(self.pending.as_bytes());
+        row.extend_from_slice(&(self.metadata.len() as u32).to_le_bytes());
+        row.extend_from_slice(&self.metadata);
+        row.extend_from_slice(&(self.carried.len() as u32).to_le_bytes());
+        for (name, head) in &self.carried {
+            row.push(name.len() as u8);
+            row.extend_from_slice(name.as_bytes());
+            row.extend_from_slice(&head.encode());
+        }
+        seal(row)
+    }
+
+    pub(crate) fn decode(row: &[u8]) -> Result<Self> {
+        let mut reader = Reader::new(unseal(row, "space head")?);
+        reader.version(VERSION, "space head")?;
+        let flags = reader.u8("flags")?;
+        if flags & !(DELETED | IMPORTING) != 0 {
+            return Err(Error::corrupt("space head: unknown flags"));
+        }
+        let revision = reader.u64("revision")?;
+        let nonce = reader.u64("nonce")?;
+        let layout = reader.u64("layout")?;
+        let mut id = |what| -> Result<EntryId> {
+            Ok(EntryId {
+                ms: reader.integer(what)?,
+                n: reader.integer(what)?,
+            })
+        };
+        let last_id = id("last id")?;
+        let trimmed = id("trim bound")?;
+        let collected = id("collected bound")?;
+        let records = reader.integer("records")?;
+        let bytes = reader.integer("bytes")?;
+        let trimmed_records = reader.integer("trimmed records")?;
+        let trimmed_bytes = reader.integer("trimmed bytes")?;
+        let pending = Uuid::from_bytes(reader.array16("pending transaction")?);
+        let length = reader.u32("metadata length")? as usize;
+        let metadata = reader.take(length, "metadata")?.to_vec();
+        let count = reader.u32("carried segments")?;
+        let mut carried = Vec::new();
+        for _ in 0..count {
+            let length = usize::from(reader.u8("segment length")?);
+            let name = String::from(reader.text(length, "segment")?);
+            let head = SegmentHead::decode(reader.take(SEGMENT_HEAD_BYTES, "segment head")?)?;
+            carried.push((name, head));
+        }
+        reader.end("space head")?;
+        if trimmed > last_id || collected > trimmed || trimmed_records > records {
+            return Err(Error::corrupt("space head: it contradicts itself"));
+        }
+        Ok(Self {
+            deleted: flags & DELETED != 0,
+            importing: flags & IMPORTING != 0,
+            revision,
+            nonce,
+            layout,
+            last_id,
+            trimmed,
+            collected,
+            records,
+            bytes,
+            trimmed_records,
+            trimmed_bytes,
+            pending,
+            metadata,
+            carried,
+        })
+    }
+}

@@ -1,0 +1,38 @@
+//! Streamkit's engine: ordered event streams over any key-value host.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod codec;
+mod env;
+mod error;
+mod id;
+mod kv;
+mod layout;
+mod lexkey;
+mod name;
+mod plan;
+mod status;
+mod store;
+
+pub use codec::{
+    Crc32c, Entry, EntryView, EntryViews, MetadataPairs, RecordFrame, Transaction, Trx,
+    decode_compressed_entry, decode_entry, decode_transaction, encode_compressed_entry,
+    encode_entry, encode_entry_body, encode_record_frame, encode_transaction,
+};
+pub use env::{Clock, Entropy, Env, NoNotify, Notify, Timer};
+pub use error::{Detail, Error, ErrorCode, Result};
+pub use id::{EntryId, MAX_INTEGER, MAX_MS};
+pub use kv::{
+    Atomicity, Batch, Bytes, Check, Commit, Durability, FaultPlan, FaultyKv, HostLimits, Kv,
+    MemoryKv, Put, ScanPage, ScanRange,
+};
+pub use layout::{Scope, scope_of};
+pub use status::SegmentStatus;
+pub use store::{
+    Appended, Changes, Compression, EntryRef, LeaseProof, Listing, Names, NewRecords, OpenOptions,
+    Page, PageRun, SegmentRead, SpaceRead, Store, StoreLimits, Tier, WriteOptions,
+};

@@ -1,0 +1,417 @@
+//! Planning appends: each request is taken, refused by itself, or left for the next commit.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use uuid::Uuid;
+
+use super::draft::{SegmentDraft, SpaceDraft};
+use super::{
+    FirstEntry, LeaseHold, PlannedSpace, SegmentState, Sizes, Write, WriteRequest, Written,
+};
+use crate::codec::Trx;
+use crate::error::{Detail, Error, ErrorCode, Result};
+use crate::id::{EntryId, MAX_INTEGER};
+use crate::kv::{Check, Durability};
+use crate::layout::commit::Item;
+use crate::layout::lease::LeaseRow;
+use crate::layout::segment::{SEGMENT_HEAD_BYTES, SegmentHead};
+use crate::layout::space::{SPACE_HEAD_BYTES, SpaceHead};
+use crate::layout::trx::{TRX_ROW_BYTES, TrxRow};
+use crate::layout::{Packing, Run, RunBody, lease};
+
+/// What the planner is told about the state that it plans from.
+pub(crate) trait Known {
+    /// The space's head, as stored and decoded; `None` only for a space that was not loaded.
+    fn space(&self, space: &str) -> Option<(Option<&[u8]>, &SpaceHead)>;
+    /// The segment's state; [`SegmentHead::EMPTY`] for one that does not exist.
+    fn segment(&self, space: &str, segment: &str) -> SegmentState;
+    /// The row of a caller's TRX.
+    fn trx(&self, space: &str, segment: &str, id: Uuid) -> Option<TrxRow>;
+    /// The lease row, as stored and decoded.
+    fn lease(&self, key: &str) -> Option<(Vec<u8>, LeaseRow)>;
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// It is part of the plan, and gets this reply when the plan has applied.
+    Planned(Vec<Written>),
+    /// Nothing needs to be stored: it was committed before.
+    Answered(Vec<Written>),
+    /// It does not fit this commit any more.
+    Full,
+    /// It is refused, by the state that the plan would leave.
+    Refused(Error),
+}
+
+/// Gathers requests into one commit.
+#[derive(Debug)]
+pub(crate) struct Planner<'s> {
+    sizes: &'s Sizes,
+    node: Uuid,
+    now: u64,
+    spaces: BTreeMap<Rc<str>, SpaceDraft>,
+    leases: BTreeMap<String, Vec<u8>>,
+    ops: usize,
+    bytes: usize,
+    durability: Durability,
+}
+
+impl<'s> Planner<'s> {
+    /// A plan at the host's time `now`, by the store instance `node`.
+    pub(crate) fn new(sizes: &'s Sizes, node: Uuid, now: u64) -> Self {
+        Self {
+            sizes,
+            node,
+            now,
+            spaces: BTreeMap::new(),
+            leases: BTreeMap::new(),
+            ops: 0,
+            bytes: 0,
+            durability: Durability::Relaxed,
+        }
+    }
+
+    /// Whether nothing is planned.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.spaces.is_empty()
+    }
+
+    /// What the commit must survive: the most that any of its requests asked for.
+    pub(crate) fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    /// Takes a request into the plan, if it may be taken.
+    pub(crate) fn add(&mut self, request: &WriteRequest, known: &dyn Known) -> Verdict {
+        match self.try_add(request, known) {
+            Ok(verdict) => verdict,
+            Err(refusal) => Verdict::Refused(refusal),
+        }
+    }
+
+    fn try_add(&mut self, request: &WriteRequest, known: &dyn Known) -> Result<Verdict> {
+        if request.trx_supplied
+            && let Some(reply) = self.find_again(request, known)?
+        {
+            return Ok(Verdict::Answered(reply));
+        }
+        let lease = match &request.lease {
+            Some(hold) => Some(self.check_lease(hold, known)?),
+            None => None,
+        };
+        let count: u64 = request.writes.iter().map(|write| write.count).sum();
+        for write in &request.writes {
+            self.check_write(request, write, known)?;
+            self.check_ids(write, count, known)?;
+        }
+        let (ops, bytes) = self.cost(request);
+        let fits_host =
+            self.ops + ops <= self.sizes.batch_ops && self.bytes + bytes <= self.sizes.batch_bytes;
+        let fits_company = self.bytes + bytes <= self.sizes.shared_bytes;
+        if !self.is_empty() && !(fits_host && fits_company) {
+            return Ok(Verdict::Full);
+        }
+        if !fits_host {
+            return Err(Error::limit(
+                "bytes of one commit",
+                self.sizes.commit_bytes as u64,
+                bytes as u64,
+            ));
+        }
+        let mut reply = Vec::with_capacity(request.writes.len());
+        for write in &request.writes {
+            reply.push(self.apply(request, write, known)?);
+        }
+        self.ops += ops;
+        self.bytes += bytes;
+        self.durability = self.durability.max(request.durability);
+        if let Some((key, row)) = lease {
+            self.leases.insert(key, row);
+        }
+        Ok(Verdict::Planned(reply))
+    }
+
+    /// The reply to a caller's TRX that is stored, or planned before this request.
+    fn find_again(
+        &self,
+        request: &WriteRequest,
+        known: &dyn Known,
+    ) -> Result<Option<Vec<Written>>> {
+        let mut found = Vec::new();
+        for write in &request.writes {
+            let planned = self.spaces.get(&write.space).and_then(|draft| {
+                let same = |row: &&(Rc<str>, Uuid, TrxRow)| {
+                    row.0 == write.segment && row.1 == request.trx_id
+                };
+                draft.trx_rows.iter().find(same).map(|(_, _, row)| *row)
+            });
+            let row =
+                planned.or_else(|| known.trx(&write.space, &write.segment, request.trx_id));
+            if let Some(row) = row {
+                let state = self.segment(write, known);
+                let first = state.first.filter(|first| first.sequence <= row.first_sequence);
+                found.push(Written {
+                    first_sequence: first.map_or(row.first_sequence, |first| first.sequence),
+                    first_ms: first.map_or(row.first_id.ms, |first| first.ms),
+                    last_sequence: row.last_sequence,
+                    last_ms: row.first_id.ms,
+                    first_id: row.first_id,
+                    last_id: EntryId {
+                        ms: row.first_id.ms,
+                        n: row.first_id.n + (row.last_sequence - row.first_sequence),
+                    },
+                });
+            }
+        }
+        if found.is_empty() {
+            return Ok(None);
+        }
+        if found.len() != request.writes.len() {
+            return Err(Error::invalid(
+                "trx.id: it was used before, by a transaction over other segments",
+            ));
+        }
+        Ok(Some(found))
+    }
+
+    fn check_lease(&self, hold: &LeaseHold, known: &dyn Known) -> Result<(String, Vec<u8>)> {
+        let lost = || {
+            Error::new(
+                ErrorCode::LeaseLost,
+                format!("lease: \"{}\" no longer holds \"{}\"", hold.holder, hold.key),
+            )
+            .with("key", Detail::Text(hold.key.clone()))
+        };
+        let (stored, row) = known.lease(&hold.key).ok_or_else(lost)?;
+        if row.token != hold.token || row.holder != hold.holder || row.expires <= self.now {
+            return Err(lost());
+        }
+        Ok((hold.key.clone(), stored))
+    }
+
+    fn segment(&self, write: &Write, known: &dyn Known) -> SegmentState {
+        self.spaces
+            .get(&write.space)
+            .and_then(|draft| draft.segments.get(&write.segment))
+            .map_or_else(
+                || known.segment(&write.space, &write.segment),
+                |draft| draft.state,
+            )
+    }
+
+    fn check_write(&self, request: &WriteRequest, write: &Write, known: &dyn Known) -> Result {
+        let head = self.segment(write, known).head;
+        let next = head.last_sequence + 1;
+        let mismatch = |expected: u64, actual: u64| {
+            Error::new(
+                ErrorCode::SequenceMismatch,
+                format!(
+                    "sequence: {expected} was expected, the next one of \"{}\" in \"{}\" is {actual}",
+                    write.segment, write.space
+                ),
+            )
+            .with("expected", Detail::Number(expected))
+            .with("actual", Detail::Number(actual))
+        };
+        if let Some(number) = request.trx_number {
+            let last = head.trx.number;
+            let refuse = |code, what: &str| {
+                Err(Error::new(code, format!("trx.number: {number}, but {what} {last}"))
+                    .with("expected", Detail::Number(number))
+                    .with("actual", Detail::Number(last + 1)))
+            };
+            if number == last && last > 0 {
+                return refuse(ErrorCode::TrxIdMismatch, "another TRX has that number; the last is");
+            }
+            if number <= last {
+                return refuse(ErrorCode::TrxNumberAhead, "the segment is already at");
+            }
+            if number > last + 1 {
+                return refuse(ErrorCode::TrxNumberBehind, "the segment is only at");
+            }
+        }
+        if let Some(expected) = write.expected
+            && expected != head.last_sequence
+        {
+            return Err(mismatch(expected + 1, next));
+        }
+        for (expected, actual) in write.sequences.iter().flatten().zip(next..) {
+            if *expected != 0 && *expected != actual {
+                return Err(mismatch(*expected, actual));
+            }
+        }
+        if head.last_sequence.saturating_add(write.count) > MAX_INTEGER
+            || head.trx.number >= MAX_INTEGER
+        {
+            return Err(Error::limit("sequence", MAX_INTEGER, head.last_sequence + write.count));
+        }
+        Ok(())
+    }
+
+    /// Ids must stay in range for everything that the request adds to the space.
+    fn check_ids(&self, write: &Write, count: u64, known: &dyn Known) -> Result {
+        let known_head = known.space(&write.space).map(|(_, head)| head);
+        if known_head.is_some_and(|head| head.importing) {
+            return Err(Error::new(
+                ErrorCode::Conflict,
+                format!("space: an import into \"{}\" has not ended", write.space),
+            ));
+        }
+        let head = self.spaces.get(&write.space).map(|draft| &draft.head).or(known_head);
+        let first = head.map_or(EntryId::ZERO, |head| head.last_id).next(self.now)?;
+        let last = first.n.saturating_add(count);
+        if last > MAX_INTEGER {
+            return Err(Error::limit("entries in one millisecond", MAX_INTEGER, last));
+        }
+        Ok(())
+    }
+
+    /// What a request adds to the commit, counted so that it is never too little.
+    fn cost(&self, request: &WriteRequest) -> (usize, usize) {
+        let (mut ops, mut bytes) = (0, 0);
+        let key = |write: &Write| write.space.len() + write.segment.len() + 32;
+        for write in &request.writes {
+            let run = write.entries.len() + crate::layout::RUN_HEADER_BYTES;
+            let draft = self.spaces.get(&write.space);
+            let segment = draft.and_then(|draft| draft.segments.get(&write.segment));
+            let before = segment.map_or(0, |segment| segment.bytes);
+            let rows = self.sizes.rows_of(before + run) - self.sizes.rows_of(before);
+            ops += rows;
+            bytes += run + rows * (key(write) + 128);
+            if segment.is_none() {
+                ops += 1;
+                bytes += key(write) + SEGMENT_HEAD_BYTES;
+            }
+            if draft.is_none() {
+                ops += 3;
+                bytes += 3 * key(write) + 2 * SPACE_HEAD_BYTES + 256;
+            }
+            let inline = if run <= self.sizes.inline_bytes { run } else { 0 };
+            let item = write.segment.len() + 64 + inline;
+            let before = draft.map_or(0, |draft| draft.item_bytes);
+            let rows = self.sizes.rows_of(before + item) - self.sizes.rows_of(before);
+            ops += rows;
+            bytes += item + rows * (key(write) + 128);
+            if request.trx_supplied {
+                ops += 1;
+                bytes += key(write) + TRX_ROW_BYTES;
+            }
+        }
+        if request.lease.is_some() {
+            ops += 1;
+            bytes += 512;
+        }
+        (ops, bytes)
+    }
+
+    fn apply(
+        &mut self,
+        request: &WriteRequest,
+        write: &Write,
+        known: &dyn Known,
+    ) -> Result<Written> {
+        let draft = self.spaces.entry(Rc::clone(&write.space)).or_insert_with(|| {
+            known.space(&write.space).map_or_else(
+                || SpaceDraft::new(None, SpaceHead::EMPTY),
+                |(base, head)| SpaceDraft::new(base.map(<[u8]>::to_vec), head.clone()),
+            )
+        });
+        let segment = draft
+            .segments
+            .entry(Rc::clone(&write.segment))
+            .or_insert_with(|| SegmentDraft {
+                state: known.segment(&write.space, &write.segment),
+                runs: Vec::new(),
+                bytes: 0,
+            });
+        let first_id = draft.head.last_id.next(self.now)?;
+        let last_id = EntryId {
+            ms: first_id.ms,
+            n: first_id.n + write.count - 1,
+        };
+        let head = &mut segment.state.head;
+        let run = Run {
+            first_sequence: head.last_sequence + 1,
+            count: write.count,
+            first_id,
+            trx: Trx {
+                id: request.trx_id,
+                node: self.node,
+                number: head.trx.number + 1,
+            },
+            body: RunBody::new(Rc::clone(&write.entries), 0..write.entries.len()),
+        };
+        *head = SegmentHead {
+            last_sequence: run.last_sequence(),
+            last_id,
+            first_id: if head.last_sequence == 0 { first_id } else { head.first_id },
+            trx: run.trx,
+        };
+        let first = *segment.state.first.get_or_insert(FirstEntry {
+            sequence: run.first_sequence,
+            ms: first_id.ms,
+        });
+        draft.head.last_id = last_id;
+        draft.head.deleted = false;
+        draft.head.records += write.count;
+        draft.head.bytes += write.logical;
+        let length = run.encoded_len();
+        let item = Item {
+            segment: Rc::clone(&write.segment),
+            first_sequence: run.first_sequence,
+            count: run.count,
+            first_id,
+            logical: write.logical,
+            inline: (length <= self.sizes.inline_bytes).then(|| run.clone()),
+        };
+        draft.item_bytes += item.encoded_len();
+        draft.items.push(item);
+        if request.trx_supplied {
+            let row = TrxRow {
+                number: run.trx.number,
+                first_sequence: run.first_sequence,
+                last_sequence: run.last_sequence(),
+                first_id,
+            };
+            draft.trx_rows.push((Rc::clone(&write.segment), request.trx_id, row));
+        }
+        let written = Written {
+            first_sequence: first.sequence,
+            first_ms: first.ms,
+            last_sequence: run.last_sequence(),
+            last_ms: first_id.ms,
+            first_id,
+            last_id,
+        };
+        segment.bytes += length;
+        segment.runs.push(run);
+        Ok(written)
+    }
+
+    /// The rows of the plan, space by space in key order, and the checks on leases.
+    pub(crate) fn finish(
+        self,
+        nonce: u64,
+        carry: bool,
+        packing: &mut Packing<'_>,
+    ) -> Result<(Vec<PlannedSpace>, Vec<Check>)> {
+        let mut spaces = Vec::with_capacity(self.spaces.len());
+        for (name, draft) in self.spaces {
+            spaces.push(draft.finish(name, self.sizes, nonce, carry, packing)?);
+        }
+        let checks = self
+            .leases
+            .into_iter()
+            .map(|(key, row)| Check {
+                key: lease::key(&key),
+                value: Some(row),
+            })
+            .collect();
+        Ok((spaces, checks))
+    }
+}

@@ -1,0 +1,68 @@
+//! Planning: pure functions from heads and requests to a batch and replies, or refusals. No I/O, no
+//! clock, no randomness: what a plan needs of those is handed in.
+
+mod append;
+mod draft;
+mod pack;
+mod sizes;
+
+pub(crate) use append::{Known, Planner, Verdict};
+pub(crate) use draft::{FirstEntry, PlannedSpace, SegmentState};
+pub(crate) use pack::{pack_blocks, pack_items};
+pub(crate) use sizes::{COMMIT_RECORDS, Sizes};
+
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use uuid::Uuid;
+
+use crate::id::EntryId;
+use crate::kv::Durability;
+
+/// Records for one segment, checked and encoded.
+#[derive(Debug, Clone)]
+pub(crate) struct Write {
+    pub(crate) space: Rc<str>,
+    pub(crate) segment: Rc<str>,
+    /// The encoded entries.
+    pub(crate) entries: Rc<[u8]>,
+    pub(crate) count: u64,
+    /// Bytes of payloads and metadata.
+    pub(crate) logical: u64,
+    /// The segment's last sequence as the caller knows it.
+    pub(crate) expected: Option<u64>,
+    /// Per record the sequence the caller expects it to get; 0: any.
+    pub(crate) sequences: Option<Vec<u64>>,
+}
+
+/// A lease that a write depends on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LeaseHold {
+    pub(crate) key: String,
+    pub(crate) holder: String,
+    pub(crate) token: u64,
+}
+
+/// Writes that are stored together or not at all. No two are to the same segment.
+#[derive(Debug, Clone)]
+pub(crate) struct WriteRequest {
+    pub(crate) writes: Vec<Write>,
+    pub(crate) trx_id: Uuid,
+    /// The TRX is the caller's: it is looked up before, and can be found again.
+    pub(crate) trx_supplied: bool,
+    pub(crate) trx_number: Option<u64>,
+    pub(crate) lease: Option<LeaseHold>,
+    pub(crate) durability: Durability,
+}
+
+/// Where a segment stands after a write, and what the write made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub(crate) first_sequence: u64,
+    pub(crate) first_ms: u64,
+    pub(crate) last_sequence: u64,
+    pub(crate) last_ms: u64,
+    pub(crate) first_id: EntryId,
+    pub(crate) last_id: EntryId,
+}

@@ -1,0 +1,139 @@
+//! What one record, one row and one commit may hold on a host.
+
+use alloc::format;
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::kv::{Atomicity, HostLimits};
+use crate::layout::RUN_HEADER_BYTES;
+use crate::layout::block::BLOCK_OVERHEAD_BYTES;
+use crate::layout::commit::{COMMIT_OVERHEAD_BYTES, INLINE_BYTES};
+
+/// The longest key of the layout: a block's, with both names at their longest.
+const LONGEST_KEY: usize = 280;
+/// Room in every commit for heads, the commit row, a TRX row and a lease, with their keys, twice for
+/// what is checked as well as written, and for one run inline.
+const COMMIT_RESERVE: usize = 8 << 10;
+/// Rows in every commit besides blocks: two heads, a commit row or two, a TRX row, two checks.
+const OPS_RESERVE: usize = 8;
+/// Hosts that store row by row have no batch limit; this bounds what is in flight.
+const UNBATCHED_BYTES: usize = 8 << 20;
+/// Concurrent small requests share a commit up to this size; a larger one goes alone.
+const SHARED_COMMIT_BYTES: usize = 4 << 20;
+/// A commit is never larger, whatever the host takes: its rows stand in memory three times over.
+const LARGEST_COMMIT: usize = 128 << 20;
+
+/// The limits of a host, turned into those of rows and commits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sizes {
+    /// Bytes of runs in a block or commit row.
+    pub(crate) row_bytes: usize,
+    /// A run with an encoding up to this is stored inline in the commit row.
+    pub(crate) inline_bytes: usize,
+    /// Most operations of a commit.
+    pub(crate) batch_ops: usize,
+    /// Most bytes of a commit.
+    pub(crate) batch_bytes: usize,
+    /// Requests share a commit up to here.
+    pub(crate) shared_bytes: usize,
+    /// Most bytes of the encoded records of one request.
+    pub(crate) commit_bytes: usize,
+    /// Most bytes of one encoded record.
+    pub(crate) record_bytes: usize,
+    /// Longest key.
+    pub(crate) key_bytes: usize,
+}
+
+/// Most records of one request: what a run's count and a page can name comfortably.
+pub(crate) const COMMIT_RECORDS: usize = 65_536;
+
+impl Sizes {
+    /// # Errors
+    /// `UNSUPPORTED` when the host is too small to hold even the heads and a small record.
+    pub(crate) fn new(limits: &HostLimits) -> Result<Self> {
+        let overhead = RUN_HEADER_BYTES + BLOCK_OVERHEAD_BYTES.max(COMMIT_OVERHEAD_BYTES) + 256;
+        let too_small = |what: &str, least: usize, actual: usize| {
+            Error::new(
+                ErrorCode::Unsupported,
+                format!("host limits: {what} must be at least {least}, it is {actual}"),
+            )
+        };
+        if limits.max_key_bytes < 64 {
+            return Err(too_small("maxKeyBytes", 64, limits.max_key_bytes));
+        }
+        if limits.max_value_bytes < 4096 {
+            return Err(too_small("maxValueBytes", 4096, limits.max_value_bytes));
+        }
+        let batched = limits.atomic != Atomicity::None;
+        let batch_ops = if batched { limits.max_batch_ops } else { usize::MAX };
+        let batch_bytes = if batched {
+            limits.max_batch_bytes.min(LARGEST_COMMIT)
+        } else {
+            UNBATCHED_BYTES
+        };
+        if batch_ops < 2 * OPS_RESERVE {
+            return Err(too_small("maxBatchOps", 2 * OPS_RESERVE, batch_ops));
+        }
+        if batch_bytes < 2 * COMMIT_RESERVE {
+            return Err(too_small("maxBatchBytes", 2 * COMMIT_RESERVE, batch_bytes));
+        }
+        let value_room = limits.max_value_bytes - overhead;
+        let row_bytes = limits.block_bytes.clamp(2048, value_room.max(2048));
+        let inline_bytes = INLINE_BYTES.min(row_bytes / 4);
+        // In the worst case every second block is nearly empty, see `blocks_of`.
+        let per_row = row_bytes.saturating_sub(RUN_HEADER_BYTES) / 2;
+        let by_ops = (batch_ops - OPS_RESERVE - 1).saturating_mul(per_row);
+        let room = batch_bytes - COMMIT_RESERVE;
+        let row_cost = LONGEST_KEY + BLOCK_OVERHEAD_BYTES + RUN_HEADER_BYTES;
+        let by_bytes = room / (per_row + row_cost) * per_row + (room % (per_row + row_cost)) / 2;
+        let commit_bytes = by_ops.min(by_bytes);
+        Ok(Self {
+            row_bytes,
+            inline_bytes,
+            batch_ops,
+            batch_bytes,
+            shared_bytes: batch_bytes.min(SHARED_COMMIT_BYTES),
+            commit_bytes,
+            record_bytes: commit_bytes.min(value_room),
+            key_bytes: limits.max_key_bytes,
+        })
+    }
+
+    /// The most rows that runs of so many bytes can take: two neighbours are never both half empty.
+    pub(crate) fn rows_of(&self, bytes: usize) -> usize {
+        let half = self.row_bytes.saturating_sub(RUN_HEADER_BYTES) / 2;
+        if bytes <= self.row_bytes {
+            usize::from(bytes > 0)
+        } else {
+            1 + bytes / half.max(1)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_smallest_hosts_still_take_a_record() {
+        let limits = HostLimits {
+            max_batch_ops: 16,
+            max_batch_bytes: 16 << 10,
+            max_value_bytes: 4096,
+            block_bytes: 4096,
+            ..HostLimits::default()
+        };
+        let sizes = Sizes::new(&limits).expect("supported");
+        assert!(sizes.record_bytes > 1024, "{sizes:?}");
+    }
+
+    #[test]
+    fn a_host_below_the_minimum_is_refused_by_name() {
+        let limits = HostLimits {
+            max_batch_ops: 3,
+            ..HostLimits::default()
+        };
+        let error = Sizes::new(&limits).expect_err("refused");
+        assert_eq!(error.code(), ErrorCode::Unsupported);
+        assert!(error.message().contains("maxBatchOps"), "{error}");
+    }
+}

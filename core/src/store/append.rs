@@ -1,0 +1,335 @@
+//! Appending: what callers hand in, checked before it queues.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use futures_channel::oneshot;
+use uuid::Uuid;
+
+use super::queue::{Job, Outcome};
+use super::{Inner, Store};
+use crate::codec::RecordFrame;
+use crate::error::{Error, ErrorCode, Result};
+use crate::id::{EntryId, MAX_INTEGER};
+use crate::status::SegmentStatus;
+use crate::kv::{Atomicity, Durability};
+use crate::name::check_name;
+use crate::plan::{COMMIT_RECORDS, LeaseHold, Write, WriteRequest, Written};
+
+/// Records for one segment.
+#[derive(Debug, Clone)]
+pub struct NewRecords {
+    /// The space; created by its first entry.
+    pub space: String,
+    /// The segment; created by its first entry.
+    pub segment: String,
+    /// The records, encoded.
+    pub records: RecordFrame,
+    /// The segment's last sequence as the caller knows it; 0: empty. Not together with sequences in
+    /// the records.
+    pub expected: Option<u64>,
+}
+
+/// Proof of holding a lease, as [`Store::acquire_lease`] gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseProof {
+    /// The lease's key.
+    pub key: String,
+    /// Who holds it.
+    pub holder: String,
+    /// The fencing token of this acquisition.
+    pub token: u64,
+}
+
+/// How to write.
+#[derive(Debug, Clone, Default)]
+pub struct WriteOptions {
+    /// The caller's TRX id, which makes a retry safe until the entries are trimmed.
+    pub trx_id: Option<Uuid>,
+    /// The number that the TRX must get: the segment's last and one.
+    pub trx_number: Option<u64>,
+    /// Commit only while this lease is held.
+    pub lease: Option<LeaseProof>,
+    /// What the write must survive; `None`: as the store was opened.
+    pub durability: Option<Durability>,
+    /// What [`Store::cancel`] knows this write by; 0: nothing.
+    pub tag: u64,
+}
+
+/// What a write made, and where its segment stands now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Appended {
+    /// The segment after the write.
+    pub status: SegmentStatus,
+    /// The id of the first record written.
+    pub first_id: EntryId,
+    /// The id of the last record written.
+    pub last_id: EntryId,
+}
+
+/// Removes a request whose caller went away before it was handed to the host.
+struct Withdraw<'i> {
+    inner: &'i Inner,
+    order: u64,
+}
+
+impl Drop for Withdraw<'_> {
+    fn drop(&mut self) {
+        self.inner.queue.borrow_mut().drop_order(self.order);
+    }
+}
+
+impl Store {
+    /// Appends records to one segment, all of them or none.
+    ///
+    /// Dropping the future before the commit is handed to the host stores nothing.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT`, `LIMIT_EXCEEDED` before anything is written; `SEQUENCE_MISMATCH`,
+    /// `TRX_*`, `LEASE_LOST`, `CONFLICT` when the store's state refuses it; `UNAVAILABLE`,
+    /// `QUOTA_EXCEEDED` when the host fails.
+    pub async fn append(&self, records: NewRecords, options: WriteOptions) -> Result<Appended> {
+        let written = self.write(Vec::from([records]), options).await?;
+        written
+            .into_iter()
+            .next()
+            .ok_or_else(|| Error::unknown("append: no reply"))
+    }
+
+    /// Appends to several segments of any number of spaces, all of it or none, with one TRX id. A
+    /// segment named twice gets the records of both, in order. One reply a write, in the order given.
+    ///
+    /// # Errors
+    /// Like [`Store::append`]; `UNSUPPORTED` over several spaces where the host commits single rows.
+    pub async fn transact(
+        &self,
+        writes: Vec<NewRecords>,
+        options: WriteOptions,
+    ) -> Result<Vec<Appended>> {
+        self.write(writes, options).await
+    }
+
+    /// Takes back a write or a wait known by this tag. Without effect once it was handed to the
+    /// host; says whether it had one.
+    pub fn cancel(&self, tag: u64) -> bool {
+        tag != 0
+            && (self.inner.queue.borrow_mut().cancel(tag) || self.inner.cancel_wait(tag))
+    }
+
+    async fn write(
+        &self,
+        writes: Vec<NewRecords>,
+        options: WriteOptions,
+    ) -> Result<Vec<Appended>> {
+        let inner = &self.inner;
+        inner.check_open()?;
+        let (writes, positions) = inner.check_writes(writes)?;
+        let request = inner.request(writes, options.clone())?;
+        let named: Vec<(Rc<str>, Rc<str>)> = request
+            .writes
+            .iter()
+            .map(|write| (Rc::clone(&write.space), Rc::clone(&write.segment)))
+            .collect();
+        let written = match inner.submit(Job::Write(request), options.tag).await? {
+            Outcome::Written(written) => written,
+            Outcome::Patched => Vec::new(),
+        };
+        let reply = |position: &usize| {
+            let (space, segment) = named.get(*position)?;
+            Some(appended(space, segment, written.get(*position)?))
+        };
+        positions
+            .iter()
+            .map(|position| reply(position).ok_or_else(|| Error::unknown("append: no reply")))
+            .collect()
+    }
+}
+
+fn appended(space: &str, segment: &str, written: &Written) -> Appended {
+    Appended {
+        status: SegmentStatus {
+            space: space.into(),
+            segment: segment.into(),
+            first_sequence: written.first_sequence,
+            first_timestamp: written.first_ms,
+            last_sequence: written.last_sequence,
+            last_timestamp: written.last_ms,
+        },
+        first_id: written.first_id,
+        last_id: written.last_id,
+    }
+}
+
+impl Inner {
+    /// Queues a job and waits for its outcome.
+    pub(crate) async fn submit(self: &Rc<Self>, job: Job, tag: u64) -> Result<Outcome> {
+        let (sender, reply) = oneshot::channel();
+        let order = self.queue.borrow_mut().push(job, tag, sender);
+        let _withdraw = Withdraw { inner: self, order };
+        self.kick();
+        reply
+            .await
+            .unwrap_or_else(|_| Err(Error::new(ErrorCode::Closed, "the store was closed")))
+    }
+
+    /// Checks what was handed in, and joins writes to the same segment. Gives for every write given
+    /// the position of the one that it is part of.
+    fn check_writes(&self, given: Vec<NewRecords>) -> Result<(Vec<Write>, Vec<usize>)> {
+        if given.is_empty() {
+            return Err(Error::invalid("writes: at least one is needed"));
+        }
+        let mut writes: Vec<Write> = Vec::with_capacity(given.len());
+        let mut positions = Vec::with_capacity(given.len());
+        let mut known: BTreeMap<(Rc<str>, Rc<str>), usize> = BTreeMap::new();
+        for one in given {
+            check_name("space", &one.space)?;
+            check_name("segment", &one.segment)?;
+            if one.expected.is_some_and(|expected| expected > MAX_INTEGER) {
+                return Err(Error::invalid("expectedSequence: must be at most 2^53 - 1"));
+            }
+            let write = self.check_records(one)?;
+            let name = (Rc::clone(&write.space), Rc::clone(&write.segment));
+            match known.get(&name).and_then(|position| Some((*position, writes.get_mut(*position)?)))
+            {
+                Some((position, before)) => {
+                    *before = join(before, write)?;
+                    positions.push(position);
+                }
+                None => {
+                    known.insert(name, writes.len());
+                    positions.push(writes.len());
+                    writes.push(write);
+                }
+            }
+        }
+        let total: usize = writes.iter().map(|write| write.entries.len()).sum();
+        if total > self.sizes.commit_bytes && writes.len() == 1 {
+            return Err(Error::limit(
+                "bytes of one commit",
+                self.sizes.commit_bytes as u64,
+                total as u64,
+            ));
+        }
+        Ok((writes, positions))
+    }
+
+    fn check_records(&self, given: NewRecords) -> Result<Write> {
+        let frame = given.records;
+        let longest_key = given.space.len() + given.segment.len() + 32;
+        if longest_key > self.sizes.key_bytes {
+            return Err(Error::limit(
+                "bytes of a key made of space and segment",
+                self.sizes.key_bytes as u64,
+                longest_key as u64,
+            ));
+        }
+        if frame.count() == 0 {
+            return Err(Error::invalid("records: at least one is needed"));
+        }
+        if frame.count() > COMMIT_RECORDS as u64 {
+            let limit = COMMIT_RECORDS as u64;
+            return Err(Error::limit("records of one commit", limit, frame.count()));
+        }
+        if frame.largest() > self.sizes.record_bytes {
+            return Err(Error::limit(
+                "bytes of one record",
+                self.sizes.record_bytes as u64,
+                frame.largest() as u64,
+            ));
+        }
+        if given.expected.is_some() && frame.sequences().is_some() {
+            return Err(Error::invalid(
+                "expectedSequence: not together with a sequence in the records",
+            ));
+        }
+        let (entries, count, logical, sequences) = frame.into_parts();
+        Ok(Write {
+            space: Rc::from(given.space),
+            segment: Rc::from(given.segment),
+            entries,
+            count,
+            logical,
+            expected: given.expected,
+            sequences,
+        })
+    }
+
+    fn request(&self, writes: Vec<Write>, options: WriteOptions) -> Result<WriteRequest> {
+        let limits = self.host.limits();
+        if options.trx_id.is_some_and(|id| id.is_nil()) {
+            return Err(Error::invalid("trx.id: must not be the nil UUID"));
+        }
+        if options.trx_number.is_some_and(|number| number == 0 || number > MAX_INTEGER) {
+            return Err(Error::invalid("trx.number: must be from 1 to 2^53 - 1"));
+        }
+        if options.trx_number.is_some() && options.trx_id.is_none() {
+            return Err(Error::invalid("trx.id: is needed where trx.number is given"));
+        }
+        if options.lease.is_some() && (limits.atomic != Atomicity::Store || !limits.checks) {
+            return Err(Error::new(
+                ErrorCode::Unsupported,
+                "lease: this host cannot check a lease in the commit that it guards",
+            ));
+        }
+        let mut spaces = writes.iter().map(|write| &write.space);
+        let first = spaces.next();
+        if limits.atomic == Atomicity::None && spaces.any(|space| Some(space) != first) {
+            return Err(Error::new(
+                ErrorCode::Unsupported,
+                "writes: this host cannot commit to several spaces at once",
+            ));
+        }
+        let fresh = || {
+            let now = self.env.clock.now();
+            self.random.borrow_mut().uuid(&*self.env.entropy, now)
+        };
+        Ok(WriteRequest {
+            writes,
+            trx_supplied: options.trx_id.is_some(),
+            trx_id: options.trx_id.unwrap_or_else(fresh),
+            trx_number: options.trx_number,
+            lease: options.lease.map(|proof| LeaseHold {
+                key: proof.key,
+                holder: proof.holder,
+                token: proof.token,
+            }),
+            durability: options.durability.unwrap_or(self.options.durability),
+        })
+    }
+}
+
+/// One write of two to the same segment.
+fn join(before: &Write, after: Write) -> Result<Write> {
+    if after.expected.is_some_and(|expected| {
+        before.expected.is_none_or(|base| base + before.count != expected)
+    }) {
+        return Err(Error::invalid(
+            "writes: a segment is named twice, and its expected sequences do not follow each other",
+        ));
+    }
+    let mut entries = Vec::with_capacity(before.entries.len() + after.entries.len());
+    entries.extend_from_slice(&before.entries);
+    entries.extend_from_slice(&after.entries);
+    let sequences = match (&before.sequences, after.sequences) {
+        (None, None) => None,
+        (first, second) => {
+            let mut all = first.clone().unwrap_or_default();
+            all.resize(before.count as usize, 0);
+            all.extend(second.unwrap_or_default());
+            all.resize((before.count + after.count) as usize, 0);
+            Some(all)
+        }
+    };
+    Ok(Write {
+        space: Rc::clone(&before.space),
+        segment: Rc::clone(&before.segment),
+        entries: Rc::from(Box::<[u8]>::from(entries)),
+        count: before.count + after.count,
+        logical: before.logical + after.logical,
+        expected: before.expected,
+        sequences,
+    })
+}

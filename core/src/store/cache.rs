@@ -1,0 +1,104 @@
+//! The heads that this instance knows. Only commits and loads fill it; a commit that fails its check
+//! empties the space it was about.
+
+use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
+use crate::error::Result;
+use crate::layout::space::SpaceHead;
+use crate::plan::SegmentState;
+
+/// Past so many segments the cache starts over: it holds what is hot, not what exists.
+const MOST_SEGMENTS: usize = 50_000;
+
+/// A space's head as it was stored, and the segments that were seen under it.
+#[derive(Debug)]
+pub(crate) struct CachedSpace {
+    pub(crate) base: Option<Vec<u8>>,
+    pub(crate) head: SpaceHead,
+    pub(crate) segments: BTreeMap<Rc<str>, SegmentState>,
+}
+
+/// The heads that this instance knows.
+#[derive(Debug, Default)]
+pub(crate) struct Cache {
+    spaces: BTreeMap<Rc<str>, CachedSpace>,
+    segments: usize,
+}
+
+impl Cache {
+    pub(crate) fn space(&self, space: &str) -> Option<&CachedSpace> {
+        self.spaces.get(space)
+    }
+
+    pub(crate) fn segment(&self, space: &str, segment: &str) -> Option<&SegmentState> {
+        self.spaces.get(space)?.segments.get(segment)
+    }
+
+    /// Takes in a head that was read. Segments stay known only under the very same head.
+    pub(crate) fn put_space(&mut self, space: &Rc<str>, base: Option<Vec<u8>>) -> Result {
+        if let Some(known) = self.spaces.get(space)
+            && known.base == base
+        {
+            return Ok(());
+        }
+        let head = match &base {
+            Some(row) => SpaceHead::decode(row)
+                .map_err(|error| error.at_key(&crate::layout::space::key(space)))?,
+            None => SpaceHead::EMPTY,
+        };
+        self.forget(space);
+        self.spaces.insert(
+            Rc::clone(space),
+            CachedSpace {
+                base,
+                head,
+                segments: BTreeMap::new(),
+            },
+        );
+        Ok(())
+    }
+
+    pub(crate) fn put_segment(&mut self, space: &str, segment: &Rc<str>, state: SegmentState) {
+        if let Some(known) = self.spaces.get_mut(space)
+            && known.segments.insert(Rc::clone(segment), state).is_none()
+        {
+            self.segments += 1;
+        }
+    }
+
+    /// Takes in what a commit made.
+    pub(crate) fn committed(
+        &mut self,
+        space: &Rc<str>,
+        base: Vec<u8>,
+        head: SpaceHead,
+        states: Vec<(Rc<str>, SegmentState)>,
+    ) {
+        if self.segments > MOST_SEGMENTS {
+            self.spaces.clear();
+            self.segments = 0;
+        }
+        let known = self.spaces.entry(Rc::clone(space)).or_insert_with(|| CachedSpace {
+            base: None,
+            head: SpaceHead::EMPTY,
+            segments: BTreeMap::new(),
+        });
+        if known.head.trimmed != head.trimmed {
+            self.segments -= known.segments.len();
+            known.segments.clear();
+        }
+        known.base = Some(base);
+        known.head = head;
+        for (segment, state) in states {
+            self.put_segment(space, &segment, state);
+        }
+    }
+
+    pub(crate) fn forget(&mut self, space: &str) {
+        if let Some(known) = self.spaces.remove(space) {
+            self.segments -= known.segments.len();
+        }
+    }
+}

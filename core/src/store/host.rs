@@ -1,0 +1,145 @@
+//! Calls to the host, guarded: a deadline for each, and nothing believed that breaks the contract.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::vec::Vec;
+use core::future::Future;
+use core::pin::Pin;
+
+use futures_util::future::{Either, select};
+use futures_util::poll;
+use uuid::{Builder, Uuid};
+
+use crate::env::{Entropy, Env};
+use crate::error::{Error, Result};
+use crate::kv::{Batch, Bytes, Commit, HostLimits, ScanPage, ScanRange};
+
+type Call<'c, T> = Pin<Box<dyn Future<Output = Result<T>> + 'c>>;
+
+/// The host behind its guard.
+#[derive(Debug)]
+pub(crate) struct Host {
+    env: Env,
+    timeout: u64,
+}
+
+impl Host {
+    pub(crate) fn new(env: Env, timeout: u64) -> Self {
+        Self { env, timeout }
+    }
+
+    pub(crate) fn limits(&self) -> &HostLimits {
+        self.env.kv.limits()
+    }
+
+    /// A reply in hand costs no timer.
+    async fn guard<T>(&self, what: &str, mut call: Call<'_, T>) -> Result<T> {
+        if let core::task::Poll::Ready(reply) = poll!(&mut call) {
+            return reply;
+        }
+        if self.timeout == 0 {
+            return call.await;
+        }
+        match select(call, self.env.timer.sleep(self.timeout)).await {
+            Either::Left((reply, _)) => reply,
+            Either::Right(((), _)) => Err(Error::unknown(format!(
+                "host {}: {what} took longer than {} ms",
+                self.env.kv.name(),
+                self.timeout
+            ))),
+        }
+    }
+
+    fn broken(&self, rule: &str) -> Error {
+        Error::unavailable(format!("host {}: {rule}", self.env.kv.name()))
+    }
+
+    pub(crate) async fn get(&self, keys: Vec<Bytes>) -> Result<Vec<Option<Bytes>>> {
+        let asked = keys.len();
+        if asked == 0 {
+            return Ok(Vec::new());
+        }
+        let values = self.guard("get", self.env.kv.get(keys)).await?;
+        if values.len() != asked {
+            return Err(self.broken("get must answer one value for each key"));
+        }
+        Ok(values)
+    }
+
+    pub(crate) async fn get_one(&self, key: Bytes) -> Result<Option<Bytes>> {
+        let values = self.get(Vec::from([key])).await?;
+        Ok(values.into_iter().next().flatten())
+    }
+
+    /// A page of a range that is not empty.
+    pub(crate) async fn scan(&self, range: ScanRange) -> Result<ScanPage> {
+        let (start, end) = (range.start.clone(), range.end.clone());
+        let (reverse, limit) = (range.reverse, range.limit);
+        if start >= end {
+            return Ok(ScanPage::default());
+        }
+        let page = self.guard("scan", self.env.kv.scan(range)).await?;
+        if page.pairs.len() > limit {
+            return Err(self.broken("scan must not give more pairs than the limit"));
+        }
+        if page.more && page.pairs.is_empty() {
+            return Err(self.broken("scan must give a pair when there are more"));
+        }
+        let inside = |key: &Bytes| *key >= start && *key < end;
+        let ordered = page.pairs.iter().zip(page.pairs.iter().skip(1));
+        let in_order = |((a, _), (b, _)): (&(Bytes, Bytes), &(Bytes, Bytes))| {
+            if reverse { a > b } else { a < b }
+        };
+        if !page.pairs.iter().all(|(key, _)| inside(key)) || !ordered.into_iter().all(in_order) {
+            return Err(self.broken("scan must give keys of its range, in order"));
+        }
+        Ok(page)
+    }
+
+    pub(crate) async fn commit(&self, batch: Batch) -> Result<Commit> {
+        let checks = batch.checks.len();
+        let reply = self.guard("commit", self.env.kv.commit(batch)).await?;
+        match &reply {
+            Commit::Refused { check, .. } if *check >= checks => {
+                Err(self.broken("commit must name one of the checks it was given"))
+            }
+            _ => Ok(reply),
+        }
+    }
+}
+
+/// Randomness drawn from the source in larger pieces.
+#[derive(Debug)]
+pub(crate) struct RandomPool {
+    bytes: [u8; 256],
+    used: usize,
+}
+
+impl RandomPool {
+    pub(crate) const fn new() -> Self {
+        Self {
+            bytes: [0; 256],
+            used: 256,
+        }
+    }
+
+    fn take<const N: usize>(&mut self, entropy: &dyn Entropy) -> [u8; N] {
+        if self.used + N > self.bytes.len() {
+            entropy.fill(&mut self.bytes);
+            self.used = 0;
+        }
+        let piece = self.bytes.get(self.used..).and_then(|rest| rest.first_chunk::<N>());
+        self.used += N;
+        piece.copied().unwrap_or([0; N])
+    }
+
+    pub(crate) fn nonce(&mut self, entropy: &dyn Entropy) -> u64 {
+        u64::from_le_bytes(self.take(entropy))
+    }
+
+    /// A UUIDv7 of that moment.
+    pub(crate) fn uuid(&mut self, entropy: &dyn Entropy, now: u64) -> Uuid {
+        let random = self.take::<10>(entropy);
+        Builder::from_unix_timestamp_millis(now, &random).into_uuid()
+    }
+}

@@ -1,0 +1,340 @@
+//! Loading what a plan needs: heads that are not cached, rows of callers' TRX, leases.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::cell::Ref;
+
+use uuid::Uuid;
+
+use super::Inner;
+use super::cache::Cache;
+use super::queue::{Doubt, Job, Ticket};
+use crate::error::{Error, ErrorCode, Result};
+use crate::id::EntryId;
+use crate::kv::{Atomicity, Bytes};
+use crate::layout::lease::LeaseRow;
+use crate::layout::segment::SegmentHead;
+use crate::layout::space::SpaceHead;
+use crate::layout::trx::TrxRow;
+use crate::layout::{lease, segment, space, trx};
+use crate::layout::Packing;
+use crate::plan::{FirstEntry, Known, SegmentState};
+
+/// Tries at finishing what another instance left in a head before it is called a lost race.
+const MOST_PENDING: u32 = 16;
+
+type SegmentName = (Rc<str>, Rc<str>);
+
+/// What was read for one round, besides the cache.
+#[derive(Debug, Default)]
+pub(crate) struct Loaded {
+    trx: BTreeMap<(Rc<str>, Rc<str>, Uuid), TrxRow>,
+    leases: BTreeMap<String, (Vec<u8>, LeaseRow)>,
+    /// Spaces whose rows could not be read, and why.
+    pub(crate) bad: BTreeMap<Rc<str>, Error>,
+}
+
+/// The cache and what was read for this round.
+pub(crate) struct KnownState<'l> {
+    cache: Ref<'l, Cache>,
+    loaded: &'l Loaded,
+}
+
+impl Known for KnownState<'_> {
+    fn space(&self, space: &str) -> Option<(Option<&[u8]>, &SpaceHead)> {
+        let known = self.cache.space(space)?;
+        Some((known.base.as_deref(), &known.head))
+    }
+
+    fn segment(&self, space: &str, segment: &str) -> SegmentState {
+        self.cache.segment(space, segment).copied().unwrap_or(SegmentState {
+            head: SegmentHead::EMPTY,
+            first: None,
+        })
+    }
+
+    fn trx(&self, space: &str, segment: &str, id: Uuid) -> Option<TrxRow> {
+        let key = (Rc::from(space), Rc::from(segment), id);
+        self.loaded.trx.get(&key).copied()
+    }
+
+    fn lease(&self, key: &str) -> Option<(Vec<u8>, LeaseRow)> {
+        self.loaded.leases.get(key).cloned()
+    }
+}
+
+/// What is to be read for one round.
+#[derive(Default)]
+struct Wanted {
+    spaces: BTreeSet<Rc<str>>,
+    segments: BTreeSet<SegmentName>,
+    trx: BTreeSet<(Rc<str>, Rc<str>, Uuid)>,
+    leases: BTreeSet<String>,
+}
+
+impl Inner {
+    pub(crate) fn known<'l>(&'l self, loaded: &'l Loaded) -> KnownState<'l> {
+        KnownState {
+            cache: self.cache.borrow(),
+            loaded,
+        }
+    }
+
+    /// Reads what the requests need and the cache does not hold.
+    pub(crate) async fn load(self: &Rc<Self>, tickets: &[Ticket]) -> Result<Loaded> {
+        let mut loaded = Loaded::default();
+        for attempt in 0..MOST_PENDING {
+            let wanted = self.wanted(tickets);
+            self.read_wanted(wanted, &mut loaded).await?;
+            let pending = self.pending_among(tickets);
+            if pending.is_empty() {
+                return Ok(loaded);
+            }
+            for (name, id) in pending {
+                self.resolve_pending(&name, id).await?;
+                self.cache.borrow_mut().forget(&name);
+            }
+            self.pause(attempt).await;
+        }
+        Err(Error::new(
+            ErrorCode::Conflict,
+            "another instance's transaction keeps the space; try again",
+        ))
+    }
+
+    fn wanted(&self, tickets: &[Ticket]) -> Wanted {
+        let cache = self.cache.borrow();
+        let mut wanted = Wanted::default();
+        for ticket in tickets {
+            for name in ticket.job.spaces() {
+                if cache.space(name).is_none() {
+                    wanted.spaces.insert(Rc::clone(name));
+                }
+            }
+            let Job::Write(request) = &ticket.job else {
+                continue;
+            };
+            for write in &request.writes {
+                let name = (Rc::clone(&write.space), Rc::clone(&write.segment));
+                if request.trx_supplied {
+                    wanted.trx.insert((
+                        Rc::clone(&write.space),
+                        Rc::clone(&write.segment),
+                        request.trx_id,
+                    ));
+                }
+                if cache.segment(&write.space, &write.segment).is_none() {
+                    wanted.segments.insert(name);
+                }
+            }
+            if let Some(hold) = &request.lease {
+                wanted.leases.insert(hold.key.clone());
+            }
+        }
+        wanted
+    }
+
+    /// A space's head is read before anything under it: what changes in between makes the commit's
+    /// check of the head fail.
+    async fn read_wanted(self: &Rc<Self>, wanted: Wanted, loaded: &mut Loaded) -> Result {
+        let heads: Vec<Bytes> = wanted.spaces.iter().map(|name| space::key(name)).collect();
+        let mut under: Vec<Bytes> = Vec::new();
+        under.extend(wanted.segments.iter().map(|(space, name)| segment::key(space, name)));
+        under.extend(wanted.trx.iter().map(|(space, name, id)| trx::key(space, name, *id)));
+        under.extend(wanted.leases.iter().map(|key| lease::key(key)));
+        if heads.is_empty() && under.is_empty() {
+            return Ok(());
+        }
+        let (head_rows, under_rows) = if self.host.limits().consistent {
+            let count = heads.len();
+            let mut rows = self.host.get([heads, under].concat()).await?;
+            let rest = rows.split_off(count);
+            (rows, rest)
+        } else {
+            let head_rows = self.host.get(heads).await?;
+            (head_rows, self.host.get(under).await?)
+        };
+        for (name, row) in wanted.spaces.iter().zip(head_rows) {
+            if let Err(error) = self.cache.borrow_mut().put_space(name, row) {
+                loaded.bad.insert(Rc::clone(name), error);
+            }
+        }
+        if self.host.limits().atomic == Atomicity::None {
+            for name in &wanted.spaces {
+                self.sweep_commits(name).await?;
+            }
+        }
+        let mut rows = under_rows.into_iter();
+        for (name, row) in wanted.segments.iter().zip(rows.by_ref()) {
+            if let Err(error) = self.take_segment(name, row).await {
+                loaded.bad.insert(Rc::clone(&name.0), error);
+            }
+        }
+        for (name, row) in wanted.trx.iter().zip(rows.by_ref()) {
+            let Some(row) = row else { continue };
+            match TrxRow::decode(&row) {
+                Ok(row) => {
+                    loaded.trx.insert(name.clone(), row);
+                }
+                Err(error) => {
+                    let error = error.at_key(&trx::key(&name.0, &name.1, name.2));
+                    loaded.bad.insert(Rc::clone(&name.0), error);
+                }
+            }
+        }
+        for (key, row) in wanted.leases.into_iter().zip(rows) {
+            let Some(row) = row else { continue };
+            let decoded = LeaseRow::decode(&row).map_err(|error| error.at_key(&lease::key(&key)))?;
+            loaded.leases.insert(key, (row, decoded));
+        }
+        Ok(())
+    }
+
+    async fn take_segment(self: &Rc<Self>, name: &SegmentName, row: Option<Bytes>) -> Result {
+        let (space, segment) = name;
+        let (trimmed, carried) = {
+            let cache = self.cache.borrow();
+            let head = cache.space(space).map(|known| &known.head);
+            (
+                head.map_or(EntryId::ZERO, |head| head.trimmed),
+                head.and_then(|head| head.carried(segment).copied()),
+            )
+        };
+        let head = match (carried, row) {
+            (Some(head), _) => head,
+            (None, Some(row)) => SegmentHead::decode(&row)
+                .map_err(|error| error.at_key(&segment::key(space, segment)))?,
+            (None, None) => SegmentHead::EMPTY,
+        };
+        if self.host.limits().atomic == Atomicity::None {
+            self.sweep_blocks(space, segment, head.last_sequence).await?;
+        }
+        let first = self.first_entry(space, segment, &head, trimmed).await?;
+        self.cache
+            .borrow_mut()
+            .put_segment(space, segment, SegmentState { head, first });
+        Ok(())
+    }
+
+    /// The first entry above the trim bound.
+    pub(crate) async fn first_entry(
+        &self,
+        space: &str,
+        segment: &str,
+        head: &SegmentHead,
+        trimmed: EntryId,
+    ) -> Result<Option<FirstEntry>> {
+        if head.last_sequence == 0 || head.last_id <= trimmed {
+            return Ok(None);
+        }
+        if head.first_id > trimmed {
+            return Ok(Some(FirstEntry {
+                sequence: 1,
+                ms: head.first_id.ms,
+            }));
+        }
+        let mut from = 1;
+        loop {
+            let Some(found) = self.next_block(space, segment, from).await? else {
+                return Ok(None);
+            };
+            for run in &found.runs {
+                if let Some(run) = run.between(trimmed, head.last_id)? {
+                    return Ok(Some(FirstEntry {
+                        sequence: run.first_sequence,
+                        ms: run.first_id.ms,
+                    }));
+                }
+            }
+            from = found.last_sequence + 1;
+        }
+    }
+
+    fn pending_among(&self, tickets: &[Ticket]) -> Vec<(Rc<str>, Uuid)> {
+        let cache = self.cache.borrow();
+        let names: BTreeSet<&Rc<str>> =
+            tickets.iter().flat_map(|ticket| ticket.job.spaces()).collect();
+        names
+            .into_iter()
+            .filter_map(|name| Some((name, cache.space(name)?.head.pending)))
+            .filter(|(_, pending)| !pending.is_nil())
+            .map(|(name, pending)| (Rc::clone(name), pending))
+            .collect()
+    }
+
+    /// Whether a commit whose reply was lost has applied; `None`: nobody can know any more.
+    pub(crate) async fn has_applied(self: &Rc<Self>, doubt: &Doubt) -> Result<Option<bool>> {
+        let key = space::key(&doubt.space);
+        let mut row = self.host.get_one(key.clone()).await?;
+        let mut head = decode_head(row.as_deref(), &key)?;
+        for attempt in 0..MOST_PENDING {
+            if head.pending.is_nil() {
+                break;
+            }
+            self.resolve_pending(&doubt.space, head.pending).await?;
+            self.pause(attempt).await;
+            row = self.host.get_one(key.clone()).await?;
+            head = decode_head(row.as_deref(), &key)?;
+        }
+        if head.nonce == doubt.nonce && head.revision > 0 {
+            return Ok(Some(true));
+        }
+        if row == doubt.base {
+            // The next commit of the space checks this head, so the lost one can no longer apply
+            // once that one has.
+            return Ok(Some(false));
+        }
+        let Some((segment, sequence, trx)) = &doubt.witness else {
+            return Ok(None);
+        };
+        match self.next_block(&doubt.space, segment, *sequence).await? {
+            Some(found) if found.first_sequence <= *sequence => {
+                let run = found.runs.iter().find(|run| run.last_sequence() >= *sequence);
+                Ok(Some(run.is_some_and(|run| run.trx.id == *trx)))
+            }
+            _ => {
+                let row = self.host.get_one(segment::key(&doubt.space, segment)).await?;
+                let last = match row {
+                    Some(row) => SegmentHead::decode(&row)?.last_sequence,
+                    None => 0,
+                };
+                // Present once, but trimmed since: whose it was is gone with it.
+                Ok((last < *sequence).then_some(false))
+            }
+        }
+    }
+
+    pub(crate) fn nonce(&self) -> u64 {
+        self.random.borrow_mut().nonce(&*self.env.entropy)
+    }
+
+    /// Runs `encode` with the packing that the options and the host ask for. `explicit`: the caller
+    /// asked for compaction, where compressing is worth its time.
+    pub(crate) fn with_packing<T>(
+        &self,
+        explicit: bool,
+        encode: impl FnOnce(&mut Packing<'_>) -> T,
+    ) -> T {
+        use super::Compression;
+        let compress = match self.options.compression {
+            Compression::None => false,
+            Compression::Always => true,
+            Compression::Auto => explicit || self.host.limits().compress,
+        };
+        if compress {
+            encode(&mut Packing::Zstd(&mut self.compressor.borrow_mut()))
+        } else {
+            encode(&mut Packing::Raw)
+        }
+    }
+}
+
+/// A space's head as it was read; the empty one where there is none.
+pub(crate) fn decode_head(row: Option<&[u8]>, key: &[u8]) -> Result<SpaceHead> {
+    match row {
+        Some(row) => SpaceHead::decode(row).map_err(|error| error.at_key(key)),
+        None => Ok(SpaceHead::EMPTY),
+    }
+}

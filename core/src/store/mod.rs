@@ -1,0 +1,103 @@
+//! The store: load, plan, commit, retry; and everything that reads.
+
+mod append;
+mod cache;
+mod compact;
+mod host;
+mod inventory;
+mod lease;
+mod load;
+mod open;
+mod options;
+mod pump;
+mod queue;
+mod read;
+mod redo;
+mod single;
+mod wait;
+
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+use core::fmt;
+
+use futures_channel::oneshot;
+use uuid::Uuid;
+
+pub use append::{Appended, LeaseProof, NewRecords, WriteOptions};
+pub use inventory::{Changes, Listing, Names};
+pub use options::{Compression, OpenOptions, StoreLimits};
+pub use read::{EntryRef, Page, PageRun, SegmentRead, SpaceRead, Tier};
+
+use crate::codec::zstd::Compressor;
+use crate::env::Env;
+use crate::error::{Error, ErrorCode, Result};
+use crate::plan::Sizes;
+use cache::Cache;
+use host::Host;
+use queue::Queue;
+use wait::Waiters;
+
+/// An open store. Clones share it.
+///
+/// A store belongs to the thread that opened it: everything in it is single-threaded, and its
+/// futures are not `Send`. Open the same storage once more for another thread.
+#[derive(Clone)]
+pub struct Store {
+    inner: Rc<Inner>,
+}
+
+/// What the clones of a store, its commits and its background work share.
+pub(crate) struct Inner {
+    env: Env,
+    host: Host,
+    options: OpenOptions,
+    sizes: Sizes,
+    id: Uuid,
+    /// This instance, as it stands in the TRX of what it writes.
+    node: Uuid,
+    cache: RefCell<Cache>,
+    blocks: RefCell<read::BlockCache>,
+    queue: RefCell<Queue>,
+    waiters: RefCell<Waiters>,
+    compressor: RefCell<Compressor>,
+    random: RefCell<host::RandomPool>,
+    small: RefCell<compact::SmallRows>,
+    /// Who waits for the writes under way to end.
+    idle: RefCell<Vec<oneshot::Sender<()>>>,
+    closed: Cell<bool>,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store")
+            .field("id", &self.inner.id)
+            .field("host", &self.inner.env.kv.name())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// The store's identity.
+    pub fn id(&self) -> Uuid {
+        self.inner.id
+    }
+
+    /// What one record and one commit may hold on this host.
+    pub fn limits(&self) -> StoreLimits {
+        StoreLimits {
+            max_record_bytes: self.inner.sizes.record_bytes,
+            max_commit_bytes: self.inner.sizes.commit_bytes,
+            max_commit_records: crate::plan::COMMIT_RECORDS,
+        }
+    }
+}
+
+impl Inner {
+    fn check_open(&self) -> Result {
+        if self.closed.get() {
+            return Err(Error::new(ErrorCode::Closed, "the store is closed"));
+        }
+        Ok(())
+    }
+}

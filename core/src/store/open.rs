@@ -1,0 +1,144 @@
+//! Opening and closing.
+
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+
+use futures_channel::oneshot;
+use uuid::Uuid;
+
+use super::cache::Cache;
+use super::host::{Host, RandomPool};
+use super::queue::Queue;
+use super::read::BlockCache;
+use super::wait::Waiters;
+use super::{Inner, OpenOptions, Store};
+use crate::codec::zstd::Compressor;
+use crate::env::Env;
+use crate::error::{Error, ErrorCode, Result};
+use crate::kv::{Atomicity, Batch, Check, Commit, Durability, Put};
+use crate::layout::identity;
+use crate::plan::Sizes;
+
+/// Tries at writing the identity against others that open the same storage for the first time.
+const TRIES: u32 = 8;
+
+impl Store {
+    /// Opens the store on a host, and finishes what an earlier instance left unfinished.
+    ///
+    /// A host may be opened again later, or several times at once where it honours checks.
+    ///
+    /// # Errors
+    /// `CONFLICT` when another store than the one asked for is there; `UNSUPPORTED` when the host's
+    /// limits are too small; `CORRUPT` when the identity is damaged; `UNAVAILABLE` when the host
+    /// fails.
+    pub async fn open(env: Env, options: OpenOptions) -> Result<Self> {
+        let host = Host::new(env.clone(), options.host_timeout);
+        let sizes = Sizes::new(host.limits())?;
+        if options.store_id.is_some_and(|id| id.is_nil()) {
+            return Err(Error::invalid("storeId: must not be the nil UUID"));
+        }
+        let mut random = RandomPool::new();
+        let fresh = random.uuid(&*env.entropy, env.clock.now());
+        let node = random.uuid(&*env.entropy, env.clock.now());
+        let id = identify(&host, options.store_id, fresh).await?;
+        let inner = Inner {
+            env,
+            host,
+            options,
+            sizes,
+            id,
+            node,
+            cache: RefCell::new(Cache::default()),
+            blocks: RefCell::new(BlockCache::default()),
+            queue: RefCell::new(Queue::default()),
+            waiters: RefCell::new(Waiters::default()),
+            compressor: RefCell::new(Compressor::default()),
+            random: RefCell::new(random),
+            small: RefCell::default(),
+            idle: RefCell::new(Vec::new()),
+            closed: Cell::new(false),
+        };
+        let store = Self {
+            inner: Rc::new(inner),
+        };
+        if store.inner.host.limits().atomic == Atomicity::Space {
+            store.inner.recover().await?;
+        }
+        Ok(store)
+    }
+
+    /// Refuses what comes from now on, wakes who waits with `CLOSED`, and completes once the writes
+    /// under way are settled. Closing twice is fine.
+    pub async fn close(&self) {
+        self.inner.closed.set(true);
+        self.inner.end_waits();
+        let settled = {
+            let queue = self.inner.queue.borrow();
+            if queue.is_idle() {
+                return;
+            }
+            let (sender, settled) = oneshot::channel();
+            self.inner.idle.borrow_mut().push(sender);
+            settled
+        };
+        let _ = settled.await;
+    }
+}
+
+impl Inner {
+    /// Tells who closes the store that nothing is under way any more.
+    pub(crate) fn drained(&self) {
+        if self.queue.borrow().is_idle() {
+            for closer in self.idle.borrow_mut().drain(..) {
+                let _ = closer.send(());
+            }
+        }
+    }
+}
+
+/// The id of the store that is there; writes `fresh`, or the one wanted, where there is none.
+async fn identify(host: &Host, wanted: Option<Uuid>, fresh: Uuid) -> Result<Uuid> {
+    let key = identity::key();
+    let mut last_error = None;
+    for _ in 0..TRIES {
+        if let Some(row) = host.get_one(key.clone()).await? {
+            let id = identity::decode(&row).map_err(|error| error.at_key(&key))?;
+            return match wanted {
+                Some(wanted) if wanted != id => Err(Error::new(
+                    ErrorCode::Conflict,
+                    format!("storeId: the host holds the store {id}, not {wanted}"),
+                )),
+                _ => Ok(id),
+            };
+        }
+        let id = wanted.unwrap_or(fresh);
+        let checks = if host.limits().checks {
+            Vec::from([Check {
+                key: key.clone(),
+                value: None,
+            }])
+        } else {
+            Vec::new()
+        };
+        let batch = Batch {
+            checks,
+            deletes: Vec::new(),
+            puts: Vec::from([Put {
+                key: key.clone(),
+                value: identity::encode(id),
+            }]),
+            durability: Durability::Strict,
+        };
+        match host.commit(batch).await {
+            Ok(Commit::Applied) => return Ok(id),
+            Ok(Commit::Refused { .. }) => {}
+            Err(error) if error.may_have_applied() => last_error = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(last_error.unwrap_or_else(|| {
+        Error::new(ErrorCode::Conflict, "the store's identity could not be settled")
+    }))
+}

@@ -1,0 +1,514 @@
+//! Committing: take what waits, load heads, plan, hand the batch to the host, settle every request.
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
+use futures_task::LocalFutureObj;
+
+use super::Inner;
+use super::load::Loaded;
+use super::queue::{Doubt, Job, Outcome, Patch, Picking, Round, Ticket};
+use crate::error::{Error, ErrorCode, Result};
+use crate::kv::{Atomicity, Batch, Check, Commit, Put};
+use crate::layout::space;
+use crate::plan::{PlannedSpace, Planner, Verdict, Written};
+
+/// Races that a request may lose before it is given back.
+const MOST_LOST: u32 = 32;
+/// Lost replies that a request may meet before its caller is told that nobody knows.
+const MOST_UNCLEAR: u32 = 4;
+/// Longest pause between two tries, in milliseconds.
+const LONGEST_PAUSE: u64 = 128;
+/// Commits under way at once where one commit covers one space.
+const ROUNDS: usize = 16;
+/// Where one commit covers everything, a second one serves a space that keeps losing races.
+const ROUNDS_TOGETHER: usize = 2;
+
+/// A request that is part of a plan, and its reply once the plan has applied.
+struct Planned {
+    ticket: Ticket,
+    outcome: Result<Vec<Written>>,
+}
+
+impl Inner {
+    /// Starts commits for what waits. They run as tasks of their own, so that requests made in one
+    /// go share a commit, and one whose caller goes away does not take the others with it.
+    pub(crate) fn kick(self: &Rc<Self>) {
+        {
+            let mut queue = self.queue.borrow_mut();
+            if queue.scheduled {
+                return;
+            }
+            queue.scheduled = true;
+        }
+        let inner = Rc::clone(self);
+        self.spawn(async move { inner.start_rounds() });
+    }
+
+    pub(crate) fn spawn(self: &Rc<Self>, task: impl Future<Output = ()> + 'static) {
+        let task = LocalFutureObj::new(Box::new(task));
+        if self.env.spawn.spawn_local_obj(task).is_err() {
+            // Nothing will ever run again: whoever waits must hear of it.
+            self.closed.set(true);
+            for ticket in self.queue.borrow_mut().drain() {
+                ticket.settle(Err(Error::new(ErrorCode::Closed, "the executor has shut down")));
+            }
+            self.end_waits();
+        }
+    }
+
+    fn start_rounds(self: &Rc<Self>) {
+        let across_spaces = self.host.limits().atomic == Atomicity::Store;
+        let picking = Picking {
+            across_spaces,
+            rounds: if across_spaces { ROUNDS_TOGETHER } else { ROUNDS },
+        };
+        self.queue.borrow_mut().scheduled = false;
+        loop {
+            let Some(round) = self.queue.borrow_mut().next_round(picking) else {
+                return;
+            };
+            let inner = Rc::clone(self);
+            self.spawn(async move {
+                let Round { tickets, spaces } = round;
+                inner.run_round(tickets).await;
+                inner.queue.borrow_mut().end_round(&spaces);
+                inner.start_rounds();
+                inner.drained();
+            });
+        }
+    }
+
+    async fn run_round(self: &Rc<Self>, tickets: Vec<Ticket>) {
+        let tickets = self.clear_doubts(tickets).await;
+        if tickets.is_empty() {
+            return;
+        }
+        let loaded = match self.load(&tickets).await {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                // Nothing was handed to the host for these.
+                for ticket in tickets {
+                    self.give_up(ticket, error.clone());
+                }
+                return;
+            }
+        };
+        let mut writes = Vec::new();
+        for ticket in tickets {
+            match &ticket.job {
+                Job::Write(_) => writes.push(ticket),
+                Job::Patch(_) => self.commit_patch(ticket).await,
+            }
+        }
+        if !writes.is_empty() {
+            self.commit_writes(writes, &loaded).await;
+        }
+    }
+
+    /// Ends a request with an error. One that may have been applied before says so.
+    fn give_up(&self, ticket: Ticket, error: Error) {
+        let error = match &ticket.doubt {
+            Some((doubt, _)) if doubt.verdict.get().is_none() => doubt.error.clone(),
+            _ => error,
+        };
+        ticket.settle(Err(error));
+    }
+
+    async fn commit_writes(self: &Rc<Self>, tickets: Vec<Ticket>, loaded: &Loaded) {
+        let mut planner = Planner::new(&self.sizes, self.node, self.env.clock.now());
+        let mut planned: Vec<Planned> = Vec::new();
+        let mut full = false;
+        for ticket in tickets {
+            let Job::Write(request) = &ticket.job else {
+                continue;
+            };
+            if full {
+                self.queue.borrow_mut().put_back(ticket);
+                continue;
+            }
+            let verdict = planner.add(request, &self.known(loaded));
+            let outcome = match verdict {
+                Verdict::Planned(reply) | Verdict::Answered(reply) => Ok(reply),
+                Verdict::Refused(error) => Err(error),
+                Verdict::Full => {
+                    // What follows waits too: nobody overtakes in a space.
+                    full = true;
+                    self.queue.borrow_mut().put_back(ticket);
+                    continue;
+                }
+            };
+            planned.push(Planned { ticket, outcome });
+        }
+        if planner.is_empty() {
+            self.confirm(planned).await;
+            return;
+        }
+        let durability = planner.durability();
+        let nonce = self.nonce();
+        let carry = self.host.limits().atomic == Atomicity::None;
+        let finished = self.with_packing(false, |packing| planner.finish(nonce, carry, packing));
+        let (spaces, lease_checks) = match finished {
+            Ok(finished) => finished,
+            Err(error) => {
+                for one in planned {
+                    self.give_up(one.ticket, error.clone());
+                }
+                return;
+            }
+        };
+        let alone = spaces.len() > 1 && self.host.limits().atomic == Atomicity::Space;
+        let doubt_of = spaces.first().map(|first| {
+            (
+                Rc::clone(&first.space),
+                first.check.value.clone(),
+                first.witness.clone(),
+            )
+        });
+        let result = if alone {
+            self.commit_by_redo(&spaces, durability).await
+        } else if carry {
+            self.commit_row_by_row(&spaces, durability).await
+        } else {
+            self.commit_at_once(&spaces, lease_checks, durability).await
+        };
+        match result {
+            Ok(Commit::Applied) => {
+                self.applied(spaces);
+                for one in planned {
+                    one.ticket.settle(one.outcome.map(Outcome::Written));
+                }
+            }
+            Ok(Commit::Refused { check, current }) => {
+                let lost = spaces.get(check).map(|planned| Rc::clone(&planned.space));
+                self.lost_race(planned, lost, current).await;
+            }
+            Err(error) if error.may_have_applied() => {
+                for planned_space in &spaces {
+                    self.cache.borrow_mut().forget(&planned_space.space);
+                }
+                if let Some((space, base, witness)) = doubt_of {
+                    let doubt = Doubt {
+                        space,
+                        nonce,
+                        base,
+                        witness,
+                        verdict: core::cell::Cell::new(None),
+                        error,
+                    };
+                    self.doubt(planned, doubt).await;
+                }
+            }
+            Err(error) => self.refused_by_host(planned, error),
+        }
+    }
+
+    async fn commit_at_once(
+        &self,
+        spaces: &[PlannedSpace],
+        lease_checks: Vec<Check>,
+        durability: crate::kv::Durability,
+    ) -> Result<Commit> {
+        let mut batch = Batch {
+            durability,
+            ..Batch::default()
+        };
+        for planned in spaces {
+            if self.host.limits().checks {
+                batch.checks.push(planned.check.clone());
+            }
+            batch.puts.extend(planned.puts().cloned());
+        }
+        batch.checks.extend(lease_checks);
+        self.host.commit(batch).await
+    }
+
+    /// Takes in what a commit made, and tells everybody.
+    pub(crate) fn applied(self: &Rc<Self>, spaces: Vec<PlannedSpace>) {
+        for planned in spaces {
+            self.queue.borrow_mut().set_apart(&planned.space, false);
+            self.note_small_rows(&planned);
+            let PlannedSpace {
+                space,
+                head_row,
+                head,
+                states,
+                ..
+            } = planned;
+            self.cache.borrow_mut().committed(&space, head_row.value, head, states);
+        }
+        self.changed();
+        self.env.notify.notify();
+    }
+
+    /// Another writer got in: plan again from what is there now. Requests of other spaces of the
+    /// same commit lost nothing by themselves.
+    async fn lost_race(
+        self: &Rc<Self>,
+        planned: Vec<Planned>,
+        lost: Option<Rc<str>>,
+        current: Option<Vec<u8>>,
+    ) {
+        if let Some(space) = &lost {
+            let mut cache = self.cache.borrow_mut();
+            if cache.put_space(space, current).is_err() {
+                cache.forget(space);
+            }
+            drop(cache);
+            self.queue.borrow_mut().set_apart(space, true);
+        }
+        let mut most = 0;
+        let mut again = Vec::new();
+        for Planned { mut ticket, .. } in planned {
+            let mine = lost.as_ref().is_none_or(|space| ticket.job.spaces().any(|one| one == space));
+            if mine {
+                ticket.lost += 1;
+                most = most.max(ticket.lost);
+            }
+            ticket.doubt = None;
+            if ticket.lost > MOST_LOST {
+                ticket.settle(Err(Error::new(
+                    ErrorCode::Conflict,
+                    "too many other writers: every try lost its race",
+                )));
+            } else {
+                again.push(ticket);
+            }
+        }
+        self.pause(most).await;
+        for ticket in again {
+            self.queue.borrow_mut().put_back(ticket);
+        }
+    }
+
+    /// A pause that grows with the races lost; the first tries go at once.
+    pub(crate) async fn pause(&self, tries: u32) {
+        if tries < 2 {
+            return;
+        }
+        let most = (1_u64 << tries.min(10)).min(LONGEST_PAUSE);
+        let ms = 1 + self.nonce() % most;
+        self.env.timer.sleep(ms).await;
+    }
+
+    /// The reply was lost: whether the commit applied is found out before anything of it is planned
+    /// again.
+    async fn doubt(self: &Rc<Self>, planned: Vec<Planned>, doubt: Doubt) {
+        let doubt = Rc::new(doubt);
+        let mut most = 0;
+        let mut again = Vec::new();
+        for Planned { mut ticket, outcome } in planned {
+            ticket.unclear += 1;
+            most = most.max(ticket.unclear);
+            let Ok(reply) = outcome else {
+                // It was no part of the commit, and its refusal is looked at again.
+                again.push(ticket);
+                continue;
+            };
+            if ticket.unclear > MOST_UNCLEAR {
+                ticket.settle(Err(doubt.error.clone()));
+                continue;
+            }
+            ticket.doubt = Some((Rc::clone(&doubt), Some(reply)));
+            again.push(ticket);
+        }
+        self.pause(most + 1).await;
+        for ticket in again {
+            self.queue.borrow_mut().put_back(ticket);
+        }
+    }
+
+    /// Finds out about commits whose replies were lost. Gives the requests that must be planned.
+    async fn clear_doubts(self: &Rc<Self>, tickets: Vec<Ticket>) -> Vec<Ticket> {
+        let mut open = Vec::new();
+        for mut ticket in tickets {
+            let Some((doubt, reply)) = ticket.doubt.take() else {
+                open.push(ticket);
+                continue;
+            };
+            if doubt.verdict.get().is_none() {
+                match self.has_applied(&doubt).await {
+                    Ok(Some(verdict)) => doubt.verdict.set(Some(verdict)),
+                    Ok(None) => {
+                        ticket.settle(Err(doubt.error.clone()));
+                        continue;
+                    }
+                    Err(_) if ticket.unclear < MOST_UNCLEAR => {
+                        ticket.unclear += 1;
+                        self.pause(ticket.unclear + 1).await;
+                        ticket.doubt = Some((doubt, reply));
+                        self.queue.borrow_mut().put_back(ticket);
+                        continue;
+                    }
+                    Err(_) => {
+                        ticket.settle(Err(doubt.error.clone()));
+                        continue;
+                    }
+                }
+                self.changed();
+            }
+            if doubt.verdict.get() == Some(true) {
+                let outcome = reply.map_or(Outcome::Patched, Outcome::Written);
+                ticket.settle(Ok(outcome));
+            } else {
+                open.push(ticket);
+            }
+        }
+        open
+    }
+
+    /// A refusal that certainly did not apply: by size or quota, the commit is halved until the
+    /// culprit is alone; anything else is everybody's.
+    fn refused_by_host(&self, mut planned: Vec<Planned>, error: Error) {
+        let by_size = matches!(
+            error.code(),
+            ErrorCode::LimitExceeded | ErrorCode::QuotaExceeded
+        );
+        if by_size && planned.len() > 1 {
+            let mut queue = self.queue.borrow_mut();
+            queue.at_most = Some(planned.len() / 2);
+            for one in planned {
+                queue.put_back(one.ticket);
+            }
+            return;
+        }
+        for one in planned.drain(..) {
+            one.ticket.settle(Err(error.clone()));
+        }
+    }
+
+    /// Gives refusals and repeated answers, once it is certain that the heads which they follow from
+    /// are still the ones that are stored.
+    async fn confirm(self: &Rc<Self>, planned: Vec<Planned>) {
+        if !self.host.limits().shared {
+            for one in planned {
+                one.ticket.settle(one.outcome.map(Outcome::Written));
+            }
+            return;
+        }
+        let mut spaces: Vec<Rc<str>> =
+            planned.iter().flat_map(|one| one.ticket.job.spaces().cloned()).collect();
+        spaces.sort_unstable();
+        spaces.dedup();
+        let keys = spaces.iter().map(|name| space::key(name)).collect();
+        let rows = match self.host.get(keys).await {
+            Ok(rows) => rows,
+            Err(error) => {
+                for one in planned {
+                    one.ticket.settle(Err(error.clone()));
+                }
+                return;
+            }
+        };
+        let mut stale: Vec<Rc<str>> = Vec::new();
+        for (name, row) in spaces.iter().zip(rows) {
+            let mut cache = self.cache.borrow_mut();
+            let same = cache.space(name).is_some_and(|known| known.base == row);
+            if !same {
+                if cache.put_space(name, row).is_err() {
+                    cache.forget(name);
+                }
+                stale.push(Rc::clone(name));
+            }
+        }
+        let mut queue = self.queue.borrow_mut();
+        for Planned { mut ticket, outcome } in planned {
+            if ticket.job.spaces().any(|name| stale.contains(name)) {
+                ticket.lost += 1;
+                if ticket.lost <= MOST_LOST {
+                    queue.put_back(ticket);
+                    continue;
+                }
+            }
+            ticket.settle(outcome.map(Outcome::Written));
+        }
+    }
+
+    async fn commit_patch(self: &Rc<Self>, ticket: Ticket) {
+        let Job::Patch(patch) = &ticket.job else {
+            return;
+        };
+        let name = Rc::clone(&patch.space);
+        let known = self.cache.borrow().space(&name).map(|known| (known.base.clone(), known.head.clone()));
+        let (base, mut head) = known.unwrap_or((None, crate::layout::space::SpaceHead::EMPTY));
+        if let Err(error) = (patch.edit)(&mut head) {
+            self.confirm(Vec::from([Planned {
+                ticket,
+                outcome: Err(error),
+            }]))
+            .await;
+            return;
+        }
+        head.revision = head.revision.wrapping_add(1);
+        head.nonce = self.nonce();
+        let nonce = head.nonce;
+        let key = space::key(&name);
+        let head_row = head.encode();
+        let result = self.hand_over(patch, &key, base.clone(), head_row.clone()).await;
+        match result {
+            Ok(Commit::Applied) => {
+                self.queue.borrow_mut().set_apart(&name, false);
+                self.cache.borrow_mut().committed(&name, head_row, head, Vec::new());
+                self.changed();
+                self.env.notify.notify();
+                ticket.settle(Ok(Outcome::Patched));
+            }
+            Ok(Commit::Refused { current, .. }) => {
+                let outcome = Err(Error::unavailable("not planned"));
+                self.lost_race(Vec::from([Planned { ticket, outcome }]), Some(name), current).await;
+            }
+            Err(error) if error.may_have_applied() => {
+                self.cache.borrow_mut().forget(&name);
+                let mut ticket = ticket;
+                ticket.unclear += 1;
+                if ticket.unclear > MOST_UNCLEAR {
+                    ticket.settle(Err(error));
+                    return;
+                }
+                let doubt = Doubt {
+                    space: name,
+                    nonce,
+                    base,
+                    witness: None,
+                    verdict: core::cell::Cell::new(None),
+                    error,
+                };
+                self.pause(ticket.unclear + 1).await;
+                ticket.doubt = Some((Rc::new(doubt), None));
+                self.queue.borrow_mut().put_back(ticket);
+            }
+            Err(error) => ticket.settle(Err(error)),
+        }
+    }
+
+    async fn hand_over(
+        &self,
+        patch: &Patch,
+        key: &[u8],
+        base: Option<Vec<u8>>,
+        head_row: Vec<u8>,
+    ) -> Result<Commit> {
+        let head_put = Put {
+            key: key.to_vec(),
+            value: head_row,
+        };
+        let mut batch = Batch {
+            checks: Vec::new(),
+            deletes: patch.deletes.clone(),
+            puts: patch.puts.clone(),
+            durability: patch.durability,
+        };
+        if self.host.limits().atomic == Atomicity::None {
+            return self.commit_patch_row_by_row(batch, head_put).await;
+        }
+        if self.host.limits().checks {
+            batch.checks.push(Check {
+                key: key.to_vec(),
+                value: base,
+            });
+        }
+        batch.puts.push(head_put);
+        self.host.commit(batch).await
+    }
+}

@@ -1,0 +1,256 @@
+//! Requests waiting for a commit, in strict arrival order for each space.
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::Cell;
+use core::fmt;
+
+use futures_channel::oneshot;
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::kv::{Bytes, Durability, Put};
+use crate::layout::space::SpaceHead;
+use crate::plan::{WriteRequest, Written};
+
+/// A change of a space that appends nothing: merging, collecting, importing.
+pub(crate) struct Patch {
+    pub(crate) space: Rc<str>,
+    /// Changes the head, or says why not.
+    pub(crate) edit: Box<dyn Fn(&mut SpaceHead) -> Result>,
+    pub(crate) puts: Vec<Put>,
+    pub(crate) deletes: Vec<Bytes>,
+    pub(crate) durability: Durability,
+}
+
+impl fmt::Debug for Patch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Patch")
+            .field("space", &self.space)
+            .field("puts", &self.puts.len())
+            .field("deletes", &self.deletes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug)]
+pub(crate) enum Job {
+    Write(WriteRequest),
+    Patch(Patch),
+}
+
+impl Job {
+    pub(crate) fn spaces(&self) -> impl Iterator<Item = &Rc<str>> {
+        let (writes, patch) = match self {
+            Self::Write(request) => (request.writes.as_slice(), None),
+            Self::Patch(patch) => (Default::default(), Some(&patch.space)),
+        };
+        writes.iter().map(|write| &write.space).chain(patch)
+    }
+
+    /// Whether all of it is about one space.
+    fn is_of_one_space(&self) -> bool {
+        let mut spaces = self.spaces();
+        let first = spaces.next();
+        spaces.all(|space| Some(space) == first)
+    }
+}
+
+/// What a job gives.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Written(Vec<Written>),
+    Patched,
+}
+
+/// A commit whose reply was lost, and how to find out whether it applied.
+#[derive(Debug)]
+pub(crate) struct Doubt {
+    pub(crate) space: Rc<str>,
+    pub(crate) nonce: u64,
+    /// The head that it was planned from.
+    pub(crate) base: Option<Vec<u8>>,
+    pub(crate) witness: Option<(Rc<str>, u64, uuid::Uuid)>,
+    /// What was found out, for all requests of the commit at once.
+    pub(crate) verdict: Cell<Option<bool>>,
+    pub(crate) error: Error,
+}
+
+/// A request in the queue.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    pub(crate) order: u64,
+    pub(crate) tag: u64,
+    pub(crate) job: Job,
+    pub(crate) reply: oneshot::Sender<Result<Outcome>>,
+    /// Races lost so far.
+    pub(crate) lost: u32,
+    /// Replies lost so far.
+    pub(crate) unclear: u32,
+    pub(crate) doubt: Option<(Rc<Doubt>, Option<Vec<Written>>)>,
+}
+
+impl Ticket {
+    pub(crate) fn settle(self, result: Result<Outcome>) {
+        // A caller that went away does not want the answer.
+        let _ = self.reply.send(result);
+    }
+}
+
+/// How a round may pick.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Picking {
+    /// One commit covers several spaces.
+    pub(crate) across_spaces: bool,
+    /// Most commits under way at once.
+    pub(crate) rounds: usize,
+}
+
+/// All requests that wait, and the spaces that a commit is about.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    waiting: BTreeMap<u64, Ticket>,
+    next_order: u64,
+    busy: BTreeSet<Rc<str>>,
+    /// Spaces that lost a race: they are planned apart, so that others need not plan again with them.
+    apart: BTreeSet<Rc<str>>,
+    /// After a refusal by size: take only so many requests, until the culprit is alone.
+    pub(crate) at_most: Option<usize>,
+    rounds: usize,
+    pub(crate) scheduled: bool,
+}
+
+/// Requests taken for one commit, and the spaces that are busy until it ends.
+#[derive(Debug)]
+pub(crate) struct Round {
+    pub(crate) tickets: Vec<Ticket>,
+    pub(crate) spaces: BTreeSet<Rc<str>>,
+}
+
+impl Queue {
+    pub(crate) fn push(
+        &mut self,
+        job: Job,
+        tag: u64,
+        reply: oneshot::Sender<Result<Outcome>>,
+    ) -> u64 {
+        let order = self.next_order;
+        self.next_order += 1;
+        self.waiting.insert(
+            order,
+            Ticket {
+                order,
+                tag,
+                job,
+                reply,
+                lost: 0,
+                unclear: 0,
+                doubt: None,
+            },
+        );
+        order
+    }
+
+    /// Puts a request back where it stood.
+    pub(crate) fn put_back(&mut self, ticket: Ticket) {
+        self.waiting.insert(ticket.order, ticket);
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.rounds == 0
+    }
+
+    /// Drops a request that waits and of which nothing can have been applied.
+    pub(crate) fn drop_order(&mut self, order: u64) {
+        if self.waiting.get(&order).is_some_and(|ticket| ticket.doubt.is_none()) {
+            self.waiting.remove(&order);
+        }
+    }
+
+    /// Answers a request that waits, known by its tag, with `ABORTED`.
+    pub(crate) fn cancel(&mut self, tag: u64) -> bool {
+        let found = self
+            .waiting
+            .values()
+            .find(|ticket| ticket.tag == tag && ticket.doubt.is_none())
+            .map(|ticket| ticket.order);
+        let Some(ticket) = found.and_then(|order| self.waiting.remove(&order)) else {
+            return false;
+        };
+        ticket.settle(Err(Error::new(ErrorCode::Aborted, "the request was taken back")));
+        true
+    }
+
+    pub(crate) fn set_apart(&mut self, space: &Rc<str>, apart: bool) {
+        if apart {
+            self.apart.insert(Rc::clone(space));
+        } else {
+            self.apart.remove(space);
+        }
+    }
+
+    /// Takes the requests of the next commit: in arrival order, and nothing past a request of the
+    /// same space that is not taken. A patch goes alone in its space; a transaction that one commit
+    /// cannot cover goes alone altogether.
+    pub(crate) fn next_round(&mut self, picking: Picking) -> Option<Round> {
+        if self.rounds >= picking.rounds {
+            return None;
+        }
+        let mut blocked = self.busy.clone();
+        let mut taken: Vec<u64> = Vec::new();
+        let mut spaces: BTreeSet<Rc<str>> = BTreeSet::new();
+        let at_most = self.at_most.take().unwrap_or(usize::MAX);
+        let mut alone = false;
+        for (order, ticket) in &self.waiting {
+            if alone || taken.len() >= at_most {
+                break;
+            }
+            let free = ticket.job.spaces().all(|space| !blocked.contains(space));
+            let first = taken.is_empty();
+            let contended = ticket.job.spaces().any(|space| self.apart.contains(space));
+            let same = ticket.job.spaces().all(|space| spaces.contains(space));
+            let fits = match &ticket.job {
+                Job::Patch(_) => first,
+                Job::Write(_) if first => true,
+                Job::Write(_) if same => true,
+                Job::Write(_) => picking.across_spaces && !contended,
+            };
+            if !free || !fits {
+                blocked.extend(ticket.job.spaces().cloned());
+                continue;
+            }
+            alone = match &ticket.job {
+                Job::Patch(_) => true,
+                Job::Write(_) => !picking.across_spaces && !ticket.job.is_of_one_space(),
+            };
+            if first && contended {
+                // Everything else waits for another round.
+                let mine: BTreeSet<_> = ticket.job.spaces().cloned().collect();
+                let others = self.waiting.values().flat_map(|other| other.job.spaces());
+                blocked.extend(others.filter(|space| !mine.contains(*space)).cloned());
+            }
+            spaces.extend(ticket.job.spaces().cloned());
+            taken.push(*order);
+        }
+        if taken.is_empty() {
+            return None;
+        }
+        let tickets = taken.iter().filter_map(|order| self.waiting.remove(order)).collect();
+        self.busy.extend(spaces.iter().cloned());
+        self.rounds += 1;
+        Some(Round { tickets, spaces })
+    }
+
+    pub(crate) fn end_round(&mut self, spaces: &BTreeSet<Rc<str>>) {
+        for space in spaces {
+            self.busy.remove(space);
+        }
+        self.rounds -= 1;
+    }
+
+    /// Takes everything that waits, when the store can no longer serve it.
+    pub(crate) fn drain(&mut self) -> Vec<Ticket> {
+        core::mem::take(&mut self.waiting).into_values().collect()
+    }
+}

@@ -1,0 +1,121 @@
+//! Getting at blocks: by position, through a bounded cache for reads that come back to them.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
+use super::super::Inner;
+use crate::error::{Error, Result};
+use crate::kv::ScanRange;
+use crate::layout::block::{self, Block};
+
+/// The cache holds blocks up to so many bytes. A space read comes back to the newest blocks of many
+/// segments; one segment's read never does, and does not fill it.
+const CACHE_BYTES: usize = 24 << 20;
+
+type BlockName = (Rc<str>, Rc<str>, u64);
+
+/// Blocks that a space read will need again. A block's entries never change, so what is here stays
+/// true; what was trimmed since is filtered by the reader.
+#[derive(Debug, Default)]
+pub(crate) struct BlockCache {
+    blocks: BTreeMap<BlockName, Rc<Block>>,
+    age: VecDeque<BlockName>,
+    bytes: usize,
+}
+
+impl BlockCache {
+    pub(crate) fn find(&self, space: &Rc<str>, segment: &Rc<str>, sequence: u64) -> Option<Rc<Block>> {
+        let from = (Rc::clone(space), Rc::clone(segment), sequence);
+        let (name, found) = self.blocks.range(from..).next()?;
+        let same = name.0 == *space && name.1 == *segment;
+        (same && found.first_sequence <= sequence).then(|| Rc::clone(found))
+    }
+
+    fn insert(&mut self, space: &Rc<str>, segment: &Rc<str>, found: &Rc<Block>) {
+        let name = (Rc::clone(space), Rc::clone(segment), found.last_sequence);
+        let length = found.body_len();
+        if length > CACHE_BYTES / 4 {
+            return;
+        }
+        if let Some(old) = self.blocks.insert(name.clone(), Rc::clone(found)) {
+            self.bytes = self.bytes - old.body_len() + length;
+            return;
+        }
+        self.age.push_back(name);
+        self.bytes += length;
+        while self.bytes > CACHE_BYTES {
+            let Some(oldest) = self.age.pop_front() else {
+                break;
+            };
+            if let Some(old) = self.blocks.remove(&oldest) {
+                self.bytes -= old.body_len();
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// The block that holds `from`, or the first one after it.
+    pub(crate) async fn next_block(
+        &self,
+        space: &str,
+        segment: &str,
+        from: u64,
+    ) -> Result<Option<Block>> {
+        let found = self.scan_blocks(space, segment, from, 1, 1).await?;
+        Ok(found.0.into_iter().next())
+    }
+
+    /// Blocks from the one that holds `from` on, and whether there are more.
+    pub(crate) async fn scan_blocks(
+        &self,
+        space: &str,
+        segment: &str,
+        from: u64,
+        limit: usize,
+        max_bytes: usize,
+    ) -> Result<(Vec<Block>, bool)> {
+        let range = block::range(space, segment, from);
+        let page = self
+            .host
+            .scan(ScanRange {
+                start: range.start,
+                end: range.end,
+                reverse: false,
+                limit,
+                max_bytes,
+                keys_only: false,
+            })
+            .await?;
+        let mut found = Vec::with_capacity(page.pairs.len());
+        for (key, row) in page.pairs {
+            let last = block::last_sequence(&key, space, segment)
+                .ok_or_else(|| Error::corrupt("block: its key is malformed").at_key(&key))?;
+            found.push(block::decode(&row, last).map_err(|error| error.at_key(&key))?);
+        }
+        Ok((found, page.more))
+    }
+
+    /// The block that holds `sequence`, from memory or the host; and whether it was in memory.
+    pub(super) async fn block_at(
+        &self,
+        space: &Rc<str>,
+        segment: &Rc<str>,
+        sequence: u64,
+        ahead_bytes: usize,
+    ) -> Result<Option<(Rc<Block>, bool)>> {
+        if let Some(found) = self.blocks.borrow().find(space, segment, sequence) {
+            return Ok(Some((found, true)));
+        }
+        let (found, _) = self.scan_blocks(space, segment, sequence, 64, ahead_bytes).await?;
+        let mut first = None;
+        let mut cache = self.blocks.borrow_mut();
+        for one in found {
+            let one = Rc::new(one);
+            cache.insert(space, segment, &one);
+            first.get_or_insert(one);
+        }
+        Ok(first.filter(|one| one.first_sequence <= sequence).map(|one| (one, false)))
+    }
+}

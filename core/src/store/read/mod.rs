@@ -1,0 +1,29 @@
+//! Reading in pages. Every page looks at the space head first and shows only what lies above its
+//! trim bound and not above its last id; nothing is held open on the host between pages.
+
+mod blocks;
+mod page;
+mod peek;
+mod segment;
+mod space;
+
+pub use page::{EntryRef, Page, PageRun, Tier};
+pub use segment::SegmentRead;
+pub use space::SpaceRead;
+
+pub(crate) use blocks::BlockCache;
+
+use super::Inner;
+use super::load::decode_head;
+use crate::error::Result;
+use crate::layout::space as space_row;
+use crate::layout::space::SpaceHead;
+
+impl Inner {
+    /// The head of a space as the host has it now.
+    pub(crate) async fn fresh_head(&self, space: &str) -> Result<SpaceHead> {
+        let key = space_row::key(space);
+        let row = self.host.get_one(key.clone()).await?;
+        decode_head(row.as_deref(), &key)
+    }
+}

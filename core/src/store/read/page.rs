@@ -1,0 +1,197 @@
+//! Pages: what one step of a read gives.
+
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::codec::{EntryView, EntryViews, Trx};
+use crate::id::EntryId;
+use crate::layout::Run;
+
+/// Where an entry came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tier {
+    /// This instance's memory.
+    Hot,
+    /// The host.
+    Warm,
+}
+
+/// Neighbouring entries of one segment and one commit.
+#[derive(Debug, Clone)]
+pub struct PageRun {
+    pub(crate) segment: Rc<str>,
+    pub(crate) run: Run,
+    pub(crate) tier: Tier,
+}
+
+/// An entry, borrowed from its page.
+#[derive(Debug, Clone, Copy)]
+pub struct EntryRef<'p> {
+    /// The segment.
+    pub segment: &'p str,
+    /// Position in the segment.
+    pub sequence: u64,
+    /// Position in the space; its milliseconds are the entry's timestamp.
+    pub id: EntryId,
+    /// The TRX that committed it.
+    pub trx: Trx,
+    /// Payload and metadata.
+    pub content: EntryView<'p>,
+}
+
+impl PageRun {
+    /// The segment.
+    pub fn segment(&self) -> &str {
+        &self.segment
+    }
+
+    /// Where the entries came from.
+    pub fn tier(&self) -> Tier {
+        self.tier
+    }
+
+    /// The entries, in order.
+    pub fn entries(&self) -> impl Iterator<Item = EntryRef<'_>> {
+        let run = &self.run;
+        EntryViews::new(run.body.bytes()).zip(0_u64..).map(move |(content, index)| {
+            EntryRef {
+                segment: &self.segment,
+                sequence: run.first_sequence + index,
+                id: EntryId {
+                    ms: run.first_id.ms,
+                    n: run.first_id.n + index,
+                },
+                trx: run.trx,
+                content,
+            }
+        })
+    }
+}
+
+/// What one step of a read gives.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    pub(crate) runs: Vec<PageRun>,
+    /// Where to go on. A segment read: `(next sequence, 0)`; a space read: the last id passed.
+    pub next: (u64, u64),
+    /// The read has reached its own upper bound: it never gives more.
+    pub done: bool,
+    /// Nothing more is committed at present.
+    pub tail: bool,
+}
+
+impl Page {
+    /// The runs, in order.
+    pub fn runs(&self) -> &[PageRun] {
+        &self.runs
+    }
+
+    /// All entries, in order.
+    pub fn entries(&self) -> impl Iterator<Item = EntryRef<'_>> {
+        self.runs.iter().flat_map(PageRun::entries)
+    }
+
+    /// How many entries the page holds.
+    pub fn len(&self) -> u64 {
+        self.runs.iter().map(|one| one.run.count).sum()
+    }
+
+    /// Whether the page holds no entries.
+    pub fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    /// The page as one buffer, for crossing into another language. All integers little-endian:
+    ///
+    /// ```text
+    /// u8 done, u8 tail, u16 0
+    /// u32 names, per name: u32 length, UTF-8
+    /// u64, u64 where to go on
+    /// u32 runs, per run: u32 name, u32 entries, u32 bytes of the entries, u32 tier (0 warm, 1 hot),
+    ///     u64 first sequence, u64 milliseconds, u64 first n, [16] TRX id, [16] TRX node,
+    ///     u64 TRX number, the entries
+    /// ```
+    pub fn encode(&self) -> Vec<u8> {
+        let mut names: Vec<&str> = Vec::new();
+        let mut index = alloc::collections::BTreeMap::new();
+        let mut bytes = 0;
+        for one in &self.runs {
+            index.entry(&*one.segment).or_insert_with(|| {
+                names.push(&one.segment);
+                names.len() as u32 - 1
+            });
+            bytes += 80 + one.run.body.bytes().len();
+        }
+        let name_bytes: usize = names.iter().map(|name| name.len() + 4).sum();
+        let mut out = Vec::with_capacity(32 + name_bytes + bytes);
+        out.extend_from_slice(&[u8::from(self.done), u8::from(self.tail), 0, 0]);
+        out.extend_from_slice(&(names.len() as u32).to_le_bytes());
+        for name in names {
+            out.extend_from_slice(&(name.len() as u32).to_le_bytes());
+            out.extend_from_slice(name.as_bytes());
+        }
+        out.extend_from_slice(&self.next.0.to_le_bytes());
+        out.extend_from_slice(&self.next.1.to_le_bytes());
+        out.extend_from_slice(&(self.runs.len() as u32).to_le_bytes());
+        for one in &self.runs {
+            let run = &one.run;
+            let entries = run.body.bytes();
+            let tier = u32::from(one.tier == Tier::Hot);
+            let name = index.get(&*one.segment).copied().unwrap_or(0);
+            for number in [name, run.count as u32, entries.len() as u32, tier] {
+                out.extend_from_slice(&number.to_le_bytes());
+            }
+            for number in [run.first_sequence, run.first_id.ms, run.first_id.n] {
+                out.extend_from_slice(&number.to_le_bytes());
+            }
+            out.extend_from_slice(run.trx.id.as_bytes());
+            out.extend_from_slice(run.trx.node.as_bytes());
+            out.extend_from_slice(&run.trx.number.to_le_bytes());
+            out.extend_from_slice(entries);
+        }
+        out
+    }
+}
+
+/// Fills a page up to its bounds.
+#[derive(Debug)]
+pub(super) struct Filling {
+    pub(super) page: Page,
+    entries: u64,
+    bytes: usize,
+}
+
+impl Filling {
+    pub(super) fn new(max_entries: u64, max_bytes: usize, next: (u64, u64)) -> Self {
+        Self {
+            page: Page {
+                next,
+                ..Page::default()
+            },
+            entries: max_entries.max(1),
+            bytes: max_bytes.max(1),
+        }
+    }
+
+    /// How many entries still fit.
+    pub(super) fn room(&self) -> u64 {
+        if self.bytes == 0 { 0 } else { self.entries }
+    }
+
+    /// How many bytes of blocks are worth fetching at once.
+    pub(super) fn ahead(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn push(&mut self, segment: Rc<str>, run: Run, tier: Tier) {
+        self.entries = self.entries.saturating_sub(run.count);
+        self.bytes = self.bytes.saturating_sub(run.body.bytes().len());
+        self.page.runs.push(PageRun { segment, run, tier });
+    }
+}
+
+/// A name for messages.
+pub(super) fn place(space: &str, segment: &str) -> String {
+    alloc::format!("\"{segment}\" in \"{space}\"")
+}

@@ -1,0 +1,189 @@
+//! Reading a segment in sequence order.
+
+use alloc::rc::Rc;
+use alloc::string::String;
+
+use super::super::{Inner, Store};
+use super::page::{Filling, Page, Tier, place};
+use crate::error::{Error, Result};
+use crate::id::{EntryId, MAX_INTEGER};
+use crate::layout::block;
+use crate::layout::block::Block;
+use crate::name::check_name;
+
+/// Most rows that one page looks at.
+const MOST_ROWS: usize = 1024;
+
+/// What to read of a segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SegmentRead {
+    /// The space.
+    pub space: String,
+    /// The segment.
+    pub segment: String,
+    /// The first sequence wanted; 0 and 1 are the beginning.
+    pub from: u64,
+    /// The last sequence wanted.
+    pub max_sequence: Option<u64>,
+    /// The earliest milliseconds wanted.
+    pub min_timestamp: Option<u64>,
+    /// The latest milliseconds wanted.
+    pub max_timestamp: Option<u64>,
+    /// Most entries of the page; at least 1.
+    pub max_entries: u64,
+    /// Most bytes of entries, give or take one block.
+    pub max_bytes: usize,
+}
+
+impl Store {
+    /// One page of a segment, in sequence order.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for names and bounds; `CORRUPT` when a block is damaged, with its key;
+    /// `UNAVAILABLE` when the host fails.
+    pub async fn read_segment(&self, read: SegmentRead) -> Result<Page> {
+        self.inner.check_open()?;
+        check_name("space", &read.space)?;
+        check_name("segment", &read.segment)?;
+        if read.max_sequence.is_some_and(|most| most < read.from) {
+            return Err(Error::invalid("minSequence: must not be above maxSequence"));
+        }
+        check_times(read.min_timestamp, read.max_timestamp)?;
+        self.inner.read_segment(read).await
+    }
+}
+
+pub(super) fn check_times(min: Option<u64>, max: Option<u64>) -> Result {
+    if let (Some(min), Some(max)) = (min, max)
+        && min > max
+    {
+        return Err(Error::invalid("minTimestamp: must not be above maxTimestamp"));
+    }
+    Ok(())
+}
+
+impl Inner {
+    async fn read_segment(&self, read: SegmentRead) -> Result<Page> {
+        let mut from = read.from.max(1);
+        let head = self.fresh_head(&read.space).await?;
+        let mut filling = Filling::new(read.max_entries, read.max_bytes, (from, 0));
+        if !head.is_visible() {
+            filling.page.tail = true;
+            return Ok(filling.page);
+        }
+        let (mut blocks, mut more) = self
+            .scan_blocks(&read.space, &read.segment, from, MOST_ROWS, read.max_bytes)
+            .await?;
+        if let Some(min) = read.min_timestamp
+            && more
+            && blocks.iter().all(|one| ends_before(one, min))
+        {
+            from = self.seek(&read, &blocks, min).await?;
+            (blocks, more) = self
+                .scan_blocks(&read.space, &read.segment, from, MOST_ROWS, read.max_bytes)
+                .await?;
+        }
+        let segment: Rc<str> = Rc::from(&*read.segment);
+        let mut expected = from;
+        for found in blocks {
+            if found.first_sequence > expected && !self.is_gap_fine(&read, &head, expected).await? {
+                if !self.host.limits().consistent {
+                    // Not visible yet: what follows is shown once it can be shown in order.
+                    filling.page.tail = true;
+                    return Ok(filling.page);
+                }
+                let key = block::key(&read.space, &read.segment, found.last_sequence);
+                return Err(Error::corrupt(alloc::format!(
+                    "block: sequence {expected} of {} is missing before it",
+                    place(&read.space, &read.segment)
+                ))
+                .at_key(&key));
+            }
+            for run in &found.runs {
+                if run.last_sequence() < expected {
+                    continue;
+                }
+                if run.first_id > head.last_id {
+                    filling.page.tail = true;
+                    return Ok(filling.page);
+                }
+                if read.max_timestamp.is_some_and(|most| run.first_id.ms > most) {
+                    filling.page.done = true;
+                    return Ok(filling.page);
+                }
+                let early = read.min_timestamp.is_some_and(|least| run.first_id.ms < least);
+                let skip = expected.saturating_sub(run.first_sequence);
+                let take = read
+                    .max_sequence
+                    .map_or(u64::MAX, |most| (most + 1).saturating_sub(run.first_sequence + skip));
+                let shown = run
+                    .slice(skip, take)?
+                    .map(|run| run.between(head.trimmed, head.last_id))
+                    .transpose()?
+                    .flatten();
+                if let Some(run) = shown
+                    && !early
+                {
+                    let Some(run) = run.slice(0, filling.room())? else {
+                        return Ok(filling.page);
+                    };
+                    expected = run.last_sequence() + 1;
+                    filling.push(Rc::clone(&segment), run, Tier::Warm);
+                } else {
+                    expected = expected.max(run.last_sequence() + 1);
+                }
+                filling.page.next = (expected, 0);
+                if read.max_sequence.is_some_and(|most| expected > most) {
+                    filling.page.done = true;
+                    return Ok(filling.page);
+                }
+                if filling.room() == 0 {
+                    return Ok(filling.page);
+                }
+            }
+        }
+        filling.page.tail = !more;
+        Ok(filling.page)
+    }
+
+    /// Whether the entries that are missing are trimmed ones. The bound is read again: it may have
+    /// moved between the head's reading and the blocks'.
+    async fn is_gap_fine(
+        &self,
+        read: &SegmentRead,
+        head: &crate::layout::space::SpaceHead,
+        expected: u64,
+    ) -> Result<bool> {
+        if head.trimmed > EntryId::ZERO {
+            return Ok(true);
+        }
+        let again = self.fresh_head(&read.space).await?;
+        Ok(again.trimmed > EntryId::ZERO && expected <= MAX_INTEGER)
+    }
+
+    /// A sequence whose block is the first that reaches `min`, by halving: timestamps never go down
+    /// along a segment.
+    async fn seek(&self, read: &SegmentRead, seen: &[Block], min: u64) -> Result<u64> {
+        let key = crate::layout::segment::key(&read.space, &read.segment);
+        let Some(row) = self.host.get_one(key.clone()).await? else {
+            return Ok(read.from.max(1));
+        };
+        let head = crate::layout::segment::SegmentHead::decode(&row)
+            .map_err(|error| error.at_key(&key))?;
+        let mut low = seen.last().map_or(read.from, |one| one.last_sequence + 1);
+        let mut high = head.last_sequence.max(low);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.next_block(&read.space, &read.segment, middle).await? {
+                Some(found) if ends_before(&found, min) => low = found.last_sequence + 1,
+                Some(found) => high = found.first_sequence.clamp(low, middle),
+                None => high = middle,
+            }
+        }
+        Ok(low)
+    }
+}
+
+fn ends_before(found: &Block, min: u64) -> bool {
+    found.runs.last().is_some_and(|run| run.first_id.ms < min)
+}

@@ -1,0 +1,233 @@
+//! Reading a space as one timeline.
+
+use alloc::rc::Rc;
+use alloc::string::String;
+
+use super::super::{Inner, Store};
+use super::page::{Filling, Page, Tier, place};
+use super::segment::check_times;
+use crate::error::{Error, Result};
+use crate::id::{EntryId, MAX_INTEGER};
+use crate::kv::ScanRange;
+use crate::layout::commit::{self, Item};
+use crate::layout::space::SpaceHead;
+use crate::name::check_name;
+
+/// Most rows that one page looks at.
+const MOST_ROWS: usize = 1024;
+
+/// What to read of a space.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpaceRead {
+    /// The space.
+    pub space: String,
+    /// The last id already handled; [`EntryId::ZERO`]: none.
+    pub after: EntryId,
+    /// The earliest milliseconds wanted.
+    pub min_timestamp: Option<u64>,
+    /// The latest milliseconds wanted.
+    pub max_timestamp: Option<u64>,
+    /// Most entries of the page; at least 1.
+    pub max_entries: u64,
+    /// Most bytes of entries, give or take one run.
+    pub max_bytes: usize,
+}
+
+impl Store {
+    /// One page of a space, in id order.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for the name and bounds; `CORRUPT` when a row is damaged, with its key;
+    /// `UNAVAILABLE` when the host fails.
+    pub async fn read_space(&self, read: SpaceRead) -> Result<Page> {
+        self.inner.check_open()?;
+        check_name("space", &read.space)?;
+        check_times(read.min_timestamp, read.max_timestamp)?;
+        self.inner.read_space(read).await
+    }
+}
+
+impl Inner {
+    pub(crate) async fn read_space(&self, read: SpaceRead) -> Result<Page> {
+        let mut head = self.fresh_head(&read.space).await?;
+        let mut filling =
+            Filling::new(read.max_entries, read.max_bytes, (read.after.ms, read.after.n));
+        if !head.is_visible() {
+            filling.page.tail = true;
+            return Ok(filling.page);
+        }
+        let before_min = match read.min_timestamp {
+            None | Some(0) => EntryId::ZERO,
+            Some(least) => EntryId {
+                ms: least - 1,
+                n: MAX_INTEGER,
+            },
+        };
+        let mut passed = read.after.max(head.trimmed).max(before_min);
+        let beyond = read.max_timestamp.is_some_and(|most| head.last_id.ms > most);
+        let last = read.max_timestamp.map_or(head.last_id, |most| {
+            head.last_id.min(EntryId {
+                ms: most,
+                n: MAX_INTEGER,
+            })
+        });
+        if passed >= last {
+            filling.page.done = beyond;
+            filling.page.tail = !beyond;
+            return Ok(filling.page);
+        }
+        let range = commit::range(&read.space, passed, head.last_id);
+        let rows = self
+            .host
+            .scan(ScanRange {
+                start: range.start,
+                end: range.end,
+                reverse: false,
+                limit: MOST_ROWS,
+                max_bytes: read.max_bytes,
+                keys_only: false,
+            })
+            .await?;
+        let space: Rc<str> = Rc::from(&*read.space);
+        for (key, value) in &rows.pairs {
+            let row_last = commit::last_id(key, &read.space)
+                .ok_or_else(|| Error::corrupt("commit row: its key is malformed").at_key(key))?;
+            let row = commit::decode(value, row_last).map_err(|error| error.at_key(key))?;
+            if row.previous > passed {
+                if !self.host.limits().consistent {
+                    // Not visible yet: what follows is shown once it can be shown in order.
+                    filling.page.tail = true;
+                    return Ok(filling.page);
+                }
+                head = self.fresh_head(&read.space).await?;
+                if row.previous > head.trimmed.max(before_min) {
+                    return Err(Error::corrupt(alloc::format!(
+                        "commit row: what was committed before {} is missing",
+                        row.previous
+                    ))
+                    .at_key(key));
+                }
+                passed = passed.max(head.trimmed);
+            }
+            for item in &row.items {
+                if item.last_id() <= passed {
+                    continue;
+                }
+                if item.first_id > last {
+                    filling.page.done = beyond;
+                    filling.page.tail = !beyond;
+                    return Ok(filling.page);
+                }
+                let Some(reached) = self
+                    .show_item(&space, item, passed, last, &head, &mut filling)
+                    .await
+                    .map_err(|error| error.at_key(key))?
+                else {
+                    filling.page.tail = true;
+                    return Ok(filling.page);
+                };
+                passed = reached;
+                filling.page.next = (passed.ms, passed.n);
+                if filling.room() == 0 {
+                    filling.page.done = beyond && passed >= last;
+                    return Ok(filling.page);
+                }
+            }
+        }
+        let ended = !rows.more;
+        filling.page.done = ended && beyond;
+        filling.page.tail = ended && !beyond;
+        Ok(filling.page)
+    }
+
+    /// Shows an item's entries above `passed` and not above `last`, as far as there is room. Gives
+    /// the last id shown; `None` when an inconsistent host does not show the entries yet.
+    async fn show_item(
+        &self,
+        space: &Rc<str>,
+        item: &Item,
+        passed: EntryId,
+        last: EntryId,
+        head: &SpaceHead,
+        filling: &mut Filling,
+    ) -> Result<Option<EntryId>> {
+        if let Some(run) = &item.inline {
+            let Some(run) = run.between(passed, last)? else {
+                return Ok(Some(passed));
+            };
+            let Some(run) = run.slice(0, filling.room())? else {
+                return Ok(Some(passed));
+            };
+            let reached = run.last_id();
+            filling.push(Rc::clone(&item.segment), run, Tier::Warm);
+            return Ok(Some(reached));
+        }
+        let mut reached = passed;
+        let item_last = item.last_id().min(last);
+        while reached < item_last && filling.room() > 0 {
+            let sequence = if reached < item.first_id {
+                item.first_sequence
+            } else {
+                item.first_sequence + (reached.n - item.first_id.n) + 1
+            };
+            let found = self
+                .block_at(space, &item.segment, sequence, filling.ahead())
+                .await?;
+            let run = found.as_ref().and_then(|(found, hot)| {
+                let run = found.runs.iter().find(|run| run.last_sequence() >= sequence)?;
+                Some((run, *hot))
+            });
+            let Some((run, hot)) = run else {
+                return self.missing_item(space, item, head).await;
+            };
+            let offset = sequence - item.first_sequence;
+            let expected = EntryId {
+                ms: item.first_id.ms,
+                n: item.first_id.n + offset,
+            };
+            let inside = sequence - run.first_sequence;
+            if run.first_id.ms != expected.ms || run.first_id.n + inside != expected.n {
+                if !self.host.limits().consistent {
+                    return Ok(None);
+                }
+                return Err(Error::corrupt(alloc::format!(
+                    "commit row: sequence {sequence} of {} has another id in its block",
+                    place(space, &item.segment)
+                )));
+            }
+            let shown = run.between(reached, item_last)?;
+            let shown = match shown {
+                Some(run) => run.slice(0, filling.room())?,
+                None => None,
+            };
+            let Some(shown) = shown else {
+                return Ok(Some(reached));
+            };
+            reached = shown.last_id();
+            let tier = if hot { Tier::Hot } else { Tier::Warm };
+            filling.push(Rc::clone(&item.segment), shown, tier);
+        }
+        Ok(Some(reached))
+    }
+
+    /// A reference that nothing holds: trimmed meanwhile, not visible yet, or damage.
+    async fn missing_item(
+        &self,
+        space: &str,
+        item: &Item,
+        head: &SpaceHead,
+    ) -> Result<Option<EntryId>> {
+        let again = self.fresh_head(space).await?;
+        if again.trimmed >= item.last_id() && again.trimmed > head.trimmed {
+            return Ok(Some(item.last_id()));
+        }
+        if !self.host.limits().consistent {
+            return Ok(None);
+        }
+        Err(Error::corrupt(alloc::format!(
+            "commit row: sequence {} of {} is in no block",
+            item.first_sequence,
+            place(space, &item.segment)
+        )))
+    }
+}

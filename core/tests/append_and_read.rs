@@ -1,0 +1,127 @@
+//! What is appended is read back, in order, however it is paged.
+
+mod common;
+
+use common::{World, records, small_blocks};
+use streamkit_core::{EntryId, ErrorCode, SegmentRead, SpaceRead, Store, WriteOptions};
+
+fn segment_read(from: u64, max_entries: u64) -> SegmentRead {
+    SegmentRead {
+        space: "orders".into(),
+        segment: "one".into(),
+        from,
+        max_sequence: None,
+        min_timestamp: None,
+        max_timestamp: None,
+        max_entries,
+        max_bytes: 1 << 20,
+    }
+}
+
+fn space_read(after: EntryId, max_entries: u64) -> SpaceRead {
+    SpaceRead {
+        space: "orders".into(),
+        after,
+        min_timestamp: None,
+        max_timestamp: None,
+        max_entries,
+        max_bytes: 1 << 20,
+    }
+}
+
+async fn read_space(store: &Store, max_entries: u64) -> Vec<(String, u64, EntryId, String)> {
+    let mut found = Vec::new();
+    let mut after = EntryId::ZERO;
+    loop {
+        let page = store.read_space(space_read(after, max_entries)).await.expect("reads");
+        for entry in page.entries() {
+            let text = String::from_utf8(entry.content.payload().to_vec()).expect("text");
+            found.push((entry.segment.to_owned(), entry.sequence, entry.id, text));
+        }
+        after = EntryId { ms: page.next.0, n: page.next.1 };
+        if page.tail {
+            return found;
+        }
+    }
+}
+
+#[test]
+fn a_segment_is_read_in_pages_of_any_size() {
+    let world = World::new();
+    let store = world.open(&small_blocks());
+    world.run(async {
+        let texts: Vec<String> = (1..=300).map(|n| format!("entry {n} {}", "x".repeat(n % 97))).collect();
+        for some in texts.chunks(37) {
+            let some: Vec<&str> = some.iter().map(String::as_str).collect();
+            store.append(records("orders", "one", &some), WriteOptions::default()).await.expect("appends");
+        }
+        for size in [1, 7, 64, 1000] {
+            let mut next = 1;
+            let mut found = Vec::new();
+            loop {
+                let page = store.read_segment(segment_read(next, size)).await.expect("reads");
+                for entry in page.entries() {
+                    assert_eq!(entry.sequence, found.len() as u64 + 1);
+                    found.push(String::from_utf8(entry.content.payload().to_vec()).expect("text"));
+                }
+                next = page.next.0;
+                if page.tail {
+                    break;
+                }
+            }
+            assert_eq!(found, texts, "pages of {size}");
+        }
+    });
+}
+
+#[test]
+fn a_space_is_one_timeline_over_small_and_large_runs() {
+    let world = World::new();
+    let store = world.open(&small_blocks());
+    world.run(async {
+        let large = "y".repeat(3000);
+        for n in 0..40_u64 {
+            let segment = format!("s{}", n % 3);
+            let text = format!("{n}");
+            let batch = if n % 5 == 0 { vec![large.as_str(), &text] } else { vec![text.as_str()] };
+            store.append(records("orders", &segment, &batch), WriteOptions::default()).await.expect("appends");
+            if n % 4 == 0 {
+                world.clock.0.set(world.clock.0.get() + 3);
+            }
+        }
+        let all = read_space(&store, 1000).await;
+        assert_eq!(all.len(), 48);
+        assert!(all.windows(2).all(|pair| pair[0].2 < pair[1].2), "ids go up");
+        for size in [1, 2, 5] {
+            assert_eq!(read_space(&store, size).await, all, "pages of {size}");
+        }
+        let page = store.peek("orders", "s0").await.expect("peeks");
+        let last = page.entries().next().expect("an entry");
+        assert_eq!(last.content.payload(), b"39");
+    });
+}
+
+#[test]
+fn concurrent_appends_share_commits_and_refusals_are_alone() {
+    let world = World::new();
+    let kv = small_blocks();
+    let store = world.open(&kv);
+    world.run(async {
+        let appends = (0..50_u64).map(|n| {
+            let store = store.clone();
+            async move {
+                let mut one = records("orders", "one", &["x"]);
+                one.expected = Some(if n % 2 == 0 { n / 2 } else { 999 });
+                store.append(one, WriteOptions::default()).await
+            }
+        });
+        let results = futures::future::join_all(appends).await;
+        for (n, result) in results.into_iter().enumerate() {
+            if n % 2 == 0 {
+                assert_eq!(result.expect("fits").status.last_sequence, n as u64 / 2 + 1);
+            } else {
+                assert_eq!(result.expect_err("refused").code(), ErrorCode::SequenceMismatch);
+            }
+        }
+    });
+}

@@ -1,0 +1,130 @@
+//! A store on a host in memory, run to completion on one thread.
+#![allow(dead_code, reason = "every test file uses its own part of this")]
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::rc::Rc;
+
+use futures::executor::LocalPool;
+use futures::future::{FutureExt, LocalBoxFuture};
+use streamkit_core::{
+    Clock, Entropy, Env, HostLimits, Kv, MemoryKv, NewRecords, NoNotify, OpenOptions, RecordFrame,
+    Store, Timer, encode_entry_body, encode_record_frame,
+};
+
+/// Time that moves when a test says so.
+#[derive(Clone)]
+pub struct TestClock(pub Rc<Cell<u64>>);
+
+impl Clock for TestClock {
+    fn now(&self) -> u64 {
+        self.0.get()
+    }
+}
+
+/// Numbers that differ, and are the same in every run.
+pub struct Counting(Cell<u64>);
+
+impl Entropy for Counting {
+    fn fill(&self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            let next = self.0.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            self.0.set(next);
+            for (to, from) in chunk.iter_mut().zip(next.to_be_bytes()) {
+                *to = from;
+            }
+        }
+    }
+}
+
+/// Timers that fire at once, but not in the same poll, and move the clock.
+pub struct QuickTimer(pub TestClock);
+
+impl Timer for QuickTimer {
+    fn sleep(&self, ms: u64) -> LocalBoxFuture<'static, ()> {
+        let clock = self.0.clone();
+        let mut waited = false;
+        std::future::poll_fn(move |context| {
+            if waited {
+                clock.0.set(clock.0.get() + ms);
+                return std::task::Poll::Ready(());
+            }
+            waited = true;
+            context.waker().wake_by_ref();
+            std::task::Poll::Pending
+        })
+        .boxed_local()
+    }
+}
+
+/// One thread, one clock, any number of stores.
+pub struct World {
+    pub pool: RefCell<LocalPool>,
+    pub clock: TestClock,
+    entropy: Rc<Counting>,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self {
+            pool: RefCell::new(LocalPool::new()),
+            clock: TestClock(Rc::new(Cell::new(1_700_000_000_000))),
+            entropy: Rc::new(Counting(Cell::new(42))),
+        }
+    }
+
+    pub fn env(&self, kv: Rc<dyn Kv>) -> Env {
+        Env {
+            kv,
+            clock: Rc::new(self.clock.clone()),
+            entropy: Rc::clone(&self.entropy) as Rc<dyn Entropy>,
+            timer: Rc::new(QuickTimer(self.clock.clone())),
+            spawn: Rc::new(self.pool.borrow().spawner()),
+            notify: Rc::new(NoNotify),
+        }
+    }
+
+    pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
+        self.pool.borrow_mut().run_until(future)
+    }
+
+    /// Lets background work end.
+    pub fn settle(&self) {
+        self.pool.borrow_mut().run_until_stalled();
+    }
+
+    pub fn open(&self, kv: &MemoryKv) -> Store {
+        self.open_with(Rc::new(kv.clone()), OpenOptions::default()).expect("opens")
+    }
+
+    pub fn open_with(&self, kv: Rc<dyn Kv>, options: OpenOptions) -> streamkit_core::Result<Store> {
+        let env = self.env(kv);
+        self.run(Store::open(env, options))
+    }
+}
+
+/// A host in memory with small blocks, so that little data makes many rows.
+pub fn small_blocks() -> MemoryKv {
+    MemoryKv::with_limits(HostLimits {
+        block_bytes: 2048,
+        ..HostLimits::default()
+    })
+}
+
+pub fn frame(payloads: &[&str]) -> RecordFrame {
+    let bodies: Vec<Vec<u8>> = payloads
+        .iter()
+        .map(|payload| encode_entry_body(payload.as_bytes(), &BTreeMap::new()).expect("encodes"))
+        .collect();
+    RecordFrame::parse(&encode_record_frame(&bodies, None).expect("encodes")).expect("parses")
+}
+
+pub fn records(space: &str, segment: &str, payloads: &[&str]) -> NewRecords {
+    NewRecords {
+        space: space.into(),
+        segment: segment.into(),
+        records: frame(payloads),
+        expected: None,
+    }
+}
