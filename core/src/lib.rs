@@ -33,6 +33,6 @@ pub use kv::{
 pub use layout::{Scope, scope_of};
 pub use status::SegmentStatus;
 pub use store::{
-    Appended, Changes, Compression, EntryRef, LeaseProof, Listing, Names, NewRecords, OpenOptions,
+    Appended, Changes, CompactReport, Compactor, Compression, EntryRef, Health, LeaseProof, Listing, Names, NewRecords, OpenOptions,
     Page, PageRun, SegmentRead, SpaceRead, Store, StoreLimits, Tier, WriteOptions,
 };

@@ -117,8 +117,3 @@ pub(crate) fn decode(row: &[u8], last_sequence: u64) -> Result<Block> {
         runs,
     })
 }
-
-/// Whether a stored block is uncompressed.
-pub(crate) fn is_raw(row: &[u8]) -> bool {
-    envelope::codec_of(row) == Some(envelope::RAW)
-}

@@ -237,15 +237,3 @@ fn decode_item(buffer: &Rc<[u8]>, reader: &mut Reader<'_>, before: Option<&Item>
         other => Err(Error::corrupt(format!("commit row: unknown run kind {other}"))),
     }
 }
-
-/// The space's name, for messages about rows that were not decoded yet.
-pub(crate) fn space_of(row_key: &[u8]) -> Option<String> {
-    let rest = key::rest(row_key, &[b"DAT", b"SPACES"])?;
-    let name = rest.split(|byte| *byte == 0).next()?;
-    String::from_utf8(name.to_vec()).ok()
-}
-
-/// Whether a stored commit row is uncompressed.
-pub(crate) fn is_raw(row: &[u8]) -> bool {
-    envelope::codec_of(row) == Some(envelope::RAW)
-}

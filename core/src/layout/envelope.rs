@@ -24,8 +24,7 @@ use super::VERSION;
 use crate::codec::{Crc32c, Reader, zstd};
 use crate::error::{Error, Result};
 
-/// Codec byte of a body stored as it is.
-pub(crate) const RAW: u8 = 0;
+const RAW: u8 = 0;
 const ZSTD: u8 = 1;
 pub(super) const ENVELOPE_BYTES: usize = 10;
 /// No body expands to more than this, whatever a damaged header says.
@@ -112,9 +111,9 @@ impl Envelope {
     }
 }
 
-/// The codec byte of a stored envelope.
-pub(super) fn codec_of(row: &[u8]) -> Option<u8> {
-    row.get(1).copied()
+/// Whether a stored block or commit row is uncompressed.
+pub(crate) fn is_raw(row: &[u8]) -> bool {
+    row.get(1) == Some(&RAW)
 }
 
 /// Checks an envelope and gives its body.

@@ -25,7 +25,7 @@ pub(crate) mod segment;
 pub(crate) mod space;
 pub(crate) mod trx;
 
-pub(crate) use envelope::Packing;
+pub(crate) use envelope::{Packing, is_raw};
 pub(crate) use run::{RUN_HEADER_BYTES, Run, RunBody};
 pub use scope::{Scope, scope_of};
 

@@ -58,13 +58,17 @@ pub(crate) struct Planner<'s> {
     leases: BTreeMap<String, Vec<u8>>,
     ops: usize,
     bytes: usize,
+    /// Each space is committed by itself.
+    apart: bool,
     durability: Durability,
 }
 
 impl<'s> Planner<'s> {
-    /// A plan at the host's time `now`, by the store instance `node`.
-    pub(crate) fn new(sizes: &'s Sizes, node: Uuid, now: u64) -> Self {
+    /// A plan at the host's time `now`, by the store instance `node`. `apart`: it is about several
+    /// spaces, each of which is committed by itself.
+    pub(crate) fn new(sizes: &'s Sizes, node: Uuid, now: u64, apart: bool) -> Self {
         Self {
+            apart,
             sizes,
             node,
             now,
@@ -110,8 +114,11 @@ impl<'s> Planner<'s> {
             self.check_ids(write, count, known)?;
         }
         let (ops, bytes) = self.cost(request);
-        let fits_host =
-            self.ops + ops <= self.sizes.batch_ops && self.bytes + bytes <= self.sizes.batch_bytes;
+        let fits_host = if self.apart {
+            self.is_empty() && self.fits_by_space(request)
+        } else {
+            self.ops + ops <= self.sizes.batch_ops && self.bytes + bytes <= self.sizes.batch_bytes
+        };
         let fits_company = self.bytes + bytes <= self.sizes.shared_bytes;
         if !self.is_empty() && !(fits_host && fits_company) {
             return Ok(Verdict::Full);
@@ -271,11 +278,28 @@ impl<'s> Planner<'s> {
         Ok(())
     }
 
+    /// Whether the share of each space fits a commit of its own.
+    fn fits_by_space(&self, request: &WriteRequest) -> bool {
+        request.writes.iter().all(|one| {
+            let of_space = request.writes.iter().filter(|write| write.space == one.space);
+            let (ops, bytes) = self.cost_of(request, of_space);
+            ops <= self.sizes.batch_ops && bytes <= self.sizes.batch_bytes
+        })
+    }
+
     /// What a request adds to the commit, counted so that it is never too little.
     fn cost(&self, request: &WriteRequest) -> (usize, usize) {
+        self.cost_of(request, request.writes.iter())
+    }
+
+    fn cost_of<'w>(
+        &self,
+        request: &WriteRequest,
+        writes: impl Iterator<Item = &'w Write>,
+    ) -> (usize, usize) {
         let (mut ops, mut bytes) = (0, 0);
         let key = |write: &Write| write.space.len() + write.segment.len() + 32;
-        for write in &request.writes {
+        for write in writes {
             let run = write.entries.len() + crate::layout::RUN_HEADER_BYTES;
             let draft = self.spaces.get(&write.space);
             let segment = draft.and_then(|draft| draft.segments.get(&write.segment));

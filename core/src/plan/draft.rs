@@ -65,6 +65,10 @@ pub(crate) struct PlannedSpace {
     /// What the cache holds once the commit has applied.
     pub(crate) head: SpaceHead,
     pub(crate) states: Vec<(Rc<str>, SegmentState)>,
+    /// The id before the first of this commit.
+    pub(crate) before: EntryId,
+    /// The first sequence of each segment in this commit.
+    pub(crate) firsts: Vec<(Rc<str>, u64)>,
     /// The first run, by which a lost reply is recognised.
     pub(crate) witness: Option<(Rc<str>, u64, Uuid)>,
 }
@@ -107,7 +111,10 @@ impl SpaceDraft {
         let mut blocks = Vec::new();
         let mut segments = Vec::new();
         let mut states = Vec::new();
+        let mut firsts = Vec::new();
         for (segment_name, draft) in &self.segments {
+            let first = draft.runs.first().map_or(0, |run| run.first_sequence);
+            firsts.push((Rc::clone(segment_name), first));
             for runs in pack_blocks(&draft.runs, sizes)? {
                 let last = runs.last().map_or(0, Run::last_sequence);
                 blocks.push(Put {
@@ -153,6 +160,8 @@ impl SpaceDraft {
             },
             head: self.head,
             states,
+            before: self.previous,
+            firsts,
             witness,
             space: name,
         })

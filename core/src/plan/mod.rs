@@ -3,11 +3,13 @@
 
 mod append;
 mod draft;
+mod merge;
 mod pack;
 mod sizes;
 
 pub(crate) use append::{Known, Planner, Verdict};
 pub(crate) use draft::{FirstEntry, PlannedSpace, SegmentState};
+pub(crate) use merge::{MergeGroup, MergeSize, plan_merges};
 pub(crate) use pack::{pack_blocks, pack_items};
 pub(crate) use sizes::{COMMIT_RECORDS, Sizes};
 

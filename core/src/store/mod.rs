@@ -3,6 +3,7 @@
 mod append;
 mod cache;
 mod compact;
+mod health;
 mod host;
 mod inventory;
 mod lease;
@@ -25,6 +26,8 @@ use futures_channel::oneshot;
 use uuid::Uuid;
 
 pub use append::{Appended, LeaseProof, NewRecords, WriteOptions};
+pub use compact::{CompactReport, Compactor};
+pub use health::Health;
 pub use inventory::{Changes, Listing, Names};
 pub use options::{Compression, OpenOptions, StoreLimits};
 pub use read::{EntryRef, Page, PageRun, SegmentRead, SpaceRead, Tier};

@@ -9,7 +9,7 @@ use futures_task::LocalFutureObj;
 use super::Inner;
 use super::load::Loaded;
 use super::queue::{Doubt, Job, Outcome, Patch, Picking, Round, Ticket};
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Detail, Error, ErrorCode, Result};
 use crate::kv::{Atomicity, Batch, Check, Commit, Put};
 use crate::layout::space;
 use crate::plan::{PlannedSpace, Planner, Verdict, Written};
@@ -87,8 +87,11 @@ impl Inner {
         }
         let loaded = match self.load(&tickets).await {
             Ok(loaded) => loaded,
-            Err(error) => {
+            Err(mut error) => {
                 // Nothing was handed to the host for these.
+                if error.code() == ErrorCode::Unavailable {
+                    error = error.with("applied", Detail::Flag(false));
+                }
                 for ticket in tickets {
                     self.give_up(ticket, error.clone());
                 }
@@ -99,7 +102,10 @@ impl Inner {
         for ticket in tickets {
             match &ticket.job {
                 Job::Write(_) => writes.push(ticket),
-                Job::Patch(_) => self.commit_patch(ticket).await,
+                Job::Patch(patch) => match loaded.bad.get(&patch.space) {
+                    Some(error) => ticket.settle(Err(error.clone())),
+                    None => self.commit_patch(ticket).await,
+                },
             }
         }
         if !writes.is_empty() {
@@ -117,7 +123,10 @@ impl Inner {
     }
 
     async fn commit_writes(self: &Rc<Self>, tickets: Vec<Ticket>, loaded: &Loaded) {
-        let mut planner = Planner::new(&self.sizes, self.node, self.env.clock.now());
+        let by_space = self.host.limits().atomic == Atomicity::Space;
+        let apart = by_space && tickets.iter().any(|ticket| !ticket.job.is_of_one_space());
+        let now = self.env.clock.now();
+        let mut planner = Planner::new(&self.sizes, self.node, now, apart);
         let mut planned: Vec<Planned> = Vec::new();
         let mut full = false;
         for ticket in tickets {
@@ -126,6 +135,11 @@ impl Inner {
             };
             if full {
                 self.queue.borrow_mut().put_back(ticket);
+                continue;
+            }
+            let bad = ticket.job.spaces().find_map(|name| loaded.bad.get(name));
+            if let Some(error) = bad {
+                ticket.settle(Err(error.clone()));
                 continue;
             }
             let verdict = planner.add(request, &self.known(loaded));
@@ -149,7 +163,7 @@ impl Inner {
         let nonce = self.nonce();
         let carry = self.host.limits().atomic == Atomicity::None;
         let finished = self.with_packing(false, |packing| planner.finish(nonce, carry, packing));
-        let (spaces, lease_checks) = match finished {
+        let (mut spaces, lease_checks) = match finished {
             Ok(finished) => finished,
             Err(error) => {
                 for one in planned {
@@ -167,7 +181,7 @@ impl Inner {
             )
         });
         let result = if alone {
-            self.commit_by_redo(&spaces, durability).await
+            self.commit_by_redo(&mut spaces, durability).await
         } else if carry {
             self.commit_row_by_row(&spaces, durability).await
         } else {
@@ -181,6 +195,12 @@ impl Inner {
                 }
             }
             Ok(Commit::Refused { check, current }) => {
+                if alone {
+                    // Marks were set and taken back: none of the heads is the one planned from.
+                    for planned_space in &spaces {
+                        self.cache.borrow_mut().forget(&planned_space.space);
+                    }
+                }
                 let lost = spaces.get(check).map(|planned| Rc::clone(&planned.space));
                 self.lost_race(planned, lost, current).await;
             }
@@ -200,7 +220,14 @@ impl Inner {
                     self.doubt(planned, doubt).await;
                 }
             }
-            Err(error) => self.refused_by_host(planned, error),
+            Err(error) => {
+                if alone {
+                    for planned_space in &spaces {
+                        self.cache.borrow_mut().forget(&planned_space.space);
+                    }
+                }
+                self.refused_by_host(planned, error);
+            }
         }
     }
 
@@ -431,7 +458,7 @@ impl Inner {
         };
         let name = Rc::clone(&patch.space);
         let known = self.cache.borrow().space(&name).map(|known| (known.base.clone(), known.head.clone()));
-        let (base, mut head) = known.unwrap_or((None, crate::layout::space::SpaceHead::EMPTY));
+        let (base, mut head) = known.unwrap_or((None, space::SpaceHead::EMPTY));
         if let Err(error) = (patch.edit)(&mut head) {
             self.confirm(Vec::from([Planned {
                 ticket,

@@ -50,7 +50,7 @@ impl Job {
     }
 
     /// Whether all of it is about one space.
-    fn is_of_one_space(&self) -> bool {
+    pub(crate) fn is_of_one_space(&self) -> bool {
         let mut spaces = self.spaces();
         let first = spaces.next();
         spaces.all(|space| Some(space) == first)

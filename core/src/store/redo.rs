@@ -1,28 +1,544 @@
 //! Transactions over several spaces on hosts that commit one space at a time.
+//!
+//! 1. The redo record is written: header first (*preparing*), then the parts. A part without a header
+//!    is therefore always a leftover, and may be removed by anyone.
+//! 2. Every space head, in key order, is set *pending* on the record, each by its check.
+//! 3. The header is turned to *committed*, by its check: the commit point.
+//! 4. Each space's share is applied in one commit that checks the head pending on this record, so that
+//!    whoever wakes late changes nothing.
+//! 5. The record is removed.
+//!
+//! Whoever meets a pending head finishes a committed transaction, gives up one that stays *preparing*
+//! by removing its header, and clears a head whose record is gone.
 
+use alloc::collections::BTreeSet;
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 
 use uuid::Uuid;
 
 use super::Inner;
-use crate::error::{Error, ErrorCode, Result};
-use crate::kv::{Commit, Durability};
+use super::load::decode_head;
+use crate::error::{Error, Result};
+use crate::kv::{Batch, Bytes, Check, Commit, Durability, Put, ScanRange};
+use crate::layout::redo::{self, RedoHeader, RedoShare, RedoState};
+use crate::layout::space;
+use crate::layout::space::SpaceHead;
 use crate::plan::PlannedSpace;
 
+/// How long a transaction may stay *preparing* without change before others give it up, on their own
+/// timers, in milliseconds.
+const ABANDONED_AFTER: u64 = 4_000;
+/// Pause between two looks at a transaction that is being prepared, in milliseconds.
+const LOOK_AGAIN: u64 = 50;
+/// Tries at one step whose replies get lost.
+const TRIES: u32 = 6;
+
+/// What became of one checked write.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    Done,
+    /// The row is not what was checked: its current value.
+    Lost(Option<Bytes>),
+}
+
 impl Inner {
+    /// Commits the plans of several spaces, all or none.
     pub(crate) async fn commit_by_redo(
         self: &Rc<Self>,
-        _spaces: &[PlannedSpace],
-        _durability: Durability,
+        spaces: &mut [PlannedSpace],
+        durability: Durability,
     ) -> Result<Commit> {
-        Err(Error::new(ErrorCode::Unsupported, "redo"))
+        for planned in spaces.iter_mut() {
+            // The head goes two revisions on: one for the mark, one for the share.
+            planned.head.revision = planned.head.revision.wrapping_add(1);
+            planned.head_row.value = planned.head.encode();
+        }
+        let now = self.env.clock.now();
+        let id = self.random.borrow_mut().uuid(&*self.env.entropy, now);
+        let shares: Vec<RedoShare> = spaces.iter().map(share).collect();
+        let body = redo::encode_body(&shares);
+        let part_bytes = self.sizes.row_bytes.max(1024);
+        let parts: Vec<&[u8]> = body.chunks(part_bytes).collect();
+        let mut header = RedoHeader {
+            state: RedoState::Preparing,
+            nonce: self.nonce(),
+            parts: u32::try_from(parts.len())
+                .map_err(|_| Error::limit("parts of a transaction", u32::MAX.into(), u64::MAX))?,
+            spaces: spaces.iter().map(|planned| (*planned.space).into()).collect(),
+        };
+        let preparing = header.encode();
+        let header_key = redo::key(id, 0);
+        self.write_record(id, &preparing, &parts, durability).await?;
+
+        let mut pending: Vec<(Rc<str>, Vec<u8>)> = Vec::new();
+        for (index, planned) in spaces.iter().enumerate() {
+            let head = self.pending_head(planned, id)?;
+            let base = planned.check.value.clone();
+            match self.replace(&planned.check.key, base, head.clone(), durability).await {
+                Ok(Step::Done) => pending.push((Rc::clone(&planned.space), head)),
+                Ok(Step::Lost(current)) => {
+                    self.give_up_record(id, &preparing, &pending).await;
+                    return Ok(Commit::Refused {
+                        check: index,
+                        current,
+                    });
+                }
+                Err(error) => {
+                    pending.push((Rc::clone(&planned.space), head));
+                    self.give_up_record(id, &preparing, &pending).await;
+                    return Err(error.with("applied", crate::error::Detail::Flag(false)));
+                }
+            }
+        }
+
+        header.state = RedoState::Committed;
+        let committed = header.encode();
+        match self.replace(&header_key, Some(preparing.clone()), committed.clone(), durability).await? {
+            Step::Done => {}
+            Step::Lost(_) => {
+                // Somebody gave this transaction up while it was being prepared.
+                self.give_up_record(id, &preparing, &pending).await;
+                return Ok(Commit::Refused {
+                    check: usize::MAX,
+                    current: None,
+                });
+            }
+        }
+        if self.apply_shares(id, &shares).await.is_err() {
+            // It has happened; who reads one of its spaces finishes it, and so does this.
+            let inner = Rc::clone(self);
+            self.spawn(async move {
+                let _ = inner.finish_record(id).await;
+            });
+        } else {
+            let _ = self.remove_record(id).await;
+        }
+        Ok(Commit::Applied)
     }
 
-    pub(crate) async fn resolve_pending(self: &Rc<Self>, _space: &str, _id: Uuid) -> Result {
+    /// Finishes, gives up or clears the transaction that a space head is pending on. A transaction
+    /// that is being prepared by somebody alive is waited for.
+    pub(crate) async fn resolve_pending(self: &Rc<Self>, name: &str, id: Uuid) -> Result {
+        let header_key = redo::key(id, 0);
+        let mut seen: Option<Bytes> = None;
+        let mut waited = 0;
+        loop {
+            let Some(row) = self.host.get_one(header_key.clone()).await? else {
+                return self.clear_pending(name, id).await;
+            };
+            let header = RedoHeader::decode(&row).map_err(|error| error.at_key(&header_key))?;
+            if header.state == RedoState::Committed {
+                return self.finish_record(id).await;
+            }
+            if seen.as_ref() != Some(&row) {
+                waited = 0;
+                seen = Some(row.clone());
+            }
+            if waited >= ABANDONED_AFTER {
+                let batch = Batch {
+                    checks: Vec::from([Check {
+                        key: header_key.clone(),
+                        value: Some(row),
+                    }]),
+                    deletes: Vec::from([header_key.clone()]),
+                    ..Batch::default()
+                };
+                self.host.commit(batch).await?;
+                continue;
+            }
+            self.env.timer.sleep(LOOK_AGAIN).await;
+            waited += LOOK_AGAIN;
+            let head = self.stored_head(name).await?.1;
+            if head.pending != id {
+                return Ok(());
+            }
+        }
+    }
+
+    /// For readers: a committed transaction is finished, so that what was acknowledged is seen; one
+    /// that is being prepared has not happened, and is not waited for.
+    pub(crate) async fn finish_if_committed(&self, id: Uuid) -> Result {
+        let header_key = redo::key(id, 0);
+        if let Some(row) = self.host.get_one(header_key.clone()).await?
+            && RedoHeader::decode(&row).map_err(|error| error.at_key(&header_key))?.state
+                == RedoState::Committed
+        {
+            self.finish_record(id).await?;
+        }
         Ok(())
     }
 
+    /// Looks for what earlier instances left: finishes what was committed, removes parts without a
+    /// header, and leaves what is being prepared to a task that gives its owner time.
     pub(crate) async fn recover(self: &Rc<Self>) -> Result {
+        for id in self.records().await? {
+            let header_key = redo::key(id, 0);
+            let Some(row) = self.host.get_one(header_key.clone()).await? else {
+                self.remove_record(id).await?;
+                continue;
+            };
+            // A damaged record must not keep the store shut; its spaces report it.
+            let Ok(header) = RedoHeader::decode(&row) else {
+                continue;
+            };
+            if header.state == RedoState::Committed {
+                self.finish_record(id).await?;
+                continue;
+            }
+            let inner = Rc::clone(self);
+            self.spawn(async move {
+                let _ = inner.resolve_abandoned(id, &header).await;
+            });
+        }
         Ok(())
+    }
+
+    /// How many transactions are neither finished nor given up.
+    pub(crate) async fn pending_transactions(&self) -> Result<usize> {
+        Ok(self.records().await?.len())
+    }
+
+    async fn resolve_abandoned(self: &Rc<Self>, id: Uuid, header: &RedoHeader) -> Result {
+        for name in &header.spaces {
+            if self.stored_head(name).await?.1.pending == id {
+                self.resolve_pending(name, id).await?;
+            }
+        }
+        // No head waits for it. Its owner, if it lives, still needs the header to commit: removing it
+        // by its check, after the same patience, decides.
+        let header_key = redo::key(id, 0);
+        let Some(row) = self.host.get_one(header_key.clone()).await? else {
+            return self.remove_record(id).await;
+        };
+        self.env.timer.sleep(ABANDONED_AFTER).await;
+        if self.host.get_one(header_key.clone()).await?.as_ref() != Some(&row) {
+            return Ok(());
+        }
+        match RedoHeader::decode(&row)?.state {
+            RedoState::Committed => self.finish_record(id).await,
+            RedoState::Preparing => {
+                self.give_up_record(id, &row, &[]).await;
+                Ok(())
+            }
+        }
+    }
+
+    async fn records(&self) -> Result<BTreeSet<Uuid>> {
+        let range = redo::range();
+        let mut ids = BTreeSet::new();
+        let mut start = range.start;
+        loop {
+            let page = self
+                .host
+                .scan(ScanRange {
+                    start,
+                    end: range.end.clone(),
+                    reverse: false,
+                    limit: 1024,
+                    max_bytes: usize::MAX,
+                    keys_only: true,
+                })
+                .await?;
+            let more = page.more;
+            let mut last = Vec::new();
+            for (key, _) in page.pairs {
+                ids.extend(redo::parse(&key).map(|(id, _)| id));
+                last = key;
+            }
+            if !more {
+                return Ok(ids);
+            }
+            last.push(0);
+            start = last;
+        }
+    }
+
+    async fn write_record(
+        &self,
+        id: Uuid,
+        header: &[u8],
+        parts: &[&[u8]],
+        durability: Durability,
+    ) -> Result {
+        let header_key = redo::key(id, 0);
+        if self.replace(&header_key, None, header.to_vec(), durability).await? != Step::Done {
+            return Err(Error::unavailable("a transaction's id was there before"));
+        }
+        let mut n = 0;
+        let mut batch = Batch {
+            durability,
+            ..Batch::default()
+        };
+        let mut bytes = 0;
+        for part in parts {
+            n += 1;
+            let full = batch.puts.len() + 2 > self.sizes.batch_ops
+                || bytes + part.len() + 128 > self.sizes.batch_bytes;
+            if full && !batch.puts.is_empty() {
+                let next = Batch {
+                    durability,
+                    ..Batch::default()
+                };
+                self.put_parts(core::mem::replace(&mut batch, next)).await?;
+                bytes = 0;
+            }
+            bytes += part.len() + 64;
+            batch.puts.push(Put {
+                key: redo::key(id, n),
+                value: part.to_vec(),
+            });
+        }
+        self.put_parts(batch).await
+    }
+
+    /// Parts may be written twice: they are the same.
+    async fn put_parts(&self, batch: Batch) -> Result {
+        let mut last = None;
+        for attempt in 0..TRIES {
+            match self.host.commit(batch.clone()).await {
+                Ok(_) => return Ok(()),
+                Err(error) if error.may_have_applied() => last = Some(error),
+                Err(error) => return Err(error),
+            }
+            self.pause(attempt + 1).await;
+        }
+        Err(last
+            .unwrap_or_else(|| Error::unavailable("a transaction's record could not be written"))
+            .with("applied", crate::error::Detail::Flag(false)))
+    }
+
+    /// Replaces one row by its check. A lost reply is looked up, for what is written is unique.
+    async fn replace(
+        &self,
+        key: &[u8],
+        from: Option<Bytes>,
+        to: Bytes,
+        durability: Durability,
+    ) -> Result<Step> {
+        let mut last = None;
+        for attempt in 0..TRIES {
+            let batch = Batch {
+                checks: Vec::from([Check {
+                    key: key.to_vec(),
+                    value: from.clone(),
+                }]),
+                deletes: Vec::new(),
+                puts: Vec::from([Put {
+                    key: key.to_vec(),
+                    value: to.clone(),
+                }]),
+                durability,
+            };
+            match self.host.commit(batch).await {
+                Ok(Commit::Applied) => return Ok(Step::Done),
+                Ok(Commit::Refused { current, .. }) => {
+                    if current.as_ref() == Some(&to) {
+                        return Ok(Step::Done);
+                    }
+                    return match last {
+                        // It may have applied before, and gone on from there.
+                        Some(error) if current != from => Err(error),
+                        _ => Ok(Step::Lost(current)),
+                    };
+                }
+                Err(error) if error.may_have_applied() => last = Some(error),
+                Err(error) => return Err(last.unwrap_or(error)),
+            }
+            self.pause(attempt + 1).await;
+        }
+        Err(last.unwrap_or_else(|| Error::unavailable("a row could not be replaced")))
+    }
+
+    /// The head that waits for the record: nothing but the mark and the revision differ.
+    fn pending_head(&self, planned: &PlannedSpace, id: Uuid) -> Result<Vec<u8>> {
+        let mut head = decode_head(planned.check.value.as_deref(), &planned.check.key)?;
+        head.revision = head.revision.wrapping_add(1);
+        head.nonce = self.nonce();
+        head.pending = id;
+        Ok(head.encode())
+    }
+
+    async fn stored_head(&self, name: &str) -> Result<(Option<Bytes>, SpaceHead)> {
+        let key = space::key(name);
+        let row = self.host.get_one(key.clone()).await?;
+        let head = decode_head(row.as_deref(), &key)?;
+        Ok((row, head))
+    }
+
+    /// Takes the mark off a head whose record is gone.
+    async fn clear_pending(&self, name: &str, id: Uuid) -> Result {
+        let key = space::key(name);
+        for attempt in 0..TRIES {
+            let (row, mut head) = self.stored_head(name).await?;
+            if head.pending != id {
+                return Ok(());
+            }
+            head.pending = Uuid::nil();
+            head.revision = head.revision.wrapping_add(1);
+            head.nonce = self.nonce();
+            if self.replace(&key, row, head.encode(), Durability::Relaxed).await? == Step::Done {
+                return Ok(());
+            }
+            self.pause(attempt).await;
+        }
+        Err(Error::unavailable("a space head could not be cleared"))
+    }
+
+    /// Gives a transaction up that is not committed. Best effort: whoever meets what stays goes on.
+    async fn give_up_record(&self, id: Uuid, preparing: &[u8], pending: &[(Rc<str>, Vec<u8>)]) {
+        let header_key = redo::key(id, 0);
+        let batch = Batch {
+            checks: Vec::from([Check {
+                key: header_key.clone(),
+                value: Some(preparing.to_vec()),
+            }]),
+            deletes: Vec::from([header_key.clone()]),
+            ..Batch::default()
+        };
+        let removed = match self.host.commit(batch).await {
+            Ok(Commit::Applied) => true,
+            Ok(Commit::Refused { current, .. }) => current.is_none(),
+            Err(_) => false,
+        };
+        if !removed {
+            return;
+        }
+        for (name, _) in pending {
+            let _ = self.clear_pending(name, id).await;
+        }
+        let _ = self.remove_record(id).await;
+    }
+
+    /// Applies what a committed record holds, and removes it.
+    async fn finish_record(&self, id: Uuid) -> Result {
+        let range = redo::range_of(id);
+        let mut start = range.start;
+        let mut body = Vec::new();
+        let mut header = None;
+        let mut parts = 0_u32;
+        loop {
+            let page = self
+                .host
+                .scan(ScanRange {
+                    start,
+                    end: range.end.clone(),
+                    reverse: false,
+                    limit: 1024,
+                    max_bytes: self.sizes.batch_bytes,
+                    keys_only: false,
+                })
+                .await?;
+            let more = page.more;
+            let mut last = Vec::new();
+            for (key, value) in page.pairs {
+                match redo::parse(&key) {
+                    Some((_, 0)) => header = Some(RedoHeader::decode(&value).map_err(|e| e.at_key(&key))?),
+                    Some((_, n)) if n == u64::from(parts) + 1 => {
+                        body.extend_from_slice(&value);
+                        parts += 1;
+                    }
+                    _ => return Err(Error::corrupt("redo record: a part is missing").at_key(&key)),
+                }
+                last = key;
+            }
+            if !more {
+                break;
+            }
+            last.push(0);
+            start = last;
+        }
+        let Some(header) = header else {
+            // Another helper has finished it.
+            return Ok(());
+        };
+        if header.state != RedoState::Committed {
+            return Ok(());
+        }
+        if header.parts != parts {
+            // It is being removed by another helper: its spaces have been applied.
+            return match self.host.get_one(redo::key(id, 0)).await? {
+                None => Ok(()),
+                Some(_) => Err(Error::corrupt("redo record: parts are missing")
+                    .at_key(&redo::key(id, 0))),
+            };
+        }
+        let shares = redo::decode_body(&body).map_err(|e| e.at_key(&redo::key(id, 1)))?;
+        self.apply_shares(id, &shares).await?;
+        self.remove_record(id).await
+    }
+
+    /// One commit a space, against the head that waits for this record: done before, it does nothing.
+    async fn apply_shares(&self, id: Uuid, shares: &[RedoShare]) -> Result {
+        for share in shares {
+            let mut last = None;
+            for attempt in 0..TRIES {
+                let (row, head) = self.stored_head(&share.space).await?;
+                if head.pending != id {
+                    last = None;
+                    break;
+                }
+                let batch = Batch {
+                    checks: Vec::from([Check {
+                        key: space::key(&share.space),
+                        value: row,
+                    }]),
+                    deletes: Vec::new(),
+                    puts: share.puts.clone(),
+                    durability: Durability::Strict,
+                };
+                match self.host.commit(batch).await {
+                    Ok(_) => {
+                        last = None;
+                        break;
+                    }
+                    Err(error) => last = Some(error),
+                }
+                self.pause(attempt + 1).await;
+            }
+            if let Some(error) = last {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a record, the header first: parts without it may be removed by anyone.
+    async fn remove_record(&self, id: Uuid) -> Result {
+        let range = redo::range_of(id);
+        loop {
+            let page = self
+                .host
+                .scan(ScanRange {
+                    start: range.start.clone(),
+                    end: range.end.clone(),
+                    reverse: false,
+                    limit: self.sizes.batch_ops.min(512),
+                    max_bytes: usize::MAX,
+                    keys_only: true,
+                })
+                .await?;
+            if page.pairs.is_empty() {
+                return Ok(());
+            }
+            let batch = Batch {
+                deletes: page.pairs.into_iter().map(|(key, _)| key).collect(),
+                durability: Durability::Relaxed,
+                ..Batch::default()
+            };
+            self.host.commit(batch).await?;
+            if !page.more {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// What a plan does to its space, as a share of a record.
+fn share(planned: &PlannedSpace) -> RedoShare {
+    RedoShare {
+        space: (*planned.space).into(),
+        base: planned.check.value.clone(),
+        puts: planned.puts().cloned().collect(),
     }
 }

@@ -128,3 +128,54 @@ pub fn records(space: &str, segment: &str, payloads: &[&str]) -> NewRecords {
         expected: None,
     }
 }
+
+/// A host that stops answering, as a process that dies does.
+pub struct StopAfter {
+    inner: MemoryKv,
+    left: Cell<u64>,
+}
+
+impl StopAfter {
+    pub fn new(inner: MemoryKv, calls: u64) -> Self {
+        Self { inner, left: Cell::new(calls) }
+    }
+
+    pub fn is_alive(&self) -> bool {
+        self.left.get() > 0
+    }
+
+    fn count(&self) -> streamkit_core::Result {
+        let left = self.left.get();
+        self.left.set(left.saturating_sub(1));
+        if left == 0 {
+            return Err(streamkit_core::Error::unavailable("stopped"));
+        }
+        Ok(())
+    }
+}
+
+#[async_trait::async_trait(?Send)]
+impl Kv for StopAfter {
+    fn name(&self) -> &str {
+        "stopping"
+    }
+
+    fn limits(&self) -> &HostLimits {
+        self.inner.limits()
+    }
+
+    async fn get(&self, keys: Vec<Vec<u8>>) -> streamkit_core::Result<Vec<Option<Vec<u8>>>> {
+        self.count()?;
+        self.inner.get(keys).await
+    }
+
+    async fn scan(&self, range: streamkit_core::ScanRange) -> streamkit_core::Result<streamkit_core::ScanPage> {
+        self.count()?;
+        self.inner.scan(range).await
+    }
+
+    async fn commit(&self, batch: streamkit_core::Batch) -> streamkit_core::Result<streamkit_core::Commit> {
+        self.count()?;
+        self.inner.commit(batch).await
+    }
+}

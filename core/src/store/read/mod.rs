@@ -24,6 +24,13 @@ impl Inner {
     pub(crate) async fn fresh_head(&self, space: &str) -> Result<SpaceHead> {
         let key = space_row::key(space);
         let row = self.host.get_one(key.clone()).await?;
+        let head = decode_head(row.as_deref(), &key)?;
+        if head.pending.is_nil() {
+            return Ok(head);
+        }
+        // A committed transaction has happened: what it stored must be seen.
+        self.finish_if_committed(head.pending).await?;
+        let row = self.host.get_one(key.clone()).await?;
         decode_head(row.as_deref(), &key)
     }
 }

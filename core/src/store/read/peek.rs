@@ -70,8 +70,13 @@ impl Inner {
         segment: &str,
     ) -> Result<(SpaceHead, SegmentHead)> {
         let keys = Vec::from([space_row::key(space), segment_row::key(space, segment)]);
-        let mut rows = self.host.get(keys).await?.into_iter();
-        let head = decode_head(rows.next().flatten().as_deref(), &space_row::key(space))?;
+        let mut rows = self.host.get(keys.clone()).await?.into_iter();
+        let mut head = decode_head(rows.next().flatten().as_deref(), &space_row::key(space))?;
+        if !head.pending.is_nil() {
+            self.finish_if_committed(head.pending).await?;
+            rows = self.host.get(keys).await?.into_iter();
+            head = decode_head(rows.next().flatten().as_deref(), &space_row::key(space))?;
+        }
         let row = rows.next().flatten();
         let state = match (head.carried(segment), row) {
             (Some(carried), _) => *carried,

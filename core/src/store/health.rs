@@ -1,0 +1,60 @@
+//! What a store can say about itself.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::Store;
+use crate::error::Result;
+use crate::kv::Atomicity;
+
+/// A store's state, and what its host cannot promise.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Transactions over several spaces that are neither finished nor given up.
+    pub pending_transactions: usize,
+    /// What this host cannot promise, in sentences.
+    pub warnings: Vec<String>,
+}
+
+impl Store {
+    /// Looks at the store and its host.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` when the host fails.
+    pub async fn health(&self) -> Result<Health> {
+        let inner = &self.inner;
+        inner.check_open()?;
+        let limits = inner.host.limits();
+        let mut warnings = Vec::new();
+        let mut warn = |holds: bool, sentence: &str| {
+            if !holds {
+                warnings.push(String::from(sentence));
+            }
+        };
+        warn(
+            limits.checks,
+            "The host honours no checks: this store must be the only writer, and leases are not available.",
+        );
+        warn(
+            limits.atomic != Atomicity::None,
+            "The host commits single rows only: a transaction over several spaces is not available, and small blocks are not merged.",
+        );
+        warn(
+            limits.atomic != Atomicity::Space,
+            "The host commits one space at a time: a transaction over several spaces takes several steps, and a lease cannot guard a write.",
+        );
+        warn(
+            limits.consistent,
+            "The host's reads may be stale: what was just written may not be seen for a while.",
+        );
+        let pending_transactions = if limits.atomic == Atomicity::Space {
+            inner.pending_transactions().await?
+        } else {
+            0
+        };
+        Ok(Health {
+            pending_transactions,
+            warnings,
+        })
+    }
+}

@@ -1,0 +1,128 @@
+//! Merging changes what is stored, never what is read.
+
+mod common;
+
+use common::{World, records, small_blocks};
+use streamkit_core::{
+    Compression, EntryId, HostLimits, MemoryKv, OpenOptions, SegmentRead, SpaceRead, Store,
+    WriteOptions,
+};
+use std::rc::Rc;
+
+async fn timeline(store: &Store, page: u64) -> Vec<(String, u64, EntryId, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut after = EntryId::ZERO;
+    loop {
+        let read = SpaceRead {
+            space: "s".into(),
+            after,
+            min_timestamp: None,
+            max_timestamp: None,
+            max_entries: page,
+            max_bytes: 1 << 16,
+        };
+        let page = store.read_space(read).await.expect("reads");
+        for entry in page.entries() {
+            found.push((entry.segment.into(), entry.sequence, entry.id, entry.content.payload().to_vec()));
+        }
+        after = EntryId { ms: page.next.0, n: page.next.1 };
+        if page.tail {
+            return found;
+        }
+    }
+}
+
+async fn segment(store: &Store, name: &str) -> Vec<(u64, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut from = 1;
+    loop {
+        let read = SegmentRead {
+            space: "s".into(),
+            segment: name.into(),
+            from,
+            max_sequence: None,
+            min_timestamp: None,
+            max_timestamp: None,
+            max_entries: 100,
+            max_bytes: 1 << 16,
+        };
+        let page = store.read_segment(read).await.expect("reads");
+        found.extend(page.entries().map(|entry| (entry.sequence, entry.content.payload().to_vec())));
+        from = page.next.0;
+        if page.tail {
+            return found;
+        }
+    }
+}
+
+async fn fill(store: &Store, count: usize) {
+    for n in 0..count {
+        let name = format!("seg{}", n % 3);
+        let text = format!("{{\"entry\":{n},\"text\":\"{}\"}}", "word ".repeat(n % 40));
+        store.append(records("s", &name, &[&text]), WriteOptions::default()).await.expect("appends");
+    }
+}
+
+async fn compact(store: &Store) -> streamkit_core::CompactReport {
+    let mut job = store.compactor(None).expect("starts");
+    while job.step().await.expect("steps") {}
+    assert_eq!(Some(job.done()), job.total());
+    job.report()
+}
+
+#[test]
+fn a_compaction_merges_and_nothing_reads_differently() {
+    for compression in [Compression::None, Compression::Auto, Compression::Always] {
+        let world = World::new();
+        let kv = small_blocks();
+        let options = OpenOptions { compression, auto_compact: false, ..OpenOptions::default() };
+        let store = world.open_with(Rc::new(kv.clone()), options).expect("opens");
+        world.run(async {
+            fill(&store, 400).await;
+            let before = timeline(&store, 50).await;
+            let one = segment(&store, "seg1").await;
+            let report = compact(&store).await;
+            assert!(report.blocks_after * 3 < report.blocks_before, "{report:?}");
+            if compression != Compression::None {
+                assert!(report.bytes_after * 2 < report.bytes_before, "{report:?}");
+            }
+            assert_eq!(timeline(&store, 7).await, before);
+            assert_eq!(segment(&store, "seg1").await, one);
+            let again = compact(&store).await;
+            assert_eq!(again.blocks_after, again.blocks_before, "nothing is left to do");
+            assert_eq!(again.blocks_before, report.blocks_after);
+            fill(&store, 30).await;
+            assert_eq!(timeline(&store, 100).await.len(), 430);
+        });
+    }
+}
+
+#[test]
+fn small_rows_are_merged_in_the_background() {
+    let world = World::new();
+    let kv = MemoryKv::with_limits(HostLimits { block_bytes: 16 << 10, ..HostLimits::default() });
+    let store = world.open(&kv);
+    world.run(fill(&store, 2000));
+    world.settle();
+    let rows = kv.len();
+    assert!(rows < 1200, "{rows} rows for 2000 single appends");
+    world.run(async {
+        assert_eq!(timeline(&store, 1000).await.len(), 2000);
+        assert_eq!(segment(&store, "seg2").await.len(), 666);
+    });
+}
+
+#[test]
+fn two_instances_that_merge_the_same_rows_lose_nothing() {
+    let world = World::new();
+    let kv = small_blocks();
+    let options = OpenOptions { auto_compact: false, ..OpenOptions::default() };
+    let one = world.open_with(Rc::new(kv.clone()), options.clone()).expect("opens");
+    let two = world.open_with(Rc::new(kv.clone()), options).expect("opens");
+    world.run(async {
+        fill(&one, 300).await;
+        let before = timeline(&one, 50).await;
+        futures::future::join(compact(&one), compact(&two)).await;
+        assert_eq!(timeline(&two, 50).await, before);
+    });
+}

@@ -1,0 +1,111 @@
+//! Transactions over several spaces on a host that commits one space at a time.
+
+mod common;
+
+use std::rc::Rc;
+
+use common::{World, records};
+use streamkit_core::{
+    Atomicity, EntryId, HostLimits, Kv, MemoryKv, OpenOptions, SpaceRead, Store, WriteOptions,
+};
+
+fn by_space() -> MemoryKv {
+    MemoryKv::with_limits(HostLimits {
+        atomic: Atomicity::Space,
+        max_batch_ops: 100,
+        max_batch_bytes: 4 << 20,
+        block_bytes: 32 << 10,
+        ..HostLimits::default()
+    })
+}
+
+async fn count(store: &Store, space: &str) -> u64 {
+    let read = SpaceRead {
+        space: space.into(),
+        after: EntryId::ZERO,
+        min_timestamp: None,
+        max_timestamp: None,
+        max_entries: 1000,
+        max_bytes: 1 << 20,
+    };
+    store.read_space(read).await.expect("reads").len()
+}
+
+#[test]
+fn all_spaces_get_their_share_and_no_record_stays() {
+    let world = World::new();
+    let kv = by_space();
+    let store = world.open(&kv);
+    world.run(async {
+        for _ in 0..5 {
+            let writes = vec![
+                records("a", "x", &["1", "2"]),
+                records("b", "y", &["3"]),
+                records("c", "z", &["4"]),
+            ];
+            store.transact(writes, WriteOptions::default()).await.expect("commits");
+            store.append(records("b", "y", &["5"]), WriteOptions::default()).await.expect("appends");
+        }
+        assert_eq!(count(&store, "a").await, 10);
+        assert_eq!(count(&store, "b").await, 10);
+        assert_eq!(count(&store, "c").await, 5);
+        assert_eq!(store.health().await.expect("looks").pending_transactions, 0);
+    });
+}
+
+#[test]
+fn a_refused_share_leaves_nothing_anywhere() {
+    let world = World::new();
+    let kv = by_space();
+    let store = world.open(&kv);
+    world.run(async {
+        store.append(records("b", "y", &["0"]), WriteOptions::default()).await.expect("appends");
+        let mut second = records("b", "y", &["3"]);
+        second.expected = Some(7);
+        let refused = store.transact(vec![records("a", "x", &["1"]), second], WriteOptions::default()).await;
+        assert!(refused.is_err());
+        assert_eq!(count(&store, "a").await, 0);
+        assert_eq!(count(&store, "b").await, 1);
+    });
+}
+
+/// Stops the instance after every possible number of host calls; another one must find all or nothing.
+#[test]
+fn stopped_at_any_call_it_is_all_or_nothing() {
+    let mut calls = 1;
+    let mut outcomes = [0, 0];
+    loop {
+        let world = World::new();
+        let kv = by_space();
+        let first = world.open(&kv);
+        world.run(async {
+            first.append(records("a", "x", &["0"]), WriteOptions::default()).await.expect("appends");
+        });
+        let limited = Rc::new(common::StopAfter::new(kv.clone(), calls));
+        let dying = world.open_with(Rc::clone(&limited) as Rc<dyn Kv>, OpenOptions::default());
+        let finished = dying.is_ok_and(|store| {
+            let writes = vec![records("a", "x", &["1"]), records("b", "y", &["2"])];
+            world.run(store.transact(writes, WriteOptions::default())).is_ok()
+        });
+        let other = world.open(&kv);
+        world.run(async {
+            let (a, b) = (count(&other, "a").await, count(&other, "b").await);
+            assert!(!finished || a == 2, "acknowledged after {calls} calls, but not there");
+            // Whatever was left, both spaces take further appends.
+            other.append(records("a", "x", &["3"]), WriteOptions::default()).await.expect("appends");
+            other.append(records("b", "y", &["4"]), WriteOptions::default()).await.expect("appends");
+            let (a2, b2) = (count(&other, "a").await, count(&other, "b").await);
+            assert_eq!(a2 - 2, b2 - 1, "half a transaction after {calls} calls: {a} {b}");
+            outcomes[usize::from(b2 == 2)] += 1;
+        });
+        world.settle();
+        world.run(async {
+            assert_eq!(other.health().await.expect("looks").pending_transactions, 0, "after {calls} calls");
+        });
+        if limited.is_alive() {
+            break;
+        }
+        calls += 1;
+    }
+    assert!(outcomes[0] > 3 && outcomes[1] > 2, "{outcomes:?} of {calls}");
+}
