@@ -28,9 +28,11 @@ pub use error::{Detail, Error, ErrorCode, Result};
 pub use id::{EntryId, MAX_INTEGER, MAX_MS};
 pub use kv::{
     Atomicity, Batch, Bytes, Check, Commit, Durability, FaultPlan, FaultyKv, HostLimits, Kv,
-    MemoryKv, Put, ScanPage, ScanRange,
+    MemoryKv, Put, ScanPage, ScanRange, SplitMix64,
 };
 pub use layout::{Scope, scope_of};
+pub use lexkey::{KeyReader, KeyWriter, LexKey, Part, PrimaryKey, RangeKey, from_hex, to_hex};
+pub use name::check_name;
 pub use status::SegmentStatus;
 pub use store::{
     Appended, Changes, CompactReport, Compactor, Compression, EntryRef, Health, LeaseProof, Listing, Names, NewRecords, OpenOptions,

@@ -20,23 +20,18 @@ use super::key::{self, KeyRange};
 use super::run::Run;
 use crate::codec::Reader;
 use crate::error::{Error, Result};
+use crate::lexkey::KeyReader;
 
 /// Bytes of a block besides its runs.
 pub(crate) const BLOCK_OVERHEAD_BYTES: usize = ENVELOPE_BYTES + 16;
 
 pub(crate) fn key(space: &str, segment: &str, last_sequence: u64) -> Vec<u8> {
-    key::join(&[
-        b"DAT",
-        b"SEGMENTS",
-        space.as_bytes(),
-        segment.as_bytes(),
-        &key::u64_part(last_sequence),
-    ])
+    key::begin(&["DAT", "SEGMENTS", space, segment]).u64(last_sequence).finish()
 }
 
 /// The blocks of a segment that end at or after `from`.
 pub(crate) fn range(space: &str, segment: &str, from: u64) -> KeyRange {
-    let all = key::under(&[b"DAT", b"SEGMENTS", space.as_bytes(), segment.as_bytes()]);
+    let all = key::under(key::begin(&["DAT", "SEGMENTS", space, segment]));
     KeyRange {
         start: key(space, segment, from),
         end: all.end,
@@ -45,13 +40,12 @@ pub(crate) fn range(space: &str, segment: &str, from: u64) -> KeyRange {
 
 /// The blocks of a whole space, in segment order.
 pub(crate) fn range_of_space(space: &str) -> KeyRange {
-    key::under(&[b"DAT", b"SEGMENTS", space.as_bytes()])
+    key::under(key::begin(&["DAT", "SEGMENTS", space]))
 }
 
 /// The last sequence in the key of a block of this segment.
 pub(crate) fn last_sequence(row_key: &[u8], space: &str, segment: &str) -> Option<u64> {
-    let prefix: [&[u8]; 4] = [b"DAT", b"SEGMENTS", space.as_bytes(), segment.as_bytes()];
-    key::rest(row_key, &prefix).and_then(key::read_u64)
+    key::read(row_key, &["DAT", "SEGMENTS", space, segment], KeyReader::u64)
 }
 
 /// A decoded block.
@@ -116,4 +110,55 @@ pub(crate) fn decode(row: &[u8], last_sequence: u64) -> Result<Block> {
         last_sequence,
         runs,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::run::tests::{flat, some_runs};
+    use super::*;
+    use crate::codec::zstd::Compressor;
+    use crate::error::ErrorCode;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_block_comes_back_raw_and_compressed(runs in some_runs(), compress in any::<bool>()) {
+            let mut compressor = Compressor::default();
+            let mut packing = if compress { Packing::Zstd(&mut compressor) } else { Packing::Raw };
+            let row = encode(&runs, &mut packing).expect("encodes");
+            let last = runs.last().expect("a run").last_sequence();
+            let back = decode(&row, last).expect("decodes");
+            prop_assert_eq!(back.first_sequence, runs[0].first_sequence);
+            prop_assert_eq!(flat(&back.runs), flat(&runs));
+            prop_assert_eq!(decode(&row, last + 1).expect_err("another key").code(), ErrorCode::Corrupt);
+        }
+
+        #[test]
+        fn a_changed_byte_is_noticed(runs in some_runs(), at in any::<prop::sample::Index>(), bit in 0_u8..8) {
+            let mut row = encode(&runs, &mut Packing::Raw).expect("encodes");
+            let at = at.index(row.len());
+            row[at] ^= 1 << bit;
+            let last = runs.last().expect("a run").last_sequence();
+            prop_assert_eq!(decode(&row, last).expect_err("damaged").code(), ErrorCode::Corrupt);
+        }
+
+        #[test]
+        fn arbitrary_bytes_with_a_right_checksum_never_panic(body in prop::collection::vec(any::<u8>(), 0..300)) {
+            let mut envelope = Envelope::with_capacity(body.len());
+            envelope.bytes().extend_from_slice(&body);
+            let row = envelope.finish(&mut Packing::Raw).expect("seals");
+            prop_assert!(decode(&row, 3).is_err());
+        }
+
+        #[test]
+        fn a_key_tells_its_sequence_and_only_of_its_segment(last in any::<u64>()) {
+            let row_key = key("order-1", "seg", last);
+            prop_assert_eq!(last_sequence(&row_key, "order-1", "seg"), Some(last));
+            prop_assert_eq!(last_sequence(&row_key, "order-1", "se"), None);
+            let range = range("order-1", "seg", 0);
+            prop_assert!(row_key >= range.start && row_key < range.end);
+            let other = key("order-10", "seg", last);
+            prop_assert!(other < range.start || other >= range.end);
+        }
+    }
 }

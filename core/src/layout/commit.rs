@@ -18,7 +18,6 @@
 
 use alloc::format;
 use alloc::rc::Rc;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::envelope::{self, ENVELOPE_BYTES, Envelope, Packing};
@@ -40,13 +39,9 @@ pub(crate) const COMMIT_OVERHEAD_BYTES: usize = ENVELOPE_BYTES + 36;
 pub(crate) const ITEM_OVERHEAD_BYTES: usize = 2 + 8 + 28;
 
 pub(crate) fn key(space: &str, last: EntryId) -> Vec<u8> {
-    key::join(&[
-        b"DAT",
-        b"SPACES",
-        space.as_bytes(),
-        &key::i64_part(last.ms),
-        &key::u64_part(last.n),
-    ])
+    // Milliseconds stay below 2^48.
+    let ms = last.ms.cast_signed();
+    key::begin(&["DAT", "SPACES", space]).i64(ms).u64(last.n).finish()
 }
 
 /// The rows of a space that end after `after` and not after `last`.
@@ -59,17 +54,17 @@ pub(crate) fn range(space: &str, after: EntryId, last: EntryId) -> KeyRange {
 
 /// All commit rows of a space.
 pub(crate) fn range_of_space(space: &str) -> KeyRange {
-    key::under(&[b"DAT", b"SPACES", space.as_bytes()])
+    key::under(key::begin(&["DAT", "SPACES", space]))
 }
 
 /// The last id in the key of a commit row of this space.
 pub(crate) fn last_id(row_key: &[u8], space: &str) -> Option<EntryId> {
-    let rest = key::rest(row_key, &[b"DAT", b"SPACES", space.as_bytes()])?;
-    let (ms, rest) = rest.split_at_checked(8)?;
-    let n = rest.strip_prefix(&[0])?;
+    let (ms, n) = key::read(row_key, &["DAT", "SPACES", space], |rest| {
+        Ok((rest.i64()?, rest.u64()?))
+    })?;
     Some(EntryId {
-        ms: key::read_i64(ms)?,
-        n: key::read_u64(n)?,
+        ms: u64::try_from(ms).ok()?,
+        n,
     })
 }
 
@@ -235,5 +230,68 @@ fn decode_item(buffer: &Rc<[u8]>, reader: &mut Reader<'_>, before: Option<&Item>
             })
         }
         other => Err(Error::corrupt(format!("commit row: unknown run kind {other}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::run::tests::{flat, some_runs};
+    use super::*;
+    use crate::error::ErrorCode;
+    use proptest::prelude::*;
+
+    fn row_of(runs: Vec<Run>, inline_upto: usize) -> CommitRow {
+        let items: Vec<Item> = runs
+            .into_iter()
+            .enumerate()
+            .map(|(n, run)| Item {
+                segment: Rc::from(if n % 3 == 0 { "a" } else { "b" }),
+                first_sequence: run.first_sequence,
+                count: run.count,
+                first_id: run.first_id,
+                logical: run.body.bytes().len() as u64,
+                inline: (run.encoded_len() <= inline_upto).then_some(run),
+            })
+            .collect();
+        CommitRow {
+            previous: EntryId { ms: 4, n: 9 },
+            records: 1000,
+            bytes: 70_000,
+            items,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_row_comes_back(runs in some_runs(), inline_upto in 60_usize..400) {
+            let row = row_of(runs, inline_upto);
+            let last = row.last_id().expect("items");
+            let back = decode(&row.encode(&mut Packing::Raw).expect("encodes"), last).expect("decodes");
+            prop_assert_eq!((back.previous, back.records, back.bytes), (row.previous, row.records, row.bytes));
+            prop_assert_eq!(back.items.len(), row.items.len());
+            for (one, two) in back.items.iter().zip(&row.items) {
+                prop_assert_eq!((&one.segment, one.first_sequence, one.count), (&two.segment, two.first_sequence, two.count));
+                prop_assert_eq!((one.first_id, one.logical), (two.first_id, two.logical));
+                prop_assert_eq!(one.inline.clone().map(|run| flat(&[run])), two.inline.clone().map(|run| flat(&[run])));
+            }
+        }
+
+        #[test]
+        fn arbitrary_bytes_with_a_right_checksum_never_panic(body in prop::collection::vec(any::<u8>(), 0..300)) {
+            let mut envelope = Envelope::with_capacity(body.len());
+            envelope.bytes().extend_from_slice(&body);
+            let row = envelope.finish(&mut Packing::Raw).expect("seals");
+            let result = decode(&row, EntryId { ms: 1, n: 1 });
+            prop_assert!(result.is_err_and(|error| error.code() == ErrorCode::Corrupt));
+        }
+
+        #[test]
+        fn keys_order_as_ids(a in (1_u64..1 << 48, any::<u32>()), b in (1_u64..1 << 48, any::<u32>())) {
+            let a = EntryId { ms: a.0, n: a.1.into() };
+            let b = EntryId { ms: b.0, n: b.1.into() };
+            prop_assert_eq!(key("s", a).cmp(&key("s", b)), a.cmp(&b));
+            prop_assert_eq!(last_id(&key("s", a), "s"), Some(a));
+            prop_assert_eq!(last_id(&key("s2", a), "s"), None);
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::codec::Reader;
 use crate::error::{Error, Result};
 
 pub(crate) fn key() -> Vec<u8> {
-    key::join(&[b"INV", b"STORE"])
+    key::begin(&["INV", "STORE"]).finish()
 }
 
 pub(crate) fn encode(id: Uuid) -> Vec<u8> {

@@ -1,11 +1,12 @@
-//! Building and taking apart the fixed lexkeys of the layout.
+//! What the row kinds' keys have in common.
 
 use alloc::vec::Vec;
 
-const SEPARATOR: u8 = 0x00;
-/// The byte after the separator: the end of a range over all that continues a prefix.
-const AFTER_SEPARATOR: u8 = 0x01;
-const SIGN: u64 = 1 << 63;
+use crate::error::Result;
+use crate::lexkey::{KeyReader, KeyWriter};
+
+/// Capacity for keys of names of usual length.
+const USUAL_LENGTH: usize = 96;
 
 /// A half-open range of keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,61 +15,37 @@ pub(crate) struct KeyRange {
     pub(crate) end: Vec<u8>,
 }
 
-/// The key of these parts.
-pub(super) fn join(parts: &[&[u8]]) -> Vec<u8> {
-    let length: usize = parts.iter().map(|part| part.len() + 1).sum();
-    let mut key = Vec::with_capacity(length);
-    for part in parts {
-        if !key.is_empty() {
-            key.push(SEPARATOR);
-        }
-        key.extend_from_slice(part);
-    }
-    key
+/// A key that begins with these words.
+pub(super) fn begin(words: &[&str]) -> KeyWriter {
+    words
+        .iter()
+        .fold(KeyWriter::with_capacity(USUAL_LENGTH), |key, word| key.text(word))
 }
 
-/// Everything that continues `parts` with at least one more part. It never reaches a neighbour whose
+/// Everything that continues a key with at least one more part. It never reaches a neighbour whose
 /// name begins with the last part's: names hold no byte below 0x20.
-pub(super) fn under(parts: &[&[u8]]) -> KeyRange {
-    let mut start = join(parts);
-    let mut end = start.clone();
-    start.push(SEPARATOR);
-    end.push(AFTER_SEPARATOR);
+pub(super) fn under(key: KeyWriter) -> KeyRange {
+    let (start, end) = key.children();
     KeyRange { start, end }
 }
 
 /// The first key after `key`.
-pub(crate) fn successor(mut key: Vec<u8>) -> Vec<u8> {
+pub(super) fn successor(mut key: Vec<u8>) -> Vec<u8> {
     key.push(0x00);
     key
 }
 
-/// An unsigned integer part.
-pub(super) const fn u64_part(value: u64) -> [u8; 8] {
-    value.to_be_bytes()
-}
-
-/// A signed integer part; milliseconds fit either way, the sign is the lexkey's.
-pub(super) const fn i64_part(value: u64) -> [u8; 8] {
-    (value ^ SIGN).to_be_bytes()
-}
-
-/// What follows `parts` and a separator in `key`.
-pub(super) fn rest<'k>(key: &'k [u8], parts: &[&[u8]]) -> Option<&'k [u8]> {
-    let mut rest = key;
-    for part in parts {
-        rest = rest.strip_prefix(*part)?.strip_prefix(&[SEPARATOR])?;
+/// Reads what follows these words in a key; `None` when the key goes on differently.
+pub(super) fn read<'k, T>(
+    key: &'k [u8],
+    words: &[&str],
+    rest: impl FnOnce(&mut KeyReader<'k>) -> Result<T>,
+) -> Option<T> {
+    let mut reader = KeyReader::new(key);
+    for word in words {
+        reader.literal(word).ok()?;
     }
-    Some(rest)
-}
-
-/// A lone unsigned integer part.
-pub(super) fn read_u64(bytes: &[u8]) -> Option<u64> {
-    Some(u64::from_be_bytes(bytes.try_into().ok()?))
-}
-
-/// A lone signed integer part, which must not be negative.
-pub(super) fn read_i64(bytes: &[u8]) -> Option<u64> {
-    let value = read_u64(bytes)? ^ SIGN;
-    (value < SIGN).then_some(value)
+    let value = rest(&mut reader).ok()?;
+    reader.end().ok()?;
+    Some(value)
 }

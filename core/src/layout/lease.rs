@@ -19,7 +19,7 @@ use crate::codec::Reader;
 use crate::error::Result;
 
 pub(crate) fn key(lease: &str) -> Vec<u8> {
-    key::join(&[b"LSE", lease.as_bytes()])
+    key::begin(&["LSE", lease]).finish()
 }
 
 /// A lease as it is stored.
@@ -58,5 +58,27 @@ impl LeaseRow {
             nonce,
             holder,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorCode;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_row_comes_back(token in 0_u64..1 << 53, expires in 0_u64..1 << 48, nonce in any::<u64>(), holder in "\\PC{1,30}") {
+            let row = LeaseRow { token, expires, nonce, holder };
+            prop_assert_eq!(LeaseRow::decode(&row.encode()).expect("decodes"), row);
+        }
+
+        #[test]
+        fn arbitrary_bytes_with_a_right_checksum_never_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Err(error) = LeaseRow::decode(&seal(body)) {
+                prop_assert_eq!(error.code(), ErrorCode::Corrupt);
+            }
+        }
     }
 }

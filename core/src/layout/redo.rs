@@ -29,25 +29,22 @@ use crate::error::{Error, Result};
 use crate::kv::Put;
 
 pub(crate) fn key(id: Uuid, n: u64) -> Vec<u8> {
-    key::join(&[b"TXN", id.as_bytes(), &key::u64_part(n)])
+    key::begin(&["TXN"]).uuid(id).u64(n).finish()
 }
 
 /// The rows of all redo records.
 pub(crate) fn range() -> KeyRange {
-    key::under(&[b"TXN"])
+    key::under(key::begin(&["TXN"]))
 }
 
 /// The rows of one redo record.
 pub(crate) fn range_of(id: Uuid) -> KeyRange {
-    key::under(&[b"TXN", id.as_bytes()])
+    key::under(key::begin(&["TXN"]).uuid(id))
 }
 
 /// The record's id and the row's number in the key of a row.
 pub(crate) fn parse(row_key: &[u8]) -> Option<(Uuid, u64)> {
-    let rest = key::rest(row_key, &[b"TXN"])?;
-    let (id, rest) = rest.split_first_chunk::<16>()?;
-    let n = rest.strip_prefix(&[0])?;
-    Some((Uuid::from_bytes(*id), key::read_u64(n)?))
+    key::read(row_key, &["TXN"], |rest| Ok((rest.uuid()?, rest.u64()?)))
 }
 
 /// How far a transaction is.
@@ -166,4 +163,45 @@ pub(crate) fn decode_body(body: &[u8]) -> Result<Vec<RedoShare>> {
     }
     reader.end("redo record")?;
     Ok(shares)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorCode;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn header_and_body_come_back(
+            names in prop::collection::btree_set("[a-z]{1,9}", 1..4),
+            puts in prop::collection::vec((any::<Vec<u8>>(), any::<Vec<u8>>()), 0..5),
+            committed in any::<bool>(),
+            nonce in any::<u64>(),
+        ) {
+            let header = RedoHeader {
+                state: if committed { RedoState::Committed } else { RedoState::Preparing },
+                nonce,
+                parts: puts.len() as u32,
+                spaces: names.iter().cloned().collect(),
+            };
+            prop_assert_eq!(RedoHeader::decode(&header.encode()).expect("decodes"), header);
+            let puts: Vec<Put> = puts.into_iter().map(|(key, value)| Put { key, value }).collect();
+            let shares: Vec<RedoShare> = names
+                .into_iter()
+                .map(|space| RedoShare { base: Some(space.clone().into_bytes()), space, puts: puts.clone() })
+                .collect();
+            prop_assert_eq!(decode_body(&encode_body(&shares)).expect("decodes"), shares);
+        }
+
+        #[test]
+        fn arbitrary_bytes_with_a_right_checksum_never_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Err(error) = decode_body(&seal(body.clone())) {
+                prop_assert_eq!(error.code(), ErrorCode::Corrupt);
+            }
+            if let Err(error) = RedoHeader::decode(&seal(body)) {
+                prop_assert_eq!(error.code(), ErrorCode::Corrupt);
+            }
+        }
+    }
 }

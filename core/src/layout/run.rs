@@ -176,3 +176,89 @@ impl Run {
         })
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::codec::encode_entry_body;
+    use alloc::collections::BTreeMap;
+    use proptest::prelude::*;
+
+    /// Payloads of a run's entries.
+    pub(crate) type Payloads = Vec<Vec<u8>>;
+
+    pub(crate) fn run_of(payloads: &[Vec<u8>], first_sequence: u64, first_id: EntryId) -> Run {
+        let mut bytes = Vec::new();
+        for payload in payloads {
+            bytes.extend(encode_entry_body(payload, &BTreeMap::new()).expect("encodes"));
+        }
+        let length = bytes.len();
+        Run {
+            first_sequence,
+            count: payloads.len() as u64,
+            first_id,
+            trx: Trx { id: Uuid::from_u128(7), node: Uuid::from_u128(8), number: first_sequence },
+            body: RunBody::new(Rc::from(bytes), 0..length),
+        }
+    }
+
+    /// Runs of one segment that follow each other.
+    pub(crate) fn some_runs() -> impl Strategy<Value = Vec<Run>> {
+        let payload = prop::collection::vec(any::<u8>(), 0..40);
+        let payloads = prop::collection::vec(payload, 1..6);
+        (prop::collection::vec((payloads, 0_u64..3), 1..8), 1_u64..1000).prop_map(|(all, first)| {
+            let mut sequence = first;
+            let mut id = EntryId { ms: 5, n: 0 };
+            all.into_iter()
+                .map(|(payloads, later)| {
+                    id = if later > 0 { EntryId { ms: id.ms + later, n: 0 } } else { id };
+                    let run = run_of(&payloads, sequence, id);
+                    sequence += run.count;
+                    id.n += run.count;
+                    run
+                })
+                .collect()
+        })
+    }
+
+    /// Every entry of a run: sequence, id, encoding.
+    pub(crate) fn flat(runs: &[Run]) -> Vec<(u64, EntryId, Uuid, Vec<u8>)> {
+        runs.iter()
+            .flat_map(|run| {
+                (0..run.count).map(|n| {
+                    let one = run.slice(n, 1).expect("slices").expect("an entry");
+                    (one.first_sequence, one.first_id, one.trx.id, one.body.bytes().to_vec())
+                })
+            })
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_slice_is_a_part(runs in some_runs(), skip in 0_u64..8, take in 0_u64..8) {
+            for run in runs {
+                let all = flat(core::slice::from_ref(&run));
+                let part = run.slice(skip, take).expect("slices");
+                let expected: Vec<_> = all.into_iter().skip(skip as usize).take(take as usize).collect();
+                prop_assert_eq!(part.map_or(Vec::new(), |part| flat(&[part])), expected);
+            }
+        }
+
+        #[test]
+        fn between_is_above_the_first_and_not_above_the_last(
+            runs in some_runs(),
+            after in (0_u64..30, 0_u64..30),
+            last in (0_u64..30, 0_u64..30),
+        ) {
+            let after = EntryId { ms: after.0, n: after.1 };
+            let last = EntryId { ms: last.0, n: last.1 };
+            for run in runs {
+                let all = flat(core::slice::from_ref(&run));
+                let part = run.between(after, last).expect("cuts");
+                let expected: Vec<_> =
+                    all.into_iter().filter(|(_, id, _, _)| *id > after && *id <= last).collect();
+                prop_assert_eq!(part.map_or(Vec::new(), |part| flat(&[part])), expected);
+            }
+        }
+    }
+}

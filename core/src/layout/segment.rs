@@ -25,23 +25,23 @@ use super::VERSION;
 use crate::codec::{Reader, Trx};
 use crate::error::{Error, Result};
 use crate::id::EntryId;
+use crate::lexkey::KeyReader;
 
 /// Size of a segment head.
 pub(crate) const SEGMENT_HEAD_BYTES: usize = 85;
 
 pub(crate) fn key(space: &str, segment: &str) -> Vec<u8> {
-    key::join(&[b"INV", b"SEGMENTS", space.as_bytes(), segment.as_bytes()])
+    key::begin(&["INV", "SEGMENTS", space, segment]).finish()
 }
 
 /// The heads of a space's segments, in byte order of their names.
 pub(crate) fn range(space: &str) -> KeyRange {
-    key::under(&[b"INV", b"SEGMENTS", space.as_bytes()])
+    key::under(key::begin(&["INV", "SEGMENTS", space]))
 }
 
 /// The segment's name in the key of a head of this space.
 pub(crate) fn name(row_key: &[u8], space: &str) -> Option<String> {
-    let rest = key::rest(row_key, &[b"INV", b"SEGMENTS", space.as_bytes()])?;
-    String::from_utf8(rest.to_vec()).ok()
+    key::read(row_key, &["INV", "SEGMENTS", space], KeyReader::text).map(String::from)
 }
 
 /// Where a segment stands.
@@ -108,5 +108,32 @@ impl SegmentHead {
             first_id,
             trx,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorCode;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_row_comes_back(last in 1_u64..1 << 53, first in (1_u64..1000, 0_u64..10), ms in 1000_u64..1 << 48, n in 0_u64..9, trx in any::<u128>()) {
+            let row = SegmentHead {
+                last_sequence: last,
+                last_id: EntryId { ms, n },
+                first_id: EntryId { ms: first.0, n: first.1 },
+                trx: Trx { id: Uuid::from_u128(trx), node: Uuid::from_u128(!trx), number: n },
+            };
+            prop_assert_eq!(SegmentHead::decode(&row.encode()).expect("decodes"), row);
+        }
+
+        #[test]
+        fn arbitrary_bytes_with_a_right_checksum_never_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Err(error) = SegmentHead::decode(&seal(body)) {
+                prop_assert_eq!(error.code(), ErrorCode::Corrupt);
+            }
+        }
     }
 }

@@ -39,6 +39,7 @@ use super::segment::{SEGMENT_HEAD_BYTES, SegmentHead};
 use crate::codec::Reader;
 use crate::error::{Error, Result};
 use crate::id::EntryId;
+use crate::lexkey::KeyReader;
 
 const DELETED: u8 = 1;
 const IMPORTING: u8 = 2;
@@ -46,18 +47,17 @@ const IMPORTING: u8 = 2;
 pub(crate) const SPACE_HEAD_BYTES: usize = 134;
 
 pub(crate) fn key(space: &str) -> Vec<u8> {
-    key::join(&[b"INV", b"SPACES", space.as_bytes()])
+    key::begin(&["INV", "SPACES", space]).finish()
 }
 
 /// The heads of all spaces, in byte order of their names.
 pub(crate) fn range() -> KeyRange {
-    key::under(&[b"INV", b"SPACES"])
+    key::under(key::begin(&["INV", "SPACES"]))
 }
 
 /// The space's name in the key of its head.
 pub(crate) fn name(row_key: &[u8]) -> Option<String> {
-    let rest = key::rest(row_key, &[b"INV", b"SPACES"])?;
-    String::from_utf8(rest.to_vec()).ok()
+    key::read(row_key, &["INV", "SPACES"], KeyReader::text).map(String::from)
 }
 
 /// The state of a space.
@@ -207,5 +207,45 @@ impl SpaceHead {
             metadata,
             carried,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorCode;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_row_comes_back(revision in any::<u64>(), ms in 1_u64..1 << 48, records in 0_u64..1 << 53, pending in any::<u128>(), flags in any::<(bool, bool)>(),
+            metadata in prop::collection::vec(any::<u8>(), 0..50), names in prop::collection::btree_set("[a-z]{1,9}", 0..4)) {
+            let row = SpaceHead {
+                deleted: flags.0,
+                importing: flags.1,
+                revision,
+                nonce: revision ^ ms,
+                last_id: EntryId { ms, n: 3 },
+                trimmed: EntryId { ms, n: 1 },
+                records,
+                bytes: records,
+                trimmed_records: records / 2,
+                pending: Uuid::from_u128(pending),
+                metadata,
+                carried: names
+                    .into_iter()
+                    .map(|name| (name, SegmentHead { last_sequence: 4, ..SegmentHead::EMPTY }))
+                    .collect(),
+                ..SpaceHead::EMPTY
+            };
+            prop_assert_eq!(SpaceHead::decode(&row.encode()).expect("decodes"), row);
+        }
+
+        #[test]
+        fn arbitrary_bytes_with_a_right_checksum_never_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Err(error) = SpaceHead::decode(&seal(body)) {
+                prop_assert_eq!(error.code(), ErrorCode::Corrupt);
+            }
+        }
     }
 }

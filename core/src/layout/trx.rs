@@ -26,12 +26,12 @@ use crate::id::EntryId;
 pub(crate) const TRX_ROW_BYTES: usize = 45;
 
 pub(crate) fn key(space: &str, segment: &str, id: Uuid) -> Vec<u8> {
-    key::join(&[b"TRX", space.as_bytes(), segment.as_bytes(), id.as_bytes()])
+    key::begin(&["TRX", space, segment]).uuid(id).finish()
 }
 
 /// The TRX rows of a space.
 pub(crate) fn range_of_space(space: &str) -> KeyRange {
-    key::under(&[b"TRX", space.as_bytes()])
+    key::under(key::begin(&["TRX", space]))
 }
 
 /// What a TRX committed.
@@ -76,5 +76,32 @@ impl TrxRow {
             return Err(Error::corrupt("TRX row: it contradicts itself"));
         }
         Ok(row)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorCode;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_row_comes_back(number in 0_u64..1 << 53, first in 1_u64..1 << 40, more in 0_u64..1000, ms in 0_u64..1 << 48) {
+            let row = TrxRow {
+                number,
+                first_sequence: first,
+                last_sequence: first + more,
+                first_id: EntryId { ms, n: more },
+            };
+            prop_assert_eq!(TrxRow::decode(&row.encode()).expect("decodes"), row);
+        }
+
+        #[test]
+        fn arbitrary_bytes_with_a_right_checksum_never_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Err(error) = TrxRow::decode(&seal(body)) {
+                prop_assert_eq!(error.code(), ErrorCode::Corrupt);
+            }
+        }
     }
 }
