@@ -126,6 +126,7 @@ pub struct Error {
     code: ErrorCode,
     message: Cow<'static, str>,
     details: Vec<(&'static str, Detail)>,
+    retryable: bool,
 }
 
 /// The result of everything that can fail here.
@@ -138,6 +139,15 @@ impl Error {
             code,
             message: message.into(),
             details: Vec::new(),
+            retryable: matches!(code, ErrorCode::Conflict | ErrorCode::Unavailable),
+        }
+    }
+
+    /// A `CONFLICT` that trying again does not end: something else is there than was asked for.
+    pub fn occupied(message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            retryable: false,
+            ..Self::new(ErrorCode::Conflict, message)
         }
     }
 
@@ -191,6 +201,11 @@ impl Error {
     /// What the caller should do.
     pub const fn code(&self) -> ErrorCode {
         self.code
+    }
+
+    /// Whether the same call is worth trying again as it is.
+    pub const fn is_retryable(&self) -> bool {
+        self.retryable
     }
 
     /// The sentence for people; its wording is not part of the contract.

@@ -16,5 +16,5 @@ pub use entry::{Entry, Trx, decode_compressed_entry, decode_entry, encode_compre
 pub use records::{
     EntryView, EntryViews, MetadataPairs, RecordFrame, encode_entry_body, encode_record_frame,
 };
-pub(crate) use records::{fit_entries, skip_entries};
+pub(crate) use records::{ENTRY_LENGTHS, fit_entries, skip_entries};
 pub use transaction::{Transaction, decode_transaction, encode_transaction};

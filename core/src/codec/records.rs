@@ -19,7 +19,7 @@ use super::bytes::{Reader, put_bytes_u32, put_len_u32, put_u64};
 use crate::error::{Error, Result};
 
 /// The fewest bytes that an entry has.
-const MIN_ENTRY_BYTES: usize = 8;
+pub(crate) const ENTRY_LENGTHS: usize = 8;
 
 /// What is wrong with an entry: small, so that the loop over a thousand of them stays quick.
 type Flaw = &'static str;
@@ -146,7 +146,7 @@ impl<'a> EntryView<'a> {
 
     /// How many bytes its encoding has.
     pub const fn encoded_len(&self) -> usize {
-        MIN_ENTRY_BYTES + self.payload.len() + self.metadata.len()
+        ENTRY_LENGTHS + self.payload.len() + self.metadata.len()
     }
 
     /// What the entry holds.
@@ -226,7 +226,7 @@ impl RecordFrame {
 
     fn read(frame: &[u8]) -> Result<Self> {
         let mut reader = Reader::new(frame);
-        let count = reader.count(MIN_ENTRY_BYTES, "count")?;
+        let count = reader.count(ENTRY_LENGTHS, "count")?;
         let sequences = match reader.u8("has_sequences")? {
             0 => None,
             1 => {
@@ -294,7 +294,7 @@ pub fn encode_entry_body(payload: &[u8], metadata: &BTreeMap<String, String>) ->
             put_bytes_u32(&mut pairs, value.as_bytes(), "metadata value")?;
         }
     }
-    let length = MIN_ENTRY_BYTES.saturating_add(payload.len()).saturating_add(pairs.len());
+    let length = ENTRY_LENGTHS.saturating_add(payload.len()).saturating_add(pairs.len());
     let mut out = Vec::with_capacity(length);
     put_bytes_u32(&mut out, payload, "payload")?;
     put_bytes_u32(&mut out, &pairs, "metadata")?;

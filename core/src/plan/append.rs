@@ -56,8 +56,8 @@ pub(crate) struct Planner<'s> {
     now: u64,
     spaces: BTreeMap<Rc<str>, SpaceDraft>,
     leases: BTreeMap<String, Vec<u8>>,
-    ops: usize,
-    bytes: usize,
+    pub(super) ops: usize,
+    pub(super) bytes: usize,
     /// Each space is committed by itself.
     apart: bool,
     durability: Durability,

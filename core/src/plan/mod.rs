@@ -6,6 +6,8 @@ mod draft;
 mod merge;
 mod pack;
 mod sizes;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use append::{Known, Planner, Verdict};
 pub(crate) use draft::{FirstEntry, PlannedSpace, SegmentState};

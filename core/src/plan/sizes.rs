@@ -20,7 +20,7 @@ const UNBATCHED_BYTES: usize = 8 << 20;
 /// Concurrent small requests share a commit up to this size; a larger one goes alone.
 const SHARED_COMMIT_BYTES: usize = 4 << 20;
 /// A commit is never larger, whatever the host takes: its rows stand in memory three times over.
-const LARGEST_COMMIT: usize = 128 << 20;
+const LARGEST_COMMIT: usize = 32 << 20;
 
 /// The limits of a host, turned into those of rows and commits.
 #[derive(Debug, Clone, PartialEq, Eq)]

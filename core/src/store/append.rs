@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::queue::{Job, Outcome};
 use super::{Inner, Store};
-use crate::codec::RecordFrame;
+use crate::codec::{ENTRY_LENGTHS, RecordFrame};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{EntryId, MAX_INTEGER};
 use crate::status::SegmentStatus;
@@ -235,9 +235,9 @@ impl Inner {
         }
         if frame.largest() > self.sizes.record_bytes {
             return Err(Error::limit(
-                "bytes of one record",
-                self.sizes.record_bytes as u64,
-                frame.largest() as u64,
+                "record bytes",
+                (self.sizes.record_bytes - ENTRY_LENGTHS) as u64,
+                (frame.largest() - ENTRY_LENGTHS) as u64,
             ));
         }
         if given.expected.is_some() && frame.sequences().is_some() {

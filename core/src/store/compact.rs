@@ -428,7 +428,7 @@ impl Inner {
         known.count += planned.commits.iter().filter(is_small).count();
         let mut added = 0;
         for (segment, first) in &planned.firsts {
-            let mut noted = |(from, count): (u64, usize)| (from.min(*first), count + 1);
+            let noted = |(from, count): (u64, usize)| (from.min(*first), count + 1);
             match known.segments.get_mut(segment) {
                 Some(entry) => *entry = noted(*entry),
                 None => {
@@ -446,7 +446,7 @@ impl Inner {
         if start {
             let inner = Rc::clone(self);
             let space = Rc::clone(&planned.space);
-            self.spawn(async move {
+            self.spawn_background(async move {
                 // What fails here is tried again with the next small rows.
                 let _ = inner.merge_small(&space).await;
                 if let Some(known) = inner.small.borrow_mut().spaces.get_mut(&space) {

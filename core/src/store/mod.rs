@@ -32,6 +32,7 @@ pub use inventory::{Changes, Listing, Names};
 pub use options::{Compression, OpenOptions, StoreLimits};
 pub use read::{EntryRef, Page, PageRun, SegmentRead, SpaceRead, Tier};
 
+use crate::codec::ENTRY_LENGTHS;
 use crate::codec::zstd::Compressor;
 use crate::env::Env;
 use crate::error::{Error, ErrorCode, Result};
@@ -68,6 +69,8 @@ pub(crate) struct Inner {
     small: RefCell<compact::SmallRows>,
     /// Who waits for the writes under way to end.
     idle: RefCell<Vec<oneshot::Sender<()>>>,
+    /// Pieces of the store's own work under way.
+    background: Cell<usize>,
     closed: Cell<bool>,
 }
 
@@ -89,7 +92,7 @@ impl Store {
     /// What one record and one commit may hold on this host.
     pub fn limits(&self) -> StoreLimits {
         StoreLimits {
-            max_record_bytes: self.inner.sizes.record_bytes,
+            max_record_bytes: self.inner.sizes.record_bytes - ENTRY_LENGTHS,
             max_commit_bytes: self.inner.sizes.commit_bytes,
             max_commit_records: crate::plan::COMMIT_RECORDS,
         }

@@ -58,6 +58,7 @@ impl Store {
             random: RefCell::new(random),
             small: RefCell::default(),
             idle: RefCell::new(Vec::new()),
+            background: Cell::new(0),
             closed: Cell::new(false),
         };
         let store = Self {
@@ -69,14 +70,13 @@ impl Store {
         Ok(store)
     }
 
-    /// Refuses what comes from now on, wakes who waits with `CLOSED`, and completes once the writes
-    /// under way are settled. Closing twice is fine.
+    /// Refuses what comes from now on, wakes who waits with `CLOSED`, and completes once the writes and
+    /// the merges under way are settled. Closing twice is fine.
     pub async fn close(&self) {
         self.inner.closed.set(true);
         self.inner.end_waits();
         let settled = {
-            let queue = self.inner.queue.borrow();
-            if queue.is_idle() {
+            if self.inner.is_idle() {
                 return;
             }
             let (sender, settled) = oneshot::channel();
@@ -88,9 +88,25 @@ impl Store {
 }
 
 impl Inner {
+    fn is_idle(&self) -> bool {
+        self.queue.borrow().is_idle() && self.background.get() == 0
+    }
+
+    /// Runs work of the store's own, which [`Store::close`] waits for. It looks at `closed` between its
+    /// steps.
+    pub(crate) fn spawn_background(self: &Rc<Self>, work: impl Future<Output = ()> + 'static) {
+        self.background.set(self.background.get() + 1);
+        let inner = Rc::clone(self);
+        self.spawn(async move {
+            work.await;
+            inner.background.set(inner.background.get() - 1);
+            inner.drained();
+        });
+    }
+
     /// Tells who closes the store that nothing is under way any more.
     pub(crate) fn drained(&self) {
-        if self.queue.borrow().is_idle() {
+        if self.is_idle() {
             for closer in self.idle.borrow_mut().drain(..) {
                 let _ = closer.send(());
             }
@@ -106,10 +122,9 @@ async fn identify(host: &Host, wanted: Option<Uuid>, fresh: Uuid) -> Result<Uuid
         if let Some(row) = host.get_one(key.clone()).await? {
             let id = identity::decode(&row).map_err(|error| error.at_key(&key))?;
             return match wanted {
-                Some(wanted) if wanted != id => Err(Error::new(
-                    ErrorCode::Conflict,
-                    format!("storeId: the host holds the store {id}, not {wanted}"),
-                )),
+                Some(wanted) if wanted != id => Err(Error::occupied(format!(
+                    "storeId: the host holds the store {id}, not {wanted}"
+                ))),
                 _ => Ok(id),
             };
         }

@@ -46,13 +46,14 @@ impl Default for OpenOptions {
     }
 }
 
-/// What one record and one commit may hold, in bytes of encoded records: payload and metadata, with
-/// eight bytes for each record, and eight for each pair of metadata and four for there being any.
+/// What one record and one commit may hold, in bytes. A record is its payload and its metadata; each
+/// pair of metadata counts eight bytes more, and there being any, four. In a commit each record counts
+/// eight bytes more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoreLimits {
-    /// Bytes of one encoded record.
+    /// Bytes of one record.
     pub max_record_bytes: usize,
-    /// Bytes of the encoded records of one write.
+    /// Bytes of the records of one write.
     pub max_commit_bytes: usize,
     /// Records of one write.
     pub max_commit_records: usize,

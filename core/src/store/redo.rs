@@ -108,7 +108,7 @@ impl Inner {
         if self.apply_shares(id, &shares).await.is_err() {
             // It has happened; who reads one of its spaces finishes it, and so does this.
             let inner = Rc::clone(self);
-            self.spawn(async move {
+            self.spawn_background(async move {
                 let _ = inner.finish_record(id).await;
             });
         } else {
