@@ -18,7 +18,7 @@ use alloc::vec::Vec;
 use super::bytes::{Reader, put_bytes_u32, put_len_u32, put_u64};
 use crate::error::{Error, Result};
 
-/// The fewest bytes that an entry has.
+/// What the two length fields of an entry take: the fewest bytes that an entry has.
 pub(crate) const ENTRY_LENGTHS: usize = 8;
 
 /// What is wrong with an entry: small, so that the loop over a thousand of them stays quick.

@@ -48,6 +48,11 @@ pub(crate) fn last_sequence(row_key: &[u8], space: &str, segment: &str) -> Optio
     key::read(row_key, &["DAT", "SEGMENTS", space, segment], KeyReader::u64)
 }
 
+/// The segment and the last sequence in the key of a block of this space.
+pub(crate) fn parse<'k>(row_key: &'k [u8], space: &str) -> Option<(&'k str, u64)> {
+    key::read(row_key, &["DAT", "SEGMENTS", space], |reader| Ok((reader.text()?, reader.u64()?)))
+}
+
 /// A decoded block.
 #[derive(Debug, Clone)]
 pub(crate) struct Block {

@@ -14,12 +14,23 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::envelope::{seal, unseal};
-use super::{VERSION, key};
+use super::VERSION;
+use super::key::{self, KeyRange};
 use crate::codec::Reader;
 use crate::error::Result;
 
 pub(crate) fn key(lease: &str) -> Vec<u8> {
     key::begin(&["LSE", lease]).finish()
+}
+
+/// All leases, in byte order of their keys.
+pub(crate) fn range() -> KeyRange {
+    key::under(key::begin(&["LSE"]))
+}
+
+/// The lease's key in the key of its row.
+pub(crate) fn name(row_key: &[u8]) -> Option<&str> {
+    key::read(row_key, &["LSE"], |reader| reader.text())
 }
 
 /// A lease as it is stored.

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use uuid::Uuid;
 
+use super::key::{self, KeyRange};
 use crate::lexkey::KeyReader;
 
 /// The part of a store that one commit covers on a host whose atomicity is
@@ -17,6 +18,12 @@ pub enum Scope {
     Redo(Uuid),
     /// A row that stands alone: the identity, a lease.
     Row(Vec<u8>),
+}
+
+/// Where the rows of all spaces are, kind by kind, besides their heads.
+pub(crate) fn ranges_of_spaces() -> [KeyRange; 4] {
+    let kinds: [&[&str]; 4] = [&["DAT", "SEGMENTS"], &["DAT", "SPACES"], &["INV", "SEGMENTS"], &["TRX"]];
+    kinds.map(|words| key::under(key::begin(words)))
 }
 
 /// The scope that a key of the layout belongs to.

@@ -34,6 +34,11 @@ pub(crate) fn range_of_space(space: &str) -> KeyRange {
     key::under(key::begin(&["TRX", space]))
 }
 
+/// The segment and the TRX id in the key of a row of this space.
+pub(crate) fn parse<'k>(row_key: &'k [u8], space: &str) -> Option<(&'k str, Uuid)> {
+    key::read(row_key, &["TRX", space], |reader| Ok((reader.text()?, reader.uuid()?)))
+}
+
 /// What a TRX committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TrxRow {

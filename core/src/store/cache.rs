@@ -85,7 +85,7 @@ impl Cache {
             head: SpaceHead::EMPTY,
             segments: BTreeMap::new(),
         });
-        if known.head.trimmed != head.trimmed {
+        if known.head.trimmed != head.trimmed || known.head.importing != head.importing {
             self.segments -= known.segments.len();
             known.segments.clear();
         }

@@ -264,8 +264,8 @@ impl Inner {
                     report.damaged += seen.damaged;
                     return Ok(goes_on.flatten());
                 }
-                // Somebody else merged here meanwhile: look again.
-                Err(error) if error.code() == ErrorCode::Conflict => {}
+                // Somebody else merged here meanwhile, or nobody knows whether this did: look again.
+                Err(error) if error.code() == ErrorCode::Conflict || error.may_have_applied() => {}
                 Err(error) => return Err(error),
             }
             self.pause(attempt).await;

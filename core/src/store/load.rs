@@ -163,7 +163,9 @@ impl Inner {
         }
         if self.host.limits().atomic == Atomicity::None {
             for name in &wanted.spaces {
-                self.sweep_commits(name).await?;
+                if !self.is_importing(name) {
+                    self.sweep_commits(name).await?;
+                }
             }
         }
         let mut rows = under_rows.into_iter();
@@ -208,7 +210,7 @@ impl Inner {
                 .map_err(|error| error.at_key(&segment::key(space, segment)))?,
             (None, None) => SegmentHead::EMPTY,
         };
-        if self.host.limits().atomic == Atomicity::None {
+        if self.host.limits().atomic == Atomicity::None && !self.is_importing(space) {
             self.sweep_blocks(space, segment, head.last_sequence).await?;
         }
         let first = self.first_entry(space, segment, &head, trimmed).await?;
@@ -216,6 +218,11 @@ impl Inner {
             .borrow_mut()
             .put_segment(space, segment, SegmentState { head, first });
         Ok(())
+    }
+
+    /// Whether an import is writing rows of the space, which its head does not cover yet.
+    fn is_importing(&self, space: &str) -> bool {
+        self.cache.borrow().space(space).is_some_and(|known| known.head.importing)
     }
 
     /// The first entry above the trim bound.

@@ -25,6 +25,10 @@ const ROUNDS: usize = 16;
 /// Where one commit covers everything, a second one serves a space that keeps losing races.
 const ROUNDS_TOGETHER: usize = 2;
 
+fn lost_too_many() -> Error {
+    Error::new(ErrorCode::Conflict, "too many other writers: every try lost its race")
+}
+
 /// A request that is part of a plan, and its reply once the plan has applied.
 struct Planned {
     ticket: Ticket,
@@ -93,7 +97,7 @@ impl Inner {
                     error = error.with("applied", Detail::Flag(false));
                 }
                 for ticket in tickets {
-                    self.give_up(ticket, error.clone());
+                    ticket.fail(error.clone());
                 }
                 return;
             }
@@ -111,15 +115,6 @@ impl Inner {
         if !writes.is_empty() {
             self.commit_writes(writes, &loaded).await;
         }
-    }
-
-    /// Ends a request with an error. One that may have been applied before says so.
-    fn give_up(&self, ticket: Ticket, error: Error) {
-        let error = match &ticket.doubt {
-            Some((doubt, _)) if doubt.verdict.get().is_none() => doubt.error.clone(),
-            _ => error,
-        };
-        ticket.settle(Err(error));
     }
 
     async fn commit_writes(self: &Rc<Self>, tickets: Vec<Ticket>, loaded: &Loaded) {
@@ -167,7 +162,7 @@ impl Inner {
             Ok(finished) => finished,
             Err(error) => {
                 for one in planned {
-                    self.give_up(one.ticket, error.clone());
+                    one.ticket.fail(error.clone());
                 }
                 return;
             }
@@ -189,9 +184,20 @@ impl Inner {
         };
         match result {
             Ok(Commit::Applied) => {
+                let checked: Vec<Rc<str>> =
+                    spaces.iter().map(|planned| Rc::clone(&planned.space)).collect();
                 self.applied(spaces);
+                // What was refused in a space that the commit did not check is still to be confirmed.
+                let mut others = Vec::new();
                 for one in planned {
-                    one.ticket.settle(one.outcome.map(Outcome::Written));
+                    if one.ticket.job.spaces().all(|space| checked.contains(space)) {
+                        one.ticket.settle(one.outcome.map(Outcome::Written));
+                    } else {
+                        others.push(one);
+                    }
+                }
+                if !others.is_empty() {
+                    self.confirm(others).await;
                 }
             }
             Ok(Commit::Refused { check, current }) => {
@@ -221,7 +227,8 @@ impl Inner {
                 }
             }
             Err(error) => {
-                if alone {
+                if alone || carry {
+                    // Part of it may stand there, and must be found when the heads are loaded.
                     for planned_space in &spaces {
                         self.cache.borrow_mut().forget(&planned_space.space);
                     }
@@ -295,10 +302,7 @@ impl Inner {
             }
             ticket.doubt = None;
             if ticket.lost > MOST_LOST {
-                ticket.settle(Err(Error::new(
-                    ErrorCode::Conflict,
-                    "too many other writers: every try lost its race",
-                )));
+                ticket.settle(Err(lost_too_many()));
             } else {
                 again.push(ticket);
             }
@@ -401,7 +405,7 @@ impl Inner {
             return;
         }
         for one in planned.drain(..) {
-            one.ticket.settle(Err(error.clone()));
+            one.ticket.fail(error.clone());
         }
     }
 
@@ -423,7 +427,7 @@ impl Inner {
             Ok(rows) => rows,
             Err(error) => {
                 for one in planned {
-                    one.ticket.settle(Err(error.clone()));
+                    one.ticket.fail(error.clone());
                 }
                 return;
             }
@@ -443,10 +447,12 @@ impl Inner {
         for Planned { mut ticket, outcome } in planned {
             if ticket.job.spaces().any(|name| stale.contains(name)) {
                 ticket.lost += 1;
-                if ticket.lost <= MOST_LOST {
+                if ticket.lost > MOST_LOST {
+                    ticket.settle(Err(lost_too_many()));
+                } else {
                     queue.put_back(ticket);
-                    continue;
                 }
+                continue;
             }
             ticket.settle(outcome.map(Outcome::Written));
         }
@@ -505,7 +511,7 @@ impl Inner {
                 ticket.doubt = Some((Rc::new(doubt), None));
                 self.queue.borrow_mut().put_back(ticket);
             }
-            Err(error) => ticket.settle(Err(error)),
+            Err(error) => ticket.fail(error),
         }
     }
 

@@ -9,7 +9,7 @@ use core::fmt;
 
 use futures_channel::oneshot;
 
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Detail, Error, ErrorCode, Result};
 use crate::kv::{Bytes, Durability, Put};
 use crate::layout::space::SpaceHead;
 use crate::plan::{WriteRequest, Written};
@@ -92,11 +92,31 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
+    /// Whether nothing of it can have been applied, not even late.
+    fn is_untouched(&self) -> bool {
+        self.unclear == 0
+    }
+
+    /// Ends the request with an error of the host. Where an earlier try may still be applied late, it
+    /// says so.
+    pub(crate) fn fail(self, error: Error) {
+        let by_host = matches!(error.code(), ErrorCode::Unavailable | ErrorCode::QuotaExceeded);
+        let error = if by_host && !self.is_untouched() {
+            error.with("applied", Detail::Text("unknown".into()))
+        } else {
+            error
+        };
+        self.settle(Err(error));
+    }
+
     pub(crate) fn settle(self, result: Result<Outcome>) {
         // A caller that went away does not want the answer.
         let _ = self.reply.send(result);
     }
 }
+
+/// Most requests of one commit: what a plan can hold in memory comfortably.
+const MOST_OF_ONE_ROUND: usize = 8192;
 
 /// How a round may pick.
 #[derive(Debug, Clone, Copy)]
@@ -163,7 +183,7 @@ impl Queue {
 
     /// Drops a request that waits and of which nothing can have been applied.
     pub(crate) fn drop_order(&mut self, order: u64) {
-        if self.waiting.get(&order).is_some_and(|ticket| ticket.doubt.is_none()) {
+        if self.waiting.get(&order).is_some_and(Ticket::is_untouched) {
             self.waiting.remove(&order);
         }
     }
@@ -173,7 +193,7 @@ impl Queue {
         let found = self
             .waiting
             .values()
-            .find(|ticket| ticket.tag == tag && ticket.doubt.is_none())
+            .find(|ticket| ticket.tag == tag && ticket.is_untouched())
             .map(|ticket| ticket.order);
         let Some(ticket) = found.and_then(|order| self.waiting.remove(&order)) else {
             return false;
@@ -200,7 +220,7 @@ impl Queue {
         let mut blocked = self.busy.clone();
         let mut taken: Vec<u64> = Vec::new();
         let mut spaces: BTreeSet<Rc<str>> = BTreeSet::new();
-        let at_most = self.at_most.take().unwrap_or(usize::MAX);
+        let at_most = self.at_most.take().unwrap_or(MOST_OF_ONE_ROUND);
         let mut alone = false;
         for (order, ticket) in &self.waiting {
             if alone || taken.len() >= at_most {

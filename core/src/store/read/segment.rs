@@ -7,6 +7,7 @@ use super::super::{Inner, Store};
 use super::page::{Filling, Page, Tier, place};
 use crate::error::{Error, Result};
 use crate::id::{EntryId, MAX_INTEGER};
+use crate::kv::Atomicity;
 use crate::layout::block;
 use crate::layout::block::Block;
 use crate::name::check_name;
@@ -83,6 +84,12 @@ impl Inner {
                 .scan_blocks(&read.space, &read.segment, from, MOST_ROWS, read.max_bytes)
                 .await?;
         }
+        let end = if self.host.limits().atomic == Atomicity::None {
+            // Blocks above the head are leftovers of a writer that stopped.
+            self.fresh_segment(&read.space, &read.segment).await?.1.last_sequence
+        } else {
+            u64::MAX
+        };
         let segment: Rc<str> = Rc::from(&*read.segment);
         let mut expected = from;
         for found in blocks {
@@ -103,7 +110,7 @@ impl Inner {
                 if run.last_sequence() < expected {
                     continue;
                 }
-                if run.first_id > head.last_id {
+                if run.first_id > head.last_id || run.last_sequence() > end {
                     filling.page.tail = true;
                     return Ok(filling.page);
                 }
