@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use uuid::Uuid;
 
 use super::draft::{SegmentDraft, SpaceDraft};
+use super::sizes::{KEY_BYTES, ROW_BYTES};
 use super::{
     FirstEntry, LeaseHold, PlannedSpace, SegmentState, Sizes, Write, WriteRequest, Written,
 };
@@ -298,7 +299,7 @@ impl<'s> Planner<'s> {
         writes: impl Iterator<Item = &'w Write>,
     ) -> (usize, usize) {
         let (mut ops, mut bytes) = (0, 0);
-        let key = |write: &Write| write.space.len() + write.segment.len() + 32;
+        let key = |write: &Write| write.space.len() + write.segment.len() + KEY_BYTES;
         for write in writes {
             let run = write.entries.len() + crate::layout::RUN_HEADER_BYTES;
             let draft = self.spaces.get(&write.space);
@@ -306,7 +307,7 @@ impl<'s> Planner<'s> {
             let before = segment.map_or(0, |segment| segment.bytes);
             let rows = self.sizes.rows_of(before + run) - self.sizes.rows_of(before);
             ops += rows;
-            bytes += run + rows * (key(write) + 128);
+            bytes += run + rows * (key(write) + ROW_BYTES);
             if segment.is_none() {
                 ops += 1;
                 bytes += key(write) + SEGMENT_HEAD_BYTES;
@@ -320,7 +321,7 @@ impl<'s> Planner<'s> {
             let before = draft.map_or(0, |draft| draft.item_bytes);
             let rows = self.sizes.rows_of(before + item) - self.sizes.rows_of(before);
             ops += rows;
-            bytes += item + rows * (key(write) + 128);
+            bytes += item + rows * (key(write) + ROW_BYTES);
             if request.trx_supplied {
                 ops += 1;
                 bytes += key(write) + TRX_ROW_BYTES;

@@ -8,8 +8,12 @@ use crate::layout::RUN_HEADER_BYTES;
 use crate::layout::block::BLOCK_OVERHEAD_BYTES;
 use crate::layout::commit::{COMMIT_OVERHEAD_BYTES, INLINE_BYTES};
 
-/// The longest key of the layout: a block's, with both names at their longest.
-const LONGEST_KEY: usize = 280;
+/// What a plan counts for the key of a row, besides its names.
+pub(super) const KEY_BYTES: usize = 32;
+/// What a plan counts for a row besides its runs and its key.
+pub(super) const ROW_BYTES: usize = 128;
+/// Both names at their longest.
+const LONGEST_NAMES: usize = 256;
 /// Room in every commit for heads, the commit row, a TRX row and a lease, with their keys, twice for
 /// what is checked as well as written, and for one run inline.
 const COMMIT_RESERVE: usize = 8 << 10;
@@ -82,9 +86,9 @@ impl Sizes {
         // In the worst case every second block is nearly empty, see `blocks_of`.
         let per_row = row_bytes.saturating_sub(RUN_HEADER_BYTES) / 2;
         let by_ops = (batch_ops - OPS_RESERVE - 1).saturating_mul(per_row);
-        let room = batch_bytes - COMMIT_RESERVE;
-        let row_cost = LONGEST_KEY + BLOCK_OVERHEAD_BYTES + RUN_HEADER_BYTES;
-        let by_bytes = room / (per_row + row_cost) * per_row + (room % (per_row + row_cost)) / 2;
+        let row_cost = LONGEST_NAMES + KEY_BYTES + ROW_BYTES;
+        let room = batch_bytes - COMMIT_RESERVE - row_cost;
+        let by_bytes = room / (per_row + row_cost) * per_row;
         let commit_bytes = by_ops.min(by_bytes);
         Ok(Self {
             row_bytes,
