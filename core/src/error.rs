@@ -1,6 +1,7 @@
 //! The one error type of the engine.
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -121,8 +122,13 @@ pub enum Detail {
 }
 
 /// An error of the engine or of a host: what to do (`code`), a sentence for people, facts for programs.
+///
+/// One pointer wide: results pass through every step of every call, errors are rare.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error {
+pub struct Error(Box<Parts>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Parts {
     code: ErrorCode,
     message: Cow<'static, str>,
     details: Vec<(&'static str, Detail)>,
@@ -135,20 +141,25 @@ pub type Result<T = (), E = Error> = core::result::Result<T, E>;
 impl Error {
     /// An error of this code with a sentence for people.
     pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
+        Self::build(code, message.into())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn build(code: ErrorCode, message: Cow<'static, str>) -> Self {
+        Self(Box::new(Parts {
             code,
-            message: message.into(),
+            message,
             details: Vec::new(),
             retryable: matches!(code, ErrorCode::Conflict | ErrorCode::Unavailable),
-        }
+        }))
     }
 
     /// A `CONFLICT` that trying again does not end: something else is there than was asked for.
     pub fn occupied(message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            retryable: false,
-            ..Self::new(ErrorCode::Conflict, message)
-        }
+        let mut error = Self::new(ErrorCode::Conflict, message);
+        error.0.retryable = false;
+        error
     }
 
     /// `INVALID_ARGUMENT`: the message names the argument and the rule.
@@ -162,6 +173,8 @@ impl Error {
     }
 
     /// `LIMIT_EXCEEDED` with its three details.
+    #[cold]
+    #[inline(never)]
     pub fn limit(what: &'static str, limit: u64, actual: u64) -> Self {
         Self::new(
             ErrorCode::LimitExceeded,
@@ -185,14 +198,18 @@ impl Error {
 
     /// The same error with one more detail; a detail of that name is replaced.
     #[must_use]
+    #[cold]
+    #[inline(never)]
     pub fn with(mut self, name: &'static str, detail: Detail) -> Self {
-        self.details.retain(|(known, _)| *known != name);
-        self.details.push((name, detail));
+        self.0.details.retain(|(known, _)| *known != name);
+        self.0.details.push((name, detail));
         self
     }
 
     /// The same error, naming the stored key that it is about.
     #[must_use]
+    #[cold]
+    #[inline(never)]
     pub fn at_key(self, key: &[u8]) -> Self {
         let hex = crate::lexkey::to_hex(key);
         self.with("key", Detail::Text(hex))
@@ -200,27 +217,34 @@ impl Error {
 
     /// What the caller should do.
     pub const fn code(&self) -> ErrorCode {
-        self.code
+        self.0.code
+    }
+
+    /// The same error, where whether to try again does not follow from the code.
+    #[must_use]
+    pub const fn retryable(mut self, retryable: bool) -> Self {
+        self.0.retryable = retryable;
+        self
     }
 
     /// Whether the same call is worth trying again as it is.
     pub const fn is_retryable(&self) -> bool {
-        self.retryable
+        self.0.retryable
     }
 
     /// The sentence for people; its wording is not part of the contract.
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// The facts for programs.
     pub fn details(&self) -> &[(&'static str, Detail)] {
-        &self.details
+        &self.0.details
     }
 
     /// The detail of that name.
     pub fn detail(&self, name: &str) -> Option<&Detail> {
-        self.details
+        self.0.details
             .iter()
             .find(|(known, _)| *known == name)
             .map(|(_, detail)| detail)
@@ -228,14 +252,14 @@ impl Error {
 
     /// Whether a write that failed with this may nevertheless have been applied.
     pub fn may_have_applied(&self) -> bool {
-        self.code == ErrorCode::Unavailable
+        self.0.code == ErrorCode::Unavailable
             && self.detail("applied") != Some(&Detail::Flag(false))
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code, self.message)
+        write!(f, "{}: {}", self.0.code, self.0.message)
     }
 }
 

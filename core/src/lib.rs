@@ -19,7 +19,7 @@ mod status;
 mod store;
 
 pub use codec::{
-    Crc32c, Entry, EntryView, EntryViews, MetadataPairs, RecordFrame, Transaction, Trx,
+    Compressor, Crc32c, Entry, EntryView, EntryViews, Level, MetadataPairs, RecordFrame, Transaction, Trx,
     decode_compressed_entry, decode_entry, decode_transaction, encode_compressed_entry,
     encode_entry, encode_entry_body, encode_record_frame, encode_transaction,
 };
@@ -32,9 +32,9 @@ pub use kv::{
 };
 pub use layout::{Scope, scope_of};
 pub use lexkey::{KeyReader, KeyWriter, LexKey, Part, PrimaryKey, RangeKey, from_hex, to_hex};
-pub use name::check_name;
+pub use name::{MAX_NAME_BYTES, check_name};
 pub use status::SegmentStatus;
 pub use store::{
-    Appended, Changes, CompactReport, Compactor, Compression, EntryRef, Health, LeaseProof, Listing, Names, NewRecords, OpenOptions,
-    Page, PageRun, SegmentRead, SpaceRead, Store, StoreLimits, Tier, WriteOptions,
+    Appended, Changes, CompactReport, Compactor, Compression, EntryRef, Exporter, Health, ImportReport, Importer, LeaseProof, Listing, Names, NewRecords, OpenOptions,
+    Page, PageRun, Problem, SegmentRead, SpaceRead, Store, StoreLimits, Tier, Verifier, VerifyReport, WriteOptions,
 };

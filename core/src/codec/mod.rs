@@ -13,8 +13,9 @@ pub(crate) mod zstd;
 pub(crate) use bytes::Reader;
 pub use crc32c::Crc32c;
 pub use entry::{Entry, Trx, decode_compressed_entry, decode_entry, encode_compressed_entry, encode_entry};
+pub(crate) use records::{ENTRY_LENGTHS, fit_entries, measure_entries, skip_entries};
 pub use records::{
     EntryView, EntryViews, MetadataPairs, RecordFrame, encode_entry_body, encode_record_frame,
 };
-pub(crate) use records::{ENTRY_LENGTHS, fit_entries, skip_entries};
 pub use transaction::{Transaction, decode_transaction, encode_transaction};
+pub use zstd::{Compressor, Level};

@@ -11,7 +11,7 @@ use ruzstd::io;
 use crate::error::{Error, Result};
 
 /// Inputs up to this many bytes are never worth compressing.
-pub const MIN_COMPRESSED_BYTES: usize = 512;
+pub(crate) const MIN_COMPRESSED_BYTES: usize = 512;
 
 /// Windows up to this size are read whatever the frame expands to: what every Zstandard decoder should support.
 const MAX_WINDOW: u64 = 8 << 20;
@@ -53,8 +53,8 @@ impl Compressor {
         Self { level, encoder: None }
     }
 
-    /// One Zstandard frame that holds `raw`, if that is worth it: above [`MIN_COMPRESSED_BYTES`], and at least an
-    /// eighth smaller.
+    /// One Zstandard frame that holds `raw`, if that is worth it: above 512 bytes, and at least an eighth
+    /// smaller.
     pub fn compress(&mut self, raw: &[u8]) -> Option<Vec<u8>> {
         if raw.len() <= MIN_COMPRESSED_BYTES {
             return None;
@@ -125,7 +125,7 @@ impl io::Read for Input {
 /// # Errors
 ///
 /// `CORRUPT` where `frame` is not exactly one sound frame of that length, or `raw_len` is above `cap`.
-pub fn decompress(frame: &[u8], raw_len: usize, cap: usize) -> Result<Vec<u8>> {
+pub(crate) fn decompress(frame: &[u8], raw_len: usize, cap: usize) -> Result<Vec<u8>> {
     if raw_len > cap {
         return Err(Error::corrupt(alloc::format!("zstd: {raw_len} bytes are above the cap of {cap}")));
     }
@@ -144,7 +144,7 @@ pub fn decompress(frame: &[u8], raw_len: usize, cap: usize) -> Result<Vec<u8>> {
 /// # Errors
 ///
 /// `CORRUPT` where `frame` is not exactly one sound frame, or expands to more than `cap` bytes.
-pub fn decompress_frame(frame: &[u8], cap: usize) -> Result<Vec<u8>> {
+pub(crate) fn decompress_frame(frame: &[u8], cap: usize) -> Result<Vec<u8>> {
     let mut source = frame;
     // A fresh decoder: it grows as it decodes, where a reused one reserves the window that the header asks for.
     let mut decoder = FrameDecoder::new();

@@ -18,6 +18,7 @@ use core::ops::Range;
 
 use uuid::Uuid;
 
+use super::trx::TrxRow;
 use crate::codec::{Reader, Trx, skip_entries};
 use crate::error::{Error, Result};
 use crate::id::{EntryId, MAX_INTEGER, MAX_MS};
@@ -73,6 +74,17 @@ impl Run {
             ms: self.first_id.ms,
             n: self.first_id.n + self.count - 1,
         }
+    }
+
+    /// Whether it holds the last entry that a TRX wrote.
+    pub(crate) fn is_written_by(&self, id: Uuid, row: &TrxRow) -> bool {
+        let (sequence, entry) = (row.last_sequence, row.last_id());
+        self.trx.id == id
+            && self.trx.number == row.number
+            && self.first_sequence <= sequence
+            && sequence <= self.last_sequence()
+            && self.first_id.ms == entry.ms
+            && self.first_id.n + (sequence - self.first_sequence) == entry.n
     }
 
     /// Encoded size, header included.

@@ -26,6 +26,9 @@
 //! The revision makes the check of these bytes cover every row of the space: a head that changes and
 //! changes back is still another head. Heads are carried only on hosts without atomic commits, where
 //! this row is the commit point of them all.
+//!
+//! While the space is being imported, the import's id (16 bytes) stands in the place of the metadata: by
+//! it an import knows that the space is still its own.
 
 use alloc::string::String;
 use alloc::vec::Vec;

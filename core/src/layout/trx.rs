@@ -49,6 +49,14 @@ pub(crate) struct TrxRow {
 }
 
 impl TrxRow {
+    /// The id of the last entry.
+    pub(crate) fn last_id(&self) -> EntryId {
+        EntryId {
+            ms: self.first_id.ms,
+            n: self.first_id.n + (self.last_sequence - self.first_sequence),
+        }
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut row = Vec::with_capacity(TRX_ROW_BYTES);
         row.push(VERSION);

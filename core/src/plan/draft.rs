@@ -69,8 +69,6 @@ pub(crate) struct PlannedSpace {
     pub(crate) before: EntryId,
     /// The first sequence of each segment in this commit.
     pub(crate) firsts: Vec<(Rc<str>, u64)>,
-    /// The first run, by which a lost reply is recognised.
-    pub(crate) witness: Option<(Rc<str>, u64, Uuid)>,
 }
 
 impl PlannedSpace {
@@ -107,7 +105,6 @@ impl SpaceDraft {
         carry: bool,
         packing: &mut Packing<'_>,
     ) -> Result<PlannedSpace> {
-        let witness = self.witness();
         let mut blocks = Vec::new();
         let mut segments = Vec::new();
         let mut states = Vec::new();
@@ -162,16 +159,8 @@ impl SpaceDraft {
             states,
             before: self.previous,
             firsts,
-            witness,
             space: name,
         })
-    }
-
-    fn witness(&self) -> Option<(Rc<str>, u64, Uuid)> {
-        self.segments
-            .iter()
-            .find_map(|(name, draft)| draft.runs.first().map(|run| (name, run)))
-            .map(|(name, run)| (Rc::clone(name), run.first_sequence, run.trx.id))
     }
 
     /// The new head carries the segment heads that this commit makes; those that the last head

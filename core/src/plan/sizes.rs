@@ -88,7 +88,9 @@ impl Sizes {
         let by_ops = (batch_ops - OPS_RESERVE - 1).saturating_mul(per_row);
         let row_cost = LONGEST_NAMES + KEY_BYTES + ROW_BYTES;
         let room = batch_bytes - COMMIT_RESERVE - row_cost;
-        let by_bytes = room / (per_row + row_cost) * per_row;
+        // What fits one row takes one row, however small the batch is.
+        let one_row = room.min(row_bytes.saturating_sub(RUN_HEADER_BYTES));
+        let by_bytes = (room / (per_row + row_cost) * per_row).max(one_row);
         let commit_bytes = by_ops.min(by_bytes);
         Ok(Self {
             row_bytes,
@@ -126,6 +128,13 @@ mod tests {
             block_bytes: 4096,
             ..HostLimits::default()
         };
+        let sizes = Sizes::new(&limits).expect("supported");
+        assert!(sizes.record_bytes > 1024, "{sizes:?}");
+    }
+
+    #[test]
+    fn a_batch_smaller_than_two_blocks_takes_a_record() {
+        let limits = HostLimits { max_batch_bytes: 16 << 10, block_bytes: 1 << 20, ..HostLimits::default() };
         let sizes = Sizes::new(&limits).expect("supported");
         assert!(sizes.record_bytes > 1024, "{sizes:?}");
     }

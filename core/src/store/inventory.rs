@@ -67,7 +67,11 @@ impl Store {
         for (key, row) in rows.pairs {
             let bad = || Error::corrupt("space head: its key is malformed").at_key(&key);
             let name = space::name(&key).ok_or_else(bad)?;
-            let head = SpaceHead::decode(&row).map_err(|error| error.at_key(&key))?;
+            let mut head = SpaceHead::decode(&row).map_err(|error| error.at_key(&key))?;
+            if !head.is_visible() && !head.pending.is_nil() {
+                // Its first entries may be those of a committed transaction.
+                head = self.inner.fresh_head(&name).await?;
+            }
             if head.is_visible() {
                 names.names.push(name.clone());
             }
@@ -258,7 +262,8 @@ impl Inner {
         let mut names = BTreeSet::new();
         let mut passed = after;
         while passed < head.last_id {
-            let range = commit::range(space_name, passed, head.last_id);
+            // Beyond the last id too: rows that were merged since the head was read end after it.
+            let range = commit::range(space_name, passed, EntryId::MAX);
             let page = self
                 .host
                 .scan(ScanRange {

@@ -54,7 +54,8 @@ impl Store {
                 holder: holder.into(),
             })
         };
-        let row = self.inner.change_lease(key, &decide).await?;
+        // Strict: a token that went back with the power would be given twice.
+        let row = self.inner.change_lease(key, &decide, Durability::Strict).await?;
         Ok(LeaseProof {
             key: key.into(),
             holder: holder.into(),
@@ -75,7 +76,7 @@ impl Store {
                 ..row.clone()
             })
         };
-        self.inner.change_lease(&proof.key, &decide).await.map(drop)
+        self.inner.change_lease(&proof.key, &decide, Durability::Relaxed).await.map(drop)
     }
 
     /// Gives a lease back. One that is no longer held is left alone.
@@ -91,7 +92,7 @@ impl Store {
                 ..row.clone()
             })
         };
-        self.inner.change_lease(&proof.key, &decide).await.map(drop)
+        self.inner.change_lease(&proof.key, &decide, Durability::Relaxed).await.map(drop)
     }
 }
 
@@ -116,7 +117,12 @@ fn held<'r>(row: Option<&'r LeaseRow>, proof: &LeaseProof) -> Result<&'r LeaseRo
 }
 
 impl Inner {
-    async fn change_lease(&self, key: &str, decide: &Decide<'_>) -> Result<LeaseRow> {
+    async fn change_lease(
+        &self,
+        key: &str,
+        decide: &Decide<'_>,
+        durability: Durability,
+    ) -> Result<LeaseRow> {
         self.check_open()?;
         if !self.host.limits().checks {
             return Err(Error::new(
@@ -125,11 +131,13 @@ impl Inner {
             ));
         }
         let row_key = lease::key(key);
+        // Any try whose reply was lost may be the one that applied, be it late.
+        let mut nonces = Vec::new();
         let mut unclear = None;
         for attempt in 0..TRIES {
             let stored = match self.host.get_one(row_key.clone()).await {
                 Ok(stored) => stored,
-                Err(error) => return Err(unclear.map_or(error, |(_, error)| error)),
+                Err(error) => return Err(unclear.unwrap_or(error)),
             };
             let known = match &stored {
                 Some(row) => {
@@ -137,8 +145,8 @@ impl Inner {
                 }
                 None => None,
             };
-            if let (Some(known), Some((nonce, _))) = (&known, &unclear)
-                && known.nonce == *nonce
+            if let Some(known) = &known
+                && nonces.contains(&known.nonce)
             {
                 return Ok(known.clone());
             }
@@ -154,7 +162,7 @@ impl Inner {
                     key: row_key.clone(),
                     value: next.encode(),
                 }]),
-                durability: Durability::Relaxed,
+                durability,
             };
             match self.host.commit(batch).await {
                 Ok(Commit::Applied) => {
@@ -163,14 +171,16 @@ impl Inner {
                     return Ok(next);
                 }
                 Ok(Commit::Refused { .. }) => {}
-                Err(error) if error.may_have_applied() => unclear = Some((next.nonce, error)),
-                Err(error) => return Err(error),
+                Err(error) if error.may_have_applied() => {
+                    nonces.push(next.nonce);
+                    unclear = Some(error);
+                }
+                Err(error) => return Err(unclear.unwrap_or(error)),
             }
             self.pause(attempt).await;
         }
-        Err(unclear.map_or_else(
-            || Error::new(ErrorCode::Conflict, "lease: too many others changed it"),
-            |(_, error)| error,
-        ))
+        Err(unclear.unwrap_or_else(|| {
+            Error::new(ErrorCode::Conflict, "lease: too many others changed it")
+        }))
     }
 }

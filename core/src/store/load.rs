@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::Inner;
 use super::cache::Cache;
-use super::queue::{Doubt, Job, Ticket};
+use super::queue::{Doubt, Job, Ticket, Witness};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::EntryId;
 use crate::kv::{Atomicity, Bytes};
@@ -35,6 +35,21 @@ pub(crate) struct Loaded {
     /// Spaces whose rows could not be read, and why.
     pub(crate) bad: BTreeMap<Rc<str>, Error>,
 }
+
+/// What became of a commit whose reply was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Applied {
+    Yes,
+    /// Not so far: the head it was planned from stands.
+    NotYet,
+    /// Another commit came before it.
+    Never,
+    /// What would tell is gone.
+    Unknowable,
+}
+
+/// Heads that were read to find out about lost replies.
+pub(crate) type SeenHeads = BTreeMap<Rc<str>, (Option<Bytes>, SpaceHead)>;
 
 /// The cache and what was read for this round.
 pub(crate) struct KnownState<'l> {
@@ -163,8 +178,16 @@ impl Inner {
         }
         if self.host.limits().atomic == Atomicity::None {
             for name in &wanted.spaces {
-                if !self.is_importing(name) {
-                    self.sweep_commits(name).await?;
+                if self.is_importing(name) {
+                    continue;
+                }
+                let swept = self.sweep_commits(name).await;
+                if swept.is_err() {
+                    // A head that is known counts as swept.
+                    for name in &wanted.spaces {
+                        self.cache.borrow_mut().forget(name);
+                    }
+                    return swept;
                 }
             }
         }
@@ -178,7 +201,9 @@ impl Inner {
             let Some(row) = row else { continue };
             match TrxRow::decode(&row) {
                 Ok(row) => {
-                    loaded.trx.insert(name.clone(), row);
+                    if self.trx_is_committed(&name.0, &name.1, name.2, &row).await? {
+                        loaded.trx.insert(name.clone(), row);
+                    }
                 }
                 Err(error) => {
                     let error = error.at_key(&trx::key(&name.0, &name.1, name.2));
@@ -192,6 +217,23 @@ impl Inner {
             loaded.leases.insert(key, (row, decoded));
         }
         Ok(())
+    }
+
+    /// Where commits are not atomic, the row may be a leftover of a writer that stopped before its
+    /// space head: then its block was one too, and is swept by now.
+    pub(crate) async fn trx_is_committed(
+        &self,
+        space: &str,
+        segment: &str,
+        id: Uuid,
+        row: &TrxRow,
+    ) -> Result<bool> {
+        if self.host.limits().atomic != Atomicity::None {
+            return Ok(true);
+        }
+        // By its last entry: the first ones may be trimmed.
+        let found = self.next_block(space, segment, row.last_sequence).await?;
+        Ok(found.is_some_and(|found| found.runs.iter().any(|run| run.is_written_by(id, row))))
     }
 
     async fn take_segment(self: &Rc<Self>, name: &SegmentName, row: Option<Bytes>) -> Result {
@@ -271,46 +313,85 @@ impl Inner {
             .collect()
     }
 
-    /// Whether a commit whose reply was lost has applied; `None`: nobody can know any more.
-    pub(crate) async fn has_applied(self: &Rc<Self>, doubt: &Doubt) -> Result<Option<bool>> {
-        let key = space::key(&doubt.space);
+    /// Whether a commit whose reply was lost has applied. `heads`: what was seen of spaces that nobody
+    /// else plans from meanwhile.
+    pub(crate) async fn has_applied(
+        self: &Rc<Self>,
+        doubt: &Doubt,
+        heads: &mut SeenHeads,
+    ) -> Result<Applied> {
+        if !heads.contains_key(&doubt.space) {
+            let seen = self.settled_head(&doubt.space).await?;
+            heads.insert(Rc::clone(&doubt.space), seen);
+        }
+        let Some((row, head)) = heads.get(&doubt.space) else {
+            return Ok(Applied::Unknowable);
+        };
+        if head.nonce == doubt.nonce && head.revision > 0 {
+            return Ok(Applied::Yes);
+        }
+        if *row == doubt.base {
+            // It may still be under way. Planned from this very head, the next commit and the lost one
+            // exclude each other; from a head that is read again they would not.
+            if self.host.limits().checks {
+                self.cache.borrow_mut().put_space(&doubt.space, row.clone())?;
+            }
+            return Ok(Applied::NotYet);
+        }
+        // The head that it checks is gone for good.
+        let head = head.clone();
+        let mut found = Applied::Unknowable;
+        for witness in &doubt.witnesses {
+            found = self.is_there(witness, &head).await?;
+            if found != Applied::Yes {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether the entry is there. `head`: that of the space of the request's first write.
+    async fn is_there(&self, witness: &Witness, head: &SpaceHead) -> Result<Applied> {
+        let Witness { space, segment, sequence, id, trx } = witness;
+        match self.next_block(space, segment, *sequence).await? {
+            Some(found) if found.first_sequence <= *sequence => {
+                let run = found.runs.iter().find(|run| run.last_sequence() >= *sequence);
+                let mine = run.is_some_and(|run| {
+                    let n = sequence.checked_sub(run.first_sequence).map(|n| run.first_id.n + n);
+                    run.trx.id == *trx && run.first_id.ms == id.ms && n == Some(id.n)
+                });
+                // Where commits are not atomic, a block without its head is a leftover.
+                let committed = self.host.limits().atomic != Atomicity::None || *id <= head.last_id;
+                Ok(if mine && committed { Applied::Yes } else { Applied::Never })
+            }
+            _ => {
+                let row = self.host.get_one(segment::key(space, segment)).await?;
+                let last = match row {
+                    Some(row) => SegmentHead::decode(&row)?.last_sequence,
+                    None => 0,
+                };
+                let carried = head.carried(segment).map_or(0, |head| head.last_sequence);
+                // Present once, but trimmed since: whose it was is gone with it.
+                Ok(if last.max(carried) < *sequence { Applied::Never } else { Applied::Unknowable })
+            }
+        }
+    }
+
+    /// A space's head once no transaction waits in it.
+    async fn settled_head(self: &Rc<Self>, name: &str) -> Result<(Option<Bytes>, SpaceHead)> {
+        let key = space::key(name);
         let mut row = self.host.get_one(key.clone()).await?;
         let mut head = decode_head(row.as_deref(), &key)?;
         for attempt in 0..MOST_PENDING {
             if head.pending.is_nil() {
                 break;
             }
-            self.resolve_pending(&doubt.space, head.pending).await?;
+            self.resolve_pending(name, head.pending).await?;
             self.pause(attempt).await;
             row = self.host.get_one(key.clone()).await?;
             head = decode_head(row.as_deref(), &key)?;
         }
-        if head.nonce == doubt.nonce && head.revision > 0 {
-            return Ok(Some(true));
-        }
-        if row == doubt.base {
-            // The next commit of the space checks this head, so the lost one can no longer apply
-            // once that one has.
-            return Ok(Some(false));
-        }
-        let Some((segment, sequence, trx)) = &doubt.witness else {
-            return Ok(None);
-        };
-        match self.next_block(&doubt.space, segment, *sequence).await? {
-            Some(found) if found.first_sequence <= *sequence => {
-                let run = found.runs.iter().find(|run| run.last_sequence() >= *sequence);
-                Ok(Some(run.is_some_and(|run| run.trx.id == *trx)))
-            }
-            _ => {
-                let row = self.host.get_one(segment::key(&doubt.space, segment)).await?;
-                let last = match row {
-                    Some(row) => SegmentHead::decode(&row)?.last_sequence,
-                    None => 0,
-                };
-                // Present once, but trimmed since: whose it was is gone with it.
-                Ok((last < *sequence).then_some(false))
-            }
-        }
+        Ok((row, head))
     }
 
     pub(crate) fn nonce(&self) -> u64 {

@@ -3,8 +3,10 @@
 mod append;
 mod cache;
 mod compact;
+mod export;
 mod health;
 mod host;
+mod import;
 mod inventory;
 mod lease;
 mod load;
@@ -15,6 +17,7 @@ mod queue;
 mod read;
 mod redo;
 mod single;
+mod verify;
 mod wait;
 
 use alloc::rc::Rc;
@@ -27,10 +30,13 @@ use uuid::Uuid;
 
 pub use append::{Appended, LeaseProof, NewRecords, WriteOptions};
 pub use compact::{CompactReport, Compactor};
+pub use export::Exporter;
 pub use health::Health;
+pub use import::{ImportReport, Importer};
 pub use inventory::{Changes, Listing, Names};
 pub use options::{Compression, OpenOptions, StoreLimits};
 pub use read::{EntryRef, Page, PageRun, SegmentRead, SpaceRead, Tier};
+pub use verify::{Problem, Verifier, VerifyReport};
 
 use crate::codec::ENTRY_LENGTHS;
 use crate::codec::zstd::Compressor;

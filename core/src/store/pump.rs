@@ -1,14 +1,15 @@
 //! Committing: take what waits, load heads, plan, hand the batch to the host, settle every request.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use futures_task::LocalFutureObj;
 
 use super::Inner;
-use super::load::Loaded;
-use super::queue::{Doubt, Job, Outcome, Patch, Picking, Round, Ticket};
+use super::load::{Applied, Loaded, SeenHeads};
+use super::queue::{Doubt, Job, Outcome, Patch, Picking, Round, Ticket, Witness};
 use crate::error::{Detail, Error, ErrorCode, Result};
 use crate::kv::{Atomicity, Batch, Check, Commit, Put};
 use crate::layout::space;
@@ -33,6 +34,8 @@ fn lost_too_many() -> Error {
 struct Planned {
     ticket: Ticket,
     outcome: Result<Vec<Written>>,
+    /// Whether it adds anything to the commit: what is refused, or was stored before, does not.
+    part: bool,
 }
 
 impl Inner {
@@ -97,7 +100,7 @@ impl Inner {
                     error = error.with("applied", Detail::Flag(false));
                 }
                 for ticket in tickets {
-                    ticket.fail(error.clone());
+                    ticket.settle(Err(error.clone()));
                 }
                 return;
             }
@@ -138,9 +141,10 @@ impl Inner {
                 continue;
             }
             let verdict = planner.add(request, &self.known(loaded));
-            let outcome = match verdict {
-                Verdict::Planned(reply) | Verdict::Answered(reply) => Ok(reply),
-                Verdict::Refused(error) => Err(error),
+            let (outcome, part) = match verdict {
+                Verdict::Planned(reply) => (Ok(reply), true),
+                Verdict::Answered(reply) => (Ok(reply), false),
+                Verdict::Refused(error) => (Err(error), false),
                 Verdict::Full => {
                     // What follows waits too: nobody overtakes in a space.
                     full = true;
@@ -148,7 +152,7 @@ impl Inner {
                     continue;
                 }
             };
-            planned.push(Planned { ticket, outcome });
+            planned.push(Planned { ticket, outcome, part });
         }
         if planner.is_empty() {
             self.confirm(planned).await;
@@ -162,21 +166,15 @@ impl Inner {
             Ok(finished) => finished,
             Err(error) => {
                 for one in planned {
-                    one.ticket.fail(error.clone());
+                    one.ticket.settle(Err(error.clone()));
                 }
                 return;
             }
         };
         let alone = spaces.len() > 1 && self.host.limits().atomic == Atomicity::Space;
-        let doubt_of = spaces.first().map(|first| {
-            (
-                Rc::clone(&first.space),
-                first.check.value.clone(),
-                first.witness.clone(),
-            )
-        });
+        let mut unfinished = false;
         let result = if alone {
-            self.commit_by_redo(&mut spaces, durability).await
+            self.commit_by_redo(&mut spaces, durability, &mut unfinished).await
         } else if carry {
             self.commit_row_by_row(&spaces, durability).await
         } else {
@@ -187,6 +185,12 @@ impl Inner {
                 let checked: Vec<Rc<str>> =
                     spaces.iter().map(|planned| Rc::clone(&planned.space)).collect();
                 self.applied(spaces);
+                if unfinished {
+                    // The cache must not be ahead of the rows: a TRX row is looked up beside it.
+                    for space in &checked {
+                        self.cache.borrow_mut().forget(space);
+                    }
+                }
                 // What was refused in a space that the commit did not check is still to be confirmed.
                 let mut others = Vec::new();
                 for one in planned {
@@ -214,17 +218,7 @@ impl Inner {
                 for planned_space in &spaces {
                     self.cache.borrow_mut().forget(&planned_space.space);
                 }
-                if let Some((space, base, witness)) = doubt_of {
-                    let doubt = Doubt {
-                        space,
-                        nonce,
-                        base,
-                        witness,
-                        verdict: core::cell::Cell::new(None),
-                        error,
-                    };
-                    self.doubt(planned, doubt).await;
-                }
+                self.doubt(planned, &spaces, nonce, &error).await;
             }
             Err(error) => {
                 if alone || carry {
@@ -300,7 +294,6 @@ impl Inner {
                 ticket.lost += 1;
                 most = most.max(ticket.lost);
             }
-            ticket.doubt = None;
             if ticket.lost > MOST_LOST {
                 ticket.settle(Err(lost_too_many()));
             } else {
@@ -325,24 +318,44 @@ impl Inner {
 
     /// The reply was lost: whether the commit applied is found out before anything of it is planned
     /// again.
-    async fn doubt(self: &Rc<Self>, planned: Vec<Planned>, doubt: Doubt) {
-        let doubt = Rc::new(doubt);
+    async fn doubt(
+        self: &Rc<Self>,
+        planned: Vec<Planned>,
+        spaces: &[PlannedSpace],
+        nonce: u64,
+        error: &Error,
+    ) {
         let mut most = 0;
         let mut again = Vec::new();
-        for Planned { mut ticket, outcome } in planned {
+        for Planned { mut ticket, outcome, part } in planned {
             ticket.unclear += 1;
             most = most.max(ticket.unclear);
-            let Ok(reply) = outcome else {
-                // It was no part of the commit, and its refusal is looked at again.
-                again.push(ticket);
-                continue;
-            };
-            if ticket.unclear > MOST_UNCLEAR {
-                ticket.settle(Err(doubt.error.clone()));
-                continue;
+            // What was no part of the commit is looked at again.
+            if let (true, Ok(reply), Job::Write(request)) = (part, outcome, &ticket.job)
+                && let Some(write) = request.writes.first()
+            {
+                let planned = spaces.iter().find(|planned| planned.space == write.space);
+                let witnesses = request.writes.iter().zip(&reply).map(|(write, written)| Witness {
+                    space: Rc::clone(&write.space),
+                    segment: Rc::clone(&write.segment),
+                    sequence: written.last_sequence,
+                    id: written.last_id,
+                    trx: request.trx_id,
+                });
+                ticket.doubts.push(Doubt {
+                    space: Rc::clone(&write.space),
+                    base: planned.and_then(|planned| planned.check.value.clone()),
+                    nonce,
+                    witnesses: witnesses.collect(),
+                    reply: Outcome::Written(reply),
+                    error: error.clone(),
+                });
             }
-            ticket.doubt = Some((Rc::clone(&doubt), Some(reply)));
-            again.push(ticket);
+            if ticket.unclear > MOST_UNCLEAR {
+                ticket.settle(Err(error.clone()));
+            } else {
+                again.push(ticket);
+            }
         }
         self.pause(most + 1).await;
         for ticket in again {
@@ -350,43 +363,57 @@ impl Inner {
         }
     }
 
-    /// Finds out about commits whose replies were lost. Gives the requests that must be planned.
+    /// Finds out about commits whose replies were lost. Gives the requests that must be planned: all
+    /// of them, or none while the host does not answer, so that nobody overtakes.
     async fn clear_doubts(self: &Rc<Self>, tickets: Vec<Ticket>) -> Vec<Ticket> {
         let mut open = Vec::new();
+        let mut heads = BTreeMap::new();
+        let mut failed = 0;
         for mut ticket in tickets {
-            let Some((doubt, reply)) = ticket.doubt.take() else {
+            if failed > 0 {
                 open.push(ticket);
                 continue;
-            };
-            if doubt.verdict.get().is_none() {
-                match self.has_applied(&doubt).await {
-                    Ok(Some(verdict)) => doubt.verdict.set(Some(verdict)),
-                    Ok(None) => {
-                        ticket.settle(Err(doubt.error.clone()));
-                        continue;
-                    }
-                    Err(_) if ticket.unclear < MOST_UNCLEAR => {
-                        ticket.unclear += 1;
-                        self.pause(ticket.unclear + 1).await;
-                        ticket.doubt = Some((doubt, reply));
-                        self.queue.borrow_mut().put_back(ticket);
-                        continue;
-                    }
-                    Err(_) => {
-                        ticket.settle(Err(doubt.error.clone()));
-                        continue;
-                    }
-                }
-                self.changed();
             }
-            if doubt.verdict.get() == Some(true) {
-                let outcome = reply.map_or(Outcome::Patched, Outcome::Written);
-                ticket.settle(Ok(outcome));
-            } else {
-                open.push(ticket);
+            match self.clear_doubts_of(&mut ticket, &mut heads).await {
+                Ok(None) => open.push(ticket),
+                Ok(Some(result)) => ticket.settle(result),
+                Err(error) if ticket.unclear >= MOST_UNCLEAR => ticket.settle(Err(error)),
+                Err(_) => {
+                    ticket.unclear += 1;
+                    failed = ticket.unclear;
+                    open.push(ticket);
+                }
             }
         }
-        open
+        if failed == 0 {
+            return open;
+        }
+        self.pause(failed + 1).await;
+        for ticket in open {
+            self.queue.borrow_mut().put_back(ticket);
+        }
+        Vec::new()
+    }
+
+    /// What became of a request's earlier tries: its result, or `None` while none of them applied.
+    async fn clear_doubts_of(
+        self: &Rc<Self>,
+        ticket: &mut Ticket,
+        heads: &mut SeenHeads,
+    ) -> Result<Option<Result<Outcome>>> {
+        let mut index = 0;
+        while let Some(doubt) = ticket.doubts.get(index) {
+            match self.has_applied(doubt, heads).await? {
+                Applied::NotYet => index += 1,
+                Applied::Never => drop(ticket.doubts.remove(index)),
+                Applied::Unknowable => return Ok(Some(Err(doubt.error.clone()))),
+                Applied::Yes => {
+                    self.changed();
+                    return Ok(Some(Ok(ticket.doubts.remove(index).reply)));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// A refusal that certainly did not apply: by size or quota, the commit is halved until the
@@ -405,7 +432,7 @@ impl Inner {
             return;
         }
         for one in planned.drain(..) {
-            one.ticket.fail(error.clone());
+            one.ticket.settle(Err(error.clone()));
         }
     }
 
@@ -427,7 +454,7 @@ impl Inner {
             Ok(rows) => rows,
             Err(error) => {
                 for one in planned {
-                    one.ticket.fail(error.clone());
+                    one.ticket.settle(Err(error.clone()));
                 }
                 return;
             }
@@ -444,7 +471,7 @@ impl Inner {
             }
         }
         let mut queue = self.queue.borrow_mut();
-        for Planned { mut ticket, outcome } in planned {
+        for Planned { mut ticket, outcome, .. } in planned {
             if ticket.job.spaces().any(|name| stale.contains(name)) {
                 ticket.lost += 1;
                 if ticket.lost > MOST_LOST {
@@ -469,6 +496,7 @@ impl Inner {
             self.confirm(Vec::from([Planned {
                 ticket,
                 outcome: Err(error),
+                part: false,
             }]))
             .await;
             return;
@@ -489,29 +517,29 @@ impl Inner {
             }
             Ok(Commit::Refused { current, .. }) => {
                 let outcome = Err(Error::unavailable("not planned"));
-                self.lost_race(Vec::from([Planned { ticket, outcome }]), Some(name), current).await;
+                let planned = Planned { ticket, outcome, part: true };
+                self.lost_race(Vec::from([planned]), Some(name), current).await;
             }
             Err(error) if error.may_have_applied() => {
                 self.cache.borrow_mut().forget(&name);
                 let mut ticket = ticket;
                 ticket.unclear += 1;
+                ticket.doubts.push(Doubt {
+                    space: name,
+                    base,
+                    nonce,
+                    witnesses: Vec::new(),
+                    reply: Outcome::Patched,
+                    error: error.clone(),
+                });
                 if ticket.unclear > MOST_UNCLEAR {
                     ticket.settle(Err(error));
                     return;
                 }
-                let doubt = Doubt {
-                    space: name,
-                    nonce,
-                    base,
-                    witness: None,
-                    verdict: core::cell::Cell::new(None),
-                    error,
-                };
                 self.pause(ticket.unclear + 1).await;
-                ticket.doubt = Some((Rc::new(doubt), None));
                 self.queue.borrow_mut().put_back(ticket);
             }
-            Err(error) => ticket.fail(error),
+            Err(error) => ticket.settle(Err(error)),
         }
     }
 

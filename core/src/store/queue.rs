@@ -2,14 +2,15 @@
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::Cell;
 use core::fmt;
 
 use futures_channel::oneshot;
 
-use crate::error::{Detail, Error, ErrorCode, Result};
+use crate::error::{Error, ErrorCode, Result};
+use crate::id::EntryId;
 use crate::kv::{Bytes, Durability, Put};
 use crate::layout::space::SpaceHead;
 use crate::plan::{WriteRequest, Written};
@@ -64,17 +65,30 @@ pub(crate) enum Outcome {
     Patched,
 }
 
-/// A commit whose reply was lost, and how to find out whether it applied.
+/// A commit whose reply was lost, as one of its requests sees it: how to find out whether it applied,
+/// and what to answer then.
 #[derive(Debug)]
 pub(crate) struct Doubt {
+    /// A space of the request.
     pub(crate) space: Rc<str>,
+    /// The space's head that was planned from: while it stands, the commit may still apply, late.
+    pub(crate) base: Option<Bytes>,
     pub(crate) nonce: u64,
-    /// The head that it was planned from.
-    pub(crate) base: Option<Vec<u8>>,
-    pub(crate) witness: Option<(Rc<str>, u64, uuid::Uuid)>,
-    /// What was found out, for all requests of the commit at once.
-    pub(crate) verdict: Cell<Option<bool>>,
+    /// What the request made, write by write. A patch leaves nothing to look for.
+    pub(crate) witnesses: Vec<Witness>,
+    /// The answer, if it applied.
+    pub(crate) reply: Outcome,
     pub(crate) error: Error,
+}
+
+/// An entry that is there if a commit applied. Tries of one request share the TRX, but not all ids.
+#[derive(Debug)]
+pub(crate) struct Witness {
+    pub(crate) space: Rc<str>,
+    pub(crate) segment: Rc<str>,
+    pub(crate) sequence: u64,
+    pub(crate) id: EntryId,
+    pub(crate) trx: uuid::Uuid,
 }
 
 /// A request in the queue.
@@ -88,28 +102,25 @@ pub(crate) struct Ticket {
     pub(crate) lost: u32,
     /// Replies lost so far.
     pub(crate) unclear: u32,
-    pub(crate) doubt: Option<(Rc<Doubt>, Option<Vec<Written>>)>,
+    /// Tries that applied, or may still apply. Every one of them is kept until it is known that it
+    /// never will: a later try of the same request does not settle what became of an earlier one.
+    pub(crate) doubts: Vec<Doubt>,
 }
 
 impl Ticket {
     /// Whether nothing of it can have been applied, not even late.
     fn is_untouched(&self) -> bool {
-        self.unclear == 0
+        self.doubts.is_empty()
     }
 
-    /// Ends the request with an error of the host. Where an earlier try may still be applied late, it
-    /// says so.
-    pub(crate) fn fail(self, error: Error) {
-        let by_host = matches!(error.code(), ErrorCode::Unavailable | ErrorCode::QuotaExceeded);
-        let error = if by_host && !self.is_untouched() {
-            error.with("applied", Detail::Text("unknown".into()))
-        } else {
-            error
-        };
-        self.settle(Err(error));
-    }
-
+    /// Answers the request. Where an earlier try may still be applied late, every error says so.
     pub(crate) fn settle(self, result: Result<Outcome>) {
+        let result = match result {
+            Err(error) if !self.is_untouched() && !error.may_have_applied() => Err(Error::unknown(
+                format!("{error}; an earlier try, whose reply was lost, may still apply"),
+            )),
+            other => other,
+        };
         // A caller that went away does not want the answer.
         let _ = self.reply.send(result);
     }
@@ -166,7 +177,7 @@ impl Queue {
                 reply,
                 lost: 0,
                 unclear: 0,
-                doubt: None,
+                doubts: Vec::new(),
             },
         );
         order

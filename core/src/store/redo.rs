@@ -43,11 +43,13 @@ enum Step {
 }
 
 impl Inner {
-    /// Commits the plans of several spaces, all or none.
+    /// Commits the plans of several spaces, all or none. `unfinished` is set where it has happened, but
+    /// not all of it stands in its rows yet.
     pub(crate) async fn commit_by_redo(
         self: &Rc<Self>,
         spaces: &mut [PlannedSpace],
         durability: Durability,
+        unfinished: &mut bool,
     ) -> Result<Commit> {
         for planned in spaces.iter_mut() {
             // The head goes two revisions on: one for the mark, one for the share.
@@ -58,7 +60,7 @@ impl Inner {
         let id = self.random.borrow_mut().uuid(&*self.env.entropy, now);
         let shares: Vec<RedoShare> = spaces.iter().map(share).collect();
         let body = redo::encode_body(&shares);
-        let part_bytes = self.sizes.row_bytes.max(1024);
+        let part_bytes = self.sizes.row_bytes.min(self.sizes.batch_bytes / 2).max(1024);
         let parts: Vec<&[u8]> = body.chunks(part_bytes).collect();
         let mut header = RedoHeader {
             state: RedoState::Preparing,
@@ -107,6 +109,7 @@ impl Inner {
         }
         if self.apply_shares(id, &shares).await.is_err() {
             // It has happened; who reads one of its spaces finishes it, and so does this.
+            *unfinished = true;
             let inner = Rc::clone(self);
             self.spawn_background(async move {
                 let _ = inner.finish_record(id).await;
@@ -438,7 +441,7 @@ impl Inner {
                         body.extend_from_slice(&value);
                         parts += 1;
                     }
-                    _ => return Err(Error::corrupt("redo record: a part is missing").at_key(&key)),
+                    _ => {}
                 }
                 last = key;
             }
@@ -456,12 +459,17 @@ impl Inner {
             return Ok(());
         }
         if header.parts != parts {
-            // It is being removed by another helper: its spaces have been applied.
-            return match self.host.get_one(redo::key(id, 0)).await? {
-                None => Ok(()),
-                Some(_) => Err(Error::corrupt("redo record: parts are missing")
-                    .at_key(&redo::key(id, 0))),
-            };
+            // It is being removed by another helper, or a late request put back its header alone: then
+            // its spaces have been applied, and none waits for it.
+            for name in &header.spaces {
+                if self.stored_head(name).await?.1.pending == id
+                    && self.host.get_one(redo::key(id, 0)).await?.is_some()
+                {
+                    return Err(Error::corrupt("redo record: parts are missing")
+                        .at_key(&redo::key(id, 0)));
+                }
+            }
+            return self.remove_record(id).await;
         }
         let shares = redo::decode_body(&body).map_err(|e| e.at_key(&redo::key(id, 1)))?;
         self.apply_shares(id, &shares).await?;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::rc::Rc;
 
-use futures::executor::LocalPool;
+use futures::executor::{LocalPool, LocalSpawner};
 use futures::future::{FutureExt, LocalBoxFuture};
 use streamkit_core::{
     Clock, Entropy, Env, HostLimits, Kv, MemoryKv, NewRecords, NoNotify, OpenOptions, RecordFrame,
@@ -62,13 +62,16 @@ impl Timer for QuickTimer {
 pub struct World {
     pub pool: RefCell<LocalPool>,
     pub clock: TestClock,
+    spawner: LocalSpawner,
     entropy: Rc<Counting>,
 }
 
 impl World {
     pub fn new() -> Self {
+        let pool = LocalPool::new();
         Self {
-            pool: RefCell::new(LocalPool::new()),
+            spawner: pool.spawner(),
+            pool: RefCell::new(pool),
             clock: TestClock(Rc::new(Cell::new(1_700_000_000_000))),
             entropy: Rc::new(Counting(Cell::new(42))),
         }
@@ -80,7 +83,7 @@ impl World {
             clock: Rc::new(self.clock.clone()),
             entropy: Rc::clone(&self.entropy) as Rc<dyn Entropy>,
             timer: Rc::new(QuickTimer(self.clock.clone())),
-            spawn: Rc::new(self.pool.borrow().spawner()),
+            spawn: Rc::new(self.spawner.clone()),
             notify: Rc::new(NoNotify),
         }
     }

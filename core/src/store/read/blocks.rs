@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::super::Inner;
 use crate::error::{Error, Result};
-use crate::kv::ScanRange;
+use crate::kv::{Atomicity, ScanRange};
 use crate::layout::block::{self, Block};
 
 /// The cache holds blocks up to so many bytes. A space read comes back to the newest blocks of many
@@ -111,9 +111,14 @@ impl Inner {
         let (found, _) = self.scan_blocks(space, segment, sequence, 64, ahead_bytes).await?;
         let mut first = None;
         let mut cache = self.blocks.borrow_mut();
+        // Where commits are not atomic, blocks further on may be leftovers, whose sequences are given
+        // out again: only what a commit row refers to is kept.
+        let ahead = self.host.limits().atomic != Atomicity::None;
         for one in found {
             let one = Rc::new(one);
-            cache.insert(space, segment, &one);
+            if ahead || (first.is_none() && one.first_sequence <= sequence) {
+                cache.insert(space, segment, &one);
+            }
             first.get_or_insert(one);
         }
         Ok(first.filter(|one| one.first_sequence <= sequence).map(|one| (one, false)))

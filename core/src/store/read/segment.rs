@@ -72,6 +72,13 @@ impl Inner {
             filling.page.tail = true;
             return Ok(filling.page);
         }
+        let end = if self.host.limits().atomic == Atomicity::None {
+            // Blocks above the head are leftovers of a writer that stopped: they go before their
+            // sequences are given out again, so the head is read before the blocks.
+            self.fresh_segment(&read.space, &read.segment).await?.1.last_sequence
+        } else {
+            u64::MAX
+        };
         let (mut blocks, mut more) = self
             .scan_blocks(&read.space, &read.segment, from, MOST_ROWS, read.max_bytes)
             .await?;
@@ -84,12 +91,6 @@ impl Inner {
                 .scan_blocks(&read.space, &read.segment, from, MOST_ROWS, read.max_bytes)
                 .await?;
         }
-        let end = if self.host.limits().atomic == Atomicity::None {
-            // Blocks above the head are leftovers of a writer that stopped.
-            self.fresh_segment(&read.space, &read.segment).await?.1.last_sequence
-        } else {
-            u64::MAX
-        };
         let segment: Rc<str> = Rc::from(&*read.segment);
         let mut expected = from;
         for found in blocks {

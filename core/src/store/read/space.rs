@@ -76,7 +76,8 @@ impl Inner {
             filling.page.tail = !beyond;
             return Ok(filling.page);
         }
-        let range = commit::range(&read.space, passed, head.last_id);
+        // Beyond the last id too: rows that were merged since the head was read end after it.
+        let range = commit::range(&read.space, passed, EntryId::MAX);
         let rows = self
             .host
             .scan(ScanRange {

@@ -1,0 +1,264 @@
+//! Importing: what an export gave, space after space. See `export::frame` for what is read.
+//!
+//! A space is written under a head that says *importing*: nobody sees it, and appends to it are
+//! refused. Every commit of an import checks that the head still carries the import's own id (it
+//! stands in the place of the stream's metadata until the end), so an import that another one has
+//! taken over fails instead of mixing with it. The last commit writes the true head: only then is
+//! there anything to see.
+
+mod blocks;
+mod commits;
+mod space;
+
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
+use super::Store;
+use super::export::frame::{
+    self, FRAME_BYTES, HEADER_BYTES, Kind, PREAMBLE_BYTES, RUN_BYTES, SpaceStart, TRAILER_BYTES, Totals,
+};
+use crate::codec::{Crc32c, Reader};
+use crate::error::{Detail, Error, ErrorCode, Result};
+use crate::id::MAX_MS;
+use space::SpaceImport;
+
+/// No export holds a frame of this size.
+const ABSURD_BYTES: usize = 1 << 30;
+/// Longest body of a frame without entries, besides the rows that fill it.
+const SMALL_FRAME_BYTES: usize = FRAME_BYTES + (64 << 10);
+
+/// What an import stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ImportReport {
+    /// Spaces.
+    pub spaces: u64,
+    /// Segments, also those of which everything is trimmed.
+    pub segments: u64,
+    /// Entries.
+    pub entries: u64,
+}
+
+/// An import under way. Dropped before [`Importer::finish`], it leaves the spaces that were complete,
+/// and one that nobody sees and that only another import may write to.
+#[derive(Debug)]
+pub struct Importer {
+    store: Store,
+    stage: Stage,
+    /// A frame, as far as it was pushed.
+    buffer: Vec<u8>,
+    /// Bytes that the buffer needs before anything can be read of it.
+    wanted: usize,
+    kind: Option<Kind>,
+    space: Option<SpaceImport>,
+    totals: Totals,
+    failed: Option<Error>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Preamble,
+    Store,
+    Spaces,
+    Ended,
+}
+
+impl Store {
+    /// An import of what [`Store::exporter`] gave, of this store or another.
+    pub fn importer(&self) -> Importer {
+        Importer {
+            store: self.clone(),
+            stage: Stage::Preamble,
+            buffer: Vec::new(),
+            wanted: PREAMBLE_BYTES,
+            kind: None,
+            space: None,
+            totals: Totals::default(),
+            failed: None,
+        }
+    }
+}
+
+impl Importer {
+    /// Takes the next bytes, however they are cut. A space is there once all of it was pushed. After
+    /// an error the import is over: spaces that were complete stay, their number is the detail
+    /// `spacesDone`; of the others nothing is seen.
+    ///
+    /// # Errors
+    /// `CONFLICT` for a space that is not empty, or that another import has taken over;
+    /// `INVALID_ARGUMENT`, `CORRUPT` when the bytes are not an export; `LIMIT_EXCEEDED` when the host
+    /// cannot hold a record; `UNAVAILABLE`, `QUOTA_EXCEEDED` when the host fails; `CLOSED`.
+    pub async fn push(&mut self, bytes: &[u8]) -> Result {
+        self.begin_step()?;
+        let result = self.take(bytes).await;
+        self.end_step(result).await
+    }
+
+    /// Completes the import.
+    ///
+    /// # Errors
+    /// `CORRUPT` when the export is not complete; what an earlier call gave.
+    pub async fn finish(mut self) -> Result<ImportReport> {
+        self.begin_step()?;
+        let result = if self.stage == Stage::Ended {
+            Ok(())
+        } else {
+            Err(Error::corrupt("import: the export is cut short"))
+        };
+        self.end_step(result).await?;
+        Ok(ImportReport {
+            spaces: self.totals.spaces,
+            segments: self.totals.segments,
+            entries: self.totals.entries,
+        })
+    }
+
+    /// How many entries were taken in.
+    pub fn done(&self) -> u64 {
+        self.totals.entries + self.space.as_ref().map_or(0, SpaceImport::entries)
+    }
+
+    fn begin_step(&mut self) -> Result {
+        self.store.inner.check_open()?;
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        // Stays if this future is dropped half-way.
+        self.failed =
+            Some(Error::new(ErrorCode::Aborted, "import: an earlier step was dropped before it ended"));
+        Ok(())
+    }
+
+    async fn end_step(&mut self, result: Result) -> Result {
+        let Err(error) = result else {
+            self.failed = None;
+            return Ok(());
+        };
+        let error = error.with("spacesDone", Detail::Number(self.totals.spaces));
+        self.failed = Some(error.clone());
+        self.buffer = Vec::new();
+        let of_input = !matches!(
+            error.code(),
+            ErrorCode::Conflict | ErrorCode::Unavailable | ErrorCode::QuotaExceeded | ErrorCode::Closed
+        );
+        if let Some(space) = self.space.take()
+            && of_input
+        {
+            // The space becomes writable again where that is possible; if it is not, the next import
+            // into it does the same.
+            let _ = space.undo(&self.store.inner).await;
+        }
+        Err(error)
+    }
+
+    async fn take(&mut self, mut bytes: &[u8]) -> Result {
+        while !bytes.is_empty() {
+            if self.stage == Stage::Ended {
+                return Err(Error::corrupt("import: there are bytes after the end of the export"));
+            }
+            let missing = self.wanted.saturating_sub(self.buffer.len());
+            let (now, later) = bytes.split_at_checked(missing).unwrap_or((bytes, &[]));
+            self.buffer.extend_from_slice(now);
+            bytes = later;
+            if self.buffer.len() == self.wanted {
+                self.take_whole().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The buffer holds what was wanted.
+    async fn take_whole(&mut self) -> Result {
+        if self.stage == Stage::Preamble {
+            frame::check_preamble(&self.buffer)?;
+            self.stage = Stage::Store;
+        } else if let Some(kind) = self.kind.take() {
+            let frame = core::mem::take(&mut self.buffer);
+            self.take_frame(kind, &frame).await?;
+            // The memory is used again, unless it is unusually much.
+            if frame.capacity() <= 2 * SMALL_FRAME_BYTES {
+                self.buffer = frame;
+            }
+        } else {
+            let (kind, length) = frame::read_header(&self.buffer)?;
+            self.check_length(kind, length)?;
+            self.kind = Some(kind);
+            self.wanted = HEADER_BYTES + length + TRAILER_BYTES;
+            return Ok(());
+        }
+        self.buffer.clear();
+        self.wanted = HEADER_BYTES;
+        Ok(())
+    }
+
+    fn check_length(&self, kind: Kind, length: usize) -> Result {
+        if length > ABSURD_BYTES {
+            return Err(Error::corrupt("import: a frame is absurdly long"));
+        }
+        let most = match kind {
+            Kind::Runs => SMALL_FRAME_BYTES + RUN_BYTES.max(self.store.inner.sizes.record_bytes),
+            _ => SMALL_FRAME_BYTES,
+        };
+        if length <= most {
+            return Ok(());
+        }
+        if kind == Kind::Runs {
+            let limit = self.store.inner.sizes.record_bytes as u64;
+            return Err(Error::limit("bytes of one record", limit, length as u64));
+        }
+        Err(Error::corrupt("import: a frame is too long"))
+    }
+
+    async fn take_frame(&mut self, kind: Kind, frame: &[u8]) -> Result {
+        match (self.stage, kind) {
+            (Stage::Store, Kind::Store) => {
+                let body = frame::open_frame(frame, &mut Crc32c::new())?;
+                let mut reader = Reader::new(body);
+                reader.array16("store id")?;
+                reader.u64_within(MAX_MS, "time")?;
+                reader.end("store")?;
+                self.stage = Stage::Spaces;
+                Ok(())
+            }
+            (Stage::Spaces, Kind::Space) if self.space.is_none() => {
+                let mut sum = Crc32c::new();
+                let start = SpaceStart::decode(frame::open_frame(frame, &mut sum)?)?;
+                let space = SpaceImport::begin(&self.store.inner, start, sum).await?;
+                // From here on an error has something to undo.
+                self.space.insert(space).clear(&self.store.inner).await
+            }
+            (Stage::Spaces, Kind::End) if self.space.is_none() => {
+                let body = frame::open_frame(frame, &mut Crc32c::new())?;
+                if body != self.totals.encode() {
+                    return Err(Error::corrupt("import: the export's totals are not those of its spaces"));
+                }
+                self.stage = Stage::Ended;
+                Ok(())
+            }
+            (Stage::Spaces, Kind::SpaceEnd) => {
+                let Some(space) = &mut self.space else {
+                    return Err(out_of_order(kind));
+                };
+                space.end(&self.store.inner, frame::open_frame(frame, &mut Crc32c::new())?).await?;
+                let counts = space.counts();
+                self.space = None;
+                self.totals.spaces += 1;
+                self.totals.segments += counts.segments;
+                self.totals.entries += counts.entries;
+                Ok(())
+            }
+            (Stage::Spaces, Kind::Runs | Kind::Trimmed | Kind::Trx | Kind::Segments) => {
+                let Some(space) = &mut self.space else {
+                    return Err(out_of_order(kind));
+                };
+                let body: Rc<[u8]> = Rc::from(frame::open_frame(frame, space.sum())?);
+                space.take(&self.store.inner, kind, &body).await
+            }
+            _ => Err(out_of_order(kind)),
+        }
+    }
+}
+
+fn out_of_order(kind: Kind) -> Error {
+    Error::corrupt(format!("import: a frame is not expected where it stands: {kind:?}"))
+}

@@ -1,0 +1,138 @@
+//! What belongs to no space: rows without a head, leases, redo records, imports that have not ended.
+
+use alloc::collections::VecDeque;
+
+use super::{MOST_ROWS, Verifier, after, scan};
+use crate::error::{ErrorCode, Result};
+use crate::kv::{Atomicity, ScanRange};
+use crate::layout::lease::{self, LeaseRow};
+use crate::layout::redo::{self, RedoHeader};
+use crate::layout::{KeyRange, Scope, block, commit, scope_of, segment, space, trx};
+use crate::name::check_name;
+use crate::store::Inner;
+
+impl Verifier {
+    /// Looks at the first row of every space in these ranges, and skips the rest of it.
+    pub(super) async fn strays(
+        &mut self,
+        inner: &Inner,
+        mut ranges: VecDeque<KeyRange>,
+    ) -> Result<Option<VecDeque<KeyRange>>> {
+        for _ in 0..MOST_ROWS {
+            let Some(range) = ranges.front_mut() else {
+                return Ok(None);
+            };
+            let page = inner
+                .host
+                .scan(ScanRange {
+                    start: range.start.clone(),
+                    end: range.end.clone(),
+                    reverse: false,
+                    limit: 1,
+                    max_bytes: 1,
+                    keys_only: true,
+                })
+                .await?;
+            let Some((key, _)) = page.pairs.into_iter().next() else {
+                ranges.pop_front();
+                continue;
+            };
+            range.start = after(&key);
+            let Scope::Space(name) = scope_of(&key) else {
+                self.problems.damage("a key of no known kind", &key);
+                continue;
+            };
+            let of_space = [
+                block::range_of_space(&name),
+                commit::range_of_space(&name),
+                segment::range(&name),
+                trx::range_of_space(&name),
+            ];
+            match of_space.into_iter().find(|one| one.start <= key && key < one.end) {
+                Some(one) => range.start = one.end,
+                None => {
+                    self.problems.damage("a key of no known kind", &key);
+                    continue;
+                }
+            }
+            let headless = inner.host.get_one(space::key(&name)).await?.is_none();
+            if headless && inner.host.limits().atomic != Atomicity::None {
+                self.problems.damage("a row of a space that has no head", &key);
+            }
+        }
+        Ok(Some(ranges))
+    }
+
+    pub(super) async fn leases(&mut self, inner: &Inner, range: KeyRange) -> Result<Option<KeyRange>> {
+        let (page, rest) = scan(inner, range, false).await?;
+        for (key, row) in page.pairs {
+            if lease::name(&key).is_none_or(|name| check_name("key", name).is_err()) {
+                self.problems.damage("lease: its key is malformed", &key);
+            } else if let Err(error) = LeaseRow::decode(&row) {
+                self.problems.error(&error, &key);
+            }
+        }
+        Ok(rest)
+    }
+
+    /// Redo records under way are fine; so they are noted now and looked at again at the end.
+    pub(super) async fn first_redo(&mut self, inner: &Inner, range: KeyRange) -> Result<Option<KeyRange>> {
+        let (page, rest) = scan(inner, range, false).await?;
+        for (key, row) in page.pairs {
+            match redo::parse(&key) {
+                Some((id, 0)) => match RedoHeader::decode(&row) {
+                    Ok(header) => {
+                        self.redo.insert(id, Some(header.nonce));
+                    }
+                    Err(error) => self.problems.error(&error, &key),
+                },
+                Some((id, _)) => {
+                    self.redo.entry(id).or_insert(None);
+                }
+                None => self.problems.damage("redo record: its key is malformed", &key),
+            }
+        }
+        Ok(rest)
+    }
+
+    pub(super) async fn last_redo(&mut self, inner: &Inner, range: KeyRange) -> Result<Option<KeyRange>> {
+        let (page, rest) = scan(inner, range, false).await?;
+        for (key, row) in page.pairs {
+            let Some((id, n)) = redo::parse(&key) else {
+                continue;
+            };
+            let Some(before) = self.redo.get(&id).copied() else {
+                continue;
+            };
+            let now = (n == 0).then(|| RedoHeader::decode(&row).ok()).flatten().map(|header| header.nonce);
+            if before == now {
+                // One problem a record.
+                self.redo.remove(&id);
+                self.problems.add(
+                    ErrorCode::Conflict,
+                    "redo record: a transaction over several spaces was neither finished nor given up",
+                    &key,
+                );
+            }
+        }
+        Ok(rest)
+    }
+
+    /// Reports imports that wrote nothing all the while.
+    pub(super) async fn last_imports(&mut self, inner: &Inner) -> Result {
+        for some in self.imports.chunks(MOST_ROWS) {
+            let keys = some.iter().map(|(name, _)| space::key(name)).collect();
+            let rows = inner.host.get(keys).await?;
+            for ((name, head), row) in some.iter().zip(rows) {
+                if row.is_some_and(|row| row == head.encode()) {
+                    self.problems.add(
+                        ErrorCode::Conflict,
+                        "space head: an import into it was not finished; import it again",
+                        &space::key(name),
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,41 @@
+//! Rows of callers' TRX: each tells of entries that were written by it.
+
+use alloc::rc::Rc;
+
+use super::space::SpaceCheck;
+use crate::error::Result;
+use crate::layout::trx::{self, TrxRow};
+use crate::store::Inner;
+
+impl SpaceCheck {
+    pub(super) async fn trx_row(&mut self, inner: &Inner, key: &[u8], row: &[u8]) -> Result {
+        let Some((segment, id)) = trx::parse(key, &self.name) else {
+            self.problems.damage("a key of no known kind", key);
+            return Ok(());
+        };
+        let row = match TrxRow::decode(row) {
+            Ok(row) => row,
+            Err(error) => {
+                self.problems.error(&error, key);
+                return Ok(());
+            }
+        };
+        if row.first_id > self.head.last_id || row.last_id() <= self.head.trimmed {
+            return Ok(());
+        }
+        let known = self.segments.get_key_value(segment);
+        let known = known.map(|(name, known)| (Rc::clone(name), known.broken));
+        if let Some((segment, broken)) = known {
+            // The first entries may be trimmed while the last one is not.
+            let found = self.find_block(inner, &segment, row.last_sequence).await?;
+            let right = found.is_some_and(|found| found.runs.iter().any(|run| run.is_written_by(id, &row)));
+            if right || broken {
+                return Ok(());
+            }
+        }
+        if !self.weak {
+            self.problems.damage("TRX row: it tells of entries that it did not write", key);
+        }
+        Ok(())
+    }
+}

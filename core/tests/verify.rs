@@ -1,0 +1,380 @@
+//! A verification finds every kind of damage, and nothing in a store that is well.
+
+mod common;
+#[path = "common/transfer.rs"]
+mod transfer;
+
+use std::rc::Rc;
+
+use common::{World, records, small_blocks};
+use streamkit_core::{
+    Atomicity, Batch, Crc32c, ErrorCode, FaultPlan, FaultyKv, HostLimits, Kv, MemoryKv, OpenOptions, Problem,
+    Put, Store, VerifyReport, WriteOptions, to_hex,
+};
+use transfer::{collect, edit_sealed, export, get_u64, head_key, healthy, import, put_u64, trim, verify};
+
+fn limits(atomic: Atomicity) -> HostLimits {
+    let strong = atomic != Atomicity::None;
+    HostLimits { block_bytes: 2048, atomic, checks: strong, consistent: strong, ..HostLimits::default() }
+}
+
+fn open(world: &World, kv: &MemoryKv) -> Store {
+    let options = OpenOptions { auto_compact: false, ..OpenOptions::default() };
+    world.open_with(Rc::new(kv.clone()), options).expect("opens")
+}
+
+async fn append(store: &Store, space: &str, segment: &str, texts: &[&str]) {
+    let options = WriteOptions::default();
+    store.append(records(space, segment, texts), options).await.expect("appends");
+}
+
+/// Small and large runs, callers' TRX, a lease, spaces whose names begin alike.
+async fn fill(store: &Store, clock: &common::TestClock) {
+    let large = "l".repeat(900);
+    for n in 0..24_u64 {
+        let segment = format!("s{}", n % 3);
+        let text = format!("entry {n}");
+        let many = [&*large; 4];
+        let texts = if n % 6 == 0 { &many[..] } else { &[&*text][..] };
+        append(store, "a", &segment, texts).await;
+        if n % 5 == 0 {
+            append(store, "a-1", &segment, &[&text]).await;
+            clock.0.set(clock.0.get() + 1);
+        }
+    }
+    let options = WriteOptions { trx_id: Some(uuid::Uuid::from_u128(7)), ..WriteOptions::default() };
+    store.append(records("a", "s1", &["by", "trx"]), options).await.expect("appends");
+}
+
+fn world_with(atomic: Atomicity) -> (World, MemoryKv, Store) {
+    let world = World::new();
+    let kv = MemoryKv::with_limits(limits(atomic));
+    let store = open(&world, &kv);
+    world.run(fill(&store, &world.clock));
+    if atomic != Atomicity::None {
+        world.run(store.acquire_lease("lease", "me", 1000)).expect("acquires");
+    }
+    (world, kv, store)
+}
+
+/// The problems of the store as it is in the rows.
+fn problems(world: &World, kv: &MemoryKv) -> Vec<Problem> {
+    let store = open(world, kv);
+    world.run(verify(&store)).problems
+}
+
+#[test]
+fn a_healthy_store_has_no_problems() {
+    for atomic in [Atomicity::Store, Atomicity::Space, Atomicity::None] {
+        let (world, kv, store) = world_with(atomic);
+        let report = world.run(healthy(&store));
+        let expected = VerifyReport { entries: 43, segments: 6, spaces: 2, problems: Vec::new() };
+        assert_eq!(report, expected, "{atomic:?}");
+        world.run(async {
+            trim(&store, &kv, "a", 10).await;
+            assert_eq!(healthy(&store).await.entries, 33);
+            collect(&store, &kv, "a").await;
+            assert_eq!(healthy(&store).await.entries, 33);
+        });
+        let store = open(&world, &kv);
+        world.run(async {
+            let mut job = store.compactor(None).expect("starts");
+            while job.step().await.expect("steps") {}
+            healthy(&store).await;
+            append(&store, "a", "s1", &["more"]).await;
+            append(&store, "b", "new", &["more"]).await;
+            let report = healthy(&store).await;
+            assert_eq!((report.entries, report.segments, report.spaces), (35, 7, 3));
+            trim(&store, &kv, "a", 1000).await;
+            assert_eq!(healthy(&store).await.entries, 6);
+            collect(&store, &kv, "a").await;
+            assert_eq!(healthy(&store).await.entries, 6);
+        });
+    }
+}
+
+#[test]
+fn an_empty_store_is_healthy_and_progress_is_told() {
+    let world = World::new();
+    let store = open(&world, &small_blocks());
+    assert_eq!(world.run(healthy(&store)), VerifyReport::default());
+    let (world, _, store) = world_with(Atomicity::Store);
+    world.run(async {
+        let mut verifier = store.verifier();
+        assert_eq!((verifier.done(), verifier.total()), (0, None));
+        let mut last = 0;
+        while verifier.step().await.expect("steps") {
+            assert!(verifier.done() >= last);
+            last = verifier.done();
+        }
+        assert_eq!((verifier.done(), verifier.total()), (43, Some(43)));
+        assert!(!verifier.step().await.expect("stays done"));
+    });
+}
+
+#[test]
+fn every_row_that_is_damaged_is_named() {
+    for atomic in [Atomicity::Store, Atomicity::None] {
+        let (world, kv, _) = world_with(atomic);
+        for (key, row) in kv.snapshot() {
+            for at in [0, row.len() / 2, row.len() - 1] {
+                let damaged = MemoryKv::with_limits(limits(atomic));
+                damaged.restore(kv.snapshot());
+                // Opening needs the identity; it is damaged under an open store.
+                let store = open(&world, &damaged);
+                let mut bytes = row.clone();
+                bytes[at] ^= 0x40;
+                damaged.overwrite(&key, Some(bytes));
+                let found = world.run(verify(&store)).problems;
+                let named = found.iter().any(|one| one.key == to_hex(&key) && one.code == ErrorCode::Corrupt);
+                assert!(named, "{} at {at}: {found:?}", String::from_utf8_lossy(&key));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_row_that_is_missing_is_noticed() {
+    for atomic in [Atomicity::Store, Atomicity::Space, Atomicity::None] {
+        let (world, kv, _) = world_with(atomic);
+        for (key, _) in kv.snapshot() {
+            if key.starts_with(b"TRX") || key.starts_with(b"LSE") {
+                // Nothing else tells that they were there.
+                continue;
+            }
+            if atomic == Atomicity::None
+                && (key.starts_with(b"INV\0SPACES") || key.starts_with(b"INV\0SEGMENTS"))
+            {
+                // Rows without a head are leftovers there, and a head may be carried by its space's.
+                continue;
+            }
+            let damaged = MemoryKv::with_limits(limits(atomic));
+            damaged.restore(kv.snapshot());
+            let store = open(&world, &damaged);
+            damaged.overwrite(&key, None);
+            let found = world.run(verify(&store)).problems;
+            assert!(!found.is_empty(), "{}", String::from_utf8_lossy(&key));
+        }
+    }
+}
+
+#[test]
+fn rows_that_do_not_belong_are_noticed() {
+    let (world, kv, _) = world_with(Atomicity::Store);
+    let rows = kv.snapshot();
+    let some = |prefix: &[u8]| rows.iter().find(|(key, _)| key.starts_with(prefix)).expect("a row").1.clone();
+    let block = some(b"DAT\0SEGMENTS\0a\0s0");
+    let foreign: [(&[u8], Vec<u8>); 12] = [
+        (b"DAT\0SEGMENTS\0a\0s0\0short", block.clone()),
+        (b"DAT\0SEGMENTS\0a\0s0", block.clone()),
+        (b"DAT\0SEGMENTS\0nobody\0s0\0\0\0\0\0\0\0\0\x01", block.clone()),
+        (b"DAT\0SEGMENTS\0a\0nobody\0\0\0\0\0\0\0\0\x01", block),
+        (b"DAT\0SPACES\0a\0x", some(b"DAT\0SPACES\0a")),
+        (b"DAT\0SPACES\0nobody\0x", some(b"DAT\0SPACES\0a")),
+        (b"INV\0SEGMENTS\0a\0s0\0x", some(b"INV\0SEGMENTS\0a")),
+        (b"INV\0SEGMENTS\0nobody\0x", some(b"INV\0SEGMENTS\0a")),
+        (b"INV\0SPACES\0a\0x", some(b"INV\0SPACES\0a")),
+        (b"TRX\0a\0s1\0x", some(b"TRX")),
+        (b"LSE\0a\0b", some(b"LSE")),
+        (b"TXN\0x", b"x".to_vec()),
+    ];
+    for (key, row) in foreign {
+        let other = MemoryKv::with_limits(limits(Atomicity::Store));
+        other.restore(rows.clone());
+        let put = Put { key: key.to_vec(), value: row };
+        let batch = Batch { puts: vec![put], ..Batch::default() };
+        world.run(other.commit(batch)).expect("commits");
+        let found = problems(&world, &other);
+        let named = found.iter().any(|one| one.key == to_hex(key));
+        assert!(named, "{}: {found:?}", String::from_utf8_lossy(key));
+    }
+    // A block of a later sequence than its segment has.
+    let key = b"DAT\0SEGMENTS\0a-1\0s0\0\0\0\0\0\0\0\0\x09";
+    let mut row = some(b"DAT\0SEGMENTS\0a-1\0s0");
+    put_u64(&mut row, 10, 9);
+    reseal_envelope(&mut row);
+    kv.overwrite(key, Some(row));
+    let found = problems(&world, &kv);
+    assert!(found.iter().any(|one| one.key == to_hex(key) && one.message.contains("beyond")), "{found:?}");
+}
+
+/// Makes the checksum of a raw block or commit row right again.
+fn reseal_envelope(row: &mut [u8]) {
+    assert_eq!(row[1], 0, "not compressed");
+    let mut sum = Crc32c::new();
+    sum.update(&row[..6]).update(&row[10..]);
+    row[6..10].copy_from_slice(&sum.finish().to_le_bytes());
+}
+
+#[test]
+fn contradictions_between_rows_are_noticed() {
+    let (world, kv, _) = world_with(Atomicity::Store);
+    let rows = kv.snapshot();
+    let key_of = |prefix: &[u8]| rows.keys().find(|key| key.starts_with(prefix)).expect("a row").clone();
+    let last_of = |prefix: &[u8]| rows.keys().rfind(|key| key.starts_with(prefix)).expect("a row").clone();
+    type Edit<'e> = Box<dyn Fn(&MemoryKv) + 'e>;
+    let sealed = |key: Vec<u8>, at: usize, add: u64| -> Edit<'_> {
+        Box::new(move |kv| {
+            edit_sealed(kv, &key, |row| {
+                let number = get_u64(row, at);
+                put_u64(row, at, number.wrapping_add(add));
+            })
+        })
+    };
+    let enveloped = |key: Vec<u8>, at: usize, add: u64| -> Edit<'_> {
+        Box::new(move |kv| {
+            let mut row = kv.snapshot().remove(&key).expect("a row");
+            let number = get_u64(&row, 10 + at);
+            put_u64(&mut row, 10 + at, number.wrapping_add(add));
+            reseal_envelope(&mut row);
+            kv.overwrite(&key, Some(row));
+        })
+    };
+    let head = head_key("a");
+    let segment = key_of(b"INV\0SEGMENTS\0a\0s0");
+    let commit = key_of(b"DAT\0SPACES\0a\0");
+    let last_commit = last_of(b"DAT\0SPACES\0a\0");
+    let block = key_of(b"DAT\0SEGMENTS\0a\0s1");
+    let trx = key_of(b"TRX\0a\0");
+    let cases: Vec<(&str, Edit<'_>)> = vec![
+        ("records of a space", sealed(head.clone(), 74, 1)),
+        ("bytes of a space", sealed(head.clone(), 82, 1)),
+        ("the last id of a space, up", sealed(head.clone(), 34, 1)),
+        ("trimmed bytes of a space", sealed(head.clone(), 98, 1)),
+        ("the last sequence of a segment, up", sealed(segment.clone(), 1, 1)),
+        ("the last sequence of a segment, down", sealed(segment.clone(), 1, u64::MAX)),
+        ("the last id of a segment", sealed(segment.clone(), 17, 1)),
+        ("the first id of a segment", sealed(segment.clone(), 25, u64::MAX)),
+        ("the TRX of a segment", sealed(segment, 41, 1)),
+        ("the number of a TRX row", sealed(trx.clone(), 1, 1)),
+        ("the sequences of a TRX row", sealed(trx.clone(), 9, u64::MAX)),
+        ("the id of a TRX row", sealed(trx, 33, 1)),
+        ("the id before a commit row", enveloped(last_commit.clone(), 8, u64::MAX)),
+        ("records of a commit row", enveloped(commit.clone(), 16, 1)),
+        ("bytes of a commit row", enveloped(last_commit, 24, 1)),
+        // Kind, name length, two bytes of name: then the sequence.
+        ("the sequence of an item", enveloped(commit, 40, 1)),
+        ("the id of a run in a block", enveloped(block.clone(), 16 + 12, 1)),
+        ("the TRX of a run in a block", enveloped(block.clone(), 16 + 20, 1)),
+        ("a payload in a block", enveloped(block, 16 + 64 + 4, 1)),
+    ];
+    for (what, damage) in cases {
+        let other = MemoryKv::with_limits(limits(Atomicity::Store));
+        other.restore(rows.clone());
+        damage(&other);
+        assert_ne!(other.snapshot(), rows, "{what}");
+        let found = problems(&world, &other);
+        assert!(!found.is_empty(), "{what}");
+        assert!(
+            found.iter().all(|one| one.code == ErrorCode::Corrupt && !one.key.is_empty()),
+            "{what}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn entries_that_a_trim_bound_cuts_are_counted_exactly() {
+    let (world, kv, store) = world_with(Atomicity::Store);
+    for count in 0..38 {
+        let other = MemoryKv::with_limits(limits(Atomicity::Store));
+        other.restore(kv.snapshot());
+        world.run(async {
+            trim(&store, &other, "a", count).await;
+            if count % 2 == 0 {
+                collect(&store, &other, "a").await;
+            }
+        });
+        assert_eq!(problems(&world, &other), [], "{count}");
+        if count > 0 {
+            edit_sealed(&other, &head_key("a"), |row| {
+                let records = get_u64(row, 90);
+                put_u64(row, 90, records - 1);
+            });
+            assert_ne!(problems(&world, &other), [], "{count}");
+        }
+    }
+}
+
+#[test]
+fn what_was_left_unfinished_is_told() {
+    let (world, kv, store) = world_with(Atomicity::Space);
+    world.run(async {
+        let bytes = export(&store).await;
+        let target_kv = MemoryKv::with_limits(limits(Atomicity::Space));
+        let options = OpenOptions::default();
+        let target = Store::open(world.env(Rc::new(target_kv.clone())), options).await.expect("opens");
+        let mut importer = target.importer();
+        importer.push(&bytes[..bytes.len() / 2]).await.expect("takes it");
+        let found = verify(&target).await.problems;
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!((found[0].code, &*found[0].key), (ErrorCode::Conflict, &*to_hex(&head_key("a"))));
+        importer.push(&bytes[bytes.len() / 2..]).await.expect("goes on");
+        healthy(&target).await;
+        assert!(import(&target, &bytes, 100).await.is_err());
+        healthy(&target).await;
+    });
+    // Parts of a redo record without a header.
+    let key = [b"TXN\0", &[7; 16][..], b"\0\0\0\0\0\0\0\0\x01"].concat();
+    kv.overwrite(&key, Some(b"part".to_vec()));
+    let found = world.run(verify(&store)).problems;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((found[0].code, &*found[0].key), (ErrorCode::Conflict, &*to_hex(&key)));
+}
+
+#[test]
+fn a_verification_beside_writers_and_merges_finds_nothing() {
+    for atomic in [Atomicity::Store, Atomicity::Space, Atomicity::None] {
+        let (world, kv, store) = world_with(atomic);
+        world.run(async {
+            for n in 0..200 {
+                append(&store, "a", &format!("s{}", n % 5), &["a little more text"]).await;
+            }
+            let mut verifier = store.verifier();
+            let mut step = 0;
+            while verifier.step().await.expect("steps") {
+                step += 1;
+                for n in 0..4 {
+                    append(&store, "a", &format!("s{}", (step + n) % 9), &["beside"]).await;
+                    append(&store, &format!("new{step}"), "s", &["beside"]).await;
+                }
+                if step % 7 == 0 && step < 60 {
+                    let mut job = store.compactor(Some("a".into())).expect("starts");
+                    while job.step().await.expect("steps") {}
+                }
+                if step == 9 && atomic != Atomicity::None {
+                    trim(&store, &kv, "a", 30).await;
+                    collect(&store, &kv, "a").await;
+                }
+                assert!(step < 5000);
+            }
+            assert_eq!(verifier.report().problems, []);
+        });
+    }
+}
+
+#[test]
+fn a_host_that_fails_is_an_error_and_not_damage() {
+    let (world, kv, _) = world_with(Atomicity::Store);
+    let faulty = Rc::new(FaultyKv::new(Rc::new(kv), FaultPlan::default()));
+    let store = world.open_with(faulty.clone(), OpenOptions::default()).expect("opens");
+    world.run(async {
+        for seed in 0..20 {
+            faulty.set_plan(FaultPlan { seed, fail_rate: 0.3, ..FaultPlan::default() });
+            let mut verifier = store.verifier();
+            let mut failed = 0;
+            loop {
+                match verifier.step().await {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error) => {
+                        assert_eq!(error.code(), ErrorCode::Unavailable);
+                        failed += 1;
+                    }
+                }
+            }
+            assert!(failed > 0);
+            let expected = VerifyReport { entries: 43, segments: 6, spaces: 2, problems: Vec::new() };
+            assert_eq!(verifier.report(), expected);
+        }
+    });
+}
