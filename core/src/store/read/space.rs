@@ -129,6 +129,11 @@ impl Inner {
                 };
                 passed = reached;
                 filling.page.next = (passed.ms, passed.n);
+                if passed < item.last_id().min(last) && filling.room() > 0 {
+                    // The rest of the item is not visible yet.
+                    filling.page.tail = true;
+                    return Ok(filling.page);
+                }
                 if filling.room() == 0 {
                     filling.page.done = beyond && passed >= last;
                     return Ok(filling.page);
@@ -179,7 +184,9 @@ impl Inner {
                 Some((run, *hot))
             });
             let Some((run, hot)) = run else {
-                return self.missing_item(space, item, head).await;
+                let missing = self.missing_item(space, item, head).await?;
+                // What was shown of the item so far is passed.
+                return Ok(missing.or((reached > passed).then_some(reached)));
             };
             let offset = sequence - item.first_sequence;
             let expected = EntryId {
@@ -189,7 +196,7 @@ impl Inner {
             let inside = sequence - run.first_sequence;
             if run.first_id.ms != expected.ms || run.first_id.n + inside != expected.n {
                 if !self.host.limits().consistent {
-                    return Ok(None);
+                    return Ok((reached > passed).then_some(reached));
                 }
                 return Err(Error::corrupt(alloc::format!(
                     "commit row: sequence {sequence} of {} has another id in its block",

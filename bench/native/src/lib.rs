@@ -1,0 +1,1 @@
+//! Holds the micro benchmarks in `benches`; there is nothing else in it.

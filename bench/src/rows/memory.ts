@@ -1,0 +1,46 @@
+// Anonymous memory while consuming a segment of a million entries, against a hundred thousand: each in a fresh process
+// that goes through the entries with for await, touches every payload and reads RssAnon of /proc/self/status as it
+// goes. What counts is the peak. Pages of files, which the system may drop at any time, are not in it.
+
+import { existsSync } from "node:fs";
+import type { Consumed } from "../processes/memory.js";
+import { inProcess } from "../processes/process.js";
+import { Tally } from "../tally.js";
+import { median, orderOf } from "../timing.js";
+import { largeStore } from "./large-store.js";
+import { atMost, Lines, type Row } from "./row.js";
+
+const title = "peak anonymous memory while consuming";
+
+export const memory: Row = {
+	name: "memory",
+	title,
+	async measure({ events, rounds, folders }) {
+		if (!existsSync("/proc/self/status")) {
+			process.stderr.write("  left out: this system has no /proc/self/status\n");
+			return [];
+		}
+		const sizes = [Math.round((events * 10) / 3), Math.round(events / 3)];
+		const stores: { name: string; folder: string; expected: Tally }[] = [];
+		for (const entries of sizes) {
+			const { folder, tally } = await largeStore(folders, entries);
+			stores.push({ name: `${entries.toLocaleString("en-US")} entries`, folder, expected: tally(entries) });
+		}
+		const peaks = new Map<string, number[]>(stores.map(({ name }) => [name, []]));
+		const before = new Map<string, number[]>(stores.map(({ name }) => [name, []]));
+		for (let round = 0; round < rounds; round++) {
+			for (const { name, folder, expected } of orderOf(stores, round)) {
+				const result = await inProcess<Consumed>("memory.js", [folder]);
+				Object.assign(new Tally(), { count: result.count, sum: result.sum }).check(name, expected);
+				peaks.get(name)?.push(result.peakKiB / 1024);
+				before.get(name)?.push(result.beforeKiB / 1024);
+			}
+		}
+		const [large, small] = stores.map(({ name }) => name) as [string, string];
+		const medians = (all: Map<string, number[]>) => new Map([...all].map(([name, values]) => [name, median(values)]));
+		return [
+			...new Lines(medians(peaks), "MiB").add(`${title} ${large}, against fewer`, large, small, atMost(1.2)).all,
+			...new Lines(medians(before), "MiB").add("the same processes before they read", large, small).all,
+		];
+	},
+};

@@ -1,0 +1,268 @@
+import type { Readable } from "node:stream";
+import { type Command, Option } from "commander";
+import type { Durability, Store, StreamkitError } from "streamkit";
+import type { Context } from "../context.js";
+import { entryAsJson } from "../entry-format.js";
+import { type Input, openInput } from "../input.js";
+import { type Line, readLines } from "../ndjson.js";
+import { OrderedWriter, type Write } from "../ordered-writer.js";
+import { openSink } from "../output-file.js";
+import { type Bar, progressBar } from "../progress.js";
+import { counted, size } from "../terminal.js";
+import { usage } from "../usage.js";
+import { durabilityOption, names } from "../values.js";
+
+type Format = "streamkit" | "ndjson";
+
+interface ExportOptions {
+	readonly spaces?: readonly string[];
+	readonly format: Format;
+	readonly force?: boolean;
+}
+
+interface ImportOptions {
+	readonly format?: Format;
+	readonly renumber?: boolean;
+	readonly durability: Durability;
+}
+
+const FORMATS: readonly Format[] = ["streamkit", "ndjson"];
+
+export function addTransfer(program: Command, context: Context): void {
+	program
+		.command("export")
+		.summary("write the store, or some spaces, to a file")
+		.description("Writes all spaces, or some, to a file or to standard output.")
+		.argument("[file]", "file to write; - or left out: standard output")
+		.addOption(
+			new Option("--spaces <names>", "only these, separated by commas; can be repeated").argParser(names("--spaces")),
+		)
+		.addOption(
+			new Option("--format <format>", "streamkit: exact and checksummed; ndjson: each entry as a line of JSON")
+				.choices(FORMATS)
+				.default("streamkit"),
+		)
+		.option("--force", "replace the file if it is there")
+		.addHelpText(
+			"after",
+			`
+The file appears when it is complete. In NDJSON a payload that is not UTF-8 is base64, and "encoding" says so.
+
+Examples:
+  $ streamkit export backup.streamkit
+  $ streamkit export - --spaces orders --format ndjson | jq -r .payload
+  $ streamkit export | gzip > backup.streamkit.gz`,
+		)
+		.action((file: string | undefined, options: ExportOptions) => exportTo(context, file, options));
+
+	program
+		.command("import")
+		.summary("read back what export wrote")
+		.description(
+			"Reads back what export wrote, from a file or from standard input. Creates the store where it is missing.",
+		)
+		.argument("[file]", "file to read; - or left out: standard input")
+		.addOption(new Option("--format <format>", "default: what the input begins with tells").choices(FORMATS))
+		.option("--renumber", "ndjson: append after what is there, instead of refusing other sequences")
+		.addOption(durabilityOption())
+		.addHelpText(
+			"after",
+			`
+streamkit: the same entries with their ids, timestamps and TRX, and only into spaces that are empty.
+  Of a damaged file, spaces that came whole before the damage are stored, and nothing of the others.
+ndjson: new entries with the payload, metadata and sequence of each line. A line needs space, segment and payload;
+  "encoding":"base64" for bytes. A sequence that is not the segment's next one is refused.
+
+Examples:
+  $ streamkit import backup.streamkit --dir copy
+  $ gunzip -c backup.streamkit.gz | streamkit import`,
+		)
+		.action((file: string | undefined, options: ImportOptions) => importFrom(context, file, options));
+}
+
+async function exportTo(
+	context: Context,
+	file: string | undefined,
+	{ spaces, format, force }: ExportOptions,
+): Promise<void> {
+	const toFile = file !== undefined && file !== "-";
+	if (!toFile && format === "streamkit" && context.out.isTerminal) {
+		throw usage("file", "the streamkit format is not for terminals: name a file, or use --format ndjson");
+	}
+	await context.reading(async (store) => {
+		const sink = await openSink(context, toFile ? file : undefined, force === true);
+		const bar = progressBar(context.err, context.json, "exporting", 0, format === "ndjson" ? "entries" : "bytes");
+		let bytes = 0;
+		try {
+			const source =
+				format === "ndjson" ? entryLines(context, store, spaces, bar) : exported(context, store, spaces, bar);
+			for await (const chunk of source) {
+				bytes += chunk.length;
+				await sink.write(chunk);
+			}
+			await sink.finish();
+		} catch (error) {
+			await sink.discard();
+			throw error;
+		} finally {
+			bar.stop();
+		}
+		if (toFile) await context.print({ file, format, bytes }, () => `${size(bytes)} written to ${file}`);
+	});
+}
+
+async function* exported(
+	{ signal }: Context,
+	store: Store,
+	spaces: readonly string[] | undefined,
+	bar: Bar,
+): AsyncGenerator<Uint8Array, void, void> {
+	let bytes = 0;
+	for await (const chunk of store.export({ spaces, signal })) {
+		bytes += chunk.length;
+		bar.update(bytes);
+		yield chunk;
+	}
+}
+
+async function* entryLines(
+	{ signal }: Context,
+	store: Store,
+	spaces: readonly string[] | undefined,
+	bar: Bar,
+): AsyncGenerator<Uint8Array, void, void> {
+	let entries = 0;
+	for await (const space of spaces ?? store.getSpaces({ signal })) {
+		for await (const page of store.consumeSpace({ space, signal }).pages()) {
+			entries += page.length;
+			bar.update(entries);
+			yield Buffer.from(page.map((entry) => `${entryAsJson(entry)}\n`).join(""));
+		}
+	}
+}
+
+async function importFrom(context: Context, file: string | undefined, options: ImportOptions): Promise<void> {
+	const { signal } = context;
+	const input = await openInput(file, "file", signal);
+	const bar = progressBar(context.err, context.json || !input.isFile, "importing", input.size, "bytes");
+	const { format, chunks } = await recognise(input, options.format, bar);
+	await context
+		.writing(async (store) => {
+			const { spaces, segments, entries } =
+				format === "ndjson"
+					? await importLines(context, store, chunks, options)
+					: await store.import(chunks, { signal });
+			bar.stop();
+			await context.print({ format, spaces, segments, entries }, () =>
+				[
+					counted(entries, "entry", "entries"),
+					...(segments === undefined ? [] : [counted(segments, "segment", "segments")]),
+					counted(spaces, "space", "spaces"),
+				].join(", "),
+			);
+		})
+		.finally(() => bar.stop());
+}
+
+/** The input's chunks again, and its format: that of its first byte, unless told. */
+async function recognise(
+	{ stream }: Input,
+	told: Format | undefined,
+	bar: Bar,
+): Promise<{ format: Format; chunks: AsyncIterable<Uint8Array> }> {
+	const iterator = (stream as Readable & AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+	let first = await iterator.next();
+	while (first.done !== true && first.value.length === 0) first = await iterator.next();
+	if (first.done === true) throw usage("file", "the input is empty");
+	const start = first.value;
+	let done = 0;
+	async function* chunks(): AsyncGenerator<Uint8Array, void, void> {
+		try {
+			for (
+				let chunk: IteratorResult<Uint8Array> = { value: start };
+				chunk.done !== true;
+				chunk = await iterator.next()
+			) {
+				done += chunk.value.length;
+				bar.update(done);
+				yield chunk.value;
+			}
+		} finally {
+			await iterator.return?.();
+		}
+	}
+	// A brace, white space, or a byte order mark.
+	const text = /^[{\s\u00ef]/.test(String.fromCharCode(start[0] ?? 0));
+	return { format: told ?? (text ? "ndjson" : "streamkit"), chunks: chunks() };
+}
+
+async function importLines(
+	context: Context,
+	store: Store,
+	chunks: AsyncIterable<Uint8Array>,
+	{ renumber, durability }: ImportOptions,
+): Promise<{ spaces: number; segments: number | undefined; entries: number }> {
+	const writer = new OrderedWriter(store, { signal: context.signal, durability });
+	const spaces = new Set<string>();
+	try {
+		for await (const lines of readLines(chunks)) {
+			for (const line of lines) {
+				const write = lineToWrite(line, renumber === true);
+				spaces.add(write.space);
+				if (writer.add(write)) await writer.flush();
+			}
+		}
+		await writer.finish();
+	} catch (error) {
+		// The lines before the one at fault are stored.
+		await writer.finish().catch(() => {});
+		throw error;
+	} finally {
+		await writer.settled();
+	}
+	return { spaces: spaces.size, segments: writer.segments, entries: writer.stored };
+}
+
+function lineToWrite({ value, number, text }: Line, renumber: boolean): Write {
+	const wrong = (field: string, rule: string): StreamkitError =>
+		usage(`line ${number}`, `"${field}" ${rule}`, { line: number, field });
+	const { space, segment, payload, payloadBase64, encoding, metadata, sequence } = (value ?? {}) as Record<
+		string,
+		unknown
+	>;
+	if (typeof space !== "string") throw wrong("space", "must be text");
+	if (typeof segment !== "string") throw wrong("segment", "must be text");
+	if (encoding !== undefined && encoding !== "utf8" && encoding !== "base64") {
+		throw wrong("encoding", 'must be "utf8" or "base64"');
+	}
+	const body = payload ?? payloadBase64;
+	if (typeof body !== "string") throw wrong("payload", "must be text");
+	if (metadata !== undefined && !isTexts(metadata)) throw wrong("metadata", "must be an object of texts");
+	if (sequence !== undefined && !(Number.isSafeInteger(sequence) && (sequence as number) > 0)) {
+		throw wrong("sequence", "must be a whole number of at least 1");
+	}
+	const base64 = encoding === "base64" || payload === undefined;
+	if (base64 && !/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(body)) {
+		throw wrong("payload", "is not base64");
+	}
+	return {
+		space,
+		segment,
+		record: {
+			payload: base64 ? Buffer.from(body, "base64") : body,
+			metadata,
+			sequence: renumber ? undefined : (sequence as number | undefined),
+		},
+		line: number,
+		bytes: text.length + 64,
+	};
+}
+
+function isTexts(value: unknown): value is Record<string, string> {
+	return (
+		typeof value === "object" &&
+		value !== null &&
+		!Array.isArray(value) &&
+		Object.values(value).every((text) => typeof text === "string")
+	);
+}

@@ -1,0 +1,101 @@
+import { readdirSync, statSync } from "node:fs";
+import { resolve } from "node:path";
+import { type OpenOptions, type Store, StreamkitError } from "streamkit";
+import { isOurs } from "../directory-layout.js";
+import { openDirectory } from "../open-directory.js";
+import { Output } from "./output.js";
+import { type Colors, colorsFor } from "./terminal.js";
+import { usage } from "./usage.js";
+
+/** What every command takes. */
+export interface GlobalOptions {
+	readonly dir?: string;
+	readonly json?: boolean;
+}
+
+export const DEFAULT_DIRECTORY = "streamkit-data";
+
+/** What a command works with. */
+export class Context {
+	readonly out: Output;
+	readonly err: Output;
+	readonly colors: Colors;
+	readonly errorColors: Colors;
+	/** Fires when the program is to end. */
+	readonly signal: AbortSignal;
+	/** What to exit with when nothing fails. */
+	exitCode = 0;
+	/** Whether Ctrl-C is the ordinary way to end this command. */
+	endless = false;
+	#options: GlobalOptions = {};
+
+	constructor(controller: AbortController) {
+		this.signal = controller.signal;
+		this.out = new Output(process.stdout, (reason) => controller.abort(reason));
+		this.err = new Output(process.stderr, () => {});
+		this.colors = colorsFor(this.out.isTerminal);
+		this.errorColors = colorsFor(this.err.isTerminal);
+	}
+
+	/** Called once the command line is read. */
+	configure(options: GlobalOptions): void {
+		this.#options = options;
+		if (options.dir === "") throw usage("--dir", "must not be empty");
+		// More likely the option after it, with the path forgotten.
+		if (options.dir?.startsWith("-")) throw usage("--dir", `must not begin with "-": use ./${options.dir}`);
+	}
+
+	/** Whether output is for programs. */
+	get json(): boolean {
+		return this.#options.json === true;
+	}
+
+	/** The store's directory: --dir, else STREAMKIT_DIR, else streamkit-data in the working directory. */
+	get directory(): string {
+		return resolve(this.#options.dir ?? (process.env["STREAMKIT_DIR"] || DEFAULT_DIRECTORY));
+	}
+
+	/** One line of output: the object for programs, the text for people. */
+	async print(value: unknown, text: () => string): Promise<void> {
+		await this.out.write(`${this.json ? JSON.stringify(value) : text()}\n`);
+	}
+
+	/** A remark for people, beside the output. */
+	async note(text: string): Promise<void> {
+		if (!this.json) await this.err.write(`${text}\n`);
+	}
+
+	/** Runs with the store that is there. @throws NOT_FOUND when there is none; nothing is created. */
+	async reading(run: (store: Store) => Promise<void>): Promise<void> {
+		this.#requireStore();
+		await this.#open({ autoCompact: false, retentionInterval: 0 }, run);
+	}
+
+	/** Runs with the store, created if there is none. */
+	async writing(run: (store: Store) => Promise<void>): Promise<void> {
+		await this.#open({}, run);
+	}
+
+	async #open(options: OpenOptions, run: (store: Store) => Promise<void>): Promise<void> {
+		const store = await openDirectory(this.directory, { ...options, signal: this.signal });
+		try {
+			await run(store);
+		} catch (error) {
+			// The error that ended the command is the one to report.
+			await store.close().catch(() => {});
+			throw error;
+		}
+		await store.close();
+	}
+
+	#requireStore(): void {
+		const directory = this.directory;
+		const stats = statSync(directory, { throwIfNoEntry: false });
+		const missing =
+			stats === undefined ||
+			(stats.isDirectory() && !isOurs(directory, "store") && readdirSync(directory).length === 0);
+		if (missing) {
+			throw new StreamkitError("NOT_FOUND", `there is no store in ${directory}`, { details: { path: directory } });
+		}
+	}
+}

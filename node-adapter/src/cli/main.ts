@@ -1,0 +1,70 @@
+import { CommanderError } from "commander";
+import { isStreamkitError, type StreamkitError } from "streamkit";
+import { Context } from "./context.js";
+import { describeError, ExitCode, exitCodeOf } from "./exit-codes.js";
+import { abortOnSignals, Interrupted, OutputClosed } from "./interrupt.js";
+import { createProgram } from "./program.js";
+import { printable } from "./terminal.js";
+import { usage } from "./usage.js";
+
+/** Runs the program and ends the process with its exit code. */
+export async function main(args: readonly string[]): Promise<void> {
+	const controller = new AbortController();
+	const context = new Context(controller);
+	abortOnSignals(controller);
+	let code: number;
+	try {
+		await createProgram(context, wantsJson(args)).parseAsync(args, { from: "user" });
+		code = context.exitCode;
+	} catch (error) {
+		code = await end(context, args, error);
+	}
+	await context.out.flush();
+	await context.err.flush();
+	// Not by itself: standard input may still be open.
+	process.exit(code);
+}
+
+/** The exit code for what ended the program, having said what it was. */
+async function end(context: Context, args: readonly string[], error: unknown): Promise<number> {
+	// Whatever failed after that is a consequence of it.
+	const cause = context.signal.aborted ? context.signal.reason : error;
+	if (cause instanceof OutputClosed) return ExitCode.done;
+	if (cause instanceof Interrupted) {
+		return context.endless && cause.message.includes("SIGINT") ? ExitCode.done : cause.exitCode;
+	}
+	if (cause instanceof CommanderError) {
+		if (cause.exitCode === 0) return ExitCode.done;
+		// Without a command people got the help already.
+		if (cause.code === "commander.help" && !wantsJson(args)) return ExitCode.usage;
+		return report(context, args, fromCommander(cause));
+	}
+	return report(context, args, cause);
+}
+
+/** Whether the option is there: the command line may be what is wrong, and it counts all the same. */
+function wantsJson(args: readonly string[]): boolean {
+	const end = args.indexOf("--");
+	const options = end < 0 ? args : args.slice(0, end);
+	return options.some((arg) => arg === "--json" || arg === "-j");
+}
+
+function fromCommander(error: CommanderError): StreamkitError {
+	const text = error.code === "commander.help" ? "a command is missing" : error.message.replace(/^error: /, "");
+	const [, argument = "command line"] = /(?:option|argument) '([^']+)'/.exec(text) ?? [];
+	return usage(argument, text, { reason: error.code });
+}
+
+async function report(context: Context, args: readonly string[], error: unknown): Promise<number> {
+	const code = exitCodeOf(error);
+	const described = describeError(error);
+	const json = context.json || wantsJson(args);
+	const red = context.errorColors.red;
+	const stack = code === ExitCode.fault && error instanceof Error ? `\n${error.stack}` : "";
+	const hint = code === ExitCode.usage ? "\nSee streamkit --help, or streamkit help COMMAND." : "";
+	const text = json
+		? JSON.stringify(described)
+		: `${red("error:")} ${printable(described.message)} ${context.errorColors.dim(`(${described.code})`)}${stack}${hint}`;
+	if (isStreamkitError(error) || error instanceof Error) await context.err.write(`${text}\n`).catch(() => {});
+	return code;
+}

@@ -1,0 +1,58 @@
+import { codeOf } from "../errors.js";
+import { OutputClosed } from "./interrupt.js";
+
+/** Standard output or error: waits while the reader is slow, and notices when it is gone. */
+export class Output {
+	readonly #stream: NodeJS.WriteStream;
+	#failure: unknown;
+
+	/** failed: called once when nothing more can be written, with OutputClosed when the reader is gone. */
+	constructor(stream: NodeJS.WriteStream, failed: (reason: unknown) => void) {
+		this.#stream = stream;
+		stream.on("error", (error) => {
+			if (this.#failure !== undefined) return;
+			this.#failure = codeOf(error) === "EPIPE" ? new OutputClosed() : error;
+			failed(this.#failure);
+		});
+	}
+
+	/** Whether a person is looking at it. */
+	get isTerminal(): boolean {
+		return this.#stream.isTTY === true;
+	}
+
+	/** Columns of the terminal. */
+	get width(): number {
+		return this.#stream.columns ?? 80;
+	}
+
+	/** Resolves when there is room for more. */
+	async write(chunk: string | Uint8Array): Promise<void> {
+		if (this.#failure !== undefined) throw this.#failure;
+		if (chunk.length === 0 || this.#stream.write(chunk)) return;
+		await this.#settled("drain");
+	}
+
+	/** Resolves when all that was written has been handed over; never rejects. */
+	async flush(): Promise<void> {
+		if (this.#failure !== undefined || this.#stream.writableLength === 0) return;
+		await new Promise<void>((resolve) => {
+			this.#stream.once("error", () => resolve());
+			this.#stream.once("close", resolve);
+			this.#stream.write("", () => resolve());
+		});
+	}
+
+	async #settled(event: "drain"): Promise<void> {
+		const stream = this.#stream;
+		await new Promise<void>((resolve) => {
+			const events = [event, "error", "close"];
+			const done = (): void => {
+				for (const name of events) stream.off(name, done);
+				resolve();
+			};
+			for (const name of events) stream.once(name, done);
+		});
+		if (this.#failure !== undefined) throw this.#failure;
+	}
+}

@@ -1,0 +1,41 @@
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { commands } from "./commands/index.js";
+import { type Context, DEFAULT_DIRECTORY } from "./context.js";
+import { EXIT_CODES_HELP } from "./exit-codes.js";
+
+function version(): string {
+	const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+	return (JSON.parse(text) as { version: string }).version;
+}
+
+/** The command line: all commands of all groups. json: what goes to standard error must be JSON. */
+export function createProgram(context: Context, json: boolean): Command {
+	const program = new Command("streamkit")
+		.description("Ordered event streams in a directory: publish, read, follow, check and move them.")
+		.version(version(), "-V, --version", "print the version")
+		.option("-d, --dir <path>", `directory of the store (default: $STREAMKIT_DIR, else ./${DEFAULT_DIRECTORY})`)
+		.option("-j, --json", "output for programs: JSON, one object per line; errors as JSON on standard error")
+		.helpOption("-h, --help", "print help")
+		.helpCommand("help [command]", "print help for a command")
+		.configureHelp({ showGlobalOptions: true })
+		.configureOutput({
+			// Errors are printed in one place, as text or as JSON.
+			outputError: () => {},
+			...(json ? { writeErr: () => {} } : {}),
+		})
+		.exitOverride()
+		.addHelpText(
+			"after",
+			`${EXIT_CODES_HELP}
+
+Examples:
+  $ streamkit publish orders order-1 '{"status":"placed"}' --metadata user=ann
+  $ streamkit produce logs --file app.ndjson --segment-by host
+  $ streamkit consume orders --follow
+  $ streamkit export backup.streamkit && streamkit import backup.streamkit --dir copy`,
+		);
+	program.hook("preAction", () => context.configure(program.opts()));
+	for (const add of commands) add(program, context);
+	return program;
+}

@@ -1,0 +1,51 @@
+import cliProgress from "cli-progress";
+import type { Output } from "./output.js";
+import { count, size } from "./terminal.js";
+
+/** Something that takes a while, as seen by who waits for it. */
+export interface Bar {
+	update(done: number, total?: number | undefined): void;
+	/** Takes the bar off the screen. */
+	stop(): void;
+}
+
+const NONE: Bar = Object.freeze({ update: () => {}, stop: () => {} });
+
+/** A bar on a terminal, and nothing elsewhere. total: 0 while it is not known. */
+export function progressBar(
+	output: Output,
+	quiet: boolean,
+	title: string,
+	total: number,
+	unit: "bytes" | "entries",
+): Bar {
+	if (quiet || !output.isTerminal) return NONE;
+	const show = (value: number): string => (unit === "bytes" ? size(value) : count(value));
+	const bar = new cliProgress.SingleBar({
+		stream: process.stderr,
+		clearOnComplete: true,
+		hideCursor: true,
+		// Signals are handled in one place for the whole program.
+		gracefulExit: false,
+		fps: 5,
+		format: (options, { value, total: all, startTime }) => {
+			const seconds = (Date.now() - startTime) / 1000;
+			const rate = seconds < 0.1 ? "" : `, ${show(value / seconds)}/s`;
+			if (all <= 0) return `${title} ${show(value)}${rate}`;
+			const share = Math.min(1, value / all);
+			const columns = options.barsize ?? 40;
+			const filled = Math.round(share * columns);
+			const line = "#".repeat(filled) + "-".repeat(columns - filled);
+			return `${title} [${line}] ${Math.floor(share * 100)}% ${show(value)}${rate}`;
+		},
+		barsize: 30,
+	});
+	bar.start(total, 0);
+	return {
+		update: (done, all) => {
+			if (all !== undefined) bar.setTotal(all);
+			bar.update(done);
+		},
+		stop: () => bar.stop(),
+	};
+}

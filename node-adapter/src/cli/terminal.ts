@@ -1,0 +1,58 @@
+import colors from "picocolors";
+
+export type Colors = ReturnType<typeof colors.createColors>;
+
+/** Colours for a terminal, and none for anything else, or where NO_COLOR asks for none. */
+export function colorsFor(isTerminal: boolean): Colors {
+	const refused = (process.env["NO_COLOR"] ?? "") !== "" || process.env["TERM"] === "dumb";
+	return colors.createColors(isTerminal && !refused);
+}
+
+const NAMED: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+/** Text that came from elsewhere, in one line and with nothing in it that a terminal would obey. */
+export function printable(text: string): string {
+	return text.replace(/[\p{Cc}\p{Cs}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, (character) => {
+		const code = character.codePointAt(0) ?? 0;
+		return NAMED[character] ?? `\\u${code.toString(16).padStart(4, "0")}`;
+	});
+}
+
+/** "1,234". */
+export function count(value: number): string {
+	return Math.round(value).toLocaleString("en-US");
+}
+
+/** "1 entry", "12 entries". */
+export function counted(value: number, one: string, many: string): string {
+	return `${count(value)} ${value === 1 ? one : many}`;
+}
+
+const UNITS = ["bytes", "KB", "MB", "GB", "TB"];
+
+/** "12.3 MB", in steps of 1000. */
+export function size(bytes: number): string {
+	let value = bytes;
+	let unit = 0;
+	while (value >= 1000 && unit < UNITS.length - 1) {
+		value /= 1000;
+		unit += 1;
+	}
+	return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${UNITS[unit]}`;
+}
+
+/** A timestamp as ISO 8601; none for the 0 of an empty segment. */
+export function time(timestamp: number): string {
+	return timestamp === 0 ? "-" : new Date(timestamp).toISOString();
+}
+
+/** Rows under headings, each column as wide as its widest cell. */
+export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+	const widths = headings.map((heading, i) => Math.max(heading.length, ...rows.map((row) => row[i]?.length ?? 0)));
+	const line = (cells: readonly string[]): string =>
+		cells
+			.map((cell, i) => cell.padEnd(widths[i] ?? 0))
+			.join("  ")
+			.trimEnd();
+	return [headings, ...rows].map((row) => `${line(row)}\n`).join("");
+}

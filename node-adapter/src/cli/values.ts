@@ -1,0 +1,79 @@
+import { Option } from "commander";
+import { usage } from "./usage.js";
+
+// Values of options. Errors are INVALID_ARGUMENT and name the option, whichever part of the program finds them.
+
+/** A whole number of at least 0. */
+export const integer =
+	(option: string) =>
+	(text: string): number => {
+		const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+		if (!Number.isSafeInteger(value)) throw usage(option, `must be a whole number of at least 0, got "${text}"`);
+		return value;
+	};
+
+const ISO = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/;
+
+/** A moment as ISO 8601 text, in milliseconds; undefined when it is none. */
+export function parseIsoTime(text: string): number | undefined {
+	const value = ISO.test(text) ? Date.parse(text) : Number.NaN;
+	return Number.isNaN(value) ? undefined : value;
+}
+
+/** Milliseconds since the Unix epoch, or ISO 8601. */
+export const timestamp =
+	(option: string) =>
+	(text: string): number => {
+		const value = /^\d+$/.test(text) ? Number(text) : parseIsoTime(text);
+		if (value === undefined || !Number.isSafeInteger(value) || value < 0) {
+			throw usage(option, `must be milliseconds since 1970 or a time such as 2026-01-31T12:00:00Z, got "${text}"`);
+		}
+		return value;
+	};
+
+/** Names separated by commas; a comma that belongs to a name is written as "\,". The option can be repeated. */
+export const names =
+	(option: string) =>
+	(text: string, before: readonly string[] = []): string[] => {
+		const parts = (text.match(/(?:\\,|[^,])+|(?<=^|,)(?=,|$)/g) ?? [""]).map((part) => part.replaceAll("\\,", ","));
+		if (parts.includes("")) throw usage(option, "must be names separated by commas, none of them empty");
+		return [...before, ...parts];
+	};
+
+/** A text; the option can be repeated. */
+export function repeated(text: string, before: readonly string[] = []): string[] {
+	return [...before, text];
+}
+
+/** NAME=VALUE; the option can be repeated. */
+export const pair =
+	(option: string) =>
+	(text: string, before: ReadonlyMap<string, string> = new Map()): Map<string, string> => {
+		const at = text.indexOf("=");
+		if (at < 1) throw usage(option, `must be NAME=VALUE, got "${text}"`);
+		const name = text.slice(0, at);
+		if (before.has(name)) throw usage(option, `"${name}" is given twice`);
+		return new Map(before).set(name, text.slice(at + 1));
+	};
+
+/** Metadata as the store takes it. */
+export function asRecord(pairs: Iterable<readonly [string, string]>): Record<string, string> {
+	// Not by assignment: "__proto__" is a name like any other.
+	return Object.fromEntries(pairs);
+}
+
+export function metadataOption(): Option {
+	return new Option("-m, --metadata <name=value>", "metadata of the entry; can be repeated").argParser(
+		pair("--metadata"),
+	);
+}
+
+export function durabilityOption(): Option {
+	return new Option("--durability <kind>", "strict: survives power loss; relaxed: faster, survives the process")
+		.choices(["strict", "relaxed"])
+		.default("strict");
+}
+
+export function limitOption(): Option {
+	return new Option("-n, --limit <count>", "stop after so many; 0: no limit").argParser(integer("--limit"));
+}

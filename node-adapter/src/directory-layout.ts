@@ -1,0 +1,179 @@
+import {
+	accessSync,
+	closeSync,
+	constants,
+	fdatasyncSync,
+	fsyncSync,
+	mkdirSync,
+	openSync,
+	readdirSync,
+	readFileSync,
+	renameSync,
+	rmSync,
+	type Stats,
+	statfsSync,
+	statSync,
+	writeSync,
+} from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { badPath, codeOf, failure, noRoom } from "./errors.js";
+
+/** What a directory of ours is for. */
+export type DirectoryKind = "store" | "namespaces";
+
+/** The file that says that a directory is ours. It is there before anything else and is never rewritten. */
+export const MARKER_FILE = "streamkit.json";
+/** LMDB's data. */
+export const DATA_FILE = "data.mdb";
+/** LMDB's lock and table of readers. */
+export const LOCK_FILE = "lock.mdb";
+
+const FORMAT = 1;
+
+// What file managers and file systems leave in an empty directory.
+const IGNORED: ReadonlySet<string> = new Set([".DS_Store", ".localized", "Thumbs.db", "desktop.ini", "lost+found"]);
+
+// LMDB's lock file is a memory map: with no room for its pages the process would be killed by a bus error.
+const ROOM_FOR_A_NEW_STORE = 1024 * 1024;
+
+/**
+ * Makes sure that a path is a directory of ours of that kind, creating it if it is missing or empty, and that it can
+ * be written. Touches nothing that is not ours.
+ *
+ * @throws INVALID_ARGUMENT when the path is a file or a directory that holds something else; UNAVAILABLE when it may
+ * not be read or written; QUOTA_EXCEEDED when there is no room to create it; UNSUPPORTED for a newer format.
+ */
+export function prepareDirectory(path: string, kind: DirectoryKind): string {
+	if (typeof path !== "string" || path === "" || path.includes("\0")) {
+		throw badPath(String(path), "must be a non-empty string without NUL");
+	}
+	const directory = resolve(path);
+	try {
+		const before = statSync(directory, { throwIfNoEntry: false });
+		if (before === undefined) createDirectory(directory);
+		else if (!before.isDirectory()) throw badPath(path, `"${path}" is a file; a store is kept in a directory`);
+		if (!isMarked(directory, path, kind)) mark(directory, path, kind);
+		requireAccess(directory, kind);
+	} catch (error) {
+		if (codeOf(error) === "ENOTDIR" || codeOf(error) === "EEXIST") {
+			throw badPath(path, `"${path}" leads through a file; a store is kept in a directory`);
+		}
+		throw failure(error, path, false, "opening");
+	}
+	return directory;
+}
+
+/** Whether a path is a directory of ours of that kind. Never throws. */
+export function isOurs(path: string, kind: DirectoryKind): boolean {
+	try {
+		return isMarked(path, path, kind);
+	} catch {
+		return false;
+	}
+}
+
+/** Makes new, renamed and removed entries of a directory survive power loss, where the system can do that. */
+export function syncDirectory(directory: string): void {
+	let handle: number;
+	try {
+		handle = openSync(directory, "r");
+	} catch (error) {
+		// Windows opens no directories; its file systems journal their entries themselves.
+		if (codeOf(error) === "EISDIR" || codeOf(error) === "EPERM") return;
+		throw error;
+	}
+	try {
+		fsyncSync(handle);
+	} catch (error) {
+		if (codeOf(error) !== "EINVAL" && codeOf(error) !== "EPERM" && codeOf(error) !== "ENOTSUP") throw error;
+	} finally {
+		closeSync(handle);
+	}
+}
+
+/** Bytes that the file system has left for this user. */
+export function freeBytes(directory: string): number {
+	const { bavail, bsize } = statfsSync(directory);
+	return bavail * bsize;
+}
+
+/** Bytes that a store takes on the disk; sparse parts of its files take none. */
+export function usedBytes(directory: string): number {
+	let used = 0;
+	for (const name of readdirSync(directory)) {
+		const stats: Stats | undefined = statSync(join(directory, name), { throwIfNoEntry: false });
+		if (stats?.isFile()) used += stats.blocks > 0 ? stats.blocks * 512 : stats.size;
+	}
+	return used;
+}
+
+function createDirectory(directory: string): void {
+	const first = mkdirSync(directory, { recursive: true });
+	if (first === undefined) return;
+	const above = dirname(first);
+	for (let made = directory; made !== above; made = dirname(made)) syncDirectory(dirname(made));
+}
+
+function isMarked(directory: string, path: string, kind: DirectoryKind): boolean {
+	let text: string;
+	try {
+		text = readFileSync(join(directory, MARKER_FILE), "utf8");
+	} catch (error) {
+		if (codeOf(error) === "ENOENT") return false;
+		throw error;
+	}
+	const mark = parse(text);
+	if (mark === undefined) throw badPath(path, `"${path}" has a damaged ${MARKER_FILE}; it was left untouched`);
+	if (mark.streamkit !== kind) {
+		throw badPath(path, `"${path}" is a directory of kind "${String(mark.streamkit)}", not "${kind}"`);
+	}
+	if (mark.format !== FORMAT) {
+		throw badPath(path, `"${path}" has format ${String(mark.format)}; this version reads format ${FORMAT}`);
+	}
+	return true;
+}
+
+function parse(text: string): { streamkit?: unknown; format?: unknown } | undefined {
+	try {
+		const value: unknown = JSON.parse(text);
+		return typeof value === "object" && value !== null ? value : undefined;
+	} catch {
+		return undefined;
+	}
+}
+
+function mark(directory: string, path: string, kind: DirectoryKind): void {
+	const others = readdirSync(directory).filter((name) => !IGNORED.has(name) && !name.startsWith(`${MARKER_FILE}.`));
+	// Another process may have made it ours between the two looks.
+	if (others.length > 0) {
+		if (isMarked(directory, path, kind)) return;
+		throw badPath(path, `"${path}" is not empty and holds no store; it was left untouched`);
+	}
+	const temporary = join(directory, `${MARKER_FILE}.${process.pid}.${Math.random().toString(36).slice(2)}`);
+	try {
+		const handle = openSync(temporary, "wx");
+		try {
+			writeSync(handle, `${JSON.stringify({ streamkit: kind, format: FORMAT })}\n`);
+			fdatasyncSync(handle);
+		} finally {
+			closeSync(handle);
+		}
+		renameSync(temporary, join(directory, MARKER_FILE));
+	} catch (error) {
+		rmSync(temporary, { force: true });
+		throw error;
+	}
+	syncDirectory(directory);
+}
+
+function requireAccess(directory: string, kind: DirectoryKind): void {
+	accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
+	if (kind !== "store") return;
+	const data = statSync(join(directory, DATA_FILE), { throwIfNoEntry: false });
+	const lock = statSync(join(directory, LOCK_FILE), { throwIfNoEntry: false });
+	if (data !== undefined) accessSync(join(directory, DATA_FILE), constants.R_OK | constants.W_OK);
+	if (lock !== undefined) accessSync(join(directory, LOCK_FILE), constants.R_OK | constants.W_OK);
+	if ((data === undefined || lock === undefined) && freeBytes(directory) < ROOM_FOR_A_NEW_STORE) {
+		throw noRoom(directory, new Error("less than 1 MiB free"));
+	}
+}

@@ -1,0 +1,3 @@
+export { directoryHost } from "./directory-host.js";
+export { openNamespaces } from "./namespaces.js";
+export { openDirectory } from "./open-directory.js";

@@ -1,0 +1,242 @@
+import * as lmdb from "lmdb";
+
+/** The part of a read transaction of the `lmdb` package that is used here. */
+export interface ReadTransaction {
+	readonly address: number;
+	renew(): void;
+	abort(): void;
+}
+
+// What the package offers beside its type declarations. Everything that is not declared there is listed here and
+// nowhere else; docs/durability.md says why each is needed.
+interface Addon {
+	readonly Txn: new (env: object, flags: number) => ReadTransaction;
+	resetTxn(address: number): void;
+}
+interface EnvironmentInfo {
+	readonly lastTxnId: number;
+	readonly lastPageNumber: number;
+}
+interface Store {
+	readonly env: { info(): EnvironmentInfo; stat(): { readonly pageSize: number } };
+	readonly lastSize: number;
+	getBinaryFast(key: Uint8Array, options?: { transaction?: ReadTransaction }): Uint8Array | undefined;
+	getRange(options: RangeOptions): Iterable<{ readonly key: Uint8Array; readonly value: Uint8Array }>;
+	getKeys(options: RangeOptions): Iterable<Uint8Array>;
+	put(key: Uint8Array, value: Uint8Array): unknown;
+	remove(key: Uint8Array): unknown;
+	transactionSync<T>(action: () => T, flags: number): T;
+	getWriteTxnId(): number;
+	readerCheck(): number;
+	close(): Promise<void>;
+}
+interface RangeOptions {
+	transaction?: ReadTransaction;
+	start?: Uint8Array;
+	end?: Uint8Array;
+	exclusiveStart?: boolean;
+	inclusiveEnd?: boolean;
+	reverse?: boolean;
+}
+
+const { nativeAddon, allDbs } = lmdb as unknown as { nativeAddon: Addon; allDbs: Map<string, unknown> };
+
+const READ_ONLY = 0x20000;
+
+/** LMDB's longest key with 4 KiB pages; a longer one must never reach it. */
+export const MAX_KEY_BYTES = 1978;
+/** Values up to here are read through one fixed buffer, never through a view of the memory map. */
+export const MAX_VALUE_BYTES = 16 * 1024 * 1024;
+/** A transaction that is on the disk when it returns. */
+export const SYNCED = lmdb.TransactionFlags.ABORTABLE | lmdb.TransactionFlags.SYNCHRONOUS_COMMIT;
+/** A transaction that is in the page cache when it returns. */
+export const UNSYNCED = SYNCED | lmdb.TransactionFlags.NO_SYNC_FLUSH;
+
+// The environment's readers share one table in the lock file, 64 bytes for each thread of each process.
+const MAX_READERS = 2048;
+
+// One plain view for each buffer that LMDB copies keys and values into: results must be plain Uint8Arrays, and the
+// buffers themselves are Buffers whose `length` is redefined.
+let viewed: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+function plain(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+	if (viewed.buffer !== bytes.buffer || viewed.byteOffset !== bytes.byteOffset) {
+		viewed = new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset);
+	}
+	return viewed;
+}
+
+let viewedKeys: Uint8Array = new Uint8Array(0);
+const keyEncoder = {
+	writeKey(key: Uint8Array, target: Uint8Array, start: number): number {
+		target.set(key, start);
+		return start + key.length;
+	},
+	readKey(source: Uint8Array, start: number, end: number): Uint8Array {
+		if (viewedKeys.buffer !== source.buffer || viewedKeys.byteOffset !== source.byteOffset) {
+			viewedKeys = new Uint8Array(source.buffer, source.byteOffset);
+		}
+		return viewedKeys.slice(start, end);
+	},
+};
+const encoder = {
+	encode: (value: Uint8Array): Uint8Array => value,
+	// A view: whoever keeps a value of a range copies it before the range is read on.
+	decode: (bytes: Uint8Array, size: number): Uint8Array => plain(bytes).subarray(0, size),
+};
+
+/** Where a range begins and ends, and in which order it is read. */
+export interface KeyRange {
+	readonly start: Uint8Array;
+	readonly end: Uint8Array;
+	readonly reverse: boolean;
+}
+
+/**
+ * One opened LMDB environment, all calls synchronous: keys and values are bytes, and each read sees the latest
+ * commit of any process. Errors are those of LMDB and of the file system.
+ */
+export class LmdbEnvironment {
+	readonly #store: Store;
+	readonly #read: ReadTransaction;
+	readonly #reading: { transaction: ReadTransaction };
+
+	/** Opens the environment in a directory, making its files where they are missing. */
+	constructor(directory: string) {
+		this.#store = lmdb.open({
+			path: directory,
+			noSubdir: false,
+			// Each commit chooses whether it waits for the disk. With overlapping flushes a commit that does not ask
+			// to wait is flushed by the same call all the same.
+			overlappingSync: false,
+			encoding: "binary",
+			maxReaders: MAX_READERS,
+			maxDbs: 1,
+			encoder,
+			...({ keyEncoder } as object),
+		}) as unknown as Store;
+		this.#read = this.pin();
+		this.#reading = { transaction: this.#read };
+		nativeAddon.resetTxn(this.#read.address);
+	}
+
+	/** Runs reads of one snapshot: the latest there is. The snapshot is let go when they are done. */
+	reading<T>(read: () => T): T {
+		try {
+			return read();
+		} finally {
+			nativeAddon.resetTxn(this.#read.address);
+		}
+	}
+
+	/** Throws the reason why nothing can be read, if there is one; LMDB hides it in other errors. */
+	probe(): void {
+		this.reading(() => this.#read.renew());
+	}
+
+	/** A copy of a value. To be called while reading, or in a write transaction, whose own writes it sees. */
+	get(key: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
+		const bytes = this.#store.getBinaryFast(key, this.#reading);
+		return bytes === undefined ? undefined : plain(bytes).slice(0, this.#store.lastSize);
+	}
+
+	/**
+	 * The pairs of a range; leaving the loop ends it. A value is only valid until the next pair is asked for. To be
+	 * called while reading.
+	 */
+	pairs(range: KeyRange): Iterable<{ readonly key: Uint8Array; readonly value: Uint8Array }> {
+		return this.#store.getRange(this.#options(range));
+	}
+
+	/** The keys of a range; leaving the loop ends it. To be called while reading. */
+	keys(range: KeyRange): Iterable<Uint8Array> {
+		return this.#store.getKeys(this.#options(range));
+	}
+
+	/**
+	 * Runs a write transaction, which is given the number its commit will have; what answers `false` is undone. Other
+	 * writers, of any process, wait meanwhile.
+	 */
+	write(flags: number, change: (commit: number) => boolean): void {
+		this.#store.transactionSync(() => {
+			const commit = this.#store.getWriteTxnId();
+			// The package does not look whether LMDB gave it a transaction.
+			if (commit === 0) {
+				this.probe();
+				throw new Error("LMDB began no write transaction");
+			}
+			return change(commit) ? undefined : lmdb.ABORT;
+		}, flags);
+	}
+
+	/** Keeps all writers, of any process, out meanwhile, and changes nothing. */
+	locked<T>(run: () => T): T {
+		const results: T[] = [];
+		this.write(SYNCED, () => {
+			results.push(run());
+			return false;
+		});
+		return results[0] as T;
+	}
+
+	/** Stores a value, in a write transaction. */
+	put(key: Uint8Array, value: Uint8Array): void {
+		this.#store.put(key, value);
+	}
+
+	/** Removes a key, present or not, in a write transaction. */
+	remove(key: Uint8Array): void {
+		this.#store.remove(key);
+	}
+
+	/** The number of the latest commit. */
+	lastCommit(): number {
+		return this.#store.env.info().lastTxnId;
+	}
+
+	/** Bytes of one page, and how many pages the file needs to have. */
+	pages(): { readonly size: number; readonly count: number } {
+		return { size: this.#store.env.stat().pageSize, count: this.#store.env.info().lastPageNumber + 1 };
+	}
+
+	/** Keeps the pages of the latest commit from being reused until it is aborted. */
+	pin(): ReadTransaction {
+		return new nativeAddon.Txn((this.#store as unknown as { env: object }).env, READ_ONLY);
+	}
+
+	/** Frees what readers of killed processes still hold. */
+	freeDeadReaders(): void {
+		this.#store.readerCheck();
+	}
+
+	/** Closes the environment; nothing else may be called after it. */
+	async close(): Promise<void> {
+		await this.#store.close();
+		// The package keeps every store that was ever opened under the last part of its path.
+		for (const [name, store] of allDbs) {
+			if (store === this.#store) allDbs.delete(name);
+		}
+	}
+
+	#options(range: KeyRange): RangeOptions {
+		// A bound may be longer than any key: what lies before it is what lies up to its longest possible prefix.
+		const { start, end } = range;
+		const shortStart = start.length > MAX_KEY_BYTES ? start.subarray(0, MAX_KEY_BYTES) : start;
+		const shortEnd = end.length > MAX_KEY_BYTES ? end.subarray(0, MAX_KEY_BYTES) : end;
+		return range.reverse
+			? {
+					transaction: this.#read,
+					reverse: true,
+					start: shortEnd,
+					exclusiveStart: shortEnd === end,
+					end: shortStart,
+					inclusiveEnd: shortStart === start,
+				}
+			: {
+					transaction: this.#read,
+					start: shortStart,
+					exclusiveStart: shortStart !== start,
+					end: shortEnd,
+					inclusiveEnd: shortEnd !== end,
+				};
+	}
+}

@@ -1,0 +1,169 @@
+import { readdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { type Namespaces, type OpenOptions, type Store, StreamkitError } from "streamkit";
+import { isOurs, prepareDirectory, syncDirectory } from "./directory-layout.js";
+import { failure } from "./errors.js";
+import { isCreated, markCreated, NamespaceHost } from "./namespace-host.js";
+import { openOwned } from "./open-directory.js";
+
+const DEFAULT_NAME = "default";
+const RULE = 'a letter, then up to 62 letters, digits, ".", "_" or "-", not ending in "-"';
+
+// Before the names: those that some file systems reserve, such as "con", are then no names of files.
+const PREFIX = "ns-";
+const DELETED_PREFIX = ".deleted-";
+
+/**
+ * Named stores, each in a directory of its own below one. The default durability is "strict". Stores that are still
+ * open are closed with it.
+ *
+ * @throws INVALID_ARGUMENT when the path is a file, or a directory that holds something else; UNAVAILABLE when it may
+ * not be written.
+ */
+export async function openNamespaces(path: string, options: OpenOptions = {}): Promise<Namespaces> {
+	return new DirectoryNamespaces(prepareDirectory(path, "namespaces"), options);
+}
+
+/** The name of a namespace's directory: the same on file systems that ignore case or a dot at the end. */
+export function directoryNameOf(name: string): string {
+	const lower = name.replace(/[A-Z]/g, (letter) => `+${letter.toLowerCase()}`);
+	return PREFIX + (lower.endsWith(".") ? `${lower.slice(0, -1)}=` : lower);
+}
+
+/** The namespace a directory's name stands for, if it is one. */
+export function namespaceOf(directoryName: string): string | undefined {
+	if (!directoryName.startsWith(PREFIX)) return undefined;
+	const name = directoryName
+		.slice(PREFIX.length)
+		.replace(/=$/, ".")
+		.replace(/\+([a-z])/g, (_, letter: string) => letter.toUpperCase());
+	return isName(name) && directoryNameOf(name) === directoryName ? name : undefined;
+}
+
+class DirectoryNamespaces implements Namespaces {
+	readonly #directory: string;
+	readonly #options: OpenOptions;
+	readonly #open = new Map<Store, string>();
+	#closing: Promise<void> | undefined;
+
+	constructor(directory: string, options: OpenOptions) {
+		this.#directory = directory;
+		this.#options = options;
+		this.#clearDeleted();
+	}
+
+	async create(name: string): Promise<void> {
+		this.#requireOpen();
+		const path = this.#pathOf(name);
+		try {
+			if (name !== DEFAULT_NAME && markCreated(prepareDirectory(path, "store"))) {
+				syncDirectory(this.#directory);
+				return;
+			}
+		} catch (error) {
+			throw failure(error, path, false, "creating");
+		}
+		throw new StreamkitError("ALREADY_EXISTS", `namespace "${name}" exists already`, { details: { name } });
+	}
+
+	async list(): Promise<string[]> {
+		this.#requireOpen();
+		try {
+			const names = readdirSync(this.#directory)
+				.filter((entry) => this.#exists(join(this.#directory, entry)))
+				.map(namespaceOf)
+				.filter((name) => name !== undefined && name !== DEFAULT_NAME);
+			return [DEFAULT_NAME, ...names].sort() as string[];
+		} catch (error) {
+			throw failure(error, this.#directory, false, "listing");
+		}
+	}
+
+	async delete(name: string, options: { force?: boolean | undefined } = {}): Promise<void> {
+		this.#requireOpen();
+		const path = this.#pathOf(name);
+		if (name === DEFAULT_NAME) {
+			throw new StreamkitError("INVALID_ARGUMENT", `name: the namespace "${DEFAULT_NAME}" cannot be deleted`, {
+				details: { argument: "name" },
+			});
+		}
+		if (!this.#exists(path)) {
+			throw new StreamkitError("NOT_FOUND", `there is no namespace "${name}"`, { details: { name } });
+		}
+		if (options.force !== true && !(await this.#isEmpty(path))) {
+			throw new StreamkitError("NOT_EMPTY", `namespace "${name}" is not empty`, { details: { name } });
+		}
+		await Promise.all([...this.#open].filter(([, opened]) => opened === name).map(([store]) => store.close()));
+		const deleted = join(this.#directory, `${DELETED_PREFIX}${process.pid}-${Math.random().toString(36).slice(2)}`);
+		try {
+			renameSync(path, deleted);
+			syncDirectory(this.#directory);
+			rmSync(deleted, { recursive: true, force: true });
+		} catch (error) {
+			throw failure(error, path, "unknown", "deleting");
+		}
+	}
+
+	async open(name: string = DEFAULT_NAME): Promise<Store> {
+		this.#requireOpen();
+		const host = new NamespaceHost(this.#pathOf(name));
+		const store: Store = await openOwned(host, this.#options, () => this.#open.delete(store));
+		if (this.#closing !== undefined) {
+			await store.close();
+			this.#requireOpen();
+		}
+		this.#open.set(store, name);
+		return store;
+	}
+
+	close(): Promise<void> {
+		this.#closing ??= Promise.all([...this.#open.keys()].map((store) => store.close())).then(() => {});
+		return this.#closing;
+	}
+
+	[Symbol.asyncDispose](): Promise<void> {
+		return this.close();
+	}
+
+	#pathOf(name: string): string {
+		if (typeof name !== "string" || !isName(name)) {
+			throw new StreamkitError("INVALID_ARGUMENT", `name: must be ${RULE}`, { details: { argument: "name" } });
+		}
+		return join(this.#directory, directoryNameOf(name));
+	}
+
+	#exists(path: string): boolean {
+		return isCreated(path) && isOurs(path, "store");
+	}
+
+	async #isEmpty(path: string): Promise<boolean> {
+		const store = await openOwned(new NamespaceHost(path), { autoCompact: false, retentionInterval: 0 });
+		try {
+			for await (const _ of store.getSpaces({ limit: 1 })) return false;
+			return true;
+		} finally {
+			await store.close();
+		}
+	}
+
+	#requireOpen(): void {
+		if (this.#closing !== undefined) {
+			throw new StreamkitError("CLOSED", `the namespaces in ${this.#directory} are closed`);
+		}
+	}
+
+	/** Goes on with deletions that a crash interrupted. */
+	#clearDeleted(): void {
+		try {
+			for (const entry of readdirSync(this.#directory)) {
+				if (entry.startsWith(DELETED_PREFIX)) rmSync(join(this.#directory, entry), { recursive: true, force: true });
+			}
+		} catch {
+			// They are in nobody's way.
+		}
+	}
+}
+
+function isName(name: string): boolean {
+	return /^[A-Za-z][A-Za-z0-9._-]{0,62}$/.test(name) && !name.endsWith("-");
+}

@@ -1,0 +1,172 @@
+// What the tests run in processes of their own: node child.ts <task> <arguments>. Prints lines of JSON.
+import { isStreamkitError } from "streamkit";
+import { DirectoryHost } from "../src/directory-host.js";
+import { batch, bytes, numberKey, text } from "./support.js";
+
+function say(value: unknown): void {
+	process.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+function problem(error: unknown): unknown {
+	return isStreamkitError(error) ? { code: error.code, message: error.message, details: error.details } : String(error);
+}
+
+const tasks: Record<string, (...args: string[]) => Promise<void>> = {
+	/** Adds to one number, each time on the condition that it has not changed. */
+	async increment(path, times, durability) {
+		const host = new DirectoryHost(path ?? "");
+		const key = bytes("number");
+		let conflicts = 0;
+		for (let done = 0; done < Number(times); ) {
+			const [value] = host.get([key]);
+			const next = bytes(String(Number(text(value) ?? 0) + 1));
+			const result = await host.commit({
+				checks: [{ key, value }],
+				deletes: [],
+				puts: [{ key, value: next }],
+				durability: durability === "strict" ? "strict" : "relaxed",
+			});
+			if (result.applied) done += 1;
+			else conflicts += 1;
+		}
+		await host.close();
+		say({ conflicts });
+	},
+
+	/** Writes rows of 1 MiB each under its own prefix and reads those of all others meanwhile. */
+	async grow(path, prefix, rows) {
+		const host = new DirectoryHost(path ?? "");
+		const value = new Uint8Array(1024 * 1024).fill(Number(prefix));
+		for (let row = 0; row < Number(rows); row += 1) {
+			const puts = [{ key: numberKey(Number(prefix) * 1_000_000 + row), value }];
+			await host.commit({ checks: [], deletes: [], puts, durability: "relaxed" });
+			const page = host.scan({ start: numberKey(0), end: numberKey(1e12), limit: 4, reverse: row % 2 === 0 });
+			for (const [index, key] of page.keys.entries()) {
+				const owner = Math.floor(Number(new DataView(key.buffer).getBigUint64(0)) / 1_000_000);
+				const read = page.values[index];
+				if (read?.length !== value.length || read[0] !== owner || read.at(-1) !== owner) throw new Error("mixed up");
+			}
+		}
+		await host.close();
+		say({ done: true });
+	},
+
+	/** Writes until killed, and says each number once it is committed. */
+	async count(path, durability) {
+		const host = new DirectoryHost(path ?? "");
+		for (let number = 1; ; number += 1) {
+			const change = { number: String(number), [`row ${number % 97}`]: String(number).repeat(50) };
+			await host.commit(batch(change, durability === "strict" ? "strict" : "relaxed"));
+			say(number);
+			if (number % 50 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+		}
+	},
+
+	/** Writes until there is no room, then shows that reading and a small change still work. */
+	async fill(path, durability) {
+		process.on("SIGXFSZ", () => {});
+		const strict = durability === "strict" ? "strict" : "relaxed";
+		let host = new DirectoryHost(path ?? "");
+		const value = new Uint8Array(100_000).fill(7);
+		let stored = 0;
+		let error: unknown;
+		for (let row = 0; row < 10_000 && error === undefined; row += 1) {
+			try {
+				const puts = [{ key: numberKey(row), value }];
+				await host.commit({ checks: [], deletes: [], puts, durability: strict });
+				stored += 1;
+			} catch (caught) {
+				error = caught;
+			}
+		}
+		const count = () =>
+			host.scan({ start: numberKey(0), end: numberKey(1e9), limit: 100_000, keysOnly: true }).keys.length;
+		const after = count();
+		// Deleting needs pages as well, which earlier deletions and the end of the file may still have.
+		let again: unknown;
+		try {
+			await host.commit({ checks: [], deletes: [numberKey(0)], puts: [], durability: strict });
+		} catch (caught) {
+			again = caught;
+		}
+		let closing: unknown;
+		await host.close().catch((caught: unknown) => {
+			closing = caught;
+		});
+		host = new DirectoryHost(path ?? "");
+		const reopened = count();
+		const page = host.scan({ start: numberKey(1), end: numberKey(1e9), limit: 1000, maxBytes: 1e7 });
+		const whole = page.values.every((read) => read.length === value.length && read.every((byte) => byte === 7));
+		await host.close().catch(() => {});
+		say({
+			stored,
+			after,
+			reopened,
+			whole,
+			error: problem(error),
+			again: again === undefined ? undefined : problem(again),
+			closing: closing === undefined ? undefined : problem(closing),
+		});
+	},
+
+	/** Opens a directory and says what happens. */
+	async open(path) {
+		try {
+			const host = new DirectoryHost(path ?? "");
+			const page = host.scan({ start: bytes("\0"), end: bytes("~"), limit: 100_000 });
+			const rows = page.keys.length;
+			await host.commit(batch({ opened: "yes" }, "strict"));
+			await host.close();
+			say({ rows });
+		} catch (error) {
+			say(problem(error));
+		}
+	},
+
+	/** Reads all of a damaged directory, however often reading fails. */
+	async salvage(path, rows) {
+		const seen: Record<string, number> = {};
+		const note = (name: string) => {
+			seen[name] = (seen[name] ?? 0) + 1;
+		};
+		try {
+			const host = new DirectoryHost(path ?? "");
+			for (let row = 0; row < Number(rows); row += 1) {
+				try {
+					const [value] = host.get([numberKey(row)]);
+					note(value === undefined ? "missing" : "read");
+				} catch (error) {
+					note(isStreamkitError(error) ? error.code : String(error));
+				}
+			}
+			await host.close();
+		} catch (error) {
+			note(isStreamkitError(error) ? `opening: ${error.code}` : String(error));
+		}
+		say(seen);
+	},
+
+	/** Says "changed" for each hint, and ends with the first. */
+	async listen(path) {
+		const host = new DirectoryHost(path ?? "");
+		host.watch(() => {
+			say("changed");
+			void host.close().then(() => process.exit(0));
+		});
+		say("listening");
+		setTimeout(() => process.exit(1), 10_000);
+	},
+
+	/** Watches and then has nothing to do. */
+	async idle(path) {
+		const host = new DirectoryHost(path ?? "");
+		host.watch(() => {});
+		await host.commit(batch({ idle: "yes" }));
+		host.notify();
+		host.notify();
+		say("idle");
+	},
+};
+
+const [task = "", ...args] = process.argv.slice(2);
+await tasks[task]?.(...args);

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import { DirectoryHost } from "../src/directory-host.js";
+import { openDirectory } from "../src/open-directory.js";
+import { cli, done, objects } from "./cli-support.js";
+import { temporaryDirectory, text } from "./support.js";
+
+const dir = join(temporaryDirectory(), "store");
+
+before(async () => {
+	const store = await openDirectory(dir, { autoCompact: false });
+	for (let i = 1; i <= 60; i++) await store.publish("orders", "a", `order ${i} `.repeat(20), { durability: "relaxed" });
+	await store.publish("other", "b", "x");
+	await store.close();
+});
+
+test("health says where the store is and what it takes", async () => {
+	const lines = await done(["health", "--dir", dir]);
+	assert.match(
+		lines,
+		new RegExp(`^directory   ${dir}\nstore       [0-9a-f-]{36}\nhost        directory, durability strict\n`),
+	);
+	const [health] = await objects(["health", "--dir", dir]);
+	assert.equal(health?.directory, dir);
+	assert.equal(health?.pendingTransactions, 0);
+	assert.ok(Array.isArray(health?.warnings));
+	assert.equal((health?.limits as { atomic?: string } | undefined)?.atomic, "store");
+});
+
+test("compact merges the small blocks, of one space or of all", async () => {
+	const [one] = await objects(["compact", "--space", "other", "--dir", dir]);
+	assert.ok(Number(one?.blocksBefore) < 5, JSON.stringify(one));
+	assert.equal(one?.blocksAfter, one?.blocksBefore);
+	assert.match(await done(["compact", "--dir", dir]), /^\d+ blocks of .* before, \d+ blocks? of .* after\n$/);
+	const [report] = await objects(["compact", "--dir", dir]);
+	assert.ok(Number(report?.blocksAfter) < 10, JSON.stringify(report));
+	assert.equal((await objects(["consume", "orders", "a", "--dir", dir])).length, 60);
+});
+
+test("verify finds nothing wrong with a sound store", async () => {
+	assert.equal(await done(["verify", "--dir", dir]), "ok: 61 entries, 2 segments, 2 spaces\n");
+	assert.deepEqual(await objects(["verify", "--dir", dir]), [{ entries: 61, segments: 2, spaces: 2, problems: [] }]);
+});
+
+test("verify lists what is damaged and exits with 3", async () => {
+	const path = join(temporaryDirectory(), "store");
+	const store = await openDirectory(path);
+	await store.publish("orders", "a", "sound");
+	await store.publish("orders", "b", "damaged ".repeat(1000));
+	await store.close();
+	const host = new DirectoryHost(path);
+	const { keys, values } = host.scan({ start: new Uint8Array(0), end: new Uint8Array([255]), limit: 1000 });
+	const at = keys.findIndex((key) => text(key)?.startsWith("DAT\0SEGMENTS\0orders\0b\0"));
+	const value = Uint8Array.from(values[at] ?? []);
+	value[value.length - 5] = 7;
+	const key = Uint8Array.from(keys[at] ?? []);
+	await host.commit({ checks: [], deletes: [], puts: [{ key, value }], durability: "strict" });
+	await host.close();
+
+	const people = await cli(["verify", "--dir", path]);
+	assert.equal(people.code, 3, people.stderr);
+	assert.match(people.stdout, /^\d+ problems?: .*\nCORRUPT .*\(key [0-9a-f]+\)\n/);
+	assert.equal(people.stderr, "");
+	const { code, stdout } = await cli(["verify", "--json", "--dir", path]);
+	assert.equal(code, 3);
+	const [problem] = (JSON.parse(stdout) as { problems: { code: string; key: string }[] }).problems;
+	assert.equal(problem?.code, "CORRUPT");
+	assert.equal(problem?.key, Buffer.from(key).toString("hex"));
+
+	const read = await cli(["consume", "orders", "b", "--json", "--dir", path]);
+	assert.equal(read.code, 3);
+	assert.equal(JSON.parse(read.stderr).code, "CORRUPT");
+	assert.match(await done(["consume", "orders", "a", "--dir", path]), /sound/);
+});

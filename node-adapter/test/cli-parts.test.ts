@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { StreamkitError } from "streamkit";
+import { exitCodeOf } from "../src/cli/exit-codes.js";
+import { valueAt } from "../src/cli/field.js";
+import { readLines } from "../src/cli/ndjson.js";
+import { printable, size, table } from "../src/cli/terminal.js";
+import { integer, names, pair, timestamp } from "../src/cli/values.js";
+
+async function* pieces(bytes: Uint8Array, cuts: readonly number[]): AsyncGenerator<Uint8Array, void, void> {
+	let from = 0;
+	for (const cut of [...cuts, bytes.length].map((at) => Math.min(at, bytes.length)).sort((a, b) => a - b)) {
+		yield bytes.subarray(from, cut);
+		from = cut;
+	}
+}
+
+test("lines come out the same however the input is cut", async () => {
+	const values = fc.array(fc.jsonValue());
+	await fc.assert(
+		fc.asyncProperty(values, fc.array(fc.nat(2000)), fc.constantFrom("\n", "\r\n", "\n\n"), async (all, cuts, end) => {
+			const text = all.map((value) => JSON.stringify(value) + end).join("");
+			const bytes = new TextEncoder().encode(text);
+			const read: unknown[] = [];
+			let last = 0;
+			for await (const lines of readLines(pieces(bytes, cuts))) {
+				for (const line of lines) {
+					read.push(JSON.parse(JSON.stringify(line.value)));
+					assert.ok(line.end > last && line.end <= bytes.length);
+					last = line.end;
+				}
+			}
+			assert.deepEqual(read, JSON.parse(JSON.stringify(all)));
+		}),
+		{ numRuns: 200 },
+	);
+});
+
+test("fields are found by name and by path, and only what is there itself", () => {
+	const value = { a: { b: [10, { c: 1 }] }, "a.b": "whole", n: null };
+	assert.equal(valueAt(value, "a.b"), "whole");
+	assert.equal(valueAt(value, "a.b.1.c"), 1);
+	assert.equal(valueAt({ a: { b: [10] } }, "a.b.0"), 10);
+	assert.equal(valueAt(value, "n"), null);
+	for (const path of ["n.x", "a.c", "constructor", "__proto__.toString", "", "."]) {
+		assert.equal(valueAt(value, path), undefined, path);
+	}
+	assert.equal(valueAt(7, "toFixed"), undefined);
+});
+
+test("values of options", () => {
+	assert.equal(integer("--n")("0012"), 12);
+	for (const text of ["", "-1", "1e3", " 1", "0x1"]) assert.throws(() => integer("--n")(text), /^StreamkitError: --n:/);
+	assert.equal(timestamp("--t")("1500"), 1500);
+	assert.equal(timestamp("--t")("1970-01-01T00:00:01Z"), 1000);
+	assert.equal(timestamp("--t")("1970-01-02"), 86_400_000);
+	for (const text of ["", "now", "1970", "1970-13-01", "-5"].filter((text) => text !== "1970")) {
+		assert.throws(() => timestamp("--t")(text), /^StreamkitError: --t:/);
+	}
+	assert.deepEqual(names("--s")("a,b"), ["a", "b"]);
+	assert.deepEqual(names("--s")("a\\,b,c", ["z"]), ["z", "a,b", "c"]);
+	for (const text of ["", ",", "a,", ",a", "a,,b"]) assert.throws(() => names("--s")(text), /^StreamkitError: --s:/);
+	assert.deepEqual([...pair("--m")("k=v=w")], [["k", "v=w"]]);
+	assert.deepEqual([...pair("--m")("k=")], [["k", ""]]);
+	for (const text of ["k", "=v", ""]) assert.throws(() => pair("--m")(text), /^StreamkitError: --m:/);
+});
+
+test("exit codes by class of error", () => {
+	const error = (code: ConstructorParameters<typeof StreamkitError>[0], options = {}): StreamkitError =>
+		new StreamkitError(code, "x", options);
+	const expected: [unknown, number][] = [
+		[error("NOT_FOUND"), 1],
+		[error("INVALID_ARGUMENT"), 2],
+		[error("SEQUENCE_MISMATCH"), 3],
+		[error("ALREADY_EXISTS"), 3],
+		[error("LIMIT_EXCEEDED"), 3],
+		[error("CORRUPT"), 3],
+		[error("LEASE_LOST"), 3],
+		[error("CONFLICT", { retryable: false }), 3],
+		[error("CONFLICT"), 4],
+		[error("UNAVAILABLE"), 4],
+		[error("UNAVAILABLE", { retryable: false }), 5],
+		[error("UNAVAILABLE", { cause: Object.assign(new Error("x"), { code: "EIO" }) }), 5],
+		[error("QUOTA_EXCEEDED"), 5],
+		[Object.assign(new Error("x"), { code: "EACCES", syscall: "open" }), 5],
+		[Object.assign(new Error("x"), { code: "ENOENT", syscall: "open" }), 1],
+		[new TypeError("x"), 70],
+	];
+	for (const [value, code] of expected) assert.equal(exitCodeOf(value), code, String(value));
+});
+
+test("text for people", () => {
+	assert.equal(
+		printable("a\u0000\u001b\n\u009b\u2028\ud800b\u{1f600}"),
+		"a\\u0000\\u001b\\n\\u009b\\u2028\\ud800b\u{1f600}",
+	);
+	assert.deepEqual([0, 999, 1000, 12_345, 5e9].map(size), ["0 bytes", "999 bytes", "1.00 KB", "12.3 KB", "5.00 GB"]);
+	assert.equal(table(["A", "BB"], [["xyz", "1"]]), "A    BB\nxyz  1\n");
+});

@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import { openDirectory } from "../src/open-directory.js";
+import { cli, done, failure, objects, type Printed, parseLines } from "./cli-support.js";
+import { temporaryDirectory } from "./support.js";
+
+const dir = join(temporaryDirectory(), "store");
+
+before(async () => {
+	const store = await openDirectory(dir);
+	for (let i = 1; i <= 200; i++)
+		await store.publish("orders", `o${i % 7}`, `text ${i}`, { metadata: { i: String(i) } });
+	await store.produce("bytes", "raw", [{ payload: new Uint8Array([0, 255, 128]) }, { payload: "" }]);
+	await store.publish("other", "one", "\u00e9\u4f60 \u{1f600}\n");
+	await store.close();
+});
+
+const everything = (directory: string): Promise<Printed[]> =>
+	objects(["consume", "--spaces", "orders,bytes,other", "--dir", directory]);
+
+test("export and import carry everything over, exactly", async () => {
+	const parent = temporaryDirectory();
+	const file = join(parent, "backup.streamkit");
+	const [report] = await objects(["export", file, "--dir", dir]);
+	assert.deepEqual(report, { file, format: "streamkit", bytes: readFileSync(file).length });
+	assert.deepEqual(readdirSync(parent), ["backup.streamkit"]);
+	const copy = join(parent, "copy");
+	assert.match(await done(["import", file, "--dir", copy]), /^203 entries, 9 segments, 3 spaces\n$/);
+	assert.deepEqual(await everything(copy), await everything(dir));
+	assert.match(await done(["verify", "--dir", copy]), /^ok: 203 entries/);
+	const again = await failure(3, ["import", file, "--dir", copy]);
+	assert.equal(again.code, "CONFLICT");
+	assert.deepEqual(await everything(copy), await everything(dir));
+});
+
+test("export and import work through pipes", async () => {
+	const { bytes } = await cli(["export", "--spaces", "orders", "--spaces", "other", "--dir", dir]);
+	const copy = join(temporaryDirectory(), "copy");
+	const [report] = await objects(["import", "-", "--dir", copy], { input: bytes });
+	assert.deepEqual(report, { format: "streamkit", spaces: 2, segments: 8, entries: 201 });
+	assert.equal(await done(["spaces", "--dir", copy]), "orders\nother\n");
+});
+
+test("export does not replace a file unless told, and leaves no half of one", async () => {
+	const parent = temporaryDirectory();
+	const file = join(parent, "backup");
+	writeFileSync(file, "precious");
+	assert.equal((await failure(3, ["export", file, "--dir", dir])).code, "ALREADY_EXISTS");
+	assert.equal(readFileSync(file, "utf8"), "precious");
+	assert.match(await done(["export", file, "--force", "--dir", dir]), /^.* written to .*backup\n$/);
+	assert.notEqual(readFileSync(file, "utf8"), "precious");
+	assert.equal((await failure(1, ["export", join(parent, "no", "file"), "--dir", dir])).code, "NOT_FOUND");
+	assert.equal(
+		(await failure(2, ["export", join(parent, "x"), "--spaces", "a\u0001", "--dir", dir])).code,
+		"INVALID_ARGUMENT",
+	);
+	assert.deepEqual(readdirSync(parent), ["backup"]);
+});
+
+test("import of something damaged stores whole spaces or nothing of them", async () => {
+	const { bytes } = await cli(["export", "--dir", dir]);
+	const parent = temporaryDirectory();
+	const damaged = Buffer.from(bytes);
+	damaged.writeUInt8(damaged.readUInt8(bytes.length >> 1) ^ 1, bytes.length >> 1);
+	for (const [name, input] of [
+		["damaged", damaged],
+		["cut", bytes.subarray(0, bytes.length >> 1)],
+		["nonsense", Buffer.from("nonsense, and a lot of it")],
+	] as const) {
+		const copy = join(parent, name);
+		const { code, stderr } = await cli(["import", "--dir", copy, "--json"], { input });
+		assert.ok(code === 2 || code === 3, `${name}: ${code} ${stderr}`);
+		assert.match(JSON.parse(stderr).code, /^(?:CORRUPT|INVALID_ARGUMENT)$/, name);
+		for (const space of await objects(["spaces", "--dir", copy])) {
+			const args = ["consume", String(space.space), "--dir"];
+			assert.deepEqual(await objects([...args, copy]), await objects([...args, dir]), name);
+		}
+		assert.deepEqual(await objects(["consume", "orders", "--dir", copy]), [], name);
+		const orders = await cli(["export", "--spaces", "orders", "--dir", dir]);
+		await done(["import", "--dir", copy], { input: orders.bytes });
+		assert.match(await done(["verify", "--dir", copy]), /^ok: /);
+	}
+});
+
+test("import refuses an empty input and a missing file, and creates nothing", async () => {
+	const copy = join(temporaryDirectory(), "copy");
+	assert.match((await failure(2, ["import", "--dir", copy], { input: "" })).message, /empty/);
+	assert.equal((await failure(1, ["import", join(copy, "none"), "--dir", copy])).code, "NOT_FOUND");
+	assert.equal(existsSync(copy), false);
+});
+
+test("NDJSON carries payloads, metadata and sequences", async () => {
+	const text = await done(["export", "-", "--format", "ndjson", "--dir", dir]);
+	const lines = parseLines(text);
+	assert.equal(lines.length, 203);
+	const keys = ["space", "segment", "sequence", "timestamp", "id", "trx", "encoding", "payload", "metadata"];
+	assert.ok(lines.every((line) => JSON.stringify(Object.keys(line)) === JSON.stringify(keys)));
+	assert.deepEqual(
+		lines.filter(({ space }) => space === "bytes").map(({ encoding, payload }) => [encoding, payload]),
+		[
+			["base64", "AP+A"],
+			["utf8", ""],
+		],
+	);
+	const copy = join(temporaryDirectory(), "copy");
+	const [report] = await objects(["import", "--dir", copy], { input: text });
+	assert.deepEqual(report, { format: "ndjson", spaces: 3, segments: 9, entries: 203 });
+	const parts = (entries: Printed[]): unknown[] =>
+		entries.map(({ space, segment, sequence, encoding, payload, metadata }) => [
+			...[space, segment, sequence, encoding, payload, metadata],
+		]);
+	for (const space of ["orders", "bytes", "other"]) {
+		const read = (from: string): Promise<Printed[]> => objects(["consume", space, "--dir", from]);
+		assert.deepEqual(parts(await read(copy)), parts(await read(dir)));
+	}
+	const again = await failure(3, ["import", "--format", "ndjson", "--dir", copy], { input: text });
+	assert.equal(again.code, "SEQUENCE_MISMATCH");
+	assert.deepEqual([again.details.line, again.details.stored], [1, 0]);
+	await done(["import", "--renumber", "--dir", copy], { input: text });
+	assert.match(await done(["verify", "--dir", copy]), /^ok: 406 entries/);
+});
+
+test("import of NDJSON names the line and the field at fault", async () => {
+	const copy = join(temporaryDirectory(), "copy");
+	const good = { space: "s", segment: "a", payload: "x" };
+	const cases: [unknown, RegExp][] = [
+		[{ ...good, space: 7 }, /^line 2: "space" must be text/],
+		[{ ...good, payload: undefined }, /^line 2: "payload" must be text/],
+		[{ ...good, encoding: "hex" }, /^line 2: "encoding"/],
+		[{ ...good, encoding: "base64", payload: "?" }, /^line 2: "payload" is not base64/],
+		[{ ...good, metadata: { a: 1 } }, /^line 2: "metadata"/],
+		[{ ...good, sequence: 0 }, /^line 2: "sequence"/],
+		[7, /^line 2: "space"/],
+		[null, /^line 2: "space"/],
+	];
+	for (const [value, message] of cases) {
+		const input = `${JSON.stringify(good)}\n${JSON.stringify(value)}\n`;
+		assert.match((await failure(2, ["import", "--dir", copy], { input })).message, message);
+	}
+	assert.equal((await objects(["consume", "s", "a", "--dir", copy])).length, cases.length);
+	assert.match((await failure(2, ["import", "--format", "xml", "--dir", copy])).message, /--format/);
+});

@@ -1,0 +1,270 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import {
+	chmodSync,
+	chownSync,
+	mkdirSync,
+	openSync,
+	readdirSync,
+	readFileSync,
+	renameSync,
+	rmSync,
+	statSync,
+	truncateSync,
+	writeFileSync,
+	writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { DirectoryHost } from "../src/directory-host.js";
+import {
+	batch,
+	bytes,
+	coded,
+	numberKey,
+	publicDirectory,
+	randomFrom,
+	runChild,
+	temporaryDirectory,
+	text,
+} from "./support.js";
+
+/** What the task "fill" of child.ts prints. */
+interface FillResult {
+	readonly stored: number;
+	readonly after: number;
+	readonly whole: boolean;
+	readonly error: { readonly code: string };
+}
+
+const NOBODY = 65534;
+const isRoot = process.getuid?.() === 0;
+
+test("refuses a path that is a file, or leads through one, and leaves it as it is", () => {
+	const file = join(temporaryDirectory(), "file");
+	writeFileSync(file, "mine");
+	assert.throws(() => new DirectoryHost(file), coded("INVALID_ARGUMENT", /is a file/));
+	assert.throws(() => new DirectoryHost(join(file, "below")), coded("INVALID_ARGUMENT", /through a file/));
+	assert.equal(readFileSync(file, "utf8"), "mine");
+});
+
+test("refuses paths that are no paths", () => {
+	for (const path of ["", "a\0b", undefined as unknown as string, 7 as unknown as string]) {
+		assert.throws(() => new DirectoryHost(path), coded("INVALID_ARGUMENT", /^path:/));
+	}
+});
+
+test("refuses a directory that holds something else, and leaves it as it is", () => {
+	const directory = temporaryDirectory();
+	writeFileSync(join(directory, "data.mdb"), "another database");
+	assert.throws(() => new DirectoryHost(directory), coded("INVALID_ARGUMENT", /not empty/));
+	assert.deepEqual(readdirSync(directory), ["data.mdb"]);
+	assert.equal(readFileSync(join(directory, "data.mdb"), "utf8"), "another database");
+});
+
+test("refuses a directory of another kind or of a later format", () => {
+	const directory = temporaryDirectory();
+	writeFileSync(join(directory, "streamkit.json"), '{"streamkit":"namespaces","format":1}');
+	assert.throws(() => new DirectoryHost(directory), coded("INVALID_ARGUMENT", /"namespaces"/));
+	writeFileSync(join(directory, "streamkit.json"), '{"streamkit":"store","format":2}');
+	assert.throws(() => new DirectoryHost(directory), coded("INVALID_ARGUMENT", /format 2/));
+	writeFileSync(join(directory, "streamkit.json"), '{"streamkit');
+	assert.throws(() => new DirectoryHost(directory), coded("INVALID_ARGUMENT", /damaged/));
+	assert.deepEqual(readdirSync(directory), ["streamkit.json"]);
+});
+
+test("takes an empty directory, one with what file managers leave, and one that is missing several levels deep", async () => {
+	const directory = temporaryDirectory();
+	writeFileSync(join(directory, ".DS_Store"), "");
+	for (const path of [directory, join(directory, "a", "b", "c.d")]) {
+		const host = new DirectoryHost(path);
+		await host.commit(batch({ a: "1" }));
+		await host.close();
+		assert.ok(statSync(join(path, "data.mdb")).size > 0);
+		if (path === directory) rmSync(join(path, "streamkit.json.left-over"), { force: true });
+	}
+});
+
+test("opens a directory whose creation was interrupted", async () => {
+	const directory = temporaryDirectory();
+	writeFileSync(join(directory, "streamkit.json.1.x"), "");
+	const host = new DirectoryHost(directory);
+	await host.close();
+});
+
+test("says so when it may not write", { skip: !isRoot && "needs to become another user" }, async () => {
+	const parent = publicDirectory();
+	const missing = await runChild("open", [join(parent, "store")], { uid: NOBODY });
+	assert.match(missing.stdout, /"UNAVAILABLE".*permi/i, missing.stderr);
+
+	const path = join(parent, "made");
+	mkdirSync(path);
+	chownSync(path, NOBODY, NOBODY);
+	assert.deepEqual(JSON.parse((await runChild("open", [path], { uid: NOBODY })).stdout), { rows: 0 });
+	chmodSync(join(path, "data.mdb"), 0o444);
+	const readOnly = await runChild("open", [path], { uid: NOBODY });
+	assert.match(readOnly.stdout, /"UNAVAILABLE".*permi/i, readOnly.stderr);
+	chmodSync(join(path, "data.mdb"), 0o644);
+	chmodSync(path, 0o555);
+	const locked = await runChild("open", [path], { uid: NOBODY });
+	assert.match(locked.stdout, /"UNAVAILABLE".*permi/i, locked.stderr);
+	chmodSync(path, 0o755);
+	assert.deepEqual(JSON.parse((await runChild("open", [path], { uid: NOBODY })).stdout), { rows: 1 });
+});
+
+for (const durability of ["strict", "relaxed"]) {
+	test(`a limit on file sizes is QUOTA_EXCEEDED, and the store opens and reads afterwards (${durability})`, async () => {
+		const path = join(temporaryDirectory(), "store");
+		const child = await runChild("fill", [path, durability], { fileKibibytes: 3000 });
+		assert.equal(child.code, 0, child.stderr);
+		const result = JSON.parse(child.stdout) as FillResult;
+		assert.equal(result.error.code, "QUOTA_EXCEEDED", child.stdout);
+		assert.ok(result.stored > 10, child.stdout);
+		assert.equal(result.after, result.stored, child.stdout);
+		assert.equal(result.whole, true, child.stdout);
+		const host = new DirectoryHost(path);
+		await host.commit(batch({ later: "yes" }, "strict"));
+		assert.equal(text(host.get([bytes("later")])[0]), "yes");
+		await host.close();
+	});
+
+	test(`a full disk is QUOTA_EXCEEDED, and the store opens and reads afterwards (${durability})`, async (t) => {
+		const mount = temporaryDirectory();
+		try {
+			execFileSync("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", mount], { stdio: "ignore" });
+		} catch {
+			t.skip("needs to mount a small file system");
+			return;
+		}
+		try {
+			const child = await runChild("fill", [join(mount, "store"), durability]);
+			assert.equal(child.code, 0, child.stderr);
+			const result = JSON.parse(child.stdout) as FillResult;
+			assert.equal(result.error.code, "QUOTA_EXCEEDED", child.stdout);
+			assert.equal(result.after, result.stored, child.stdout);
+			assert.equal(result.whole, true, child.stdout);
+			writeFileSync(join(mount, "filler"), new Uint8Array(0));
+			execFileSync("mount", ["-o", "remount,size=16m", mount], { stdio: "ignore" });
+			const host = new DirectoryHost(join(mount, "store"));
+			await host.commit({
+				checks: [],
+				deletes: [],
+				puts: [{ key: bytes("later"), value: new Uint8Array(4e6) }],
+				durability: "strict",
+			});
+			await host.close();
+		} finally {
+			execFileSync("umount", ["-l", mount], { stdio: "ignore" });
+		}
+	});
+}
+
+test("a new store on a full disk is refused, not killed", async (t) => {
+	const mount = temporaryDirectory();
+	try {
+		execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", mount], { stdio: "ignore" });
+	} catch {
+		t.skip("needs to mount a small file system");
+		return;
+	}
+	try {
+		const handle = openSync(join(mount, "filler"), "w");
+		try {
+			for (;;) writeSync(handle, new Uint8Array(4096));
+		} catch {
+			// Full.
+		}
+		const child = await runChild("open", [join(mount, "store")]);
+		assert.match(child.stdout, /"QUOTA_EXCEEDED"/, child.stderr);
+	} finally {
+		execFileSync("umount", ["-l", mount], { stdio: "ignore" });
+	}
+});
+
+test("a directory deleted while it is open makes writes and reads fail, and closing does not", async () => {
+	for (const durability of ["strict", "relaxed"] as const) {
+		const path = join(temporaryDirectory(), "store");
+		const host = new DirectoryHost(path);
+		await host.commit(batch({ a: "1" }, durability));
+		rmSync(path, { recursive: true });
+		await assert.rejects(async () => host.commit(batch({ a: "2" }, durability)), coded("UNAVAILABLE", /deleted/));
+		await new Promise((resolve) => setTimeout(resolve, 60));
+		assert.throws(() => host.get([bytes("a")]), coded("UNAVAILABLE", /deleted/));
+		assert.throws(() => host.health(), coded("UNAVAILABLE", /deleted/));
+		await host.close();
+	}
+});
+
+test("a directory replaced by another while it is open is noticed", async () => {
+	const parent = temporaryDirectory();
+	const path = join(parent, "store");
+	const host = new DirectoryHost(path);
+	await host.commit(batch({ a: "1" }, "strict"));
+	renameSync(path, join(parent, "moved"));
+	const other = new DirectoryHost(path);
+	await assert.rejects(async () => host.commit(batch({ a: "2" }, "strict")), coded("UNAVAILABLE", /replaced/));
+	assert.equal(other.get([bytes("a")])[0], undefined);
+	await host.close();
+	await other.close();
+});
+
+async function filled(path: string, rows: number): Promise<void> {
+	const host = new DirectoryHost(path);
+	for (let row = 0; row < rows; row += 1) {
+		const puts = [{ key: numberKey(row), value: new Uint8Array(row % 10 === 0 ? 9000 : 200).fill(row) }];
+		await host.commit({ checks: [], deletes: [], puts, durability: "relaxed" });
+	}
+	await host.close();
+}
+
+test("a damaged header is CORRUPT, and the files are left as they are", async () => {
+	const path = join(temporaryDirectory(), "store");
+	await filled(path, 10);
+	const whole = readFileSync(join(path, "data.mdb"));
+	for (const broken of [
+		new Uint8Array(whole.length),
+		whole.subarray(0, 1000),
+		Buffer.from("not a database".repeat(1000)),
+	]) {
+		writeFileSync(join(path, "data.mdb"), broken);
+		const child = await runChild("salvage", [path, "10"]);
+		assert.equal(child.code, 0, child.stderr);
+		assert.deepEqual(JSON.parse(child.stdout), { "opening: CORRUPT": 1 });
+		assert.deepEqual(readFileSync(join(path, "data.mdb")), Buffer.from(broken));
+	}
+});
+
+test("a file cut short never kills the process", async () => {
+	const path = join(temporaryDirectory(), "store");
+	await filled(path, 2000);
+	const size = statSync(join(path, "data.mdb")).size;
+	const whole = readFileSync(join(path, "data.mdb"));
+	for (const share of [0.9, 0.5, 0.1]) {
+		writeFileSync(join(path, "data.mdb"), whole);
+		truncateSync(join(path, "data.mdb"), Math.floor((size * share) / 4096) * 4096 + 100);
+		const child = await runChild("salvage", [path, "2000"]);
+		assert.equal(child.signal, null, child.stderr);
+		assert.equal(child.code, 0, child.stderr);
+		const seen = JSON.parse(child.stdout) as Record<string, number>;
+		for (const name of Object.keys(seen)) assert.match(name, /read|missing|CORRUPT|UNAVAILABLE/, child.stdout);
+	}
+});
+
+test("pages overwritten with zeros give errors for what they held, and the rest is read", async () => {
+	const path = join(temporaryDirectory(), "store");
+	await filled(path, 2000);
+	const file = join(path, "data.mdb");
+	const pages = Math.floor(statSync(file).size / 4096);
+	const random = randomFrom(3);
+	const whole = readFileSync(file);
+	for (let round = 0; round < 5; round += 1) {
+		writeFileSync(file, whole);
+		const handle = openSync(file, "r+");
+		for (let hit = 0; hit < 5; hit += 1) {
+			writeSync(handle, new Uint8Array(4096), 0, 4096, (2 + Math.floor(random() * (pages - 2))) * 4096);
+		}
+		const child = await runChild("salvage", [path, "2000"]);
+		assert.equal(child.signal, null, child.stderr);
+		assert.equal(child.code, 0, child.stderr);
+	}
+});

@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { openNamespaces } from "../src/index.js";
+import { directoryNameOf, namespaceOf } from "../src/namespaces.js";
+import { coded, temporaryDirectory } from "./support.js";
+
+const record = [{ payload: "x" }];
+
+test("names become names of files that no file system confuses, and back", () => {
+	const names = ["default", "A", "a", "aB", "Ab", "AB", "con", "x.", "x..", "a.b", "a_b-c9", "Z".repeat(63), "nul.txt"];
+	const files = names.map(directoryNameOf);
+	assert.equal(new Set(files.map((file) => file.toLowerCase().replace(/[. ]+$/, ""))).size, names.length);
+	assert.deepEqual(files.map(namespaceOf), names);
+	for (const file of ["ns-", "ns-A", "default", "ns-+", "ns-9", "ns-a-", ".deleted-1", "ns-a b"]) {
+		assert.equal(namespaceOf(file), undefined, file);
+	}
+});
+
+test("creates, lists, opens and deletes", async () => {
+	const path = join(temporaryDirectory(), "all");
+	const namespaces = await openNamespaces(path);
+	assert.deepEqual(await namespaces.list(), ["default"]);
+	await namespaces.create("Orders");
+	await namespaces.create("orders");
+	await assert.rejects(namespaces.create("orders"), coded("ALREADY_EXISTS"));
+	await assert.rejects(namespaces.create("default"), coded("ALREADY_EXISTS"));
+	assert.deepEqual(await namespaces.list(), ["Orders", "default", "orders"]);
+
+	const store = await namespaces.open("orders");
+	await store.produce("space", "segment", record);
+	await assert.rejects(namespaces.delete("orders"), coded("NOT_EMPTY"));
+	await assert.rejects(namespaces.delete("missing"), coded("NOT_FOUND"));
+	await assert.rejects(namespaces.delete("default", { force: true }), coded("INVALID_ARGUMENT"));
+	await namespaces.delete("Orders");
+	assert.deepEqual(await namespaces.list(), ["default", "orders"]);
+	await namespaces.delete("orders", { force: true });
+	assert.deepEqual(await namespaces.list(), ["default"]);
+	assert.deepEqual(
+		readdirSync(path).filter((name) => name.startsWith(".")),
+		[],
+	);
+	await namespaces.close();
+	await namespaces.close();
+	await assert.rejects(namespaces.list(), coded("CLOSED"));
+	await assert.rejects(namespaces.open(), coded("CLOSED"));
+});
+
+test("opening a namespace does not create it, writing to it does", async () => {
+	const path = join(temporaryDirectory(), "all");
+	await using namespaces = await openNamespaces(path);
+	const store = await namespaces.open("lazy");
+	assert.deepEqual(await namespaces.list(), ["default"]);
+	await assert.rejects(namespaces.delete("lazy"), coded("NOT_FOUND"));
+	await store.produce("space", "segment", record);
+	await store.produce("space", "segment", record);
+	assert.deepEqual(await namespaces.list(), ["default", "lazy"]);
+	await store.close();
+	const again = await openNamespaces(path);
+	assert.deepEqual(await again.list(), ["default", "lazy"]);
+	await again.close();
+});
+
+test("refuses names that break the rule, and creates nothing", async () => {
+	const path = join(temporaryDirectory(), "all");
+	await using namespaces = await openNamespaces(path);
+	for (const name of [
+		"",
+		"9a",
+		"a-",
+		"a/b",
+		"..",
+		"a".repeat(64),
+		"a b",
+		"\u00e4",
+		"_a",
+		undefined as unknown as string,
+	]) {
+		await assert.rejects(namespaces.create(name), coded("INVALID_ARGUMENT", /^name:/), name);
+		if (name !== undefined) await assert.rejects(namespaces.open(name), coded("INVALID_ARGUMENT", /^name:/));
+		await assert.rejects(namespaces.delete(name), coded("INVALID_ARGUMENT", /^name:/));
+	}
+	assert.deepEqual(await namespaces.list(), ["default"]);
+	assert.deepEqual(readdirSync(path), ["streamkit.json"]);
+});
+
+test("refuses a directory of another kind", async () => {
+	const path = temporaryDirectory();
+	writeFileSync(join(path, "mine"), "");
+	await assert.rejects(openNamespaces(path), coded("INVALID_ARGUMENT", /not empty/));
+	const all = join(path, "all");
+	const namespaces = await openNamespaces(all);
+	const store = await namespaces.open();
+	await namespaces.close();
+	void store;
+	await assert.rejects(openNamespaces(join(all, "ns-default")), coded("INVALID_ARGUMENT", /"store"/));
+	mkdirSync(join(all, "ns-foreign"));
+	writeFileSync(join(all, "ns-foreign", "file"), "");
+	const again = await openNamespaces(all);
+	assert.deepEqual(await again.list(), ["default"]);
+	await assert.rejects(again.open("foreign"), coded("INVALID_ARGUMENT"));
+	await again.close();
+	assert.ok(existsSync(join(all, "ns-foreign", "file")));
+});

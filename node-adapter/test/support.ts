@@ -1,0 +1,130 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after } from "node:test";
+import { fileURLToPath } from "node:url";
+import type { Durability, ErrorCode, HostBatch } from "streamkit";
+import { isStreamkitError } from "streamkit";
+
+export type Bytes = Uint8Array<ArrayBuffer>;
+
+/** A new directory that is removed when the test file is done. */
+export function temporaryDirectory(): string {
+	const directory = mkdtempSync(join(tmpdir(), "streamkit-node-"));
+	after(() => rmSync(directory, { recursive: true, force: true }));
+	return directory;
+}
+
+/** The same, open to every user. */
+export function publicDirectory(): string {
+	const directory = temporaryDirectory();
+	chmodSync(directory, 0o755);
+	return directory;
+}
+
+export function bytes(text: string): Bytes {
+	return new TextEncoder().encode(text) as Bytes;
+}
+
+export function text(value: Uint8Array | undefined): string | undefined {
+	return value === undefined ? undefined : new TextDecoder().decode(value);
+}
+
+/** A key whose order is the number's order. */
+export function numberKey(number: number): Bytes {
+	const key = new Uint8Array(8);
+	new DataView(key.buffer).setBigUint64(0, BigInt(number));
+	return key;
+}
+
+/** A batch of puts of texts; undefined deletes. */
+export function batch(
+	changes: Record<string, string | undefined>,
+	durability: Durability = "relaxed",
+	checks: Record<string, string | undefined> = {},
+): HostBatch {
+	const entries = Object.entries(changes);
+	return {
+		checks: Object.entries(checks).map(([key, value]) => ({
+			key: bytes(key),
+			value: value === undefined ? undefined : bytes(value),
+		})),
+		deletes: entries.filter(([, value]) => value === undefined).map(([key]) => bytes(key)),
+		puts: entries.flatMap(([key, value]) => (value === undefined ? [] : [{ key: bytes(key), value: bytes(value) }])),
+		durability,
+	};
+}
+
+/** For assert.throws and assert.rejects: an error with that code, and a message that matches. */
+export function coded(code: ErrorCode, message: RegExp = /./): (error: unknown) => boolean {
+	return (error) => {
+		if (isStreamkitError(error, code) && message.test(error.message)) return true;
+		throw error;
+	};
+}
+
+/** A small generator of numbers in [0, 1), the same for the same seed. */
+export function randomFrom(seed: number): () => number {
+	let state = seed >>> 0;
+	return () => {
+		state = (state + 0x6d2b79f5) >>> 0;
+		let value = Math.imul(state ^ (state >>> 15), 1 | state);
+		value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
+		return ((value ^ (value >>> 14)) >>> 0) / 4294967296;
+	};
+}
+
+export interface ChildResult {
+	readonly code: number | null;
+	readonly signal: NodeJS.Signals | null;
+	readonly stdout: string;
+	readonly stderr: string;
+}
+
+export interface ChildOptions {
+	readonly uid?: number;
+	/** Largest file the child may write, in KiB. */
+	readonly fileKibibytes?: number;
+	/** Called with each line that the child prints. */
+	readonly onLine?: (line: string, child: ChildProcess) => void;
+}
+
+/** Runs a function of child.ts in a process of its own, with the TypeScript loader this process has. */
+export function runChild(task: string, args: readonly string[], options: ChildOptions = {}): Promise<ChildResult> {
+	const command = [
+		process.execPath,
+		...process.execArgv,
+		fileURLToPath(new URL("child.ts", import.meta.url)),
+		task,
+		...args,
+	];
+	const limited =
+		options.fileKibibytes === undefined
+			? command
+			: ["/bin/sh", "-c", `ulimit -f ${options.fileKibibytes * 2}; exec "$@"`, "sh", ...command];
+	const [file = "", ...rest] = limited;
+	const child = spawn(file, rest, {
+		cwd: fileURLToPath(new URL(".", import.meta.url)),
+		stdio: ["ignore", "pipe", "pipe"],
+		...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
+	});
+	let stdout = "";
+	let stderr = "";
+	let line = "";
+	child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+		stdout += chunk;
+		line += chunk;
+		for (let end = line.indexOf("\n"); end >= 0; end = line.indexOf("\n")) {
+			options.onLine?.(line.slice(0, end), child);
+			line = line.slice(end + 1);
+		}
+	});
+	child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+		stderr += chunk;
+	});
+	return new Promise((resolve, reject) => {
+		child.on("error", reject);
+		child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr }));
+	});
+}

@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { DirectoryHost } from "../src/directory-host.js";
+import { batch, runChild, temporaryDirectory } from "./support.js";
+
+test("another host in the process is told of commits, and not of its own", async () => {
+	const path = temporaryDirectory();
+	const writer = new DirectoryHost(path);
+	const reader = new DirectoryHost(path);
+	const told: string[] = [];
+	writer.watch(() => told.push("writer"));
+	reader.watch(() => told.push("reader"));
+	await writer.commit(batch({ a: "1" }));
+	writer.notify();
+	await sleep(100);
+	assert.deepEqual(told, ["reader"]);
+	await reader.commit(batch({ a: "2" }, "strict"));
+	reader.notify();
+	await sleep(100);
+	assert.deepEqual(told, ["reader", "writer"]);
+	await Promise.all([writer.close(), reader.close()]);
+});
+
+test("another process is told within a few milliseconds", async () => {
+	const path = temporaryDirectory();
+	const host = new DirectoryHost(path);
+	await host.commit(batch({ a: "1" }));
+	const lines: string[] = [];
+	const child = await runChild("listen", [path], {
+		onLine: (line) => {
+			lines.push(line);
+			if (line !== '"listening"') return;
+			void host.commit(batch({ a: "2" }));
+			host.notify();
+		},
+	});
+	assert.equal(child.code, 0, child.stderr);
+	assert.deepEqual(lines, ['"listening"', '"changed"']);
+	await host.close();
+});
+
+test("many notifications become few hints, and the last one is not lost", async () => {
+	const path = temporaryDirectory();
+	const writer = new DirectoryHost(path);
+	const reader = new DirectoryHost(path);
+	let hints = 0;
+	reader.watch(() => {
+		hints += 1;
+	});
+	for (let number = 0; number < 1000; number += 1) {
+		void writer.commit(batch({ a: String(number) }));
+		writer.notify();
+	}
+	await sleep(100);
+	assert.ok(hints >= 1 && hints < 100, String(hints));
+	await Promise.all([writer.close(), reader.close()]);
+});
+
+test("a listener that stopped is not called again", async () => {
+	const path = temporaryDirectory();
+	const writer = new DirectoryHost(path);
+	const reader = new DirectoryHost(path);
+	let hints = 0;
+	const stop = reader.watch(() => {
+		hints += 1;
+	});
+	stop();
+	stop();
+	void writer.commit(batch({ a: "1" }));
+	writer.notify();
+	await sleep(50);
+	assert.equal(hints, 0);
+	await Promise.all([writer.close(), reader.close()]);
+});
+
+test("watching and notifying keep no process alive, even one that does not close", async () => {
+	const started = performance.now();
+	const child = await runChild("idle", [temporaryDirectory()]);
+	assert.equal(child.code, 0, child.stderr);
+	assert.equal(child.stderr, "");
+	assert.ok(performance.now() - started < 9000);
+});
+
+test("a watched directory that is deleted is no error", async () => {
+	const path = join(temporaryDirectory(), "store");
+	const host = new DirectoryHost(path);
+	host.watch(() => {});
+	rmSync(path, { recursive: true });
+	await sleep(50);
+	host.notify();
+	await host.close();
+});

@@ -1,0 +1,277 @@
+import { type Bytes, compareBytes, isUint8Array } from "./bytes.js";
+import { fromHost, StreamkitError } from "./errors.js";
+import type { HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "./host.js";
+import type { TimerCalls } from "./timers.js";
+import type { MaybePromise } from "./types.js";
+import { TIMESTAMP_END } from "./validate.js";
+
+const ABSENT = 0xffffffff;
+
+/** What the engine calls. Byte arrays it passes are views of its memory, valid until the first await. */
+export interface Bridge {
+	readonly name: string;
+	readonly limits: HostLimits;
+	get(keys: Uint8Array): MaybePromise<Bytes>;
+	scan(range: Uint8Array): MaybePromise<Bytes>;
+	commit(batch: Uint8Array): MaybePromise<Bytes | undefined>;
+	now(): number;
+	fill(bytes: Uint8Array): void;
+	startTimer(ms: number, callback: () => void): unknown;
+	stopTimer(handle: unknown): void;
+	notify(): void;
+}
+
+function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {
+	return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+}
+
+/** Reads the engine's frames; they are ours, so lengths are not checked again. */
+class Unpacker {
+	readonly #bytes: Bytes;
+	readonly #view: DataView;
+	#at = 0;
+
+	/** Copies the frame out of wasm memory: once, and before anything else can grow that memory. */
+	constructor(frame: Uint8Array) {
+		this.#bytes = frame.slice() as Bytes;
+		this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length);
+	}
+
+	u8(): number {
+		return this.#bytes[this.#at++] as number;
+	}
+
+	u32(): number {
+		const value = this.#view.getUint32(this.#at, true);
+		this.#at += 4;
+		return value;
+	}
+
+	skip(length: number): void {
+		this.#at += length;
+	}
+
+	take(length: number): Bytes {
+		this.#at += length;
+		return this.#bytes.subarray(this.#at - length, this.#at);
+	}
+}
+
+// An answer that arrives after the instance has trapped must not wake anything inside it.
+function never<R>(): Promise<R> {
+	return new Promise(() => {});
+}
+
+/** Wraps a host into what the engine calls: packs and unpacks, and refuses answers that break the host's contract. */
+export function createBridge(
+	host: HostKv,
+	clock: () => number,
+	timers: TimerCalls,
+	alive: () => boolean = () => true,
+): Bridge {
+	const { name, limits } = host;
+
+	const broken = (call: string, rule: string): StreamkitError =>
+		new StreamkitError("UNAVAILABLE", `host "${name}": ${call} answered wrongly: ${rule}`, {
+			details: { host: name, rule, applied: "unknown" },
+			// The same call would be answered the same way by a host that is broken, but a flaky one may recover.
+			retryable: true,
+		});
+
+	/** Calls the host and packs its answer, at once when it gives no promise. */
+	function run<T, R>(call: string, start: () => MaybePromise<T>, pack: (answer: T) => R): R | Promise<R> {
+		let answer: MaybePromise<T>;
+		try {
+			answer = start();
+		} catch (error) {
+			throw fromHost(error, name, call);
+		}
+		if (!isPromise(answer)) return pack(answer);
+		return answer.then(
+			(value) => (alive() ? pack(value) : never<R>()),
+			(error: unknown) => {
+				if (!alive()) return never<R>();
+				throw fromHost(error, name, call);
+			},
+		);
+	}
+
+	function packGet(values: readonly (Uint8Array | undefined)[], count: number): Bytes {
+		if (!Array.isArray(values)) throw broken("get", "the answer must be an array");
+		if (values.length !== count) throw broken("get", `${count} keys were asked for, ${values.length} values came`);
+		let size = 4 + 4 * count;
+		for (let i = 0; i < count; i++) {
+			const value: unknown = values[i];
+			if (value === undefined) continue;
+			if (!isUint8Array(value)) throw broken("get", `value ${i} is neither a Uint8Array nor undefined`);
+			size += value.length;
+		}
+		const bytes = new Uint8Array(size);
+		const view = new DataView(bytes.buffer);
+		view.setUint32(0, count, true);
+		let at = 4;
+		for (let i = 0; i < count; i++) {
+			const value = values[i];
+			if (value === undefined) {
+				view.setUint32(at, ABSENT, true);
+				at += 4;
+			} else {
+				view.setUint32(at, value.length, true);
+				bytes.set(value, at + 4);
+				at += 4 + value.length;
+			}
+		}
+		return bytes;
+	}
+
+	function packScan(page: ScanPage, range: ScanRange): Bytes {
+		if (typeof page !== "object" || page === null) throw broken("scan", "the answer must be an object");
+		const { keys, values, more } = page;
+		if (!Array.isArray(keys) || !Array.isArray(values)) throw broken("scan", "keys and values must be arrays");
+		if (typeof more !== "boolean") throw broken("scan", "more must be true or false");
+		if (keys.length > range.limit)
+			throw broken("scan", `at most ${range.limit} pairs were asked for, ${keys.length} came`);
+		if (more && keys.length === 0) throw broken("scan", "more pairs are announced but none came");
+		const hasValues = range.keysOnly !== true;
+		if (values.length !== (hasValues ? keys.length : 0)) {
+			throw broken("scan", hasValues ? "there must be as many values as keys" : "keysOnly must give no values");
+		}
+		let size = 6 + keys.length * (hasValues ? 8 : 4);
+		let last: Uint8Array | undefined;
+		for (let i = 0; i < keys.length; i++) {
+			const key: unknown = keys[i];
+			if (!isUint8Array(key)) throw broken("scan", `key ${i} is not a Uint8Array`);
+			if (compareBytes(key, range.start) < 0 || compareBytes(key, range.end) >= 0)
+				throw broken("scan", `key ${i} is outside of the range`);
+			if (last !== undefined && compareBytes(last, key) !== (range.reverse === true ? 1 : -1))
+				throw broken("scan", `key ${i} is out of order`);
+			last = key;
+			size += key.length;
+			if (hasValues) {
+				const value: unknown = values[i];
+				if (!isUint8Array(value)) throw broken("scan", `value ${i} is not a Uint8Array`);
+				size += value.length;
+			}
+		}
+		const bytes = new Uint8Array(size);
+		const view = new DataView(bytes.buffer);
+		bytes[0] = more ? 1 : 0;
+		view.setUint32(1, keys.length, true);
+		bytes[5] = hasValues ? 1 : 0;
+		let at = 6;
+		for (let i = 0; i < keys.length; i++) {
+			const key = keys[i] as Uint8Array;
+			view.setUint32(at, key.length, true);
+			bytes.set(key, at + 4);
+			at += 4 + key.length;
+			if (!hasValues) continue;
+			const value = values[i] as Uint8Array;
+			view.setUint32(at, value.length, true);
+			bytes.set(value, at + 4);
+			at += 4 + value.length;
+		}
+		return bytes;
+	}
+
+	function packCommit(answer: HostCommit, checks: number): Bytes | undefined {
+		if (typeof answer !== "object" || answer === null) throw broken("commit", "the answer must be an object");
+		if (answer.applied === true) return undefined;
+		if (answer.applied !== false) throw broken("commit", "applied must be true or false");
+		const { check, current } = answer;
+		if (!Number.isInteger(check) || check < 0 || check >= checks)
+			throw broken("commit", "check must be the index of a check");
+		if (current !== undefined && !isUint8Array(current))
+			throw broken("commit", "current is neither a Uint8Array nor undefined");
+		const bytes = new Uint8Array(5 + (current?.length ?? 0));
+		new DataView(bytes.buffer).setUint32(0, check, true);
+		if (current !== undefined) {
+			bytes[4] = 1;
+			bytes.set(current, 5);
+		}
+		return bytes;
+	}
+
+	return {
+		name,
+		limits,
+
+		get(frame) {
+			const input = new Unpacker(frame);
+			const count = input.u32();
+			const keys: Bytes[] = [];
+			for (let i = 0; i < count; i++) keys.push(input.take(input.u32()));
+			return run(
+				"get",
+				() => host.get(keys),
+				(values) => packGet(values, count),
+			);
+		},
+
+		scan(frame) {
+			const input = new Unpacker(frame);
+			const reverse = input.u8() === 1;
+			const keysOnly = input.u8() === 1;
+			input.skip(2);
+			const limit = input.u32();
+			const maxBytes = input.u32();
+			const start = input.take(input.u32());
+			const end = input.take(input.u32());
+			const range: ScanRange = { start, end, limit };
+			if (reverse) range.reverse = true;
+			if (keysOnly) range.keysOnly = true;
+			if (maxBytes > 0) range.maxBytes = maxBytes;
+			return run(
+				"scan",
+				() => host.scan(range),
+				(page) => packScan(page, range),
+			);
+		},
+
+		commit(frame) {
+			const input = new Unpacker(frame);
+			const durability = input.u8() === 1 ? "strict" : "relaxed";
+			const checks: { key: Bytes; value: Bytes | undefined }[] = [];
+			for (let left = input.u32(); left > 0; left--) {
+				const key = input.take(input.u32());
+				const length = input.u32();
+				checks.push({ key, value: length === ABSENT ? undefined : input.take(length) });
+			}
+			const deletes: Bytes[] = [];
+			for (let left = input.u32(); left > 0; left--) deletes.push(input.take(input.u32()));
+			const puts: { key: Bytes; value: Bytes }[] = [];
+			for (let left = input.u32(); left > 0; left--) {
+				const key = input.take(input.u32());
+				puts.push({ key, value: input.take(input.u32()) });
+			}
+			const batch: HostBatch = { checks, deletes, puts, durability };
+			return run(
+				"commit",
+				() => host.commit(batch),
+				(answer) => packCommit(answer, checks.length),
+			);
+		},
+
+		now() {
+			const now = clock();
+			if (typeof now !== "number" || !(now < TIMESTAMP_END)) {
+				throw new StreamkitError("INVALID_ARGUMENT", "clock: must give milliseconds below 2^48");
+			}
+			return Math.floor(now);
+		},
+
+		fill(bytes) {
+			crypto.getRandomValues(bytes as Bytes);
+		},
+
+		startTimer: (ms, callback) => timers.start(ms, callback),
+		stopTimer: (handle) => timers.stop(handle as ReturnType<typeof setTimeout>),
+
+		notify() {
+			try {
+				host.notify?.();
+			} catch {
+				// A hint that is lost is within the contract; the commit it follows has been applied.
+			}
+		},
+	};
+}

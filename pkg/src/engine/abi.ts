@@ -1,0 +1,120 @@
+import type { Bytes } from "../bytes.js";
+import type { CompactReport, VerifyReport } from "../types.js";
+
+// What the wasm module exports. Numbers stand for "none" where an argument may be missing, so that a call passes
+// no objects; errors are plain {code, message, details, retryable}.
+
+/** Options of an engine instance. */
+export interface EngineOptions {
+	storeId: string | undefined;
+	durability: "strict" | "relaxed";
+	compression: "auto" | "none" | "always";
+	hostTimeout: number;
+	pollInterval: number;
+	retentionInterval: number;
+	autoCompact: boolean;
+}
+
+/** A lease that a write checks. */
+export interface EngineLease {
+	key: string;
+	holder: string;
+	fencingToken: number;
+}
+
+/** One instance of the engine on one host. */
+export interface Engine {
+	id(): string;
+	limits(): { maxRecordBytes: number; maxCommitBytes: number; maxCommitRecords: number };
+	append(
+		space: string,
+		segment: string,
+		frame: Bytes,
+		expected: number,
+		trxId: string | undefined,
+		trxNumber: number,
+		lease: EngineLease | undefined,
+		durability: number,
+		ticket: number,
+	): Promise<Float64Array>;
+	transact(
+		frame: Bytes,
+		trxId: string | undefined,
+		trxNumber: number,
+		lease: EngineLease | undefined,
+		durability: number,
+		ticket: number,
+	): Promise<Float64Array>;
+	cancel(ticket: number): void;
+	peek(space: string, segment: string): Promise<Bytes>;
+	readSegment(
+		space: string,
+		segment: string,
+		fromSequence: number,
+		maxSequence: number,
+		minTimestamp: number,
+		maxTimestamp: number,
+		maxEntries: number,
+		maxBytes: number,
+	): Promise<Bytes>;
+	readSpace(
+		space: string,
+		afterMs: number,
+		afterN: number,
+		minTimestamp: number,
+		maxTimestamp: number,
+		maxEntries: number,
+		maxBytes: number,
+	): Promise<Bytes>;
+	spaces(after: string | undefined, prefix: string | undefined, limit: number): Promise<Bytes>;
+	segments(space: string, after: string | undefined, prefix: string | undefined, limit: number): Promise<Bytes>;
+	status(space: string, segment: string): Promise<Float64Array | undefined>;
+	changes(space: string, segment: string | undefined, afterMs: number, afterN: number): Promise<Bytes>;
+	epoch(): number;
+	wait(epoch: number, timeout: number, ticket: number): Promise<void>;
+	leaseAcquire(key: string, holder: string, ttl: number): Promise<number>;
+	leaseRenew(key: string, holder: string, token: number, ttl: number): Promise<void>;
+	leaseRelease(key: string, holder: string, token: number): Promise<void>;
+	exporter(spaces: string[] | undefined): Exporter;
+	importer(): Importer;
+	compactor(space: string | undefined): Stepper<CompactReport>;
+	verifier(): Stepper<VerifyReport>;
+	health(): Promise<{ pendingTransactions: number; warnings: string[] }>;
+	hint(): void;
+	close(): Promise<void>;
+	trap(): void;
+	free(): void;
+}
+
+/** Gives a store's content in pieces. */
+export interface Exporter {
+	next(): Promise<Bytes | undefined>;
+	done(): number;
+	total(): number | undefined;
+	free(): void;
+}
+
+/** Takes what an exporter gave. */
+export interface Importer {
+	push(bytes: Uint8Array): Promise<void>;
+	finish(): Promise<{ spaces: number; segments: number; entries: number }>;
+	done(): number;
+	free(): void;
+}
+
+/** Work in bounded steps; step says whether there is more. */
+export interface Stepper<Report> {
+	step(): Promise<boolean>;
+	done(): number;
+	total(): number | undefined;
+	report(): Report;
+	free(): void;
+}
+
+/** What createGlue gives. */
+export interface Glue {
+	Engine: { open(bridge: object, options: EngineOptions): Promise<Engine> };
+	initSync(module: { module: WebAssembly.Module }): unknown;
+	/** What the instance said when it panicked, if it did. */
+	panicMessage(): string | undefined;
+}

@@ -1,0 +1,385 @@
+import { createBridge } from "../bridge.js";
+import { closedError, describe, fromEngine, fromHost, isAborted, StreamkitError } from "../errors.js";
+import { createGlue } from "../generated/glue.js";
+import type { HostKv } from "../host.js";
+import { type TimerCalls, Timers } from "../timers.js";
+import type { CheckedOptions } from "../validate.js";
+import type { Engine, EngineOptions, Glue } from "./abi.js";
+import { wasmModule } from "./loader.js";
+
+/** What a call is to the store: close waits for writes and ends the rest; a signal ends reads and waits at once. */
+export type Kind = "read" | "wait" | "write";
+
+/** A call that has no answer yet, in the list of all of them. */
+class Pending {
+	readonly kind: Kind;
+	readonly reject: (reason: unknown) => void;
+	settled = false;
+	previous: Pending | undefined;
+	next: Pending | undefined;
+	signal: AbortSignal | undefined;
+	onAbort: (() => void) | undefined;
+
+	constructor(kind: Kind, reject: (reason: unknown) => void) {
+		this.kind = kind;
+		this.reject = reject;
+	}
+}
+
+/** One wasm instance with everything that is bound to it. */
+interface Instance {
+	readonly state: { alive: boolean };
+	readonly engine: Engine;
+	readonly timers: Timers;
+	readonly unwatch: (() => void) | undefined;
+	/** What it said when it panicked, if it did. */
+	readonly lastWords: () => string | undefined;
+}
+
+/**
+ * The engine of one store. An instance that traps is dropped, everything pending is rejected as UNAVAILABLE, and the
+ * next call opens another on the same host: all that lasts lies there.
+ */
+export class EngineSlot {
+	readonly host: HostKv;
+	readonly options: CheckedOptions;
+	#storeId: string | undefined;
+	#instance: Instance | undefined;
+	#opening: Promise<Engine> | undefined;
+	#closing: Promise<void> | undefined;
+	#first: Pending | undefined;
+	#count = 0;
+	#writes = 0;
+	#drained: (() => void) | undefined;
+	#tickets = 0;
+
+	constructor(host: HostKv, options: CheckedOptions) {
+		this.host = host;
+		this.options = options;
+		this.#storeId = options.storeId;
+	}
+
+	/** The engine, or undefined when it has to be recovered first. */
+	get engine(): Engine | undefined {
+		return this.#instance?.engine;
+	}
+
+	get closed(): boolean {
+		return this.#closing !== undefined;
+	}
+
+	/** The engine, opened again if the last instance was lost. */
+	ready(): Promise<Engine> {
+		if (this.#closing !== undefined) return Promise.reject(closedError());
+		if (this.#instance !== undefined) return Promise.resolve(this.#instance.engine);
+		this.#opening ??= this.#open().finally(() => {
+			this.#opening = undefined;
+		});
+		return this.#opening;
+	}
+
+	/** A number for the next request that may be cancelled. */
+	ticket(): number {
+		return ++this.#tickets;
+	}
+
+	async #open(): Promise<Engine> {
+		const module = await wasmModule();
+		const { host, options } = this;
+		const timers = new Timers();
+		const state = { alive: true, fail: (_: unknown): void => {} };
+		const trapped = (error: unknown): void => {
+			if (!state.alive) return;
+			state.alive = false;
+			timers.clear();
+			const reason = trapError(error, lastWords());
+			state.fail(reason);
+			if (instance !== undefined) this.#lost(instance, reason);
+		};
+		const guarded = (callback: () => void): void => {
+			queueMicrotask(() => {
+				if (!state.alive) return;
+				try {
+					callback();
+				} catch (error) {
+					trapped(error);
+				}
+			});
+		};
+		let instance: Instance | undefined;
+
+		const glue = createGlue({ queueMicrotask: guarded }) as unknown as Glue;
+		glue.initSync({ module });
+		const lastWords = (): string | undefined => {
+			try {
+				return glue.panicMessage();
+			} catch {
+				// An exhausted stack, or memory: nothing inside can run any more.
+				return undefined;
+			}
+		};
+		// What timers call is inside the engine, and may trap.
+		const guardedTimers: TimerCalls = {
+			start: (ms, callback) =>
+				timers.start(ms, () => {
+					if (!state.alive) return;
+					try {
+						callback();
+					} catch (error) {
+						trapped(error);
+					}
+				}),
+			stop: (handle) => timers.stop(handle),
+		};
+		const bridge = createBridge(host, options.clock, guardedTimers, () => state.alive);
+		const engineOptions: EngineOptions = {
+			storeId: this.#storeId,
+			durability: options.durability,
+			compression: options.compression,
+			hostTimeout: options.hostTimeout,
+			pollInterval: options.pollInterval,
+			retentionInterval: options.retentionInterval,
+			autoCompact: options.autoCompact,
+		};
+		timers.hold(true);
+		const engine = await new Promise<Engine>((resolve, reject) => {
+			state.fail = reject;
+			try {
+				glue.Engine.open(bridge, engineOptions).then(resolve, (error: unknown) => reject(fromEngine(error)));
+			} catch (error) {
+				if (isTrap(error)) trapped(error);
+				else reject(fromEngine(error));
+			}
+		}).catch((error: unknown) => {
+			state.alive = false;
+			timers.clear();
+			throw error;
+		});
+		this.#storeId = engine.id();
+		timers.hold(this.#count > 0);
+
+		let hinted = false;
+		const hint = (): void => {
+			if (hinted || !state.alive) return;
+			hinted = true;
+			// Not from within the host's call: that may stand on a call out of this very instance.
+			guarded(() => {
+				hinted = false;
+				engine.hint();
+			});
+		};
+		let unwatch: (() => void) | undefined;
+		try {
+			unwatch = host.watch?.(hint);
+		} catch (error) {
+			state.alive = false;
+			timers.clear();
+			throw fromHost(error, host.name, "watch");
+		}
+		instance = { state, engine, timers, unwatch, lastWords };
+		this.#instance = instance;
+		return engine;
+	}
+
+	/** Lets go of an instance that trapped. */
+	#lost(instance: Instance, reason: unknown): void {
+		quietly(instance.unwatch);
+		if (this.#instance !== instance) return;
+		this.#instance = undefined;
+		this.#rejectAll(() => true, reason);
+	}
+
+	/** Takes what a call into the engine threw: a trap ends the instance, anything else is the answer. */
+	#thrown(engine: Engine, error: unknown): StreamkitError {
+		if (!isTrap(error)) return fromEngine(error);
+		const instance = this.#instance;
+		const reason = trapError(error, instance?.engine === engine ? instance.lastWords() : undefined);
+		if (instance !== undefined && instance.engine === engine) {
+			instance.state.alive = false;
+			instance.timers.clear();
+			this.#lost(instance, reason);
+		}
+		return reason;
+	}
+
+	#rejectAll(which: (pending: Pending) => boolean, reason: unknown): void {
+		for (let pending = this.#first; pending !== undefined; ) {
+			const { next } = pending;
+			if (which(pending)) {
+				this.#settle(pending);
+				pending.reject(reason);
+			}
+			pending = next;
+		}
+	}
+
+	#add(pending: Pending): void {
+		pending.next = this.#first;
+		if (this.#first !== undefined) this.#first.previous = pending;
+		this.#first = pending;
+		if (pending.kind === "write") this.#writes++;
+		if (this.#count++ === 0) this.#instance?.timers.hold(true);
+	}
+
+	#settle(pending: Pending): void {
+		pending.settled = true;
+		if (pending.previous !== undefined) pending.previous.next = pending.next;
+		else this.#first = pending.next;
+		if (pending.next !== undefined) pending.next.previous = pending.previous;
+		if (pending.onAbort !== undefined) pending.signal?.removeEventListener("abort", pending.onAbort);
+		if (--this.#count === 0) this.#instance?.timers.hold(false);
+		if (pending.kind === "write" && --this.#writes === 0) this.#drained?.();
+	}
+
+	/**
+	 * Runs one asynchronous call of the engine, which must be there. `start` runs before this returns, so buffers it
+	 * hands over may be used again afterwards. With a signal, ticket is the number that the call was given; of a write
+	 * the engine's answer is waited for, everything else is left at once.
+	 */
+	run<T>(kind: Kind, start: (engine: Engine) => Promise<T>, signal?: AbortSignal, ticket = 0): Promise<T> {
+		const engine = this.#instance?.engine;
+		if (this.#closing !== undefined) return Promise.reject(closedError());
+		if (engine === undefined)
+			return Promise.reject(new StreamkitError("UNAVAILABLE", "the engine was lost", { details: { applied: false } }));
+		return new Promise((resolve, reject) => {
+			const pending = new Pending(kind, reject);
+			this.#add(pending);
+			let promise: Promise<T>;
+			try {
+				promise = start(engine);
+			} catch (error) {
+				const reason = this.#thrown(engine, error);
+				if (!pending.settled) {
+					this.#settle(pending);
+					reject(reason);
+				}
+				return;
+			}
+			if (signal !== undefined) {
+				pending.signal = signal;
+				pending.onAbort = () => {
+					if (ticket > 0) this.#cancel(engine, ticket);
+					if (kind === "write" || pending.settled) return;
+					this.#settle(pending);
+					reject(signal.reason);
+				};
+				signal.addEventListener("abort", pending.onAbort);
+			}
+			promise.then(
+				(value) => {
+					if (pending.settled) return;
+					this.#settle(pending);
+					resolve(value);
+				},
+				(error: unknown) => {
+					if (pending.settled) return;
+					this.#settle(pending);
+					reject(isAborted(error) && signal?.aborted === true ? signal.reason : fromEngine(error));
+				},
+			);
+		});
+	}
+
+	/** Opens the engine again if need be, then runs the call. */
+	async call<T>(kind: Kind, start: (engine: Engine) => Promise<T>, signal?: AbortSignal, ticket = 0): Promise<T> {
+		if (this.#instance === undefined) {
+			await unlessAborted(this.ready(), signal);
+		}
+		return this.run(kind, start, signal, ticket);
+	}
+
+	/** A synchronous call of the engine, which must be there. */
+	now<T>(call: (engine: Engine) => T): T {
+		if (this.#closing !== undefined) throw closedError();
+		const engine = this.#instance?.engine;
+		if (engine === undefined)
+			throw new StreamkitError("UNAVAILABLE", "the engine was lost", { details: { applied: false } });
+		try {
+			return call(engine);
+		} catch (error) {
+			throw this.#thrown(engine, error);
+		}
+	}
+
+	/** Cancels a queued write or a wait by its number; of no effect on anything else. */
+	cancel(ticket: number): void {
+		const engine = this.#instance?.engine;
+		if (engine !== undefined) this.#cancel(engine, ticket);
+	}
+
+	#cancel(engine: Engine, ticket: number): void {
+		if (this.#instance?.engine !== engine) return;
+		try {
+			engine.cancel(ticket);
+		} catch (error) {
+			this.#thrown(engine, error);
+		}
+	}
+
+	/** Ends reads and waits with CLOSED, waits for writes, then closes the engine. */
+	close(): Promise<void> {
+		this.#closing ??= this.#close();
+		return this.#closing;
+	}
+
+	async #close(): Promise<void> {
+		// Rejections must find the slot closed already.
+		await undefined;
+		this.#rejectAll((pending) => pending.kind !== "write", closedError());
+		if (this.#writes > 0) {
+			await new Promise<void>((resolve) => {
+				this.#drained = resolve;
+			});
+		}
+		await this.#opening?.catch(() => {});
+		const instance = this.#instance;
+		if (instance === undefined) return;
+		quietly(instance.unwatch);
+		instance.timers.hold(true);
+		try {
+			// A trap while closing leaves nothing to close.
+			const gone = new Promise<void>((resolve) => this.#add(new Pending("read", () => resolve())));
+			await Promise.race([instance.engine.close().catch((error: unknown) => Promise.reject(fromEngine(error))), gone]);
+		} finally {
+			instance.state.alive = false;
+			instance.timers.clear();
+			this.#instance = undefined;
+		}
+	}
+}
+
+// The engine's own answers are plain objects; an Error out of a call is a trap (RuntimeError), an exhausted stack
+// (RangeError), or the glue's complaint about an instance that is already broken.
+function isTrap(error: unknown): boolean {
+	return error instanceof Error && !(error instanceof StreamkitError);
+}
+
+function trapError(error: unknown, lastWords?: string): StreamkitError {
+	return new StreamkitError("UNAVAILABLE", `the engine stopped: ${lastWords ?? describe(error)}`, {
+		cause: error,
+		details: { applied: "unknown" },
+	});
+}
+
+function quietly(stop: (() => void) | undefined): void {
+	try {
+		stop?.();
+	} catch {
+		// A host that cannot stop watching has nothing left to tell us.
+	}
+}
+
+/** The promise's outcome, or the signal's reason as soon as it fires. */
+export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+	if (signal === undefined) return promise;
+	return new Promise((resolve, reject) => {
+		const onAbort = (): void => reject(signal.reason);
+		if (signal.aborted) {
+			promise.catch(() => {});
+			onAbort();
+			return;
+		}
+		signal.addEventListener("abort", onAbort);
+		promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+	});
+}

@@ -1,0 +1,6 @@
+import { readFile } from "node:fs/promises";
+import { registerWasm } from "../engine/loader.js";
+
+registerWasm(async () => WebAssembly.compile(await readFile(new URL("../generated/streamkit.wasm", import.meta.url))));
+
+export * from "../index.js";

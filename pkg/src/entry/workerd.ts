@@ -1,0 +1,8 @@
+// workerd compiles WebAssembly only when it is deployed: the engine comes in as a module.
+
+import { registerWasm } from "../engine/loader.js";
+import wasm from "../generated/streamkit.wasm";
+
+registerWasm(() => wasm);
+
+export * from "../index.js";

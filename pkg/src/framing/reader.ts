@@ -1,0 +1,65 @@
+import type { Bytes } from "../bytes.js";
+import { StreamkitError } from "../errors.js";
+import { decodeUtf8 } from "../utf8.js";
+
+/** Reads the little-endian frames that the engine gives. */
+export class FrameReader {
+	readonly bytes: Bytes;
+	readonly #view: DataView;
+	at = 0;
+
+	constructor(bytes: Bytes) {
+		this.bytes = bytes;
+		this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+	}
+
+	u8(): number {
+		this.#need(1);
+		return this.bytes[this.at++] as number;
+	}
+
+	u32(): number {
+		this.#need(4);
+		const value = this.#view.getUint32(this.at, true);
+		this.at += 4;
+		return value;
+	}
+
+	/** A u64 that must be a safe integer. */
+	u64(): number {
+		this.#need(8);
+		const value = this.#view.getUint32(this.at, true) + this.#view.getUint32(this.at + 4, true) * 2 ** 32;
+		if (value > Number.MAX_SAFE_INTEGER) throw broken("a number beyond 2^53 - 1");
+		this.at += 8;
+		return value;
+	}
+
+	f64(): number {
+		this.#need(8);
+		const value = this.#view.getFloat64(this.at, true);
+		this.at += 8;
+		return value;
+	}
+
+	skip(length: number): number {
+		this.#need(length);
+		const start = this.at;
+		this.at += length;
+		return start;
+	}
+
+	text(): string {
+		const length = this.u32();
+		const start = this.skip(length);
+		return decodeUtf8(this.bytes, start, start + length);
+	}
+
+	#need(length: number): void {
+		if (length > this.bytes.length - this.at) throw broken("it is too short");
+	}
+}
+
+/** The engine and this package disagree on the format: a fault of ours, never of the caller. */
+export function broken(what: string): StreamkitError {
+	return new StreamkitError("CORRUPT", `an answer of the engine cannot be read: ${what}`);
+}

@@ -1,0 +1,94 @@
+import type { Bytes } from "./bytes.js";
+import type { Durability, Health, MaybePromise } from "./types.js";
+
+/**
+ * What a host must supply. Keys and values are bytes; keys order as unsigned bytes. Arrays given to a host may be kept;
+ * they are never views of wasm memory. Arrays it returns belong to the engine. A host throws StreamkitError; any other
+ * throw is taken as UNAVAILABLE that may have been applied.
+ */
+export interface HostKv {
+	/** Names the host in messages and in health(). */
+	readonly name: string;
+	readonly limits: HostLimits;
+	/** In the order asked. One snapshot where limits.consistent. */
+	get(keys: readonly Bytes[]): MaybePromise<readonly (Uint8Array | undefined)[]>;
+	/** Pairs of the half-open range [start, end), from its top when reverse; stops at limit pairs or maxBytes of values, but gives at least one pair if there is one. more is exact. keysOnly: values is []. */
+	scan(range: ScanRange): MaybePromise<ScanPage>;
+	/** Every check holds and every operation applies, or nothing does. Checks see the state before; then deletes, then puts. No key is in two operations. A failed check is an answer, not an error. */
+	commit(batch: HostBatch): MaybePromise<HostCommit>;
+	/** Calls back when another instance may have written: a hint that may be late, doubled or lost. Returns how to stop. */
+	watch?(changed: () => void): () => void;
+	/** Tells the other instances. */
+	notify?(): void;
+	/** What only the host knows: whether it is persisted, usage and quota, what it cannot promise. */
+	health?(): MaybePromise<Partial<Health>>;
+	/** Ends the host. A store does not call it on a host it was given. */
+	close?(): MaybePromise<void>;
+}
+
+/** A half-open range of keys, and how much of it to give. */
+export interface ScanRange {
+	/** Inclusive. */
+	start: Bytes;
+	/** Exclusive. */
+	end: Bytes;
+	/** From the top of the range downwards. Default false. */
+	reverse?: boolean;
+	/** At most so many pairs; at least 1. */
+	limit: number;
+	/** Stop before the values come to more than this, but after at least one pair. Left out: no bound. */
+	maxBytes?: number;
+	/** Give no values. Default false. */
+	keysOnly?: boolean;
+}
+
+/** Keys and their values at the same positions; more says whether the range holds further pairs. */
+export interface ScanPage {
+	readonly keys: readonly Uint8Array[];
+	readonly values: readonly Uint8Array[];
+	readonly more: boolean;
+}
+
+/** One atomic change, guarded by checks of the state before it. */
+export interface HostBatch {
+	readonly checks: readonly {
+		readonly key: Bytes;
+		/** undefined: absent. */
+		readonly value: Bytes | undefined;
+	}[];
+	readonly deletes: readonly Bytes[];
+	readonly puts: readonly { readonly key: Bytes; readonly value: Bytes }[];
+	readonly durability: Durability;
+}
+
+/** Applied, or which check failed and what is there instead. */
+export type HostCommit =
+	| { readonly applied: true }
+	| {
+			readonly applied: false;
+			/** Index of the failed check. */
+			readonly check: number;
+			readonly current: Uint8Array | undefined;
+	  };
+
+/** What a host can hold and promise. */
+export interface HostLimits {
+	maxKeyBytes: number;
+	maxValueBytes: number;
+	/** Deletes and puts of one commit. */
+	maxBatchOps: number;
+	/** Keys and values of one commit. */
+	maxBatchBytes: number;
+	/** The row size at which this host is at its best; blocks grow to it. */
+	blockBytes: number;
+	/** What one commit covers atomically: any rows, the rows of one space, or a single row. */
+	atomic: "store" | "space" | "none";
+	/** Checks are honoured. Without them the store must be the only writer. */
+	checks: boolean;
+	/** Reads see the latest write, and one get is one snapshot. */
+	consistent: boolean;
+	/** Other processes, tabs or machines may write the same data. */
+	shared: boolean;
+	/** Bytes are what costs: compress at commit. */
+	compress: boolean;
+}

@@ -1,0 +1,51 @@
+export type { Bytes } from "./bytes.js";
+export { type ErrorCode, isStreamkitError, StreamkitError } from "./errors.js";
+export type { HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "./host.js";
+export { memoryHost } from "./hosts/memory.js";
+export { json } from "./json.js";
+export { end, f64, i64, LexKey, type LexKeyPart, type TypedPart, u64, uuid } from "./lexkey.js";
+export { openNamespaces } from "./namespaces.js";
+export { openStore } from "./store.js";
+export type {
+	AppendOptions,
+	AppendResult,
+	Delivery,
+	Group,
+	GroupInfo,
+	GroupOptions,
+	Pending,
+	ReadOptions,
+	StreamInfo,
+	StreamOptions,
+	Streams,
+	TrimOptions,
+	TrimResult,
+} from "./streams-types.js";
+export type {
+	Abortable,
+	CompactReport,
+	Consume,
+	ConsumeSegment,
+	ConsumeSpace,
+	Durability,
+	Entry,
+	EntryStream,
+	Health,
+	Lease,
+	ListOptions,
+	MaybePromise,
+	Namespaces,
+	Offset,
+	OpenOptions,
+	ProduceOptions,
+	Progress,
+	ReadBounds,
+	RecordInput,
+	SegmentStatus,
+	StatusHandler,
+	Store,
+	SubscribeOptions,
+	Subscription,
+	Trx,
+	VerifyReport,
+} from "./types.js";

@@ -1,0 +1,1 @@
+export { levelHost } from "./hosts/level.js";

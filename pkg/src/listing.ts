@@ -1,0 +1,59 @@
+import type { Bytes } from "./bytes.js";
+import type { Engine } from "./engine/abi.js";
+import type { EngineSlot } from "./engine/instance.js";
+import { readNames } from "./framing/answers.js";
+import { broken } from "./framing/reader.js";
+import type { ListOptions } from "./types.js";
+import { checkName, checkSignal, optionalInteger, optionalText, optionsObject } from "./validate.js";
+
+const PAGE_NAMES = 1000;
+
+type NamesCall = (
+	engine: Engine,
+	after: string | undefined,
+	prefix: string | undefined,
+	limit: number,
+) => Promise<Bytes>;
+
+async function* list(
+	slot: EngineSlot,
+	input: ListOptions | undefined,
+	read: NamesCall,
+): AsyncGenerator<string, void, undefined> {
+	const options = optionsObject(input);
+	const prefix = optionalText("prefix", options.prefix);
+	let after = optionalText("after", options.after);
+	const limit = optionalInteger("limit", options.limit, 0, 0);
+	const signal = checkSignal(options.signal);
+	let left = limit === 0 ? Number.POSITIVE_INFINITY : limit;
+	while (left > 0) {
+		if (signal?.aborted === true) throw signal.reason;
+		const page = readNames(
+			await slot.call("read", (engine) => read(engine, after, prefix, Math.min(left, PAGE_NAMES)), signal),
+		);
+		for (const name of page.names) yield name;
+		left -= page.names.length;
+		if (!page.more) return;
+		if (page.names.length === 0) throw broken("a page of names does not move on");
+		after = page.names[page.names.length - 1];
+	}
+}
+
+/** The names of the spaces. */
+export function getSpaces(slot: EngineSlot, options: ListOptions | undefined): AsyncIterable<string> {
+	return {
+		[Symbol.asyncIterator]: () =>
+			list(slot, options, (engine, after, prefix, limit) => engine.spaces(after, prefix, limit)),
+	};
+}
+
+/** The names of a space's segments. */
+export function getSegments(slot: EngineSlot, space: string, options: ListOptions | undefined): AsyncIterable<string> {
+	return {
+		[Symbol.asyncIterator]: () =>
+			list(slot, options, (engine, after, prefix, limit) => {
+				checkName("space", space);
+				return engine.segments(space, after, prefix, limit);
+			}),
+	};
+}

@@ -1,0 +1,194 @@
+import { type Bytes, isUint8Array } from "./bytes.js";
+import type { Engine, Stepper } from "./engine/abi.js";
+import { type EngineSlot, type Kind, unlessAborted } from "./engine/instance.js";
+import { invalid, StreamkitError } from "./errors.js";
+import type { Abortable, CompactReport, Progress, VerifyReport } from "./types.js";
+import { checkIterable, checkName, checkSignal, optionalFunction, optionsObject } from "./validate.js";
+
+/** Options of long operations. */
+export type ProgressOptions = Abortable & { onProgress?: ((p: Progress) => void) | undefined };
+
+interface Operation {
+	free(): void;
+}
+
+/** An operation of several calls on one instance of the engine: when that is lost, so is the operation. */
+class Session<T extends Operation> {
+	readonly #slot: EngineSlot;
+	readonly #engine: Engine;
+	readonly operation: T;
+	#running: Promise<unknown> = Promise.resolve();
+
+	private constructor(slot: EngineSlot, engine: Engine, operation: T) {
+		this.#slot = slot;
+		this.#engine = engine;
+		this.operation = operation;
+	}
+
+	static async open<T extends Operation>(
+		slot: EngineSlot,
+		make: (engine: Engine) => T,
+		signal: AbortSignal | undefined,
+	): Promise<Session<T>> {
+		const engine = await unlessAborted(slot.ready(), signal);
+		return new Session(slot, engine, slot.now(make));
+	}
+
+	#check(): void {
+		if (this.#slot.engine === this.#engine || this.#slot.closed) return;
+		throw new StreamkitError("UNAVAILABLE", "the engine was lost during the operation", {
+			details: { applied: "unknown" },
+		});
+	}
+
+	async call<R>(kind: Kind, start: (operation: T) => Promise<R>, signal: AbortSignal | undefined): Promise<R> {
+		if (signal?.aborted === true) throw signal.reason;
+		this.#check();
+		return this.#slot.run(
+			kind,
+			() => {
+				const answer = start(this.operation);
+				this.#running = answer;
+				return answer;
+			},
+			// A step that writes is waited for; the signal is looked at between steps.
+			kind === "write" ? undefined : signal,
+		);
+	}
+
+	now<R>(call: (operation: T) => R): R {
+		this.#check();
+		return this.#slot.now(() => call(this.operation));
+	}
+
+	/** Gives its memory back, when no call stands on it any more. */
+	free(): void {
+		const release = (): void => {
+			if (this.#slot.engine !== this.#engine || this.#slot.closed) return;
+			try {
+				this.operation.free();
+			} catch {
+				// A call is still under way in the engine; the memory goes with the instance.
+			}
+		};
+		this.#running.then(release, release);
+	}
+}
+
+/** Everything as a byte stream. */
+export function exportAll(
+	slot: EngineSlot,
+	input: (ProgressOptions & { spaces?: readonly string[] | undefined }) | undefined,
+): AsyncIterable<Bytes> {
+	return {
+		async *[Symbol.asyncIterator]() {
+			const options = optionsObject(input);
+			const onProgress = optionalFunction("onProgress", options.onProgress);
+			const spaces = options.spaces === undefined ? undefined : checkSpaces(options.spaces);
+			const signal = checkSignal(options.signal);
+			const session = await Session.open(slot, (engine) => engine.exporter(spaces), signal);
+			try {
+				for (;;) {
+					const bytes = await session.call("read", (exporter) => exporter.next(), signal);
+					if (bytes === undefined) return;
+					onProgress?.(session.now((exporter) => ({ done: exporter.done(), total: exporter.total() })));
+					yield bytes;
+				}
+			} finally {
+				session.free();
+			}
+		},
+	};
+}
+
+function checkSpaces(spaces: unknown): string[] {
+	if (!Array.isArray(spaces)) throw invalid("spaces", "must be an array of names");
+	spaces.forEach((space: unknown, i) => {
+		checkName(`spaces[${i}]`, space);
+	});
+	return [...new Set(spaces as string[])];
+}
+
+/** Takes in what exportAll gave. */
+export async function importAll(
+	slot: EngineSlot,
+	source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+	input: ProgressOptions | undefined,
+): Promise<{ spaces: number; segments: number; entries: number }> {
+	checkIterable("source", source);
+	if (isUint8Array(source)) throw invalid("source", "must be an iterable of Uint8Array; wrap a single one in an array");
+	const options = optionsObject(input);
+	const onProgress = optionalFunction("onProgress", options.onProgress);
+	const signal = checkSignal(options.signal);
+	const session = await Session.open(slot, (engine) => engine.importer(), signal);
+	const iterator: Iterator<Uint8Array> | AsyncIterator<Uint8Array> =
+		typeof (source as AsyncIterable<Uint8Array>)[Symbol.asyncIterator] === "function"
+			? (source as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]()
+			: (source as Iterable<Uint8Array>)[Symbol.iterator]();
+	let exhausted = false;
+	try {
+		for (;;) {
+			const step = await unlessAborted(Promise.resolve(iterator.next()), signal);
+			if (step.done === true) {
+				exhausted = true;
+				break;
+			}
+			const bytes: unknown = step.value;
+			if (!isUint8Array(bytes)) throw invalid("source", "must give Uint8Array");
+			await session.call("write", (importer) => importer.push(bytes), signal);
+			onProgress?.(session.now((importer) => ({ done: importer.done(), total: undefined })));
+		}
+		const { spaces, segments, entries } = await session.call("write", (importer) => importer.finish(), signal);
+		return { spaces, segments, entries };
+	} finally {
+		session.free();
+		if (!exhausted) {
+			try {
+				const closed: unknown = iterator.return?.();
+				if (closed instanceof Promise) closed.catch(() => {});
+			} catch {
+				// The error that ended the import is the one to report.
+			}
+		}
+	}
+}
+
+async function steps<Report>(
+	slot: EngineSlot,
+	make: (engine: Engine) => Stepper<Report>,
+	kind: Kind,
+	signal: AbortSignal | undefined,
+	onProgress: ((p: Progress) => void) | undefined,
+): Promise<Report> {
+	const session = await Session.open(slot, make, signal);
+	try {
+		for (;;) {
+			const more = await session.call(kind, (stepper) => stepper.step(), signal);
+			onProgress?.(session.now((stepper) => ({ done: stepper.done(), total: stepper.total() })));
+			if (!more) return session.now((stepper) => stepper.report());
+		}
+	} finally {
+		session.free();
+	}
+}
+
+/** Merges and compresses. */
+export async function compact(
+	slot: EngineSlot,
+	input: (ProgressOptions & { space?: string | undefined }) | undefined,
+): Promise<CompactReport> {
+	const options = optionsObject(input);
+	const { space } = options;
+	if (space !== undefined) checkName("space", space);
+	const onProgress = optionalFunction("onProgress", options.onProgress);
+	const signal = checkSignal(options.signal);
+	return steps(slot, (engine) => engine.compactor(space), "write", signal, onProgress);
+}
+
+/** Reads everything back. */
+export async function verify(slot: EngineSlot, input: ProgressOptions | undefined): Promise<VerifyReport> {
+	const options = optionsObject(input);
+	const onProgress = optionalFunction("onProgress", options.onProgress);
+	const signal = checkSignal(options.signal);
+	return steps(slot, (engine) => engine.verifier(), "read", signal, onProgress);
+}

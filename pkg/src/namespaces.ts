@@ -1,0 +1,256 @@
+import { type Bytes, compareBytes } from "./bytes.js";
+import { closedError, fromHost, invalid, StreamkitError } from "./errors.js";
+import type { HostBatch, HostCommit, HostKv } from "./host.js";
+import { LexKey } from "./lexkey.js";
+import { openStore, openStoreWith } from "./store.js";
+import type { MaybePromise, Namespaces, OpenOptions, Store } from "./types.js";
+import { decodeUtf8 } from "./utf8.js";
+import { checkHost, checkOpenOptions, checkSignal, optionalBoolean, optionsObject } from "./validate.js";
+
+// The host of the default store keeps one row for each other namespace: `NSP name` -> its state. The engine's own rows
+// start with other words, so no listing shows these.
+const DEFAULT = "default";
+const LIVE = 1;
+// Its rows are being removed: what was begun is finished before the name is used again.
+const DELETING = 2;
+const PAGE = 500;
+const NAME = /^[A-Za-z][A-Za-z0-9._-]{0,62}$/;
+
+const ASYNC_DISPOSE: typeof Symbol.asyncDispose =
+	Symbol.asyncDispose ?? (Symbol.for("Symbol.asyncDispose") as typeof Symbol.asyncDispose);
+
+function checkNamespace(name: unknown): asserts name is string {
+	if (typeof name !== "string" || !NAME.test(name) || name.endsWith("-")) {
+		throw invalid("name", 'must be a letter, then up to 62 of A-Z a-z 0-9 . _ -, not ending in "-"');
+	}
+}
+
+function registryKey(name: string): Bytes {
+	return LexKey.encode("NSP", name).bytes;
+}
+
+async function commitTo(host: HostKv, batch: HostBatch): Promise<HostCommit> {
+	try {
+		return await host.commit(batch);
+	} catch (error) {
+		throw fromHost(error, host.name, "commit");
+	}
+}
+
+class HostNamespaces implements Namespaces {
+	readonly #hostFor: (name: string) => MaybePromise<HostKv>;
+	readonly #options: OpenOptions;
+	readonly #hosts = new Map<string, Promise<HostKv>>();
+	readonly #stores = new Map<string, Set<Store>>();
+	/** Names known to be recorded, so that a write asks once. */
+	readonly #recorded = new Set<string>([DEFAULT]);
+	#closing: Promise<void> | undefined;
+
+	constructor(hostFor: (name: string) => MaybePromise<HostKv>, options: OpenOptions) {
+		this.#hostFor = hostFor;
+		this.#options = options;
+	}
+
+	/** The host of a name, asked for once. */
+	host(name: string): Promise<HostKv> {
+		if (this.#closing !== undefined) return Promise.reject(closedError("the namespaces object"));
+		let host = this.#hosts.get(name);
+		if (host === undefined) {
+			host = (async () => {
+				const given = await this.#hostFor(name);
+				checkHost(given);
+				return given;
+			})();
+			this.#hosts.set(name, host);
+			// A failure is not kept.
+			host.catch(() => this.#hosts.delete(name));
+		}
+		return host;
+	}
+
+	async #state(name: string): Promise<number | undefined> {
+		const registry = await this.host(DEFAULT);
+		try {
+			return (await registry.get([registryKey(name)]))[0]?.[0];
+		} catch (error) {
+			throw fromHost(error, registry.name, "get");
+		}
+	}
+
+	/** Moves a name from one state to another; false when it was not in the first. */
+	async #turn(name: string, from: number | undefined, to: number | undefined): Promise<boolean> {
+		const registry = await this.host(DEFAULT);
+		const key = registryKey(name);
+		const answer = await commitTo(registry, {
+			checks: registry.limits.checks ? [{ key, value: from === undefined ? undefined : new Uint8Array([from]) }] : [],
+			deletes: to === undefined ? [key] : [],
+			puts: to === undefined ? [] : [{ key, value: new Uint8Array([to]) }],
+			durability: checkOpenOptions(this.#options).durability,
+		});
+		return answer.applied;
+	}
+
+	async create(name: string): Promise<void> {
+		checkNamespace(name);
+		for (;;) {
+			const state = name === DEFAULT ? LIVE : await this.#state(name);
+			if (state === LIVE) throw new StreamkitError("ALREADY_EXISTS", `namespace "${name}" already exists`);
+			if (state === DELETING) await this.#wipe(name);
+			else if (await this.#turn(name, undefined, LIVE)) break;
+		}
+		this.#recorded.add(name);
+	}
+
+	async #record(name: string): Promise<void> {
+		if (this.#recorded.has(name)) return;
+		const state = await this.#state(name);
+		if (state === DELETING) throw new StreamkitError("CONFLICT", `namespace "${name}" is being deleted`);
+		if (state === undefined) await this.#turn(name, undefined, LIVE);
+		this.#recorded.add(name);
+	}
+
+	async list(): Promise<string[]> {
+		const registry = await this.host(DEFAULT);
+		const names = [DEFAULT];
+		const prefix = LexKey.encode("NSP").bytes;
+		let start: Bytes = LexKey.encodeFirst("NSP").bytes;
+		const end = new Uint8Array([...prefix, 1]);
+		for (;;) {
+			let page: Awaited<ReturnType<HostKv["scan"]>>;
+			try {
+				page = await registry.scan({ start, end, limit: PAGE });
+			} catch (error) {
+				throw fromHost(error, registry.name, "scan");
+			}
+			page.keys.forEach((key, i) => {
+				if (page.values[i]?.[0] === LIVE) names.push(decodeUtf8(key, prefix.length + 1));
+			});
+			const last = page.keys[page.keys.length - 1];
+			if (!page.more || last === undefined) break;
+			start = new Uint8Array([...last, 0]);
+		}
+		return names.sort();
+	}
+
+	async delete(name: string, options?: { force?: boolean | undefined }): Promise<void> {
+		checkNamespace(name);
+		const force = optionalBoolean("force", optionsObject(options).force, false);
+		if (name === DEFAULT) throw invalid("name", '"default" cannot be deleted');
+		const state = await this.#state(name);
+		if (state === undefined) throw new StreamkitError("NOT_FOUND", `namespace "${name}" does not exist`);
+		if (state === LIVE) {
+			if (!force && (await this.#holdsAnything(name))) {
+				throw new StreamkitError("NOT_EMPTY", `namespace "${name}" is not empty`);
+			}
+			if (!(await this.#turn(name, LIVE, DELETING)))
+				throw new StreamkitError("CONFLICT", `namespace "${name}" was changed meanwhile`);
+		}
+		await this.#wipe(name);
+	}
+
+	async #holdsAnything(name: string): Promise<boolean> {
+		const store = await openStore(await this.host(name), this.#options);
+		try {
+			for await (const _ of store.getSpaces({ limit: 1 })) return true;
+			return false;
+		} finally {
+			await store.close();
+		}
+	}
+
+	/** Removes every row of a namespace's host, then the name. Its stores that are open here are closed first. */
+	async #wipe(name: string): Promise<void> {
+		this.#recorded.delete(name);
+		await Promise.all([...(this.#stores.get(name) ?? [])].map((store) => store.close()));
+		const host = await this.host(name);
+		const { maxBatchOps, maxBatchBytes, atomic } = host.limits;
+		const start = new Uint8Array(0);
+		// Above every key that the engine writes: those start with a letter.
+		const end = new Uint8Array([0xff]);
+		for (;;) {
+			let page: Awaited<ReturnType<HostKv["scan"]>>;
+			try {
+				page = await host.scan({
+					start,
+					end,
+					limit: Math.min(PAGE, atomic === "store" ? maxBatchOps : 1),
+					keysOnly: true,
+				});
+			} catch (error) {
+				throw fromHost(error, host.name, "scan");
+			}
+			const deletes: Bytes[] = [];
+			let bytes = 0;
+			for (const key of page.keys) {
+				bytes += key.length;
+				if (deletes.length > 0 && bytes > maxBatchBytes) break;
+				deletes.push(key as Bytes);
+			}
+			if (deletes.length === 0) break;
+			await commitTo(host, { checks: [], deletes, puts: [], durability: "relaxed" });
+			const last = deletes[deletes.length - 1] as Bytes;
+			if (!page.more && compareBytes(last, page.keys[page.keys.length - 1] as Uint8Array) === 0) break;
+		}
+		await this.#turn(name, DELETING, undefined);
+	}
+
+	async open(name: string = DEFAULT): Promise<Store> {
+		checkNamespace(name);
+		const host = await this.host(name);
+		if (name !== DEFAULT && (await this.#state(name)) === DELETING) await this.#wipe(name);
+		const store = await openStoreWith(host, this.#options, name === DEFAULT ? undefined : () => this.#record(name));
+		let open = this.#stores.get(name);
+		if (open === undefined) {
+			open = new Set();
+			this.#stores.set(name, open);
+		}
+		const stores = open;
+		stores.add(store);
+		const close = store.close.bind(store);
+		store.close = async () => {
+			stores.delete(store);
+			await close();
+		};
+		return store;
+	}
+
+	close(): Promise<void> {
+		this.#closing ??= this.#close();
+		return this.#closing;
+	}
+
+	async #close(): Promise<void> {
+		const hosts = [...this.#hosts.values()];
+		const stores = [...this.#stores.values()].flatMap((open) => [...open]);
+		const results = await Promise.allSettled(stores.map((store) => store.close()));
+		for (const opening of hosts) {
+			const host = await opening.catch(() => undefined);
+			// They were made for this object by the function it was given.
+			if (host !== undefined) results.push(...(await Promise.allSettled([(async () => host.close?.())()])));
+		}
+		for (const result of results) if (result.status === "rejected") throw result.reason;
+	}
+
+	[ASYNC_DISPOSE](): Promise<void> {
+		return this.close();
+	}
+}
+
+/**
+ * Named stores. The function gives the host for a name (one not seen before included); it is asked once per name, and
+ * its hosts are closed by close(). Which names exist is recorded in the host of "default". Deleting removes every row of
+ * the namespace's host, so that host must hold nothing else; instances of it that are open elsewhere must be closed.
+ * @throws INVALID_ARGUMENT for options or a host that break their rules.
+ */
+export async function openNamespaces(
+	hostFor: (name: string) => MaybePromise<HostKv>,
+	options?: OpenOptions,
+): Promise<Namespaces> {
+	if (typeof hostFor !== "function") throw invalid("hostFor", "must be a function");
+	const checked = checkOpenOptions(options);
+	checkSignal(options?.signal);
+	if (checked.storeId !== undefined) throw invalid("storeId", "cannot be one for several stores");
+	const namespaces = new HostNamespaces(hostFor, { ...options, signal: undefined });
+	await namespaces.host(DEFAULT);
+	return namespaces;
+}

@@ -1,0 +1,70 @@
+import { type Bytes, equalBytes, isUint8Array, parseHex } from "./bytes.js";
+import { invalid } from "./errors.js";
+import { i64, isLexKey, LexKey, u64 } from "./lexkey.js";
+import type { Offset } from "./types.js";
+import { TIMESTAMP_END } from "./validate.js";
+
+/** A position in a space: everything up to this id is passed. (0, 0): nothing is. */
+export interface SpacePosition {
+	readonly ms: number;
+	readonly n: number;
+}
+
+/** `DAT SEGMENTS space segment sequence(u64)`. */
+export function segmentOffset(space: string, segment: string, sequence: number): LexKey {
+	return LexKey.encode("DAT", "SEGMENTS", space, segment, u64(sequence));
+}
+
+/** `DAT SPACES space ms(i64) n(u64)`. */
+export function spaceOffset(space: string, ms: number, n: number): LexKey {
+	return LexKey.encode("DAT", "SPACES", space, i64(ms), u64(n));
+}
+
+function offsetBytes(argument: string, offset: unknown): Uint8Array {
+	if (typeof offset === "string") {
+		const bytes = parseHex(offset);
+		if (bytes === undefined) throw invalid(argument, "as a string it must be hex of even length");
+		return bytes;
+	}
+	if (isLexKey(offset)) return offset.bytes;
+	if (isUint8Array(offset)) return offset;
+	throw invalid(argument, "must be a LexKey, a Uint8Array or a hex string");
+}
+
+/** The bytes after the prefix and its separator; undefined when there are not exactly so many. */
+function rest(bytes: Uint8Array, prefix: Bytes, length: number): DataView | undefined {
+	const at = prefix.length + 1;
+	if (bytes.length !== at + length || bytes[prefix.length] !== 0) return undefined;
+	if (!equalBytes(bytes.subarray(0, prefix.length), prefix)) return undefined;
+	return new DataView(bytes.buffer, bytes.byteOffset + at, length);
+}
+
+const MAX = BigInt(Number.MAX_SAFE_INTEGER);
+
+/** The last sequence handled, 0 for an empty offset. @throws INVALID_ARGUMENT unless it is an offset of this very segment. */
+export function parseSegmentOffset(argument: string, offset: Offset, space: string, segment: string): number {
+	const bytes = offsetBytes(argument, offset);
+	if (bytes.length === 0) return 0;
+	const view = rest(bytes, LexKey.encode("DAT", "SEGMENTS", space, segment).bytes, 8);
+	if (view === undefined) throw invalid(argument, "must be an offset of this segment, as entry.segmentOffset() gives");
+	const sequence = view.getBigUint64(0);
+	if (sequence > MAX) throw invalid(argument, "holds a sequence beyond 2^53 - 1");
+	return Number(sequence);
+}
+
+/** The last id handled, (0, 0) for an empty offset. @throws INVALID_ARGUMENT unless it is an offset of this very space. */
+export function parseSpaceOffset(argument: string, offset: Offset, space: string): SpacePosition {
+	const bytes = offsetBytes(argument, offset);
+	if (bytes.length === 0) return { ms: 0, n: 0 };
+	// 8 bytes of ms, the separator, 8 bytes of n.
+	const view = rest(bytes, LexKey.encode("DAT", "SPACES", space).bytes, 17);
+	if (view === undefined || view.getUint8(8) !== 0) {
+		throw invalid(argument, "must be an offset of this space, as entry.spaceOffset() gives");
+	}
+	const ms = BigInt.asIntN(64, view.getBigUint64(0) ^ (1n << 63n));
+	const n = view.getBigUint64(9);
+	if (ms < 0n || ms >= BigInt(TIMESTAMP_END)) throw invalid(argument, "holds a timestamp outside of 0 to 2^48 - 1");
+	if (n > MAX) throw invalid(argument, "holds a number beyond 2^53 - 1");
+	if (ms === 0n && n > 0n) throw invalid(argument, "holds an id that no entry can have");
+	return { ms: Number(ms), n: Number(n) };
+}

@@ -1,0 +1,429 @@
+import type { Bytes } from "./bytes.js";
+import type { EngineLease } from "./engine/abi.js";
+import type { EngineSlot } from "./engine/instance.js";
+import { unlessAborted } from "./engine/instance.js";
+import { fromEngine, invalid, isStreamkitError, limitExceeded, StreamkitError } from "./errors.js";
+import { readStatus } from "./framing/answers.js";
+import { FrameWriter, type Mark, transactFrame } from "./framing/record-frame.js";
+import type { ProduceOptions, RecordInput, SegmentStatus, Store } from "./types.js";
+import { encodeUtf8 } from "./utf8.js";
+import {
+	checkIterable,
+	checkName,
+	checkSignal,
+	optionalDurability,
+	optionalInteger,
+	optionalLease,
+	optionalTrx,
+	optionsObject,
+} from "./validate.js";
+
+// Large enough that a commit's fixed cost vanishes, small enough that the next chunk is ready when it ends.
+const CHUNK_BYTES = 1 << 20;
+
+/** What writers need of their store. */
+export interface WriteContext {
+	readonly slot: EngineSlot;
+	readonly limits: Store["limits"];
+}
+
+interface WriteOptions {
+	readonly signal: AbortSignal | undefined;
+	/** -1: none. */
+	readonly expected: number;
+	readonly trxId: string | undefined;
+	readonly trxNumber: number;
+	readonly lease: EngineLease | undefined;
+	readonly durability: number;
+}
+
+const PLAIN: WriteOptions = Object.freeze({
+	signal: undefined,
+	expected: -1,
+	trxId: undefined,
+	trxNumber: 0,
+	lease: undefined,
+	durability: 0,
+});
+
+function checkWriteOptions(input: ProduceOptions | undefined): WriteOptions {
+	if (input === undefined) return PLAIN;
+	const options = optionsObject(input);
+	const trx = optionalTrx(options.trx);
+	const durability = optionalDurability(options.durability);
+	return {
+		signal: checkSignal(options.signal),
+		expected: optionalInteger("expectedSequence", options.expectedSequence, 0, -1),
+		trxId: trx?.id,
+		trxNumber: trx?.number ?? 0,
+		lease: optionalLease(options.lease),
+		durability: durability === undefined ? 0 : durability === "strict" ? 1 : 2,
+	};
+}
+
+function append(
+	{ slot }: WriteContext,
+	space: string,
+	segment: string,
+	frame: Bytes,
+	expected: number,
+	{ signal, trxId, trxNumber, lease, durability }: WriteOptions,
+): Promise<Float64Array> {
+	const ticket = signal === undefined ? 0 : slot.ticket();
+	return slot.run(
+		"write",
+		(engine) => engine.append(space, segment, frame, expected, trxId, trxNumber, lease, durability, ticket),
+		signal,
+		ticket,
+	);
+}
+
+// One writer for all one-record appends: the frame is taken over before append returns.
+const single = new FrameWriter();
+
+/** Appends one record. */
+export function publish(
+	context: WriteContext,
+	space: string,
+	segment: string,
+	payload: Uint8Array | string,
+	options?: ProduceOptions & { metadata?: Readonly<Record<string, string>> | undefined },
+): Promise<SegmentStatus> {
+	try {
+		checkName("space", space);
+		checkName("segment", segment);
+		const checked = checkWriteOptions(options);
+		single.reset();
+		single.add(payload, options?.metadata, undefined, context.limits.maxRecordBytes, -1);
+		if (context.slot.engine === undefined)
+			return publishLater(context, space, segment, single.finish().slice(), checked);
+		return append(context, space, segment, single.finish(), checked.expected, checked).then((numbers) =>
+			readStatus(numbers, space, segment),
+		);
+	} catch (error) {
+		return Promise.reject(error);
+	}
+}
+
+/** The way of a call that finds the engine lost. */
+async function publishLater(
+	context: WriteContext,
+	space: string,
+	segment: string,
+	frame: Bytes,
+	options: WriteOptions,
+): Promise<SegmentStatus> {
+	await unlessAborted(context.slot.ready(), options.signal);
+	return readStatus(await append(context, space, segment, frame, options.expected, options), space, segment);
+}
+
+/** An append of any length: gives one status per commit. */
+export class Production {
+	readonly #context: WriteContext;
+	readonly #space: string;
+	readonly #segment: string;
+	readonly #options: WriteOptions;
+	readonly #writer = new FrameWriter(1 << 14);
+	#source: Iterator<RecordInput> | AsyncIterator<RecordInput> | undefined;
+	readonly #asynchronous: boolean;
+	#ended = false;
+	/** Whether it is settled that the input is longer than one commit. */
+	#long = false;
+	/** Ends of chunks in the writer that are ready to be committed. */
+	#cuts: Mark[] = [];
+	#from: Mark = FrameWriter.START;
+	#index = 0;
+	#filling: Promise<void> | undefined;
+	#committed: SegmentStatus | undefined;
+	#expected: number;
+
+	constructor(
+		context: WriteContext,
+		space: string,
+		segment: string,
+		records: Iterable<RecordInput> | AsyncIterable<RecordInput>,
+		options: ProduceOptions | undefined,
+	) {
+		checkName("space", space);
+		checkName("segment", segment);
+		checkIterable("records", records);
+		this.#options = checkWriteOptions(options);
+		this.#context = context;
+		this.#space = space;
+		this.#segment = segment;
+		this.#expected = this.#options.expected;
+		const asynchronous = (records as AsyncIterable<RecordInput>)[Symbol.asyncIterator];
+		this.#asynchronous = typeof asynchronous === "function";
+		this.#source = this.#asynchronous
+			? (records as AsyncIterable<RecordInput>)[Symbol.asyncIterator]()
+			: (records as Iterable<RecordInput>)[Symbol.iterator]();
+	}
+
+	/** Commits the next chunk; undefined when all is stored. */
+	async next(): Promise<SegmentStatus | undefined> {
+		try {
+			return await this.#next();
+		} catch (error) {
+			this.close();
+			throw withCommitted(error, this.#committed);
+		}
+	}
+
+	async #next(): Promise<SegmentStatus | undefined> {
+		const { slot } = this.#context;
+		const { signal } = this.#options;
+		if (this.#filling !== undefined) await this.#filling;
+		else if (this.#cuts.length === 0 && !this.#ended) await this.#fill();
+		this.#filling = undefined;
+		if (signal?.aborted === true) throw signal.reason;
+		if (slot.engine === undefined || slot.closed) await unlessAborted(slot.ready(), signal);
+
+		const writer = this.#writer;
+		const cut = this.#cuts.shift();
+		let frame: Bytes;
+		let count: number;
+		if (cut !== undefined) {
+			frame = writer.cut(this.#from, cut);
+			count = cut.count - this.#from.count;
+			this.#from = cut;
+		} else {
+			const all = writer.mark();
+			count = all.count - this.#from.count;
+			if (count === 0) {
+				if (this.#committed === undefined) throw invalid("records", "must hold at least one record");
+				return undefined;
+			}
+			frame = writer.cut(this.#from, all);
+			this.#from = all;
+		}
+		const commit = append(this.#context, this.#space, this.#segment, frame, this.#expected, this.#options);
+		// The engine has taken the frame over: the next chunk can be made while this one commits.
+		if (this.#cuts.length === 0) {
+			writer.discard(this.#from);
+			this.#from = FrameWriter.START;
+			if (!this.#ended) {
+				this.#filling = this.#fill();
+				this.#filling.catch(() => {});
+			}
+		}
+		this.#committed = readStatus(await commit, this.#space, this.#segment);
+		if (this.#expected >= 0) this.#expected += count;
+		return this.#committed;
+	}
+
+	/** Takes records until a chunk is full or the source ends; at first until it is known whether all fits one commit. */
+	async #fill(): Promise<void> {
+		const { signal } = this.#options;
+		const source = this.#source;
+		if (source === undefined) return;
+		if (this.#asynchronous) {
+			while (!this.#ended && !this.#full()) {
+				const step = await unlessAborted(Promise.resolve(source.next()), signal);
+				if (this.#source === undefined) return;
+				this.#take(step);
+			}
+		} else {
+			while (!this.#ended && !this.#full()) this.#take((source as Iterator<RecordInput>).next());
+		}
+	}
+
+	#full(): boolean {
+		return this.#long && this.#cuts.length > 0;
+	}
+
+	#take(step: IteratorResult<RecordInput, unknown>): void {
+		if (step.done === true) {
+			this.#ended = true;
+			this.#source = undefined;
+			return;
+		}
+		const { limits } = this.#context;
+		const writer = this.#writer;
+		const index = this.#index++;
+		const record: unknown = step.value;
+		if (typeof record !== "object" || record === null)
+			throw invalid(`records[${index}]`, "must be an object {payload, metadata?, sequence?}");
+		const { payload, metadata, sequence } = record as RecordInput;
+		if (sequence !== undefined && this.#options.expected >= 0) {
+			throw invalid(`records[${index}].sequence`, "must not be given together with expectedSequence");
+		}
+		const before = writer.mark();
+		writer.add(payload, metadata, sequence, limits.maxRecordBytes, index);
+		const start = this.#cuts[this.#cuts.length - 1] ?? this.#from;
+		const target = Math.min(CHUNK_BYTES, limits.maxCommitBytes);
+		if (
+			before.count > start.count &&
+			(writer.size(start) > target || writer.count - start.count > limits.maxCommitRecords)
+		) {
+			this.#cuts.push(before);
+		}
+		if (!this.#long && (writer.size() > limits.maxCommitBytes || writer.count > limits.maxCommitRecords)) {
+			if (this.#options.trxId !== undefined) {
+				if (writer.count > limits.maxCommitRecords)
+					throw limitExceeded("records of one TRX", limits.maxCommitRecords, writer.count);
+				throw limitExceeded("bytes of one TRX", limits.maxCommitBytes, writer.size());
+			}
+			this.#long = true;
+		}
+		// What fits one commit is stored as one, however many chunks it would make.
+		if (this.#ended && !this.#long) this.#cuts = [];
+	}
+
+	/** Closes the source; what is under way is left to end by itself. */
+	close(): void {
+		const source = this.#source;
+		this.#source = undefined;
+		this.#ended = true;
+		if (source === undefined) return;
+		try {
+			const closed: unknown = source.return?.();
+			// A source that is waiting for its next record answers only then; nobody waits for it.
+			if (closed instanceof Promise) closed.catch(() => {});
+		} catch {
+			// The error that brought us here is the one to report.
+		}
+	}
+}
+
+/** An error part-way says what was stored before it. */
+function withCommitted(error: unknown, committed: SegmentStatus | undefined): unknown {
+	if (committed === undefined) return error;
+	if (isStreamkitError(error)) {
+		const { code, message, details, retryable } = error;
+		return new StreamkitError(code, message, {
+			details: { ...details, committed },
+			retryable,
+			cause: error.cause ?? error,
+		});
+	}
+	// What the source threw stays what it is; where it can carry the details as well, it does.
+	if (
+		error instanceof Error &&
+		!("details" in error) &&
+		Object.isExtensible(error) &&
+		!(error instanceof DOMException)
+	) {
+		Object.defineProperty(error, "details", { value: { committed }, configurable: true });
+	}
+	return error;
+}
+
+/** Appends all records; the last status. */
+export async function produce(
+	context: WriteContext,
+	space: string,
+	segment: string,
+	records: Iterable<RecordInput> | AsyncIterable<RecordInput>,
+	options: ProduceOptions | undefined,
+): Promise<SegmentStatus> {
+	const production = new Production(context, space, segment, records, options);
+	let last: SegmentStatus | undefined;
+	for (;;) {
+		const status = await production.next();
+		if (status === undefined) return last as SegmentStatus;
+		last = status;
+	}
+}
+
+/** Appends all records; each status as its chunk commits. */
+export function produceStream(make: () => Promise<Production>): AsyncIterable<SegmentStatus> {
+	return {
+		async *[Symbol.asyncIterator]() {
+			const production = await make();
+			try {
+				for (;;) {
+					const status = await production.next();
+					if (status === undefined) return;
+					yield status;
+				}
+			} finally {
+				production.close();
+			}
+		},
+	};
+}
+
+/** One write of transact as given. */
+export interface TransactWrite {
+	space: string;
+	segment: string;
+	records: Iterable<RecordInput>;
+}
+
+/** Appends to any number of segments and spaces, all or nothing. */
+export async function transact(
+	{ slot, limits }: WriteContext,
+	writes: Iterable<TransactWrite>,
+	input: Omit<ProduceOptions, "expectedSequence"> | undefined,
+): Promise<SegmentStatus[]> {
+	const options = checkWriteOptions(input);
+	if (options.expected >= 0) throw invalid("expectedSequence", "transact takes record.sequence instead");
+	if (typeof writes !== "object" || writes === null || typeof writes[Symbol.iterator] !== "function") {
+		throw invalid("writes", "must be an iterable of {space, segment, records}");
+	}
+	const targets: { space: string; segment: string }[] = [];
+	const frames: { space: Bytes; segment: Bytes; frame: Bytes }[] = [];
+	const totals = new Map<string, { bytes: number; records: number }>();
+	const writer = new FrameWriter();
+	for (const write of writes) {
+		const at = `writes[${targets.length}]`;
+		if (typeof write !== "object" || write === null) throw invalid(at, "must be an object {space, segment, records}");
+		const { space, segment, records } = write;
+		checkName(`${at}.space`, space);
+		checkName(`${at}.segment`, segment);
+		if (typeof records !== "object" || records === null || typeof records[Symbol.iterator] !== "function") {
+			throw invalid(`${at}.records`, "must be an iterable");
+		}
+		writer.reset();
+		let total = totals.get(space);
+		if (total === undefined) {
+			total = { bytes: 0, records: 0 };
+			totals.set(space, total);
+		}
+		for (const record of records) {
+			if (typeof record !== "object" || record === null) {
+				throw invalid(`${at}.records[${writer.count}]`, "must be an object {payload, metadata?, sequence?}");
+			}
+			try {
+				writer.add(record.payload, record.metadata, record.sequence, limits.maxRecordBytes, writer.count);
+			} catch (error) {
+				throw inWrite(error, at);
+			}
+			if (total.records + writer.count > limits.maxCommitRecords) {
+				throw limitExceeded(
+					`records in space ${JSON.stringify(space)}`,
+					limits.maxCommitRecords,
+					total.records + writer.count,
+				);
+			}
+			if (total.bytes + writer.size() > limits.maxCommitBytes) {
+				throw limitExceeded(
+					`bytes in space ${JSON.stringify(space)}`,
+					limits.maxCommitBytes,
+					total.bytes + writer.size(),
+				);
+			}
+		}
+		if (writer.count === 0) throw invalid(`${at}.records`, "must hold at least one record");
+		total.bytes += writer.size();
+		total.records += writer.count;
+		targets.push({ space, segment });
+		frames.push({ space: encodeUtf8(space), segment: encodeUtf8(segment), frame: writer.finish().slice() });
+	}
+	if (targets.length === 0) throw invalid("writes", "must hold at least one write");
+	const { signal, trxId, trxNumber, lease, durability } = options;
+	const frame = transactFrame(frames);
+	const ticket = signal === undefined ? 0 : slot.ticket();
+	const numbers = await slot.call(
+		"write",
+		(engine) => engine.transact(frame, trxId, trxNumber, lease, durability, ticket),
+		signal,
+		ticket,
+	);
+	return targets.map(({ space, segment }, i) => readStatus(numbers, space, segment, 4 * i));
+}
+
+function inWrite(error: unknown, at: string): unknown {
+	if (!isStreamkitError(error, "INVALID_ARGUMENT")) return error;
+	return fromEngine({ code: error.code, message: `${at}.${error.message}`, details: error.details });
+}

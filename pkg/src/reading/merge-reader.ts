@@ -1,0 +1,160 @@
+import type { EngineSlot } from "../engine/instance.js";
+import type { PageEntry } from "../framing/page.js";
+import { epochOf, PAGE_BYTES, PAGE_ENTRIES, PageReader, type PageSource, type ReadPlan } from "./page-reader.js";
+
+/** One space of a merged read: its reader, and what of its last page is not given out yet. */
+class Lane {
+	readonly reader: PageReader;
+	/** The rank of the space's name. */
+	readonly rank: number;
+	page: readonly PageEntry[] = [];
+	at = 0;
+	/** The epoch before its last page was read. */
+	epoch = -1;
+
+	constructor(reader: PageReader, rank: number) {
+		this.reader = reader;
+		this.rank = rank;
+	}
+
+	get head(): PageEntry {
+		return this.page[this.at] as PageEntry;
+	}
+
+	get empty(): boolean {
+		return this.at === this.page.length;
+	}
+}
+
+function before(a: Lane, b: Lane): boolean {
+	const x = a.head;
+	const y = b.head;
+	if (x.timestamp !== y.timestamp) return x.timestamp < y.timestamp;
+	if (x.n !== y.n) return x.n < y.n;
+	return a.rank < b.rank;
+}
+
+/** Moves the lane at the top of the heap down to where it belongs. */
+function sink(heap: Lane[], from: number): void {
+	const lane = heap[from] as Lane;
+	let at = from;
+	for (;;) {
+		let child = 2 * at + 1;
+		if (child >= heap.length) break;
+		if (child + 1 < heap.length && before(heap[child + 1] as Lane, heap[child] as Lane)) child++;
+		if (!before(heap[child] as Lane, lane)) break;
+		heap[at] = heap[child] as Lane;
+		at = child;
+	}
+	heap[at] = lane;
+}
+
+/** How a merged read is bounded. */
+export interface MergePlan {
+	readonly limit: number;
+	readonly follow: boolean;
+	readonly signal: AbortSignal | undefined;
+}
+
+/** Merges spaces by (timestamp, n, space). A space that has nothing more for now does not hold up the others. */
+export class MergeReader implements PageSource {
+	readonly #slot: EngineSlot;
+	readonly #plan: MergePlan;
+	readonly #lanes: readonly Lane[];
+	readonly signal: AbortSignal | undefined;
+	readonly #pageEntries: number;
+	#left: number;
+	#closed = false;
+	#waiting = 0;
+
+	/** plans: one per space, in the order of their names. */
+	constructor(slot: EngineSlot, plan: MergePlan, plans: readonly Omit<ReadPlan, "maxBytes">[]) {
+		this.#slot = slot;
+		this.#plan = plan;
+		this.signal = plan.signal;
+		this.#left = plan.limit === 0 ? Number.POSITIVE_INFINITY : plan.limit;
+		// Every space holds a page at a time: together they should stay near what one read would hold.
+		const share = Math.max(1, plans.length);
+		this.#pageEntries = Math.max(64, Math.floor(PAGE_ENTRIES / share));
+		const maxBytes = Math.max(1 << 16, Math.floor((4 * PAGE_BYTES) / share));
+		this.#lanes = plans.map(
+			(one, rank) => new Lane(new PageReader(slot, { ...one, maxBytes: Math.min(maxBytes, PAGE_BYTES) }), rank),
+		);
+	}
+
+	async next(maxEntries: number): Promise<readonly PageEntry[] | undefined> {
+		try {
+			return await this.#next(maxEntries);
+		} catch (error) {
+			if (this.#closed) return undefined;
+			this.#closed = true;
+			throw error;
+		}
+	}
+
+	async #next(maxEntries: number): Promise<readonly PageEntry[] | undefined> {
+		const slot = this.#slot;
+		const { follow, signal } = this.#plan;
+		for (let woken = false; ; woken = true) {
+			if (this.#closed || this.#left <= 0 || this.#lanes.length === 0) return undefined;
+			if (signal?.aborted === true) throw signal.reason;
+			if (slot.engine === undefined || slot.closed) await slot.ready();
+			const epoch = slot.now(epochOf);
+			await Promise.all(this.#lanes.map((lane) => this.#fill(lane, epoch, woken)));
+			const entries = this.#merge(Math.min(maxEntries, this.#left));
+			if (entries.length > 0) {
+				this.#left -= entries.length;
+				return entries;
+			}
+			if (this.#lanes.some((lane) => lane.empty && !lane.reader.ended && !lane.reader.tail)) continue;
+			if (!follow || this.#lanes.every((lane) => lane.reader.ended)) return undefined;
+			const ticket = slot.ticket();
+			this.#waiting = ticket;
+			try {
+				await slot.run("wait", (engine) => engine.wait(epoch, -1, ticket), signal, ticket);
+			} finally {
+				this.#waiting = 0;
+			}
+		}
+	}
+
+	async #fill(lane: Lane, epoch: number, woken: boolean): Promise<void> {
+		const { reader } = lane;
+		if (!lane.empty || reader.ended) return;
+		// At its tail a space is asked again only when something may have happened.
+		if (reader.tail && (!this.#plan.follow || (lane.epoch === epoch && !woken))) return;
+		lane.epoch = epoch;
+		lane.page = await reader.poll(this.#pageEntries);
+		lane.at = 0;
+	}
+
+	#merge(max: number): PageEntry[] {
+		const heap = this.#lanes.filter((lane) => !lane.empty);
+		for (let i = (heap.length >> 1) - 1; i >= 0; i--) sink(heap, i);
+		const entries: PageEntry[] = [];
+		while (entries.length < max) {
+			const lane = heap[0];
+			if (lane === undefined) break;
+			entries.push(lane.head);
+			lane.at++;
+			if (!lane.empty) {
+				sink(heap, 0);
+				continue;
+			}
+			// Its next entry may come before those of the others.
+			if (!lane.reader.ended && !lane.reader.tail) break;
+			const last = heap.pop() as Lane;
+			if (last !== lane) {
+				heap[0] = last;
+				sink(heap, 0);
+			}
+		}
+		return entries;
+	}
+
+	close(): void {
+		this.#closed = true;
+		for (const lane of this.#lanes) lane.reader.close();
+		if (this.#waiting > 0) this.#slot.cancel(this.#waiting);
+	}
+}

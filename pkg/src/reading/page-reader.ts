@@ -1,0 +1,132 @@
+import type { Bytes } from "../bytes.js";
+import type { Engine } from "../engine/abi.js";
+import type { EngineSlot } from "../engine/instance.js";
+import { type PageEntry, readPage } from "../framing/page.js";
+import { broken } from "../framing/reader.js";
+
+/** The most entries and bytes that one page asks for. A page stays in memory while any payload of it is kept. */
+export const PAGE_ENTRIES = 4096;
+export const PAGE_BYTES = 1 << 20;
+
+// Who looks at the first few entries only should not pay for a whole page.
+const FIRST_PAGE_ENTRIES = 256;
+
+/** One page from a cursor, which is (next sequence, 0) in a segment and the id passed in a space. */
+export type ReadCall = (engine: Engine, a: number, b: number, maxEntries: number, maxBytes: number) => Promise<Bytes>;
+
+/** Gives pages until the read is over. */
+export interface PageSource {
+	readonly signal: AbortSignal | undefined;
+	/** The next entries, never none; undefined at the end. */
+	next(maxEntries: number): Promise<readonly PageEntry[] | undefined>;
+	/** Ends the read, and a wait that is under way. */
+	close(): void;
+}
+
+/** How far and how long to read. */
+export interface ReadPlan {
+	readonly space: string;
+	readonly read: ReadCall;
+	readonly a: number;
+	readonly b: number;
+	/** 0: no cap. */
+	readonly limit: number;
+	readonly follow: boolean;
+	readonly signal: AbortSignal | undefined;
+	readonly maxBytes: number;
+}
+
+/** Reads one segment or one space page by page. */
+export class PageReader implements PageSource {
+	readonly #slot: EngineSlot;
+	readonly #plan: ReadPlan;
+	readonly signal: AbortSignal | undefined;
+	#a: number;
+	#b: number;
+	#left: number;
+	#size = FIRST_PAGE_ENTRIES;
+	#closed = false;
+	#waiting = 0;
+	#epoch = 0;
+	/** Nothing will come any more. */
+	ended = false;
+	/** Nothing more was committed when the last page was read. */
+	tail = false;
+
+	constructor(slot: EngineSlot, plan: ReadPlan) {
+		this.#slot = slot;
+		this.#plan = plan;
+		this.signal = plan.signal;
+		this.#a = plan.a;
+		this.#b = plan.b;
+		this.#left = plan.limit === 0 ? Number.POSITIVE_INFINITY : plan.limit;
+	}
+
+	async next(maxEntries: number): Promise<readonly PageEntry[] | undefined> {
+		try {
+			for (;;) {
+				if (this.ended) return undefined;
+				if (this.tail) {
+					if (!this.#plan.follow) return undefined;
+					await this.#wait();
+				}
+				const entries = await this.poll(maxEntries);
+				if (entries.length > 0) return entries;
+			}
+		} catch (error) {
+			if (this.#closed) return undefined;
+			this.ended = true;
+			throw error;
+		}
+	}
+
+	/** What is committed now, which may be nothing. */
+	async poll(maxEntries: number): Promise<readonly PageEntry[]> {
+		const slot = this.#slot;
+		const { read, space, maxBytes, signal } = this.#plan;
+		for (;;) {
+			if (this.ended) return [];
+			if (signal?.aborted === true) throw signal.reason;
+			if (slot.engine === undefined || slot.closed) await slot.ready();
+			const most = Math.min(maxEntries, this.#size, this.#left);
+			// Before the read: what is committed between the two ends the next wait at once.
+			this.#epoch = slot.now(epochOf);
+			const { a, b } = { a: this.#a, b: this.#b };
+			const bytes = await slot.run("read", (engine) => read(engine, a, b, most, maxBytes), signal);
+			const page = readPage(bytes, space);
+			this.#a = page.a;
+			this.#b = page.b;
+			this.tail = page.tail;
+			const { entries } = page;
+			this.#left -= entries.length;
+			if (page.done || this.#left <= 0) this.ended = true;
+			if (this.#size < PAGE_ENTRIES) this.#size = Math.min(this.#size * 4, PAGE_ENTRIES);
+			if (entries.length > 0 || page.done || page.tail) return entries;
+			if (page.a === a && page.b === b) throw broken("a page without entries does not move on");
+		}
+	}
+
+	async #wait(): Promise<void> {
+		const slot = this.#slot;
+		const { signal } = this.#plan;
+		if (signal?.aborted === true) throw signal.reason;
+		if (slot.engine === undefined || slot.closed) await slot.ready();
+		const ticket = slot.ticket();
+		this.#waiting = ticket;
+		try {
+			await slot.run("wait", (engine) => engine.wait(this.#epoch, -1, ticket), signal, ticket);
+		} finally {
+			this.#waiting = 0;
+		}
+	}
+
+	close(): void {
+		this.#closed = true;
+		this.ended = true;
+		if (this.#waiting > 0) this.#slot.cancel(this.#waiting);
+	}
+}
+
+export function epochOf(engine: Engine): number {
+	return engine.epoch();
+}

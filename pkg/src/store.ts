@@ -1,0 +1,247 @@
+import type { Bytes } from "./bytes.js";
+import { EngineSlot, unlessAborted } from "./engine/instance.js";
+import { closedError, fromHost, StreamkitError } from "./errors.js";
+import { readStatus } from "./framing/answers.js";
+import { emptyEntry, readPage } from "./framing/page.js";
+import type { HostKv } from "./host.js";
+import { type LeaseOptions, withLease } from "./leases.js";
+import { getSegments, getSpaces } from "./listing.js";
+import { compact, exportAll, importAll, type ProgressOptions, verify } from "./maintenance.js";
+import {
+	Production,
+	produce,
+	produceStream,
+	publish,
+	type TransactWrite,
+	transact,
+	type WriteContext,
+} from "./produce.js";
+import { consume, consumeSegment, consumeSpace } from "./reading/consume.js";
+import type { Streams } from "./streams-types.js";
+import { subscribe } from "./subscriptions.js";
+import type {
+	Abortable,
+	CompactReport,
+	Consume,
+	ConsumeSegment,
+	ConsumeSpace,
+	Entry,
+	EntryStream,
+	Health,
+	Lease,
+	ListOptions,
+	MaybePromise,
+	OpenOptions,
+	ProduceOptions,
+	RecordInput,
+	SegmentStatus,
+	StatusHandler,
+	Store,
+	SubscribeOptions,
+	Subscription,
+	VerifyReport,
+} from "./types.js";
+import { checkHost, checkName, checkOpenOptions, checkSignal, optionsObject } from "./validate.js";
+
+// Runtimes that lack the symbol ignore a method under another one.
+const ASYNC_DISPOSE: typeof Symbol.asyncDispose =
+	Symbol.asyncDispose ?? (Symbol.for("Symbol.asyncDispose") as typeof Symbol.asyncDispose);
+
+class EngineStore implements Store {
+	readonly id: string;
+	readonly limits: Store["limits"];
+	readonly #slot: EngineSlot;
+	readonly #writes: WriteContext;
+	/** Awaited before each write; how a namespace comes to be on its first one. */
+	readonly #beforeWrite: (() => Promise<void>) | undefined;
+
+	constructor(slot: EngineSlot, beforeWrite: (() => Promise<void>) | undefined) {
+		this.#slot = slot;
+		this.#beforeWrite = beforeWrite;
+		this.id = slot.now((engine) => engine.id());
+		const { maxRecordBytes, maxCommitBytes, maxCommitRecords } = slot.now((engine) => engine.limits());
+		this.limits = Object.freeze({ maxRecordBytes, maxCommitBytes, maxCommitRecords });
+		this.#writes = { slot, limits: this.limits };
+	}
+
+	get streams(): Streams {
+		throw new StreamkitError("UNSUPPORTED", "streams are not part of this version yet: use spaces and segments");
+	}
+
+	async produce(
+		space: string,
+		segment: string,
+		records: Iterable<RecordInput> | AsyncIterable<RecordInput>,
+		options?: ProduceOptions,
+	): Promise<SegmentStatus> {
+		await this.#beforeWrite?.();
+		return produce(this.#writes, space, segment, records, options);
+	}
+
+	produceStream(
+		space: string,
+		segment: string,
+		records: Iterable<RecordInput> | AsyncIterable<RecordInput>,
+		options?: ProduceOptions,
+	): AsyncIterable<SegmentStatus> {
+		return produceStream(async () => {
+			await this.#beforeWrite?.();
+			return new Production(this.#writes, space, segment, records, options);
+		});
+	}
+
+	publish(
+		space: string,
+		segment: string,
+		payload: Uint8Array | string,
+		options?: ProduceOptions & { metadata?: Readonly<Record<string, string>> | undefined },
+	): Promise<SegmentStatus> {
+		if (this.#beforeWrite === undefined) return publish(this.#writes, space, segment, payload, options);
+		return this.#beforeWrite().then(() => publish(this.#writes, space, segment, payload, options));
+	}
+
+	async transact(
+		writes: Iterable<TransactWrite>,
+		options?: Omit<ProduceOptions, "expectedSequence">,
+	): Promise<SegmentStatus[]> {
+		await this.#beforeWrite?.();
+		return transact(this.#writes, writes, options);
+	}
+
+	async peek(space: string, segment: string, options?: Abortable): Promise<Entry> {
+		checkName("space", space);
+		checkName("segment", segment);
+		const signal = checkSignal(optionsObject(options).signal);
+		const bytes = await this.#slot.call("read", (engine) => engine.peek(space, segment), signal);
+		return readPage(bytes, space).entries[0] ?? emptyEntry(space, segment);
+	}
+
+	consumeSegment(args: ConsumeSegment): EntryStream {
+		return consumeSegment(this.#slot, args);
+	}
+
+	consumeSpace(args: ConsumeSpace): EntryStream {
+		return consumeSpace(this.#slot, args);
+	}
+
+	consume(args: Consume): EntryStream {
+		return consume(this.#slot, args);
+	}
+
+	getSpaces(options?: ListOptions): AsyncIterable<string> {
+		return getSpaces(this.#slot, options);
+	}
+
+	getSegments(space: string, options?: ListOptions): AsyncIterable<string> {
+		return getSegments(this.#slot, space, options);
+	}
+
+	async getSegmentStatus(space: string, segment: string, options?: Abortable): Promise<SegmentStatus | undefined> {
+		checkName("space", space);
+		checkName("segment", segment);
+		const signal = checkSignal(optionsObject(options).signal);
+		const numbers = await this.#slot.call("read", (engine) => engine.status(space, segment), signal);
+		return numbers === undefined ? undefined : readStatus(numbers, space, segment);
+	}
+
+	async subscribeToSegment(
+		space: string,
+		segment: string,
+		handler: StatusHandler,
+		options?: SubscribeOptions,
+	): Promise<Subscription> {
+		checkName("segment", segment);
+		return subscribe(this.#slot, { space, segment }, handler, options);
+	}
+
+	async subscribeToSpace(space: string, handler: StatusHandler, options?: SubscribeOptions): Promise<Subscription> {
+		return subscribe(this.#slot, { space, segment: undefined }, handler, options);
+	}
+
+	async withLease<T>(
+		key: string,
+		ttl: number,
+		run: (lease: Lease) => MaybePromise<T>,
+		options?: LeaseOptions,
+	): Promise<T> {
+		return withLease(this.#slot, key, ttl, run, options);
+	}
+
+	export(options?: ProgressOptions & { spaces?: readonly string[] | undefined }): AsyncIterable<Bytes> {
+		return exportAll(this.#slot, options);
+	}
+
+	async import(
+		source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+		options?: ProgressOptions,
+	): Promise<{ spaces: number; segments: number; entries: number }> {
+		await this.#beforeWrite?.();
+		return importAll(this.#slot, source, options);
+	}
+
+	async compact(options?: ProgressOptions & { space?: string | undefined }): Promise<CompactReport> {
+		return compact(this.#slot, options);
+	}
+
+	async verify(options?: ProgressOptions): Promise<VerifyReport> {
+		return verify(this.#slot, options);
+	}
+
+	async health(): Promise<Health> {
+		const { host, options } = this.#slot;
+		const { pendingTransactions, warnings } = await this.#slot.call("read", (engine) => engine.health());
+		let own: Partial<Health> | undefined;
+		try {
+			own = await host.health?.();
+		} catch (error) {
+			throw fromHost(error, host.name, "health");
+		}
+		return {
+			...own,
+			host: host.name,
+			durability: options.durability,
+			limits: { ...host.limits },
+			pendingTransactions,
+			warnings: [...warnings, ...(own?.warnings ?? [])],
+		};
+	}
+
+	close(): Promise<void> {
+		return this.#slot.close();
+	}
+
+	[ASYNC_DISPOSE](): Promise<void> {
+		// Through the method, so that a wrapper which adds to it is honoured.
+		return this.close();
+	}
+}
+
+/**
+ * Opens the store on a host, finishing what an earlier instance left unfinished. A host may be opened again later, or
+ * twice at once. Closing the store does not close a host it was given.
+ * @throws INVALID_ARGUMENT for a host or options that break their rules; CONFLICT when the host holds another store than options.storeId; UNAVAILABLE.
+ */
+export async function openStore(host: HostKv, options?: OpenOptions): Promise<Store> {
+	return openStoreWith(host, options, undefined);
+}
+
+/** openStore, with something to await before each write. */
+export async function openStoreWith(
+	host: HostKv,
+	options: OpenOptions | undefined,
+	beforeWrite: (() => Promise<void>) | undefined,
+): Promise<Store> {
+	const checked = checkOpenOptions(options);
+	const signal = checkSignal(options?.signal);
+	checkHost(host);
+	const slot = new EngineSlot(host, checked);
+	try {
+		await unlessAborted(slot.ready(), signal);
+	} catch (error) {
+		// What is still being opened must not stay behind.
+		slot.close().catch(() => {});
+		throw error;
+	}
+	if (slot.closed) throw closedError();
+	return new EngineStore(slot, beforeWrite);
+}

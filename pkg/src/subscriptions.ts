@@ -1,0 +1,210 @@
+import { sleep } from "./abort.js";
+import { randomUuid } from "./bytes.js";
+import type { EngineSlot } from "./engine/instance.js";
+import { invalid, isStreamkitError } from "./errors.js";
+import { readChanges } from "./framing/answers.js";
+import { epochOf } from "./reading/page-reader.js";
+import type { SegmentStatus, StatusHandler, SubscribeOptions, Subscription } from "./types.js";
+import { checkName, checkSignal, optionalDuration, optionalFunction, optionsObject } from "./validate.js";
+
+// Symbol.dispose is younger than the oldest runtimes this runs on.
+const DISPOSE: typeof Symbol.dispose = Symbol.dispose ?? (Symbol.for("Symbol.dispose") as typeof Symbol.dispose);
+
+interface Target {
+	readonly space: string;
+	/** undefined: all segments of the space. */
+	readonly segment: string | undefined;
+}
+
+class StatusSubscription implements Subscription {
+	readonly id = randomUuid();
+	readonly closed: Promise<void>;
+	#status: "active" | "closed" | "failed" = "active";
+	readonly #slot: EngineSlot;
+	readonly #target: Target;
+	readonly #handler: StatusHandler;
+	readonly #onError: ((error: unknown) => void) | undefined;
+	readonly #heartbeat: number | undefined;
+	readonly #signal: AbortSignal | undefined;
+	readonly #stop = new AbortController();
+	#resolve!: () => void;
+	#reject!: (error: unknown) => void;
+	/** The latest status of every segment that the handler has not been told of yet, oldest change first. */
+	readonly #due = new Map<string, SegmentStatus>();
+	#last: SegmentStatus | undefined;
+	#calling = false;
+	#beat: ReturnType<typeof setTimeout> | undefined;
+	#ms = -1;
+	#n = 0;
+
+	constructor(slot: EngineSlot, target: Target, handler: StatusHandler, input: SubscribeOptions | undefined) {
+		const options = optionsObject(input);
+		if (typeof handler !== "function") throw invalid("handler", "must be a function");
+		this.#signal = checkSignal(options.signal);
+		this.#heartbeat = optionalDuration("heartbeat", options.heartbeat, undefined);
+		if (this.#heartbeat === 0) throw invalid("heartbeat", "must be above 0");
+		this.#onError = optionalFunction("onError", options.onError);
+		this.#slot = slot;
+		this.#target = target;
+		this.#handler = handler;
+		this.closed = new Promise((resolve, reject) => {
+			this.#resolve = resolve;
+			this.#reject = reject;
+		});
+		// Nobody has to look at it.
+		this.closed.catch(() => {});
+	}
+
+	get status(): "active" | "closed" | "failed" {
+		return this.#status;
+	}
+
+	/** Reads the statuses there are; from then on no change is missed. */
+	async start(): Promise<void> {
+		this.#signal?.addEventListener("abort", this.#aborted);
+		try {
+			const epoch = await this.#poll();
+			void this.#run(epoch);
+		} catch (error) {
+			const reason = this.#signal?.aborted === true ? this.#signal.reason : error;
+			this.#finish("failed", reason);
+			throw reason;
+		}
+		this.#armHeartbeat();
+		void this.#deliver();
+	}
+
+	readonly #aborted = (): void => this.unsubscribe();
+
+	unsubscribe(): void {
+		this.#finish("closed", undefined);
+	}
+
+	[DISPOSE](): void {
+		this.unsubscribe();
+	}
+
+	#finish(status: "closed" | "failed", error: unknown): void {
+		if (this.#status !== "active") return;
+		this.#status = status;
+		this.#signal?.removeEventListener("abort", this.#aborted);
+		clearTimeout(this.#beat);
+		this.#due.clear();
+		this.#stop.abort();
+		if (status === "closed") this.#resolve();
+		else this.#reject(error);
+	}
+
+	/** Takes in what changed; the epoch to wait for the next change from. */
+	async #poll(): Promise<number> {
+		const slot = this.#slot;
+		const { space, segment } = this.#target;
+		if (slot.engine === undefined || slot.closed) await slot.ready();
+		const epoch = slot.now(epochOf);
+		const bytes = await slot.run(
+			"read",
+			(engine) => engine.changes(space, segment, this.#ms, this.#n),
+			this.#stop.signal,
+		);
+		const { ms, n, statuses } = readChanges(bytes, space);
+		this.#ms = ms;
+		this.#n = n;
+		for (const status of statuses) this.#due.set(status.segment, status);
+		return epoch;
+	}
+
+	async #run(first: number): Promise<void> {
+		const slot = this.#slot;
+		const { signal } = this.#stop;
+		let epoch = first;
+		while (this.#status === "active") {
+			try {
+				const ticket = slot.ticket();
+				const since = epoch;
+				if (slot.engine === undefined || slot.closed) await slot.ready();
+				await slot.run("wait", (engine) => engine.wait(since, -1, ticket), signal, ticket);
+				epoch = await this.#poll();
+				void this.#deliver();
+			} catch (error) {
+				if (this.#status !== "active") return;
+				if (slot.closed) {
+					this.#finish("closed", undefined);
+				} else if (isStreamkitError(error) && error.retryable) {
+					// The host may come back; the next answer brings what was missed.
+					this.#report(error);
+					await sleep(slot.options.pollInterval, signal).catch(() => {});
+				} else {
+					this.#finish("failed", error);
+				}
+			}
+		}
+	}
+
+	/** Hands out what is due, one call after the other. */
+	async #deliver(): Promise<void> {
+		if (this.#calling) return;
+		this.#calling = true;
+		try {
+			for (;;) {
+				const next = this.#due.values().next();
+				if (next.done === true || this.#status !== "active") return;
+				this.#due.delete(next.value.segment);
+				this.#last = next.value;
+				clearTimeout(this.#beat);
+				await this.#tell(next.value);
+			}
+		} finally {
+			this.#calling = false;
+			this.#armHeartbeat();
+		}
+	}
+
+	async #tell(status: SegmentStatus): Promise<void> {
+		try {
+			await this.#handler(status);
+		} catch (error) {
+			this.#report(error);
+		}
+	}
+
+	#report(error: unknown): void {
+		try {
+			this.#onError?.(error);
+		} catch {
+			// There is nobody left to tell.
+		}
+	}
+
+	#armHeartbeat(): void {
+		clearTimeout(this.#beat);
+		if (this.#heartbeat === undefined || this.#status !== "active" || this.#last === undefined) return;
+		this.#beat = setTimeout(() => void this.#sendHeartbeat(), Math.min(this.#heartbeat, 0x7fffffff));
+	}
+
+	async #sendHeartbeat(): Promise<void> {
+		if (this.#calling || this.#last === undefined || this.#status !== "active") return;
+		this.#calling = true;
+		try {
+			await this.#tell({ ...this.#last, heartbeat: true });
+		} finally {
+			this.#calling = false;
+		}
+		// A change that came meanwhile found the handler busy.
+		await this.#deliver();
+	}
+}
+
+/** Subscribes to one segment, or to all of a space. */
+export async function subscribe(
+	slot: EngineSlot,
+	target: Target,
+	handler: StatusHandler,
+	options: SubscribeOptions | undefined,
+): Promise<Subscription> {
+	checkName("space", target.space);
+	if (target.segment !== undefined) checkName("segment", target.segment);
+	const subscription = new StatusSubscription(slot, target, handler, options);
+	await slot.ready();
+	await subscription.start();
+	return subscription;
+}

@@ -1,0 +1,116 @@
+import { copyBytes, toHex } from "../bytes.js";
+import { invalid, StreamkitError } from "../errors.js";
+import type { HostCommit, HostKv } from "../host.js";
+import { keyText } from "../hosts/sorted-rows.js";
+import { checkInteger, optionsObject } from "../validate.js";
+
+/** Which calls go wrong; the same seed picks the same calls. */
+export interface FaultPlan {
+	seed: number;
+	/** Share of the calls that fail without being applied. Default 0. */
+	failRate?: number;
+	/** Share of the commits that are applied but answered with an error. Default 0. */
+	lostReplyRate?: number;
+	/** Share of the reads that are answered from an earlier state. Default 0; above 0 the host says that it is not consistent. */
+	staleRate?: number;
+	/** After so many calls every call fails. Default: never. */
+	crashAfter?: number;
+}
+
+/** Numbers in [0, 1) from a seed (mulberry32). */
+function generator(seed: number): () => number {
+	let state = seed >>> 0;
+	return () => {
+		state = (state + 0x6d2b79f5) >>> 0;
+		let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+		mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+		return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+	};
+}
+
+function unavailable(call: string, applied: false | "unknown"): StreamkitError {
+	return new StreamkitError("UNAVAILABLE", `faulty host: ${call} was made to fail`, { details: { applied } });
+}
+
+/** Fails, delays, answers late or stale, drops replies, or cuts off the calls that a seeded plan picks. log: one line per call. */
+export function faultyHost(inner: HostKv, plan: FaultPlan): HostKv & { readonly log: readonly string[] } {
+	const { seed, failRate = 0, lostReplyRate = 0, staleRate = 0, crashAfter } = optionsObject(plan, "plan");
+	checkInteger("plan.seed", seed, Number.MIN_SAFE_INTEGER);
+	for (const [name, rate] of Object.entries({ failRate, lostReplyRate, staleRate })) {
+		if (typeof rate !== "number" || !(rate >= 0 && rate <= 1))
+			throw invalid(`plan.${name}`, "must be a number from 0 to 1");
+	}
+	if (crashAfter !== undefined) checkInteger("plan.crashAfter", crashAfter, 0);
+
+	const random = generator(seed);
+	const log: string[] = [];
+	const seen = new Map<string, Uint8Array | undefined>();
+	let calls = 0;
+
+	/** Draws the same numbers for every call, so that one fault does not shift all that follow. */
+	async function begin(call: string): Promise<{ lost: boolean; stale: boolean; note: (text: string) => void }> {
+		const number = ++calls;
+		const [fail, lost, stale, delay] = [random(), random(), random(), random()];
+		const at = log.push(`${number} ${call}`) - 1;
+		const note = (text: string): void => {
+			log[at] += `: ${text}`;
+		};
+		if (crashAfter !== undefined && number > crashAfter) {
+			note("cut off");
+			throw unavailable(call, false);
+		}
+		// Late answers let calls overtake each other.
+		if (delay < 0.25) await new Promise((resolve) => setTimeout(resolve, 0));
+		if (fail < failRate) {
+			note("failed");
+			throw unavailable(call, false);
+		}
+		return { lost: lost < lostReplyRate, stale: stale < staleRate, note };
+	}
+
+	const host: HostKv & { readonly log: readonly string[] } = {
+		name: `faulty ${inner.name}`,
+		limits: staleRate > 0 ? { ...inner.limits, consistent: false } : inner.limits,
+		log,
+
+		async get(keys) {
+			const { stale, note } = await begin(`get ${keys.map(toHex).join(" ")}`);
+			const texts = keys.map(keyText);
+			const values = await inner.get(keys);
+			return values.map((value, i) => {
+				const text = texts[i] as string;
+				const earlier = seen.get(text);
+				const known = seen.has(text);
+				seen.set(text, value === undefined ? undefined : copyBytes(value));
+				if (!stale || !known) return value;
+				note("stale");
+				return earlier === undefined ? undefined : copyBytes(earlier);
+			});
+		},
+
+		async scan(range) {
+			await begin(
+				`scan ${toHex(range.start)} ${toHex(range.end)}${range.reverse === true ? " reverse" : ""} ${range.limit}`,
+			);
+			return inner.scan(range);
+		},
+
+		async commit(batch): Promise<HostCommit> {
+			const { checks, deletes, puts } = batch;
+			const { lost, note } = await begin(`commit ${checks.length} ${deletes.length} ${puts.length}`);
+			const answer = await inner.commit(batch);
+			note(answer.applied ? "applied" : `check ${answer.check}`);
+			if (lost) {
+				note("reply lost");
+				throw unavailable("commit", "unknown");
+			}
+			return answer;
+		},
+	};
+	const { watch, notify, health, close } = inner;
+	if (watch !== undefined) host.watch = (changed) => watch.call(inner, changed);
+	if (notify !== undefined) host.notify = () => notify.call(inner);
+	if (health !== undefined) host.health = () => health.call(inner);
+	if (close !== undefined) host.close = () => close.call(inner);
+	return host;
+}

@@ -1,0 +1,300 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import type { Bytes } from "../src/bytes.js";
+import { isStreamkitError } from "../src/errors.js";
+import { readChanges, readNames } from "../src/framing/answers.js";
+import { emptyEntry, readPage } from "../src/framing/page.js";
+import { FrameWriter, transactFrame } from "../src/framing/record-frame.js";
+import type { RecordInput } from "../src/types.js";
+import { compareUtf8, decodeUtf8, encodeUtf8, encodeUtf8Into, isWellFormed, utf8Length } from "../src/utf8.js";
+import { PageBuilder, parseFrame } from "./support/frames.js";
+
+const LIMIT = 1 << 24;
+
+function frameOf(records: readonly RecordInput[]): Bytes {
+	const writer = new FrameWriter(16);
+	for (const [i, { payload, metadata, sequence }] of records.entries())
+		writer.add(payload, metadata, sequence, LIMIT, i);
+	return writer.finish();
+}
+
+const wellFormed = fc.string({ unit: "binary", maxLength: 80 }).filter((s) => isWellFormed(s));
+const metadata = fc.dictionary(wellFormed, wellFormed, { maxKeys: 4, noNullPrototype: true });
+const payload = fc.oneof(wellFormed, fc.uint8Array({ maxLength: 200 }));
+const record = fc.record({ payload, metadata }, { requiredKeys: ["payload"] });
+
+test("text is encoded as the standard encoder does", () => {
+	fc.assert(
+		fc.property(wellFormed, (text) => {
+			const expected = new TextEncoder().encode(text);
+			const target = new Uint8Array(text.length * 3 + 2);
+			const written = encodeUtf8Into(text, target, 1);
+			assert.deepEqual(target.subarray(1, 1 + written), expected);
+			assert.equal(utf8Length(text), expected.length);
+			assert.equal(decodeUtf8(target, 1, 1 + written), text);
+		}),
+	);
+});
+
+test("strings are compared as their UTF-8 bytes", () => {
+	fc.assert(
+		fc.property(wellFormed, wellFormed, (a, b) => {
+			assert.equal(compareUtf8(a, b), Math.sign(Buffer.compare(encodeUtf8(a), encodeUtf8(b))));
+		}),
+	);
+	assert.equal(compareUtf8("\u{ff61}", "\u{10000}"), -1);
+});
+
+test("records survive a frame", () => {
+	fc.assert(
+		fc.property(fc.array(record, { minLength: 1, maxLength: 20 }), (records) => {
+			const frame = parseFrame(frameOf(records as RecordInput[]));
+			assert.equal(frame.length, records.length);
+			for (const [i, { payload, metadata }] of records.entries()) {
+				const found = frame[i];
+				assert.deepEqual(Buffer.from(found?.payload ?? []), Buffer.from(payload as string));
+				assert.deepEqual(found?.metadata, metadata ?? {});
+				assert.equal(found?.sequence, 0);
+			}
+		}),
+	);
+});
+
+test("sequences come first, 0 where there is none", () => {
+	const frame = parseFrame(frameOf([{ payload: "a" }, { payload: "b", sequence: 2 ** 40 + 7 }, { payload: "c" }]));
+	assert.deepEqual(
+		frame.map(({ sequence }) => sequence),
+		[0, 2 ** 40 + 7, 0],
+	);
+});
+
+test("metadata keys are ordered by their bytes", () => {
+	const frame = frameOf([{ payload: "", metadata: { "\u{10000}": "3", b: "2", "\u{ff61}": "x", a: "1" } }]);
+	assert.deepEqual(Object.keys(parseFrame(frame)[0]?.metadata ?? {}), ["a", "b", "\u{ff61}", "\u{10000}"]);
+});
+
+test("a record that is refused leaves the frame as it was", () => {
+	const writer = new FrameWriter(16);
+	writer.add("a", undefined, undefined, LIMIT, 0);
+	const bad: [unknown, unknown, unknown, RegExp][] = [
+		["\ud800", undefined, undefined, /^records\[1\]\.payload: /],
+		[5, undefined, undefined, /^records\[1\]\.payload: /],
+		[[1, 2], undefined, undefined, /^records\[1\]\.payload: /],
+		[undefined, undefined, undefined, /^records\[1\]\.payload: /],
+		["x", { k: 5 }, undefined, /^records\[1\]\.metadata\["k"\]: /],
+		["x", { k: "\udc00" }, undefined, /^records\[1\]\.metadata\["k"\]: /],
+		["x", { "\udc00": "v" }, undefined, /^records\[1\]\.metadata key /],
+		["x", null, undefined, /^records\[1\]\.metadata: /],
+		["x", ["v"], undefined, /^records\[1\]\.metadata: /],
+		["x", new Map(), undefined, /^records\[1\]\.metadata: /],
+		["x", undefined, 0, /^records\[1\]\.sequence: /],
+		["x", undefined, 1.5, /^records\[1\]\.sequence: /],
+		["x", undefined, 2 ** 53, /^records\[1\]\.sequence: /],
+		["x", undefined, "1", /^records\[1\]\.sequence: /],
+		["x", undefined, null, /^records\[1\]\.sequence: /],
+	];
+	for (const [value, meta, sequence, message] of bad) {
+		assert.throws(
+			() => writer.add(value, meta as Record<string, string>, sequence as number, LIMIT, 1),
+			(error) => isStreamkitError(error, "INVALID_ARGUMENT") && message.test(error.message),
+		);
+	}
+	for (const value of ["x".repeat(11), new Uint8Array(11), "\u00e9".repeat(6)]) {
+		assert.throws(
+			() => writer.add(value, undefined, undefined, 10, 1),
+			(error) => {
+				assert.ok(isStreamkitError(error, "LIMIT_EXCEEDED"));
+				assert.deepEqual(error.details, {
+					what: "record bytes",
+					limit: 10,
+					actual: value instanceof Uint8Array ? 11 : utf8Length(value),
+				});
+				return true;
+			},
+		);
+	}
+	writer.add("b", undefined, undefined, LIMIT, 1);
+	assert.deepEqual(
+		parseFrame(writer.finish()).map(({ payload }) => Buffer.from(payload).toString()),
+		["a", "b"],
+	);
+});
+
+test("a long frame is cut into frames", () => {
+	for (const sequences of [false, true]) {
+		const writer = new FrameWriter(16);
+		const marks = [FrameWriter.START];
+		for (let i = 0; i < 30; i++) {
+			writer.add(`payload ${i}`, undefined, sequences ? i + 1 : undefined, LIMIT, i);
+			if (i % 7 === 6) marks.push(writer.mark());
+		}
+		marks.push(writer.mark());
+		const all: string[] = [];
+		for (let i = 1; i < marks.length; i++) {
+			const part = parseFrame(writer.cut(marks[i - 1] as never, marks[i] as never));
+			for (const { payload, sequence } of part) all.push(`${Buffer.from(payload)} ${sequence}`);
+		}
+		assert.deepEqual(
+			all,
+			Array.from({ length: 30 }, (_, i) => `payload ${i} ${sequences ? i + 1 : 0}`),
+		);
+		writer.discard(marks[1] as never);
+		assert.equal(writer.count, 23);
+		assert.equal(parseFrame(writer.finish())[0]?.payload.toString(), Buffer.from("payload 7").toString());
+	}
+});
+
+test("transact frames hold their writes", () => {
+	const frame = transactFrame([
+		{ space: encodeUtf8("s"), segment: encodeUtf8("g"), frame: frameOf([{ payload: "p" }]) },
+	]);
+	assert.equal(
+		Buffer.from(frame).toString("hex"),
+		"0100000001000000730100000067" + "0e000000" + "0100000000" + "0100000070" + "00000000",
+	);
+});
+
+test("pages are read back as entries", () => {
+	fc.assert(
+		fc.property(fc.array(record, { maxLength: 20 }), fc.nat(1000), (records, first) => {
+			const bytes = new PageBuilder({ done: true, tail: true, a: 9, b: 0 })
+				.run({
+					segment: "seg",
+					first: first + 1,
+					ms: 1_700_000_000_000,
+					n: 4,
+					tier: 1,
+					records: records as RecordInput[],
+				})
+				.finish();
+			const page = readPage(bytes, "space");
+			assert.ok(page.done && page.tail);
+			assert.equal(page.a, 9);
+			assert.equal(page.entries.length, records.length);
+			for (const [i, entry] of page.entries.entries()) {
+				const { payload, metadata } = records[i] as RecordInput;
+				assert.equal(entry.space, "space");
+				assert.equal(entry.segment, "seg");
+				assert.equal(entry.sequence, first + 1 + i);
+				assert.equal(entry.timestamp, 1_700_000_000_000);
+				assert.equal(entry.id, `1700000000000-${4 + i}`);
+				assert.equal(entry.tier, "hot");
+				assert.equal(entry.partition, undefined);
+				assert.deepEqual(Buffer.from(entry.payload), Buffer.from(payload as string));
+				assert.deepEqual(entry.metadata, metadata ?? {});
+				assert.equal(entry.metadata, entry.metadata);
+				assert.equal(entry.payload.buffer, bytes.buffer);
+				if (typeof payload === "string") assert.equal(entry.text(), payload);
+				assert.deepEqual(entry.trx, {
+					id: "00010203-0405-0607-0809-0a0b0c0d0e0f",
+					node: "10111213-1415-1617-1819-1a1b1c1d1e1f",
+					number: 77,
+				});
+			}
+		}),
+	);
+});
+
+test("an entry as JSON says all and keeps bytes apart from text", () => {
+	const bytes = new PageBuilder({})
+		.run({
+			segment: "g",
+			records: [
+				{ payload: '{"a":1}', metadata: { k: "v" } },
+				{ payload: new Uint8Array([255, 1]) },
+				{ payload: "\ufeffbom" },
+			],
+		})
+		.finish();
+	const [first, second, third] = readPage(bytes, "s").entries;
+	assert.deepEqual(JSON.parse(JSON.stringify(first)), {
+		space: "s",
+		segment: "g",
+		sequence: 1,
+		timestamp: 1,
+		id: "1-0",
+		trx: { id: "00010203-0405-0607-0809-0a0b0c0d0e0f", node: "10111213-1415-1617-1819-1a1b1c1d1e1f", number: 77 },
+		payload: '{"a":1}',
+		metadata: { k: "v" },
+		tier: "warm",
+	});
+	assert.deepEqual(first?.json(), { a: 1 });
+	assert.equal((second?.toJSON() as { payloadBase64: string } | undefined)?.payloadBase64, "/wE=");
+	assert.throws(
+		() => second?.json(),
+		(error) => isStreamkitError(error, "INVALID_ARGUMENT"),
+	);
+	assert.equal(third?.text(), "\ufeffbom");
+});
+
+test("a metadata key may be __proto__", () => {
+	const metadata = JSON.parse('{"__proto__":"x","a":"y"}') as Record<string, string>;
+	const [entry] = readPage(
+		new PageBuilder({}).run({ segment: "g", records: [{ payload: "", metadata }] }).finish(),
+		"s",
+	).entries;
+	assert.deepEqual(Object.entries(entry?.metadata ?? {}), [
+		["__proto__", "x"],
+		["a", "y"],
+	]);
+	assert.equal(Object.getPrototypeOf(entry?.metadata), Object.prototype);
+});
+
+test("partitions are the canonical decimals of a stream's segments", () => {
+	for (const [segment, partition] of [
+		["0", 0],
+		["17", 17],
+		["007", undefined],
+		["x", undefined],
+		["-1", undefined],
+		["9007199254740993", undefined],
+	] as const) {
+		const bytes = new PageBuilder({}).run({ segment, records: [{ payload: "" }] }).finish();
+		assert.equal(readPage(bytes, "s", true).entries[0]?.partition, partition);
+		assert.equal(readPage(bytes, "s", false).entries[0]?.partition, undefined);
+	}
+});
+
+test("a broken page is an error, never a wrong entry", () => {
+	const bytes = new PageBuilder({}).run({ segment: "g", records: [{ payload: "abc", metadata: { k: "v" } }] }).finish();
+	for (let length = 0; length < bytes.length; length++) {
+		assert.throws(
+			() => readPage(bytes.slice(0, length), "s"),
+			(error) => isStreamkitError(error, "CORRUPT"),
+		);
+	}
+});
+
+test("the entry of an empty segment", () => {
+	const entry = emptyEntry("s", "g");
+	assert.equal(entry.id, "0-0");
+	assert.equal(entry.sequence, 0);
+	assert.equal(entry.payload.length, 0);
+	assert.equal(entry.trx.id, "00000000-0000-0000-0000-000000000000");
+	assert.equal(entry.text(), "");
+	assert.throws(
+		() => entry.json(),
+		(error) => isStreamkitError(error, "INVALID_ARGUMENT"),
+	);
+});
+
+test("names and changes", () => {
+	assert.deepEqual(readNames(new Uint8Array([1, 2, 0, 0, 0, 1, 0, 0, 0, 97, 2, 0, 0, 0, 195, 169])), {
+		more: true,
+		names: ["a", "\u00e9"],
+	});
+	const changes = new DataView(new ArrayBuffer(57));
+	changes.setUint32(0, 5, true);
+	changes.setUint32(8, 6, true);
+	changes.setUint32(16, 1, true);
+	changes.setUint32(20, 1, true);
+	changes.setUint8(24, 103);
+	for (const [i, value] of [1, 10, 2, 20].entries()) changes.setFloat64(25 + 8 * i, value, true);
+	const page = readChanges(new Uint8Array(changes.buffer), "s");
+	assert.deepEqual(page, {
+		ms: 5,
+		n: 6,
+		statuses: [{ space: "s", segment: "g", firstSequence: 1, firstTimestamp: 10, lastSequence: 2, lastTimestamp: 20 }],
+	});
+});

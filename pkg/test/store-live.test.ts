@@ -1,0 +1,240 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Lease, memoryHost, type SegmentStatus } from "../src/entry/node.js";
+import { manualClock } from "../src/testing.js";
+import { numbered, refuses, rejection, storeIn, until } from "./support/store.js";
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+test("a subscription tells what is there, then what changes", async (t) => {
+	const store = await storeIn(t);
+	await store.produce("s", "a", numbered(2));
+	await store.produce("s", "b", numbered(1));
+	await store.produce("t", "a", numbered(1));
+	const seen: string[] = [];
+	const subscription = await store.subscribeToSpace(
+		"s",
+		({ space, segment, lastSequence }) => void seen.push(`${space}/${segment}=${lastSequence}`),
+	);
+	await until(() => seen.length === 2);
+	assert.deepEqual([...seen].sort(), ["s/a=2", "s/b=1"]);
+	await store.publish("s", "c", "x");
+	await until(() => seen.includes("s/c=1"));
+	await store.publish("t", "a", "x");
+	await store.publish("s", "a", "x");
+	await until(() => seen.includes("s/a=3"));
+	assert.equal(seen.length, 4);
+	assert.equal(subscription.status, "active");
+	subscription.unsubscribe();
+	assert.equal(subscription.status, "closed");
+	await subscription.closed;
+	await store.publish("s", "a", "x");
+	await pause(10);
+	assert.equal(seen.length, 4);
+});
+
+test("a subscription to one segment leaves the others out", async (t) => {
+	const store = await storeIn(t);
+	await store.publish("s", "other", "x");
+	const seen: number[] = [];
+	await store.subscribeToSegment("s", "g", ({ segment, lastSequence }) => {
+		assert.equal(segment, "g");
+		seen.push(lastSequence);
+	});
+	await store.publish("s", "other", "x");
+	await store.publish("s", "g", "x");
+	await until(() => seen.length === 1);
+	assert.deepEqual(seen, [1]);
+});
+
+test("calls of a handler never overlap, and a slow one gets the latest", async (t) => {
+	const store = await storeIn(t);
+	let running = 0;
+	const seen: number[] = [];
+	await store.subscribeToSegment("s", "g", async ({ lastSequence }) => {
+		assert.equal(++running, 1);
+		seen.push(lastSequence);
+		await pause(15);
+		running--;
+	});
+	for (let i = 0; i < 50; i++) {
+		await store.publish("s", "g", String(i));
+		if (i % 10 === 9) await pause(2);
+	}
+	await until(() => seen[seen.length - 1] === 50);
+	assert.ok(seen.length < 20, `${seen.length} calls`);
+	assert.deepEqual(
+		seen,
+		[...seen].sort((a, b) => a - b),
+	);
+});
+
+test("a handler that throws is reported, and the subscription goes on", async (t) => {
+	const store = await storeIn(t);
+	const errors: unknown[] = [];
+	const seen: number[] = [];
+	const subscription = await store.subscribeToSegment(
+		"s",
+		"g",
+		({ lastSequence }) => {
+			seen.push(lastSequence);
+			if (lastSequence === 1) throw new Error("first");
+		},
+		{ onError: (error) => errors.push(error) },
+	);
+	await store.publish("s", "g", "x");
+	await until(() => seen.length === 1);
+	await store.publish("s", "g", "x");
+	await until(() => seen.length === 2);
+	assert.deepEqual(
+		errors.map((error) => (error as Error).message),
+		["first"],
+	);
+	assert.equal(subscription.status, "active");
+});
+
+test("a heartbeat repeats the last status", async (t) => {
+	const store = await storeIn(t);
+	await store.publish("s", "g", "x");
+	const seen: SegmentStatus[] = [];
+	await store.subscribeToSegment("s", "g", (status) => void seen.push(status), { heartbeat: 10 });
+	await until(() => seen.length >= 3);
+	assert.equal(seen[0]?.heartbeat, undefined);
+	assert.equal(seen[1]?.heartbeat, true);
+	assert.equal(seen[1]?.lastSequence, 1);
+});
+
+test("subscriptions end with the signal, the block or the store", async (t) => {
+	const store = await storeIn(t);
+	const controller = new AbortController();
+	const bySignal = await store.subscribeToSpace("s", () => {}, { signal: controller.signal });
+	controller.abort();
+	await bySignal.closed;
+	assert.equal(bySignal.status, "closed");
+	const byBlock = await store.subscribeToSpace("s", () => {});
+	byBlock[Symbol.dispose]();
+	await byBlock.closed;
+	assert.equal(await rejection(store.subscribeToSpace("s", () => {}, { signal: AbortSignal.abort("no") })), "no");
+	const byStore = await store.subscribeToSpace("s", () => {});
+	await store.close();
+	await byStore.closed;
+	assert.equal(byStore.status, "closed");
+});
+
+test("a lease is held while its function runs", async (t) => {
+	const host = memoryHost();
+	const [a, b] = [await storeIn(t, {}, host), await storeIn(t, {}, host)];
+	const result = await a.withLease("k", 1000, async (lease) => {
+		assert.equal(lease.key, "k");
+		assert.ok(lease.fencingToken >= 1);
+		assert.ok(!lease.signal.aborted);
+		const error = await refuses(
+			"LEASE_NOT_ACQUIRED",
+			b.withLease("k", 1000, () => 1),
+		);
+		assert.equal(error.details["holder"], lease.holder);
+		assert.equal(typeof error.details["expires"], "number");
+		await a.publish("s", "g", "x", { lease });
+		return "done";
+	});
+	assert.equal(result, "done");
+	let token = 0;
+	await b.withLease("k", 1000, (lease) => {
+		token = lease.fencingToken;
+	});
+	await b.withLease("k", 1000, (lease) => assert.ok(lease.fencingToken > token), { holder: "me" });
+});
+
+test("a lease is waited for", async (t) => {
+	const host = memoryHost();
+	const [a, b] = [await storeIn(t, {}, host), await storeIn(t, {}, host)];
+	const order: string[] = [];
+	await Promise.all([
+		a.withLease("k", 5000, async () => {
+			order.push("a");
+			await pause(30);
+			order.push("a ends");
+		}),
+		pause(5).then(() => b.withLease("k", 5000, () => void order.push("b"), { wait: 5000 })),
+	]);
+	assert.deepEqual(order, ["a", "a ends", "b"]);
+	await a.withLease("k", 5000, async () => {
+		const start = performance.now();
+		await refuses(
+			"LEASE_NOT_ACQUIRED",
+			b.withLease("k", 5000, () => 1, { wait: 40 }),
+		);
+		assert.ok(performance.now() - start >= 30);
+		assert.equal(
+			(await rejection(b.withLease("k", 5000, () => 1, { wait: 5000, signal: AbortSignal.timeout(20) }))) instanceof
+				DOMException,
+			true,
+		);
+	});
+});
+
+test("a lease is renewed while its function runs", async (t) => {
+	const host = memoryHost();
+	const [a, b] = [await storeIn(t, {}, host), await storeIn(t, {}, host)];
+	await a.withLease("k", 60, async (lease) => {
+		await pause(200);
+		assert.ok(!lease.signal.aborted);
+		await refuses(
+			"LEASE_NOT_ACQUIRED",
+			b.withLease("k", 60, () => 1),
+		);
+	});
+});
+
+test("a lost lease fires its signal, refuses writes and rejects", async (t) => {
+	const host = memoryHost();
+	const clock = manualClock();
+	const [a, b] = [await storeIn(t, { clock }, host), await storeIn(t, { clock }, host)];
+	let lost: Lease | undefined;
+	const error = await refuses(
+		"LEASE_LOST",
+		a.withLease("k", 90, async (lease) => {
+			lost = lease;
+			clock.advance(60_000);
+			await b.withLease("k", 60_000, () => pause(60));
+			await pause(200);
+		}),
+	);
+	assert.equal(error.code, "LEASE_LOST");
+	assert.ok(lost?.signal.aborted);
+	await refuses("LEASE_LOST", a.publish("s", "g", "x", { lease: lost }));
+	assert.equal(await a.getSegmentStatus("s", "g"), undefined);
+});
+
+test("what the function throws is passed on, and the lease is free again", async (t) => {
+	const store = await storeIn(t);
+	const boom = new Error("boom");
+	assert.equal(
+		await rejection(
+			store.withLease("k", 60_000, () => {
+				throw boom;
+			}),
+		),
+		boom,
+	);
+	assert.equal(
+		await rejection(
+			store.withLease("k", 60_000, async () => {
+				throw boom;
+			}),
+		),
+		boom,
+	);
+	assert.equal(await store.withLease("k", 60_000, () => 5), 5);
+	const controller = new AbortController();
+	const reason = { why: "enough" };
+	const running = store.withLease(
+		"k",
+		60_000,
+		(lease) => new Promise((_, reject) => lease.signal.addEventListener("abort", () => reject(lease.signal.reason))),
+		{ signal: controller.signal },
+	);
+	setTimeout(() => controller.abort(reason), 5);
+	assert.equal(await rejection(running), reason);
+	await store.withLease("k", 60_000, () => 1, { wait: 1000 });
+});

@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Entry, memoryHost, openNamespaces, type Progress, type Store } from "../src/entry/node.js";
+import { collect, numbered, refuses, rejection, storeIn } from "./support/store.js";
+
+async function filled(store: Store): Promise<void> {
+	for (let i = 0; i < 40; i++)
+		await store.publish("orders", `o-${i % 4}`, `payload ${i}`, { metadata: { i: String(i) } });
+	await store.produce("log", "main", numbered(500));
+}
+
+const snapshot = async (store: Store, space: string): Promise<string[]> =>
+	(await store.consumeSpace({ space }).toArray()).map((entry: Entry) =>
+		JSON.stringify({ ...(entry.toJSON() as object), tier: "" }),
+	);
+
+test("what is exported imports as the same entries", async (t) => {
+	const from = await storeIn(t);
+	await filled(from);
+	const progress: Progress[] = [];
+	const chunks = await collect(from.export({ onProgress: (p) => progress.push(p) }));
+	assert.ok(chunks.length > 0 && progress.length > 0);
+	const to = await storeIn(t);
+	const report = await to.import(chunks, { onProgress: (p) => progress.push(p) });
+	assert.deepEqual(report, { spaces: 2, segments: 5, entries: 540 });
+	for (const space of ["orders", "log"]) assert.deepEqual(await snapshot(to, space), await snapshot(from, space));
+	assert.equal((await to.publish("orders", "o-0", "next")).lastSequence, 11);
+	await refuses("CONFLICT", to.import(chunks));
+	const some = await storeIn(t);
+	assert.equal((await some.import(from.export({ spaces: ["log"] }))).spaces, 1);
+	assert.deepEqual(await collect(some.getSpaces()), ["log"]);
+});
+
+test("a damaged or cut export is refused", async (t) => {
+	const from = await storeIn(t);
+	await filled(from);
+	const whole = Buffer.concat(await collect(from.export()));
+	const to = await storeIn(t);
+	assert.ok(await rejection(to.import([])));
+	assert.ok(await rejection(to.import([whole.subarray(0, whole.length - 5)])));
+	const bent = Buffer.from(whole);
+	bent[Math.floor(bent.length / 2)] = (bent[Math.floor(bent.length / 2)] as number) ^ 1;
+	assert.ok(await rejection((await storeIn(t)).import([bent])));
+	await refuses("INVALID_ARGUMENT", to.import(["text"] as never), /^source: /);
+	await refuses("INVALID_ARGUMENT", to.import(new Uint8Array(3) as never), /^source: /);
+	// Any cutting of the stream into chunks will do.
+	const pieces = Array.from({ length: Math.ceil(whole.length / 7) }, (_, i) => whole.subarray(7 * i, 7 * i + 7));
+	assert.equal((await (await storeIn(t)).import(pieces)).entries, 540);
+});
+
+test("exports and imports heed their signal and close their source", async (t) => {
+	const store = await storeIn(t);
+	await filled(store);
+	assert.equal(await rejection(collect(store.export({ signal: AbortSignal.abort("no") }))), "no");
+	let closed = false;
+	async function* endless(): AsyncGenerator<Uint8Array> {
+		try {
+			yield* store.export();
+			await new Promise(() => {});
+		} finally {
+			closed = true;
+		}
+	}
+	const controller = new AbortController();
+	setTimeout(() => controller.abort("stop"), 20);
+	assert.equal(await rejection((await storeIn(t)).import(endless(), { signal: controller.signal })), "stop");
+	await refuses(
+		"INVALID_ARGUMENT",
+		(await storeIn(t)).import(
+			(function* () {
+				try {
+					yield 5 as never;
+				} finally {
+					closed = true;
+				}
+			})(),
+		),
+	);
+	assert.ok(closed);
+});
+
+test("compacting keeps every entry and makes fewer blocks", async (t) => {
+	const store = await storeIn(t, { autoCompact: false });
+	await filled(store);
+	const before = [await snapshot(store, "orders"), await snapshot(store, "log")];
+	const progress: Progress[] = [];
+	const report = await store.compact({ onProgress: (p) => progress.push(p) });
+	assert.ok(report.blocksAfter < report.blocksBefore, JSON.stringify(report));
+	assert.ok(progress.length > 0);
+	assert.deepEqual([await snapshot(store, "orders"), await snapshot(store, "log")], before);
+	assert.equal(await rejection(store.compact({ signal: AbortSignal.abort("no") })), "no");
+});
+
+test("verifying counts and finds nothing wrong", async (t) => {
+	const store = await storeIn(t);
+	await filled(store);
+	assert.deepEqual(await store.verify(), { entries: 540, segments: 5, spaces: 2, problems: [] });
+	assert.equal(await rejection(store.verify({ signal: AbortSignal.abort("no") })), "no");
+});
+
+test("health says what the store runs on", async (t) => {
+	const host = memoryHost();
+	const store = await storeIn(t, { durability: "relaxed" }, host);
+	const health = await store.health();
+	assert.equal(health.host, "memory");
+	assert.equal(health.durability, "relaxed");
+	assert.deepEqual(health.limits, host.limits);
+	assert.equal(health.pendingTransactions, 0);
+	assert.deepEqual(health.warnings, []);
+});
+
+test("namespaces are stores by name", async () => {
+	const hosts = new Map<string, ReturnType<typeof memoryHost>>();
+	const hostFor = (name: string): ReturnType<typeof memoryHost> => {
+		const host = hosts.get(name) ?? memoryHost();
+		hosts.set(name, host);
+		return host;
+	};
+	const namespaces = await openNamespaces(hostFor);
+	assert.deepEqual(await namespaces.list(), ["default"]);
+	await namespaces.create("one");
+	await refuses("ALREADY_EXISTS", namespaces.create("one"));
+	await refuses("ALREADY_EXISTS", namespaces.create("default"));
+	const two = await namespaces.open("two");
+	assert.deepEqual(await namespaces.list(), ["default", "one"]);
+	await two.publish("s", "g", "2");
+	assert.deepEqual(await namespaces.list(), ["default", "one", "two"]);
+	const main = await namespaces.open();
+	await main.publish("s", "g", "main");
+	assert.deepEqual(await collect(main.getSpaces()), ["s"]);
+	assert.equal((await two.peek("s", "g")).text(), "2");
+	await refuses("NOT_EMPTY", namespaces.delete("two"));
+	await refuses("INVALID_ARGUMENT", namespaces.delete("default"), /^name: /);
+	await refuses("NOT_FOUND", namespaces.delete("three"));
+	await namespaces.delete("one");
+	await namespaces.delete("two", { force: true });
+	await refuses("CLOSED", two.peek("s", "g"));
+	assert.deepEqual(await namespaces.list(), ["default"]);
+	const fresh = await namespaces.open("two");
+	assert.equal((await fresh.publish("s", "g", "again")).lastSequence, 1);
+	assert.notEqual(fresh.id, two.id);
+	for (const name of ["", "1a", "a b", "a-", "x".repeat(64), "\u00e9", undefined as never, 5 as never]) {
+		if (name !== undefined) await refuses("INVALID_ARGUMENT", namespaces.open(name), /^name: /);
+		await refuses("INVALID_ARGUMENT", namespaces.create(name), /^name: /);
+	}
+	await namespaces.close();
+	await refuses("CLOSED", main.peek("s", "g"));
+	await refuses("CLOSED", namespaces.list());
+	const again = await openNamespaces(hostFor);
+	assert.deepEqual(await again.list(), ["default", "two"]);
+	await again[Symbol.asyncDispose]();
+});

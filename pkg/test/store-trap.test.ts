@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { EngineSlot } from "../src/engine/instance.js";
+import "../src/entry/node.js";
+import { memoryHost } from "../src/hosts/memory.js";
+import { checkOpenOptions } from "../src/validate.js";
+import { refuses } from "./support/store.js";
+
+test("a trap rejects what is pending, and the next call opens another instance on the same host", async (t) => {
+	const slot = new EngineSlot(memoryHost(), checkOpenOptions({}));
+	t.after(() => slot.close());
+	const engine = await slot.ready();
+	const id = engine.id();
+	const waiting = slot.run("wait", (one) => one.wait(one.epoch(), -1, 1));
+	const outcome = refuses("UNAVAILABLE", waiting, /^the engine stopped: /);
+	await refuses("UNAVAILABLE", async () => slot.now((one) => one.trap()), /^the engine stopped: .*trap: asked for/s);
+	const error = await outcome;
+	assert.equal(error.details["applied"], "unknown");
+	assert.equal(error.retryable, true);
+	assert.equal(slot.engine, undefined);
+	await refuses(
+		"UNAVAILABLE",
+		slot.run("read", (one) => one.health()),
+	);
+	assert.equal((await slot.call("read", (one) => one.health())).pendingTransactions, 0);
+	assert.notEqual(slot.engine, engine);
+	assert.equal(
+		slot.now((one) => one.id()),
+		id,
+	);
+});
+
+test("closing after a trap is quiet", async () => {
+	const slot = new EngineSlot(memoryHost(), checkOpenOptions({}));
+	await slot.ready();
+	await refuses("UNAVAILABLE", async () => slot.now((one) => one.trap()));
+	await slot.close();
+	await refuses("CLOSED", slot.ready());
+});

@@ -1,0 +1,378 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { memoryHost, openStore, type RecordInput, type SegmentStatus } from "../src/entry/node.js";
+import { manualClock } from "../src/testing.js";
+import { collect, gated, lines, numbered, refuses, rejection, storeIn, until } from "./support/store.js";
+
+test("a store has an id, and its host holds that one", async (t) => {
+	const host = memoryHost();
+	const store = await storeIn(t, {}, host);
+	assert.match(store.id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/);
+	const again = await storeIn(t, { storeId: store.id.toUpperCase() }, host);
+	assert.equal(again.id, store.id);
+	const error = await refuses("CONFLICT", openStore(host, { storeId: "0190a1b2-0000-7000-8000-000000000000" }));
+	assert.equal(error.retryable, false);
+	assert.ok(store.limits.maxRecordBytes > 0 && store.limits.maxCommitBytes > 0 && store.limits.maxCommitRecords > 0);
+});
+
+test("publish appends one record", async (t) => {
+	const store = await storeIn(t, { clock: manualClock(1000) });
+	assert.deepEqual(await store.publish("s", "g", "a", { metadata: { k: "v" } }), {
+		space: "s",
+		segment: "g",
+		firstSequence: 1,
+		firstTimestamp: 1000,
+		lastSequence: 1,
+		lastTimestamp: 1000,
+	});
+	assert.equal((await store.publish("s", "g", new Uint8Array([1, 2]))).lastSequence, 2);
+	const [first, second] = await store.consumeSegment({ space: "s", segment: "g" }).toArray();
+	assert.equal(first?.text(), "a");
+	assert.deepEqual(first?.metadata, { k: "v" });
+	assert.equal(first?.id, "1000-0");
+	assert.equal(second?.id, "1000-1");
+	assert.deepEqual([...(second?.payload ?? [])], [1, 2]);
+	assert.match(first?.trx.id ?? "", /^[0-9a-f-]{36}$/);
+	assert.equal(first?.trx.number, 1);
+	assert.equal(second?.trx.number, 2);
+	assert.equal(first?.trx.node, second?.trx.node);
+});
+
+test("concurrent publishes are all stored, each with its own status", async (t) => {
+	const store = await storeIn(t);
+	const statuses = await Promise.all(Array.from({ length: 200 }, (_, i) => store.publish("s", "g", String(i))));
+	assert.deepEqual(
+		statuses.map(({ lastSequence }) => lastSequence),
+		Array.from({ length: 200 }, (_, i) => i + 1),
+	);
+	assert.deepEqual(
+		lines(await store.consumeSegment({ space: "s", segment: "g" }).toArray()),
+		Array.from({ length: 200 }, (_, i) => `g/${i + 1}=${i}`),
+	);
+});
+
+test("produce takes any iterable", async (t) => {
+	const store = await storeIn(t);
+	assert.equal((await store.produce("s", "g", numbered(3))).lastSequence, 3);
+	assert.equal((await store.produce("s", "g", new Set(numbered(2, 4)))).lastSequence, 5);
+	async function* later(): AsyncGenerator<RecordInput> {
+		for (const record of numbered(2, 6)) yield await Promise.resolve(record);
+	}
+	assert.equal((await store.produce("s", "g", later())).lastSequence, 7);
+	assert.deepEqual(
+		lines(await store.consumeSegment({ space: "s", segment: "g" }).toArray()),
+		Array.from({ length: 7 }, (_, i) => `g/${i + 1}=${i + 1}`),
+	);
+});
+
+test("long inputs commit in chunks, short ones as one", async (t) => {
+	const store = await storeIn(
+		t,
+		{},
+		memoryHost({ limits: { maxValueBytes: 8192, blockBytes: 4096, maxBatchBytes: 32_768, maxBatchOps: 64 } }),
+	);
+	const records = Array.from({ length: 300 }, (_, i) => ({ payload: `${i} ${"x".repeat(500)}` }));
+	const statuses = await collect(store.produceStream("s", "long", records));
+	assert.ok(statuses.length > 3);
+	assert.deepEqual(
+		statuses.map(({ lastSequence }) => lastSequence),
+		statuses.map(({ lastSequence }) => lastSequence).sort((a, b) => a - b),
+	);
+	assert.equal(statuses[statuses.length - 1]?.lastSequence, 300);
+	const entries = await store.consumeSegment({ space: "s", segment: "long" }).toArray();
+	assert.deepEqual(
+		entries.map((entry) => entry.text()),
+		records.map(({ payload }) => payload),
+	);
+	assert.equal((await collect(store.produceStream("s", "short", numbered(3)))).length, 1);
+	assert.equal((await store.produce("s", "long", records, { expectedSequence: 300 })).lastSequence, 600);
+});
+
+test("an error part-way says what was stored", async (t) => {
+	const store = await storeIn(
+		t,
+		{},
+		memoryHost({ limits: { maxValueBytes: 8192, blockBytes: 4096, maxBatchBytes: 32_768, maxBatchOps: 64 } }),
+	);
+	let closed = false;
+	function* source(): Generator<RecordInput> {
+		try {
+			for (let i = 0; i < 300; i++) yield { payload: "x".repeat(500) };
+			yield { payload: 5 as never };
+		} finally {
+			closed = true;
+		}
+	}
+	const error = await refuses("INVALID_ARGUMENT", store.produce("s", "g", source()), /^records\[300\]\.payload: /);
+	assert.ok(closed);
+	const committed = error.details["committed"] as SegmentStatus;
+	assert.deepEqual(committed, await store.getSegmentStatus("s", "g"));
+	assert.ok(committed.lastSequence > 0 && committed.lastSequence <= 300);
+	// What the source throws is passed on as it is.
+	const boom = new Error("boom");
+	function* failing(): Generator<RecordInput> {
+		yield { payload: "a" };
+		throw boom;
+	}
+	assert.equal(await rejection(store.produce("s", "h", failing())), boom);
+	assert.equal(await store.getSegmentStatus("s", "h"), undefined);
+});
+
+test("produceStream starts when iterated and closes its source when left", async (t) => {
+	const store = await storeIn(
+		t,
+		{},
+		memoryHost({ limits: { maxValueBytes: 8192, blockBytes: 4096, maxBatchBytes: 32_768, maxBatchOps: 64 } }),
+	);
+	const seen: string[] = [];
+	function* source(): Generator<RecordInput> {
+		seen.push("start");
+		try {
+			for (;;) yield { payload: "x".repeat(500) };
+		} finally {
+			seen.push("end");
+		}
+	}
+	const stream = store.produceStream("s", "g", source());
+	await Promise.resolve();
+	assert.deepEqual(seen, []);
+	for await (const status of stream) {
+		assert.ok(status.lastSequence > 0);
+		break;
+	}
+	assert.deepEqual(seen, ["start", "end"]);
+});
+
+test("expected sequences", async (t) => {
+	const store = await storeIn(t);
+	await store.produce("s", "g", numbered(2), { expectedSequence: 0 });
+	const behind = await refuses("SEQUENCE_MISMATCH", store.publish("s", "g", "x", { expectedSequence: 1 }));
+	assert.deepEqual(
+		{ expected: behind.details["expected"], actual: behind.details["actual"] },
+		{ expected: 2, actual: 3 },
+	);
+	await refuses("SEQUENCE_MISMATCH", store.publish("s", "g", "x", { expectedSequence: 3 }));
+	await store.produce("s", "g", [{ sequence: 3, payload: "3" }, { payload: "4" }, { sequence: 5, payload: "5" }]);
+	await refuses("SEQUENCE_MISMATCH", store.produce("s", "g", [{ payload: "6" }, { sequence: 8, payload: "8" }]));
+	await refuses(
+		"INVALID_ARGUMENT",
+		store.produce("s", "g", [{ sequence: 6, payload: "6" }], { expectedSequence: 5 }),
+		/^records\[0\]\.sequence: /,
+	);
+	assert.equal((await store.getSegmentStatus("s", "g"))?.lastSequence, 5);
+	const race = await Promise.allSettled(
+		Array.from({ length: 5 }, () => store.publish("s", "g", "x", { expectedSequence: 5 })),
+	);
+	assert.equal(race.filter(({ status }) => status === "fulfilled").length, 1);
+});
+
+test("a caller's TRX makes a retry safe", async (t) => {
+	const store = await storeIn(t);
+	const trx = { id: "0190A1B2-0000-7000-8000-000000000001" };
+	const first = await store.produce("s", "g", numbered(2), { trx });
+	await store.publish("s", "g", "other");
+	assert.deepEqual(await store.produce("s", "g", numbered(2), { trx }), first);
+	assert.equal((await store.getSegmentStatus("s", "g"))?.lastSequence, 3);
+	assert.equal(
+		(await store.consumeSegment({ space: "s", segment: "g", limit: 1 }).toArray())[0]?.trx.id,
+		trx.id.toLowerCase(),
+	);
+	await refuses(
+		"TRX_ID_MISMATCH",
+		store.publish("s", "g", "x", { trx: { id: "0190a1b2-0000-7000-8000-000000000002", number: 1 } }),
+	);
+	await refuses(
+		"TRX_NUMBER_BEHIND",
+		store.publish("s", "g", "x", { trx: { id: "0190a1b2-0000-7000-8000-000000000003", number: 9 } }),
+	);
+	const { limits } = store;
+	const tooMany = Array.from({ length: Math.min(limits.maxCommitRecords + 1, 2_000_000) }, () => ({ payload: "" }));
+	if (tooMany.length > limits.maxCommitRecords)
+		await refuses(
+			"LIMIT_EXCEEDED",
+			store.produce("s", "t", tooMany, { trx: { id: "0190a1b2-0000-7000-8000-000000000004" } }),
+		);
+});
+
+test("transact is all or nothing, over segments and spaces, with one TRX id", async (t) => {
+	const store = await storeIn(t);
+	const statuses = await store.transact([
+		{ space: "a", segment: "1", records: numbered(2) },
+		{ space: "b", segment: "1", records: numbered(1) },
+		{ space: "a", segment: "2", records: numbered(3) },
+	]);
+	assert.deepEqual(
+		statuses.map(({ space, segment, lastSequence }) => `${space}/${segment}=${lastSequence}`),
+		["a/1=2", "b/1=1", "a/2=3"],
+	);
+	const entries = [
+		...(await store.consumeSpace({ space: "a" }).toArray()),
+		...(await store.consumeSpace({ space: "b" }).toArray()),
+	];
+	assert.equal(new Set(entries.map(({ trx }) => trx.id)).size, 1);
+	await refuses(
+		"SEQUENCE_MISMATCH",
+		store.transact([
+			{ space: "a", segment: "1", records: numbered(1) },
+			{ space: "b", segment: "1", records: [{ sequence: 9, payload: "x" }] },
+		]),
+	);
+	assert.equal((await store.getSegmentStatus("a", "1"))?.lastSequence, 2);
+	await refuses("INVALID_ARGUMENT", store.transact([]), /^writes: /);
+	await refuses(
+		"INVALID_ARGUMENT",
+		store.transact([{ space: "a", segment: "1", records: [] }]),
+		/^writes\[0\]\.records: /,
+	);
+	await refuses(
+		"INVALID_ARGUMENT",
+		store.transact([{ space: "a", segment: "1", records: [{ payload: "\ud800" }] }]),
+		/^writes\[0\]\.records\[0\]\.payload: /,
+	);
+});
+
+test("bad input is refused before anything is stored", async (t) => {
+	const store = await storeIn(t);
+	const cases: [RegExp, () => Promise<unknown>][] = [
+		[/^space: /, () => store.publish("", "g", "x")],
+		[/^space: /, () => store.publish(undefined as never, "g", "x")],
+		[/^segment: /, () => store.publish("s", "a\0b", "x")],
+		[/^segment: /, () => store.publish("s", "\ud800", "x")],
+		[/^payload: /, () => store.publish("s", "g", undefined as never)],
+		[/^payload: /, () => store.publish("s", "g", "\udc00")],
+		[/^payload: /, () => store.publish("s", "g", [1] as never)],
+		[/^metadata/, () => store.publish("s", "g", "x", { metadata: { a: 1 } as never })],
+		[/^options: /, () => store.publish("s", "g", "x", null as never)],
+		[/^expectedSequence: /, () => store.publish("s", "g", "x", { expectedSequence: -1 })],
+		[/^expectedSequence: /, () => store.publish("s", "g", "x", { expectedSequence: 1.5 })],
+		[/^durability: /, () => store.publish("s", "g", "x", { durability: "maybe" as never })],
+		[/^trx\.id: /, () => store.publish("s", "g", "x", { trx: { id: "x" } })],
+		[/^lease/, () => store.publish("s", "g", "x", { lease: {} as never })],
+		[/^signal: /, () => store.publish("s", "g", "x", { signal: {} as never })],
+		[/^records: /, () => store.produce("s", "g", [])],
+		[/^records: /, () => store.produce("s", "g", 5 as never)],
+		[/^records: /, () => store.produce("s", "g", "text" as never)],
+		[/^records\[0\]: /, () => store.produce("s", "g", ["text"] as never)],
+		[/^records\[1\]\.payload: /, () => store.produce("s", "g", [{ payload: "a" }, {}] as never)],
+		[/^space: /, () => store.peek("", "g")],
+		[/^segment: /, () => store.getSegmentStatus("s", "")],
+		[/^key: /, () => store.withLease("", 1000, () => 1)],
+		[/^ttl: /, () => store.withLease("k", 0, () => 1)],
+		[/^run: /, () => store.withLease("k", 1000, undefined as never)],
+		[/^handler: /, () => store.subscribeToSpace("s", undefined as never)],
+		[/^source: /, () => store.import(5 as never)],
+		[/^space: /, () => store.compact({ space: "" })],
+	];
+	for (const [message, run] of cases) await refuses("INVALID_ARGUMENT", run, message);
+	await refuses("LIMIT_EXCEEDED", store.publish("s", "g", new Uint8Array(store.limits.maxRecordBytes + 1)));
+	assert.deepEqual(await collect(store.getSpaces()), []);
+});
+
+test("records up to the limit are stored", async (t) => {
+	const store = await storeIn(
+		t,
+		{},
+		memoryHost({ limits: { maxValueBytes: 8192, blockBytes: 4096, maxBatchBytes: 32_768, maxBatchOps: 64 } }),
+	);
+	const large = new Uint8Array(store.limits.maxRecordBytes).fill(7);
+	await store.publish("s", "g", large);
+	assert.deepEqual((await store.peek("s", "g")).payload, large);
+});
+
+test("a write whose signal has fired stores nothing", async (t) => {
+	const host = gated(memoryHost());
+	const store = await storeIn(t, {}, host);
+	const reason = { why: "enough" };
+	assert.equal(await rejection(store.publish("s", "g", "x", { signal: AbortSignal.abort(reason) })), reason);
+	assert.equal(await rejection(store.produce("s", "g", numbered(1), { signal: AbortSignal.abort(reason) })), reason);
+	// One commit is under way: the next append waits in the queue, and is dropped from it.
+	await store.publish("s", "g", "0");
+	host.shut();
+	const underway = store.publish("s", "g", "1");
+	await until(() => host.waiting > 0);
+	const controller = new AbortController();
+	const queued = store.publish("s", "g", "2", { signal: controller.signal });
+	const kept = store.publish("s", "g", "3");
+	controller.abort(reason);
+	assert.equal(await rejection(queued), reason);
+	host.open();
+	await underway;
+	await kept;
+	assert.deepEqual(lines(await store.consumeSegment({ space: "s", segment: "g" }).toArray()), [
+		"g/1=0",
+		"g/2=1",
+		"g/3=3",
+	]);
+	// Once the host has it, the answer is waited for.
+	host.shut();
+	const late = new AbortController();
+	const handed = store.publish("s", "g", "4", { signal: late.signal });
+	await until(() => host.waiting > 0);
+	late.abort(reason);
+	host.open();
+	assert.equal((await handed).lastSequence, 4);
+});
+
+test("a signal ends the wait for a slow source", async (t) => {
+	const store = await storeIn(t);
+	const controller = new AbortController();
+	async function* slow(): AsyncGenerator<RecordInput> {
+		yield { payload: "1" };
+		await new Promise(() => {});
+	}
+	const pending = store.produce("s", "g", slow(), { signal: controller.signal });
+	setTimeout(() => controller.abort("stop"), 5);
+	assert.equal(await rejection(pending), "stop");
+	assert.equal(await store.getSegmentStatus("s", "g"), undefined);
+});
+
+test("close waits for writes, and what comes later is CLOSED", async () => {
+	const host = gated(memoryHost());
+	const store = await openStore(host);
+	await store.publish("s", "g", "0");
+	host.shut();
+	const pending = store.publish("s", "g", "1");
+	await until(() => host.waiting > 0);
+	let closed = false;
+	const closing = store.close().then(() => {
+		closed = true;
+	});
+	await refuses("CLOSED", store.publish("s", "g", "2"));
+	await new Promise((resolve) => setTimeout(resolve, 10));
+	assert.ok(!closed);
+	host.open();
+	assert.equal((await pending).lastSequence, 2);
+	await closing;
+	await store.close();
+	await refuses("CLOSED", store.peek("s", "g"));
+	await refuses("CLOSED", store.consumeSpace({ space: "s" }).toArray());
+	await refuses("CLOSED", collect(store.getSpaces()));
+	await refuses("CLOSED", store.health());
+	await refuses("CLOSED", store.produce("s", "g", numbered(1)));
+	await refuses("CLOSED", store.transact([{ space: "s", segment: "g", records: numbered(1) }]));
+	await refuses(
+		"CLOSED",
+		store.subscribeToSpace("s", () => {}),
+	);
+	await refuses(
+		"CLOSED",
+		store.withLease("k", 1000, () => 1),
+	);
+	const again = await openStore(host);
+	assert.equal((await again.getSegmentStatus("s", "g"))?.lastSequence, 2);
+	await again[Symbol.asyncDispose]();
+	await refuses("CLOSED", again.peek("s", "g"));
+});
+
+test("two stores on one host share its data", async (t) => {
+	const host = memoryHost();
+	const [a, b] = [await storeIn(t, {}, host), await storeIn(t, {}, host)];
+	await Promise.all(Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? a : b).publish("s", "g", String(i))));
+	const read = await b.consumeSegment({ space: "s", segment: "g" }).toArray();
+	assert.deepEqual(
+		read.map(({ sequence }) => sequence),
+		Array.from({ length: 40 }, (_, i) => i + 1),
+	);
+	assert.equal(new Set(read.map((entry) => entry.text())).size, 40);
+	assert.deepEqual(await a.getSegmentStatus("s", "g"), await b.getSegmentStatus("s", "g"));
+});

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isStreamkitError } from "../src/errors.js";
+import type { HostBatch, HostKv } from "../src/host.js";
+import { memoryHost } from "../src/hosts/memory.js";
+import { faultyHost, manualClock } from "../src/testing.js";
+
+const key = new Uint8Array([97]);
+const put = (value: number): HostBatch => ({
+	checks: [],
+	deletes: [],
+	puts: [{ key, value: new Uint8Array([value]) }],
+	durability: "relaxed",
+});
+
+async function play(host: HostKv & { readonly log: readonly string[] }): Promise<readonly string[]> {
+	for (let i = 0; i < 60; i++) {
+		try {
+			if (i % 3 === 0) await host.commit(put(i));
+			else await host.get([key]);
+		} catch (error) {
+			assert.ok(isStreamkitError(error, "UNAVAILABLE"));
+		}
+	}
+	return host.log;
+}
+
+test("a manual clock stands still until it is moved", () => {
+	const clock = manualClock(100);
+	assert.equal(clock(), 100);
+	clock.advance(5);
+	assert.equal(clock(), 105);
+	clock.set(50);
+	assert.equal(clock(), 50);
+	assert.equal(manualClock()(), manualClock()());
+});
+
+test("one seed picks the same faults, another others", async () => {
+	const plan = { failRate: 0.2, lostReplyRate: 0.3, staleRate: 0.3 };
+	const first = await play(faultyHost(memoryHost(), { seed: 7, ...plan }));
+	assert.deepEqual(await play(faultyHost(memoryHost(), { seed: 7, ...plan })), first);
+	assert.notDeepEqual(await play(faultyHost(memoryHost(), { seed: 8, ...plan })), first);
+	for (const fault of ["failed", "reply lost", "stale"])
+		assert.ok(
+			first.some((line) => line.includes(fault)),
+			fault,
+		);
+});
+
+test("a failure is not applied, a lost reply is", async () => {
+	const inner = memoryHost();
+	await assert.rejects(
+		async () => faultyHost(inner, { seed: 1, failRate: 1 }).commit(put(1)),
+		(error) => isStreamkitError(error, "UNAVAILABLE") && error.details["applied"] === false,
+	);
+	assert.deepEqual(await inner.get([key]), [undefined]);
+	await assert.rejects(
+		async () => faultyHost(inner, { seed: 1, lostReplyRate: 1 }).commit(put(1)),
+		(error) => isStreamkitError(error, "UNAVAILABLE") && error.details["applied"] === "unknown",
+	);
+	assert.deepEqual(await inner.get([key]), [new Uint8Array([1])]);
+});
+
+test("after a crash nothing works", async () => {
+	const host = faultyHost(memoryHost(), { seed: 1, crashAfter: 2 });
+	await host.commit(put(1));
+	await host.get([key]);
+	for (let i = 0; i < 3; i++)
+		await assert.rejects(
+			async () => host.get([key]),
+			(error) => isStreamkitError(error, "UNAVAILABLE"),
+		);
+});
+
+test("plans out of range are refused", () => {
+	for (const plan of [{}, { seed: 1, failRate: 2 }, { seed: 1, staleRate: -1 }, { seed: 1, crashAfter: -1 }]) {
+		assert.throws(
+			() => faultyHost(memoryHost(), plan as { seed: number }),
+			(error) => isStreamkitError(error, "INVALID_ARGUMENT"),
+		);
+	}
+});

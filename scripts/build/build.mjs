@@ -1,0 +1,46 @@
+// Engine, then packages, each only when its inputs have changed.
+
+import { readdirSync } from "node:fs";
+import { step } from "../lib/console.mjs";
+import { at } from "../lib/root.mjs";
+import { contentHash, isFresh, setStamp } from "../lib/stamp.mjs";
+import { buildEngine, engineOutputs } from "./engine.mjs";
+import { buildPackage } from "./package.mjs";
+
+const scripts = readdirSync(at("scripts", "build")).map((name) => `scripts/build/${name}`);
+const shared = ["package-lock.json", "tsconfig.base.json", ...scripts];
+
+const parts = [
+	{
+		name: "engine",
+		title: "Building the engine (Rust to WebAssembly)",
+		inputs: ["Cargo.toml", "Cargo.lock", "core/Cargo.toml", "core/src", "wasm/Cargo.toml", "wasm/src", ...shared],
+		outputs: engineOutputs,
+		work: buildEngine,
+	},
+	{
+		name: "streamkit",
+		title: "Building streamkit",
+		inputs: ["pkg/src", "pkg/package.json", "pkg/tsconfig.build.json", ...shared],
+		outputs: ["pkg/dist/index.js", "pkg/dist/index.d.cts"],
+		work: () => buildPackage("pkg"),
+	},
+	{
+		name: "streamkit-node",
+		title: "Building @streamkit/node",
+		// Its declarations are checked against those of streamkit.
+		inputs: ["node-adapter/src", "node-adapter/package.json", "node-adapter/tsconfig.build.json", "pkg/src", ...shared],
+		outputs: ["node-adapter/dist/index.js", "node-adapter/dist/index.d.cts"],
+		work: () => buildPackage("node-adapter"),
+	},
+];
+
+/** Brings everything built up to date. `compiler` identifies the Rust compiler. */
+export async function build(compiler) {
+	for (const { name, title, inputs, outputs, work } of parts) {
+		const hash = contentHash(inputs, name === "engine" ? [compiler] : []);
+		if (isFresh(name, hash, outputs)) continue;
+		await step(title, "its inputs have changed", work);
+		setStamp(name, hash);
+	}
+}

@@ -1,0 +1,25 @@
+// Makes a checkout ready: tools, packages, build. Does only what is missing, and says what and why.
+// Uses nothing but Node itself: nothing else is there yet.
+
+import { duration, main, Problem, say } from "./lib/console.mjs";
+import { packages } from "./setup/packages.mjs";
+import { rust } from "./setup/rust.mjs";
+import { wasmBindgen } from "./setup/wasm-bindgen.mjs";
+
+const oldestNode = 20;
+
+await main(async () => {
+	const start = Date.now();
+	if (Number(process.versions.node.split(".")[0]) < oldestNode) {
+		throw new Problem(
+			`Node ${oldestNode} or newer is needed, this is ${process.versions.node}: see https://nodejs.org`,
+		);
+	}
+	const compiler = await rust();
+	await wasmBindgen();
+	await packages();
+	// Loaded only now: the build uses packages.
+	const { build } = await import("./build/build.mjs");
+	await build(compiler);
+	say(`Set-up is complete (${duration(Date.now() - start)}).`);
+});

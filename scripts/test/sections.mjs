@@ -1,0 +1,135 @@
+// Everything that `npm test` runs, in order: what is quick and broken most often comes first.
+//   needs   paths without which the section fails: a section never passes because there was nothing to run
+//   counts  its commands are test runners: their totals are read, and none at all is a failure
+//   steps   a list of commands, or a function that makes it (it may leave some out, saying why)
+
+import { filesBelow } from "../lib/stamp.mjs";
+import { hasBareTarget } from "../setup/rust.mjs";
+
+const wasm = ["--target", "wasm32-unknown-unknown"];
+const deny = ["--", "-D", "warnings"];
+
+// What library code may not do, and test code may: a failing test is meant to panic.
+const allowedInTests = [
+	...["unwrap_used", "expect_used", "indexing_slicing", "string_slice", "panic", "panic_in_result_fn", "unreachable"],
+	...["unwrap_in_result", "get_unwrap", "print_stdout", "print_stderr", "missing_panics_doc", "missing_errors_doc"],
+	...["cast_possible_truncation", "cast_possible_wrap", "cast_sign_loss", "cast_precision_loss"],
+	...["std_instead_of_core", "std_instead_of_alloc", "alloc_instead_of_core", "needless_pass_by_value"],
+].flatMap((name) => ["-A", `clippy::${name}`]);
+
+const cargo = (...args) => ["cargo", args];
+const tsc = (folder) => ["tsc", ["--project", folder]];
+
+/** Every test file below the folders, through Node's own runner. */
+function nodeTests(...folders) {
+	const files = filesBelow(folders, (path) => /(^|\/)(node_modules|fixtures)$/.test(path));
+	const tests = files.filter((path) => /\.test\.ts$/.test(path));
+	return tests.length === 0 ? [] : [["node", ["--import", "tsx", "--test", "--test-reporter=spec", ...tests]]];
+}
+
+export const sections = [
+	{
+		name: "ascii",
+		group: "lint",
+		title: "Source is ASCII",
+		steps: [["node", ["scripts/test/ascii.mjs"]]],
+	},
+	{
+		name: "rust-format",
+		group: "lint",
+		title: "Rust format",
+		steps: [cargo("fmt", "--all", "--check")],
+	},
+	{
+		name: "biome",
+		group: "lint",
+		title: "TypeScript format and lints",
+		steps: [["biome", ["check", "--error-on-warnings", "."]]],
+	},
+	{
+		name: "types",
+		group: "lint",
+		title: "TypeScript types",
+		steps: ["pkg", "node-adapter", "tests", "bench"].map(tsc),
+	},
+	{
+		name: "clippy",
+		group: "lint",
+		title: "Rust lints",
+		steps: [
+			cargo("clippy", "--locked", "--workspace", "--lib", "--bins", ...deny),
+			cargo("clippy", "--locked", "--workspace", "--all-targets", ...deny, ...allowedInTests),
+			cargo("clippy", "--locked", "--package", "streamkit-wasm", "--lib", ...wasm, ...deny),
+		],
+	},
+	{
+		name: "no-std",
+		group: "lint",
+		title: "The core without an operating system",
+		steps: (leaveOut) => {
+			const check = (target) =>
+				cargo("check", "--locked", "--package", "streamkit-core", "--no-default-features", "--target", target);
+			if (hasBareTarget()) return [check("wasm32-unknown-unknown"), check("thumbv7em-none-eabihf")];
+			leaveOut("thumbv7em-none-eabihf is not installed");
+			return [check("wasm32-unknown-unknown")];
+		},
+	},
+	{
+		name: "core",
+		group: "rust",
+		title: "Engine",
+		counts: true,
+		steps: [cargo("test", "--locked", "--package", "streamkit-core")],
+	},
+	{
+		name: "wasm",
+		group: "rust",
+		title: "WebAssembly binding, in Node",
+		counts: true,
+		steps: [cargo("test", "--locked", "--package", "streamkit-wasm", "--tests", ...wasm)],
+	},
+	{
+		name: "simulation",
+		group: "rust",
+		title: "Simulation",
+		counts: true,
+		steps: [cargo("test", "--locked", "--package", "streamkit-simulation", "--profile", "sim")],
+	},
+	{
+		name: "streamkit",
+		group: "npm",
+		title: "streamkit",
+		counts: true,
+		needs: ["pkg/test"],
+		steps: () => nodeTests("pkg/test"),
+	},
+	{
+		name: "node-adapter",
+		group: "npm",
+		title: "@streamkit/node",
+		counts: true,
+		needs: ["node-adapter/test"],
+		steps: () => nodeTests("node-adapter/test"),
+	},
+	{
+		name: "across",
+		group: "npm",
+		title: "Across packages",
+		counts: true,
+		needs: ["tests/packaging", "tests/durability"],
+		steps: () => nodeTests("tests"),
+	},
+	{
+		name: "size",
+		group: "npm",
+		title: "Size of what a browser loads",
+		steps: [["node", ["scripts/size.mjs"]]],
+	},
+	{
+		name: "demo",
+		group: "npm",
+		title: "Demo",
+		needs: ["scripts/demo.mjs"],
+		steps: [["node", ["scripts/demo.mjs"]]],
+	},
+];

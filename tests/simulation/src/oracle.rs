@@ -1,0 +1,457 @@
+//! What the callers were told, and whether it was true.
+//!
+//! Every record carries a token of its own, `operation/write/index`, so that what is read back says which call stored
+//! it. The oracle knows of each call whether it was acknowledged, refused, or left unknown.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use streamkit_core::{Appended, Detail, EntryId, EntryRef, Error, ErrorCode};
+use uuid::Uuid;
+
+/// An entry as it was read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Where it is.
+    pub segment: String,
+    /// Its sequence.
+    pub sequence: u64,
+    /// Its id.
+    pub id: EntryId,
+    /// The TRX that stored it.
+    pub trx: Uuid,
+    /// What number that TRX has in the segment.
+    pub number: u64,
+    /// The first bytes of the payload.
+    pub token: String,
+    /// How long the payload is.
+    pub length: usize,
+}
+
+impl Found {
+    /// Takes in an entry of a page.
+    ///
+    /// # Errors
+    /// When it is not one that was ever handed in.
+    pub fn of(entry: &EntryRef<'_>) -> Result<Self, String> {
+        let payload = entry.content.payload();
+        let end = payload.iter().position(|byte| *byte == b'|').ok_or("an entry that nobody wrote")?;
+        let token = String::from_utf8_lossy(&payload[..end]).into_owned();
+        if payload != payload_of(&token, payload.len()) {
+            return Err(format!("the payload of {token} is damaged"));
+        }
+        Ok(Self {
+            segment: entry.segment.into(),
+            sequence: entry.sequence,
+            id: entry.id,
+            trx: entry.trx.id,
+            number: entry.trx.number,
+            length: payload.len(),
+            token,
+        })
+    }
+}
+
+/// The payload that carries a token, padded to a length.
+pub fn payload_of(token: &str, length: usize) -> Vec<u8> {
+    let mut payload = format!("{token}|").into_bytes();
+    let seed = token.bytes().fold(7_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
+    let mut filler = u32::from(seed) + 1;
+    while payload.len() < length {
+        // Some of it compresses, some does not.
+        filler = filler.wrapping_mul(1_103_515_245).wrapping_add(12_345);
+        payload.push(if seed % 2 == 0 { seed } else { (filler >> 16) as u8 });
+    }
+    payload
+}
+
+/// Records for one segment.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// The space.
+    pub space: String,
+    /// The segment.
+    pub segment: String,
+    /// The segment's last sequence as the caller believes it.
+    pub expected: Option<u64>,
+    /// Say so by sequences in the records instead.
+    pub by_record: bool,
+    /// Lengths of the payloads.
+    pub lengths: Vec<usize>,
+}
+
+/// A call that writes, with all its tries.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    /// Its number.
+    pub id: usize,
+    /// What it writes.
+    pub parts: Vec<Part>,
+    /// The caller's TRX.
+    pub trx: Option<Uuid>,
+    /// The number it must get.
+    pub number: Option<u64>,
+    /// Whether it must survive the loss of power.
+    pub strict: bool,
+    /// The lease it depends on: key, holder, token.
+    pub lease: Option<(String, String, u64)>,
+}
+
+impl Operation {
+    /// The token of one record.
+    pub fn token(&self, part: usize, index: usize) -> String {
+        format!("{}/{part}/{index}", self.id)
+    }
+
+    fn records(&self) -> usize {
+        self.parts.iter().map(|part| part.lengths.len()).sum()
+    }
+}
+
+/// What is known about a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nobody knows.
+    Unknown,
+    /// It was acknowledged with these statuses, in that era.
+    Acked(Vec<Appended>, u64),
+    /// It was refused, and stored nothing.
+    Refused(ErrorCode),
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Floor {
+    sequences: BTreeMap<(String, String), u64>,
+    ids: BTreeMap<String, EntryId>,
+}
+
+impl Floor {
+    fn take(&mut self, one: &Appended) {
+        let name = (one.status.space.clone(), one.status.segment.clone());
+        let sequence = self.sequences.entry(name).or_default();
+        *sequence = one.status.last_sequence.max(*sequence);
+        let id = self.ids.entry(one.status.space.clone()).or_default();
+        *id = one.last_id.max(*id);
+    }
+}
+
+#[derive(Debug, Default)]
+struct State {
+    operations: Vec<(Operation, Outcome)>,
+    /// Powers lost so far.
+    era: u64,
+    /// What must be visible: acknowledged and not lost with the power since.
+    floor: Floor,
+    strict_floor: Floor,
+    tokens: BTreeMap<String, BTreeMap<u64, String>>,
+    released: BTreeSet<(String, u64)>,
+    highest_ms: u64,
+}
+
+/// What the callers were told.
+#[derive(Debug, Default)]
+pub struct Oracle {
+    state: RefCell<State>,
+}
+
+/// Everything that is stored, as read back at the end.
+#[derive(Debug, Default)]
+pub struct Stored {
+    /// By space, in id order.
+    pub spaces: BTreeMap<String, Vec<Found>>,
+}
+
+impl Oracle {
+    /// Powers lost so far.
+    pub fn era(&self) -> u64 {
+        self.state.borrow().era
+    }
+
+    /// A new call; `make` is given its number.
+    pub fn begin(&self, make: impl FnOnce(usize) -> Operation) -> Operation {
+        let mut state = self.state.borrow_mut();
+        let operation = make(state.operations.len());
+        state.operations.push((operation.clone(), Outcome::Unknown));
+        operation
+    }
+
+    /// How many calls there were.
+    pub fn operations(&self) -> usize {
+        self.state.borrow().operations.len()
+    }
+
+    /// How many calls were acknowledged, refused, and left unknown.
+    pub fn outcomes(&self) -> (usize, usize, usize) {
+        let state = self.state.borrow();
+        let mut counts = (0, 0, 0);
+        for (_, outcome) in &state.operations {
+            match outcome {
+                Outcome::Acked(..) => counts.0 += 1,
+                Outcome::Refused(_) => counts.1 += 1,
+                Outcome::Unknown => counts.2 += 1,
+            }
+        }
+        counts
+    }
+
+    /// The call was acknowledged; `since` is the era in which this try began.
+    ///
+    /// # Errors
+    /// When the answer contradicts what is known.
+    pub fn acked(&self, operation: &Operation, replies: Vec<Appended>, must_fail: bool) -> Result<(), String> {
+        if must_fail {
+            return Err(format!("operation {} was acknowledged under a lease that was lost before", operation.id));
+        }
+        if replies.len() != operation.parts.len() {
+            return Err(format!("operation {}: {} replies", operation.id, replies.len()));
+        }
+        for (part, reply) in operation.parts.iter().zip(&replies) {
+            let count = part.lengths.len() as u64;
+            let first = reply.status.last_sequence.checked_sub(count).ok_or("a last sequence too low")? + 1;
+            let wrong = reply.status.space != part.space
+                || reply.status.segment != part.segment
+                || part.expected.is_some_and(|expected| expected + 1 != first)
+                || reply.first_id.ms != reply.last_id.ms
+                || reply.last_id.n - reply.first_id.n + 1 != count
+                || reply.status.last_timestamp != reply.last_id.ms
+                || reply.status.first_sequence != 1;
+            if wrong {
+                return Err(format!("operation {} {part:?} was answered with {reply:?}", operation.id));
+            }
+        }
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        let outcome = &mut state.operations[operation.id].1;
+        match outcome {
+            Outcome::Acked(before, era) if *era == state.era || operation.strict => {
+                if *before != replies {
+                    return Err(format!(
+                        "operation {} was answered with {before:?}, and when tried again with {replies:?}",
+                        operation.id
+                    ));
+                }
+            }
+            Outcome::Refused(code) => {
+                return Err(format!("operation {} was refused with {code}, then acknowledged", operation.id));
+            }
+            _ => *outcome = Outcome::Acked(replies.clone(), state.era),
+        }
+        for reply in &replies {
+            state.highest_ms = state.highest_ms.max(reply.last_id.ms);
+            state.floor.take(reply);
+            if operation.strict {
+                state.strict_floor.take(reply);
+            }
+        }
+        Ok(())
+    }
+
+    /// The call was refused.
+    ///
+    /// # Errors
+    /// When it was acknowledged before.
+    pub fn refused(&self, operation: &Operation, error: &Error) -> Result<(), String> {
+        let mut state = self.state.borrow_mut();
+        let era = state.era;
+        let outcome = &mut state.operations[operation.id].1;
+        match outcome {
+            // A relaxed one may have been lost with the power.
+            Outcome::Acked(_, before) if *before == era || operation.strict => {
+                Err(format!("operation {} was acknowledged, then refused: {error}", operation.id))
+            }
+            _ => {
+                *outcome = Outcome::Refused(error.code());
+                Ok(())
+            }
+        }
+    }
+
+    /// The last sequence that was acknowledged.
+    pub fn last_sequence(&self, space: &str, segment: &str) -> u64 {
+        let name = (space.to_owned(), segment.to_owned());
+        self.state.borrow().floor.sequences.get(&name).copied().unwrap_or(0)
+    }
+
+    /// The last id that was acknowledged.
+    pub fn last_id(&self, space: &str) -> EntryId {
+        self.state.borrow().floor.ids.get(space).copied().unwrap_or(EntryId::ZERO)
+    }
+
+    /// Segments of a space that something was acknowledged in.
+    pub fn segments(&self, space: &str) -> BTreeSet<String> {
+        let state = self.state.borrow();
+        state.floor.sequences.keys().filter(|(name, _)| name == space).map(|(_, name)| name.clone()).collect()
+    }
+
+    /// Spaces that something was acknowledged in.
+    pub fn spaces(&self) -> BTreeSet<String> {
+        self.state.borrow().floor.ids.keys().cloned().collect()
+    }
+
+    /// The highest timestamp that anybody was told of.
+    pub fn highest_ms(&self) -> u64 {
+        self.state.borrow().highest_ms
+    }
+
+    /// An id was seen.
+    pub fn saw(&self, id: EntryId) {
+        let mut state = self.state.borrow_mut();
+        state.highest_ms = state.highest_ms.max(id.ms);
+    }
+
+    /// What was not strict may be gone.
+    pub fn power_lost(&self) {
+        let mut state = self.state.borrow_mut();
+        state.era += 1;
+        state.floor = state.strict_floor.clone();
+        state.released.clear();
+    }
+
+    /// A lease was acquired.
+    ///
+    /// # Errors
+    /// When the token was given before, or is not above those given before the call.
+    pub fn lease_acquired(&self, key: &str, token: u64, holder: &str, highest_before: u64) -> Result<(), String> {
+        let mut state = self.state.borrow_mut();
+        let tokens = state.tokens.entry(key.into()).or_default();
+        if token <= highest_before {
+            return Err(format!("lease {key}: token {token} after {highest_before} was given"));
+        }
+        match tokens.insert(token, holder.into()) {
+            Some(other) => Err(format!("lease {key}: token {token} was given to {other} and to {holder}")),
+            None => Ok(()),
+        }
+    }
+
+    /// A lease was given back.
+    pub fn lease_released(&self, key: &str, token: u64) {
+        self.state.borrow_mut().released.insert((key.into(), token));
+    }
+
+    /// The highest token that somebody was told of.
+    pub fn highest_token(&self, key: &str) -> u64 {
+        let state = self.state.borrow();
+        state.tokens.get(key).and_then(|tokens| tokens.last_key_value()).map_or(0, |(token, _)| *token)
+    }
+
+    /// Whether a lease is certainly no longer held.
+    pub fn lease_is_lost(&self, key: &str, token: u64) -> bool {
+        self.highest_token(key) > token || self.state.borrow().released.contains(&(key.into(), token))
+    }
+
+    /// Whether everything that is stored is what the callers were told.
+    ///
+    /// # Errors
+    /// What is not as it must be.
+    pub fn check(&self, stored: &Stored) -> Result<(), String> {
+        let state = self.state.borrow();
+        let mut places: BTreeMap<&str, (&str, &Found)> = BTreeMap::new();
+        for (space, entries) in &stored.spaces {
+            for entry in entries {
+                if let Some((before, other)) = places.insert(&entry.token, (space, entry)) {
+                    return Err(format!("{} is stored twice: {before} {other:?} and {space} {entry:?}", entry.token));
+                }
+            }
+        }
+        let mut known = 0;
+        for (operation, outcome) in &state.operations {
+            known += state.check_operation(operation, outcome, &places)?;
+        }
+        if known != places.len() {
+            return Err("there are entries that no call explains".into());
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    /// Checks one call, and says how many entries are its own.
+    fn check_operation(
+        &self,
+        operation: &Operation,
+        outcome: &Outcome,
+        places: &BTreeMap<&str, (&str, &Found)>,
+    ) -> Result<usize, String> {
+        let id = operation.id;
+        let mut count = 0;
+        let mut trx: Option<Uuid> = None;
+        for (index, part) in operation.parts.iter().enumerate() {
+            let mut before: Option<&Found> = None;
+            for (position, length) in part.lengths.iter().enumerate() {
+                let token = operation.token(index, position);
+                let Some((space, found)) = places.get(&*token) else { continue };
+                count += 1;
+                if *space != part.space || found.segment != part.segment {
+                    return Err(format!("{token} of {part:?} is in {space}, {found:?}"));
+                }
+                if found.length != *length.max(&(token.len() + 1)) {
+                    return Err(format!("{token}: {} bytes instead of {length}", found.length));
+                }
+                if *trx.get_or_insert(found.trx) != found.trx || operation.trx.is_some_and(|own| own != found.trx) {
+                    return Err(format!("operation {id}: {found:?} has another TRX"));
+                }
+                if operation.number.is_some_and(|number| number != found.number) {
+                    return Err(format!("operation {id}: {found:?} has another TRX number"));
+                }
+                if let Some(before) = before
+                    && (before.sequence + 1 != found.sequence
+                        || before.id.n + 1 != found.id.n
+                        || before.id.ms != found.id.ms)
+                {
+                    return Err(format!("operation {id}: {before:?} is followed by {found:?}"));
+                }
+                if let Some(expected) = part.expected
+                    && found.sequence != expected + 1 + position as u64
+                {
+                    return Err(format!("operation {id} expected {expected}, but {found:?}"));
+                }
+                before = Some(found);
+            }
+            if let (Outcome::Acked(replies, _), Some(last)) = (outcome, before) {
+                let reply = &replies[index];
+                if reply.status.last_sequence != last.sequence || reply.last_id != last.id {
+                    return Err(format!("operation {id} was answered with {reply:?}, but its last is {last:?}"));
+                }
+            }
+        }
+        if count != 0 && count != operation.records() {
+            return Err(format!("operation {id}: {count} of {} records are stored", operation.records()));
+        }
+        match outcome {
+            Outcome::Acked(replies, era) if count == 0 && (operation.strict || *era == self.era) => {
+                Err(format!("operation {id} was acknowledged with {replies:?}, and is gone; {operation:?}"))
+            }
+            Outcome::Refused(code) if count > 0 => {
+                Err(format!("operation {id} was refused with {code}, and is stored; {operation:?}"))
+            }
+            _ => Ok(count),
+        }
+    }
+}
+
+/// Whether a refusal by sequence is one: what it says differs, and the segment was there in the meantime.
+///
+/// # Errors
+/// When it is not.
+pub fn check_mismatch(operation: &Operation, error: &Error, within: impl Fn(&Part) -> (u64, u64)) -> Result<(), String> {
+    let number = |name| match error.detail(name) {
+        Some(Detail::Number(number)) => Ok(*number),
+        other => Err(format!("operation {}: SEQUENCE_MISMATCH with {name} {other:?}", operation.id)),
+    };
+    let (expected, actual) = (number("expected")?, number("actual")?);
+    let fits = |part: &Part| {
+        let (least, most) = within(part);
+        let count = part.lengths.len() as u64;
+        part.expected.is_some_and(|own| (own + 1..=own + count).contains(&expected))
+            && (least + 1..=most + 1).contains(&actual)
+    };
+    // A record's own sequence may be the one that does not fit; all of them follow from the first here.
+    if expected == actual || !operation.parts.iter().any(fits) {
+        let ranges: Vec<_> = operation.parts.iter().map(within).collect();
+        return Err(format!(
+            "operation {} was refused without reason: {error}; its segments' last sequences were {ranges:?}, {operation:?}",
+            operation.id
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,315 @@
+//! One seed's run: draw a world, let everybody act, then read everything back and ask the oracle.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use futures_util::future::{FutureExt, LocalBoxFuture};
+use streamkit_core::Store;
+
+use crate::actors::{self, SegmentCursor, SpaceCursor};
+use crate::classes;
+use crate::executor::{Executor, WORLD};
+use crate::host::Faults;
+use crate::oracle::{Found, Stored};
+use crate::random::Random;
+use crate::trace::Trace;
+use crate::world::World;
+
+/// Virtual milliseconds that a run may take.
+const LIMIT: u64 = 3_600_000;
+
+/// What became of a run.
+#[derive(Debug)]
+pub struct Report {
+    /// What was not as it must be.
+    pub failure: Option<String>,
+    /// The log, where one was asked for.
+    pub lines: Vec<String>,
+    /// What kind of host it was.
+    pub class: &'static str,
+    /// Calls acknowledged, refused and unknown.
+    pub outcomes: (usize, usize, usize),
+    /// Batches applied.
+    pub commits: u64,
+}
+
+/// Runs one seed.
+pub fn run(seed: u64, traced: bool) -> Report {
+    let random = Random::new(seed);
+    let executor = Executor::new(random.fork("schedule"));
+    let trace = Trace::new(&executor, traced);
+    let class = classes::draw(&random);
+    trace.say(|| format!("seed {seed}: {class:?}"));
+    let world = World::new(&executor, &random, &trace, class);
+    let result = executor.run(LIMIT, life(Rc::clone(&world)));
+    let failure = match &result {
+        Ok(Ok(())) => world.problem(),
+        // What was noticed first is nearer to the cause.
+        Ok(Err(problem)) => world.problem().or_else(|| Some(problem.clone())),
+        Err(stuck) => Some(world.problem().map_or_else(|| stuck.0.clone(), |first| format!("{first}\n{}", stuck.0))),
+    };
+    if result.is_err() {
+        executor.leak();
+    } else {
+        executor.clear();
+    }
+    Report {
+        failure,
+        lines: trace.lines(),
+        class: world.class.name,
+        outcomes: world.oracle.outcomes(),
+        commits: world.disk.commits(),
+    }
+}
+
+struct Readers {
+    spaces: Vec<Rc<RefCell<SpaceCursor>>>,
+    segments: Vec<Rc<RefCell<SegmentCursor>>>,
+}
+
+async fn life(world: Rc<World>) -> Result<(), String> {
+    let random = world.random.fork("cast");
+    for index in 0..world.instances.len() {
+        let opening = Rc::clone(&world).keep_open(index);
+        world.executor.spawn(WORLD, &format!("instance {index}"), opening);
+        // Without checks, two that open an empty disk at once would each give it a name.
+        while !world.class.limits.checks && world.call(0, "is it open", |_| async {}).await.is_none() {
+            world.executor.sleep(5).await;
+        }
+        if !world.class.limits.consistent {
+            world.executor.sleep(world.class.staleness + 1).await;
+        }
+    }
+    let mut readers = Readers { spaces: Vec::new(), segments: Vec::new() };
+    let reading = start_readers(&world, &random, &mut readers);
+    let chaos_over = Rc::new(Cell::new(false));
+    let over = Rc::clone(&chaos_over);
+    let storm = actors::chaos(Rc::clone(&world));
+    world.executor.spawn(WORLD, "chaos", async move {
+        storm.await;
+        over.set(true);
+    });
+    let mut writing: Vec<LocalBoxFuture<'static, ()>> = Vec::new();
+    for number in 0..random.between(1, 4) as usize {
+        let calls = random.between(2, 12) as usize;
+        writing.push(actors::writer(Rc::clone(&world), number, calls).boxed_local());
+    }
+    for number in 0..random.below(3) as usize {
+        if random.chance(500) {
+            writing.push(actors::leaser(Rc::clone(&world), number, 3).boxed_local());
+        }
+    }
+    if random.chance(600) {
+        writing.push(actors::compactor(Rc::clone(&world), random.between(1, 4) as usize).boxed_local());
+    }
+    writing.push(actors::looker(Rc::clone(&world), random.below(12) as usize).boxed_local());
+    World::all(writing).await;
+    calm_down(&world, &chaos_over).await;
+    world.trace.say(|| "everything is written".into());
+    world.check(followers_have_all(&world, &readers).await);
+    world.written.set(true);
+    let knocking = Rc::clone(&world);
+    world.executor.spawn(WORLD, "knocking", async move {
+        // A follower may have looked before, and begin to wait after.
+        while !knocking.ended.get() {
+            for index in 0..knocking.instances.len() {
+                knocking.hint(index);
+            }
+            knocking.executor.sleep(50).await;
+        }
+    });
+    reading.await;
+    if let Some(problem) = world.problem() {
+        return Err(problem);
+    }
+    end(&world, &random, &readers).await
+}
+
+/// Ends the faults and what is still under way.
+async fn calm_down(world: &Rc<World>, chaos_over: &Cell<bool>) {
+    world.disk.set_faults(Faults { latency: 1, ..Faults::default() });
+    world.executor.sleep(4000).await;
+    world.disk.set_faults(Faults { latency: 1, ..Faults::default() });
+    let _ = chaos_over;
+}
+
+fn start_readers(
+    world: &Rc<World>,
+    random: &Random,
+    readers: &mut Readers,
+) -> LocalBoxFuture<'static, ()> {
+    let mut reading: Vec<LocalBoxFuture<'static, ()>> = Vec::new();
+    for number in 0..random.below(4) as usize {
+        let cursor = Rc::new(RefCell::new(SpaceCursor::new(random.pick(&world.spaces))));
+        readers.spaces.push(Rc::clone(&cursor));
+        let follow = random.chance(500);
+        reading.push(actors::space_reader(Rc::clone(world), number, cursor, follow).boxed_local());
+    }
+    for number in 0..random.below(3) as usize {
+        let cursor = SegmentCursor::new(random.pick(&world.spaces), random.pick(&world.segments));
+        let cursor = Rc::new(RefCell::new(cursor));
+        readers.segments.push(Rc::clone(&cursor));
+        reading.push(actors::segment_reader(Rc::clone(world), number, cursor).boxed_local());
+    }
+    let executor = world.executor.clone();
+    // They run from now on, and are waited for at the end.
+    let mut ends = Vec::new();
+    for reader in reading {
+        let (sender, end) = futures_channel::oneshot::channel::<()>();
+        executor.spawn(WORLD, "reader", async move {
+            reader.await;
+            let _ = sender.send(());
+        });
+        ends.push(end);
+    }
+    async move {
+        for end in ends {
+            let _ = end.await;
+        }
+    }
+    .boxed_local()
+}
+
+/// Nothing wakes the followers but what the store itself does: they must come to the end all the same.
+async fn followers_have_all(world: &Rc<World>, readers: &Readers) -> Result<(), String> {
+    world.executor.sleep(world.class.options.poll_interval + world.class.staleness + 3000).await;
+    for cursor in &readers.spaces {
+        let cursor = cursor.borrow();
+        let floor = world.oracle.last_id(&cursor.space);
+        if cursor.after < floor {
+            return Err(format!(
+                "a reader of {} stays at {}, but {floor} was acknowledged long ago",
+                cursor.space, cursor.after
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Ends all instances, opens the data once more, and compares.
+async fn end(world: &Rc<World>, random: &Random, readers: &Readers) -> Result<(), String> {
+    world.ended.set(true);
+    for index in 0..world.instances.len() {
+        world.crash(index);
+    }
+    world.executor.sleep(world.class.staleness + 200).await;
+    world.disk.set_faults(Faults::default());
+    let (_, store, _alive) = world.open(0).await.map_err(|error| format!("the last opening failed: {error}"))?;
+    let stored = read_back(world, random, &store).await?;
+    world.oracle.check(&stored)?;
+    for cursor in &readers.spaces {
+        check_space_reader(world, random, &store, &mut cursor.borrow_mut(), &stored).await?;
+    }
+    for cursor in &readers.segments {
+        let cursor = cursor.borrow();
+        let all = stored.spaces.get(&cursor.space).into_iter().flatten();
+        let mine: Vec<&Found> = all.filter(|found| found.segment == cursor.segment).collect();
+        if mine.iter().zip(&cursor.seen).any(|(a, b)| *a != b) || cursor.seen.len() > mine.len() {
+            return Err(format!(
+                "a reader of {}/{} saw {:?}, there is {mine:?}",
+                cursor.space, cursor.segment, cursor.seen
+            ));
+        }
+    }
+    // Transactions whose owner died while it prepared them are given up by then.
+    world.executor.sleep(20_000).await;
+    verify(&store, &stored).await
+}
+
+/// The store's own check of everything finds nothing to complain of.
+async fn verify(store: &Store, stored: &Stored) -> Result<(), String> {
+    let mut verifier = store.verifier();
+    while verifier.step().await.map_err(|error| format!("verifying: {error}"))? {}
+    let report = verifier.report();
+    let entries: usize = stored.spaces.values().map(Vec::len).sum();
+    if report.problems.is_empty() && report.entries == entries as u64 {
+        return Ok(());
+    }
+    Err(format!("the verifier says {report:?}, there are {entries} entries"))
+}
+
+/// Everything, by every way there is to read it.
+async fn read_back(world: &Rc<World>, random: &Random, store: &Store) -> Result<Stored, String> {
+    let fail = |what: &str, error: &streamkit_core::Error| format!("reading back {what}: {error}");
+    let mut stored = Stored::default();
+    for space in &world.spaces {
+        let mut timeline = SpaceCursor::new(space);
+        loop {
+            let page = store.read_space(timeline.read(random)).await.map_err(|error| fail(space, &error))?;
+            timeline.take(&page)?;
+            if page.tail {
+                break;
+            }
+        }
+        let mut by_segment: BTreeMap<&str, Vec<&Found>> = BTreeMap::new();
+        for found in &timeline.seen {
+            by_segment.entry(&found.segment).or_default().push(found);
+        }
+        for segment in &world.segments {
+            let mut cursor = SegmentCursor::new(space, segment);
+            loop {
+                let read = cursor.read(random);
+                let page = store.read_segment(read).await.map_err(|error| fail(segment, &error))?;
+                cursor.take(&page)?;
+                if page.tail {
+                    break;
+                }
+            }
+            let in_space = by_segment.remove(segment).unwrap_or_default();
+            if !in_space.iter().copied().eq(&cursor.seen) {
+                return Err(format!(
+                    "{space}/{segment}: the segment holds {:?}, the space {in_space:?}",
+                    cursor.seen
+                ));
+            }
+            let last = cursor.seen.last();
+            let peeked = store.peek(space, segment).await.map_err(|error| fail("peek", &error))?;
+            let peeked = peeked.entries().next().map(|entry| Found::of(&entry)).transpose()?;
+            if peeked.as_ref() != last {
+                return Err(format!("{space}/{segment}: peek gives {peeked:?}, the last is {last:?}"));
+            }
+            let status = store.segment_status(space, segment).await.map_err(|error| fail("status", &error))?;
+            let ends = status.map(|status| (status.first_sequence, status.last_sequence, status.last_timestamp));
+            let expected = last.map(|last| (1, last.sequence, last.id.ms));
+            if ends != expected {
+                return Err(format!("{space}/{segment}: the status says {ends:?}, there is {expected:?}"));
+            }
+        }
+        if !by_segment.is_empty() {
+            return Err(format!("{space}: entries of other segments: {by_segment:?}"));
+        }
+        stored.spaces.insert((*space).into(), timeline.seen);
+    }
+    Ok(stored)
+}
+
+/// A reader that goes on from where it was has seen everything once, in order.
+async fn check_space_reader(
+    world: &Rc<World>,
+    random: &Random,
+    store: &Store,
+    cursor: &mut SpaceCursor,
+    stored: &Stored,
+) -> Result<(), String> {
+    loop {
+        let page = store
+            .read_space(cursor.read(random))
+            .await
+            .map_err(|error| format!("resuming {}: {error}", cursor.space))?;
+        cursor.take(&page)?;
+        if page.tail {
+            break;
+        }
+    }
+    let all = stored.spaces.get(&cursor.space).map_or(&[][..], Vec::as_slice);
+    // With the power, entries that were seen may have been lost.
+    let seen: Vec<&Found> =
+        cursor.seen.iter().filter(|found| world.oracle.era() == 0 || all.contains(found)).collect();
+    if !seen.iter().copied().eq(all) {
+        let missed: Vec<&Found> = all.iter().filter(|found| !seen.contains(found)).collect();
+        let extra: Vec<&&Found> = seen.iter().filter(|found| !all.contains(found)).collect();
+        return Err(format!("a reader of {} missed {missed:?} and saw besides {extra:?}", cursor.space));
+    }
+    Ok(())
+}

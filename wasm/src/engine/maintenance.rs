@@ -1,0 +1,56 @@
+//! Work on the whole store, and how it is.
+
+use js_sys::{Array, Promise};
+use streamkit_core::Result;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use super::Engine;
+use crate::errors::thrown;
+use crate::jobs::{Compactor, Exporter, Importer, Verifier};
+use crate::numbers::number;
+use crate::objects::object;
+use crate::promise::promise;
+
+#[wasm_bindgen]
+impl Engine {
+    /// An export of these spaces, or of all.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for a name; `CLOSED`.
+    pub fn exporter(&self, spaces: Option<Vec<String>>) -> Result<Exporter, JsValue> {
+        thrown(self.store.exporter(spaces)).map(Exporter::new)
+    }
+
+    /// An import of what an exporter gave.
+    #[must_use]
+    pub fn importer(&self) -> Importer {
+        Importer::new(self.store.importer())
+    }
+
+    /// Merges small rows of a space, or of all.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for the name; `CLOSED`.
+    pub fn compactor(&self, space: Option<String>) -> Result<Compactor, JsValue> {
+        thrown(self.store.compactor(space)).map(Compactor::new)
+    }
+
+    /// Reads everything back and says what is wrong.
+    #[must_use]
+    pub fn verifier(&self) -> Verifier {
+        Verifier::new(self.store.verifier())
+    }
+
+    /// `{ pendingTransactions, warnings }`.
+    #[wasm_bindgen(unchecked_return_type = "Promise<{ pendingTransactions: number, warnings: string[] }>")]
+    pub fn health(&self) -> Promise {
+        let store = self.store.clone();
+        promise(async move {
+            let health = store.health().await?;
+            let warnings: Array = health.warnings.iter().map(|text| JsValue::from_str(text)).collect();
+            let pending = u64::try_from(health.pending_transactions).unwrap_or(u64::MAX);
+            Ok(object(&[("pendingTransactions", number(pending).into()), ("warnings", warnings.into())]))
+        })
+    }
+}

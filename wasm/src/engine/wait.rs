@@ -1,0 +1,39 @@
+//! Waiting for something to change.
+
+use js_sys::Promise;
+use streamkit_core::Result;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use super::Engine;
+use crate::numbers::{duration, integer, number};
+use crate::promise::promise_or_refusal;
+
+#[wasm_bindgen]
+impl Engine {
+    /// A number that moves whenever something may have changed. Take it, read, and wait with it.
+    #[must_use]
+    pub fn epoch(&self) -> f64 {
+        number(self.store.epoch())
+    }
+
+    /// Waits until the epoch has moved, it is time to look, or so many milliseconds have passed (-1:
+    /// never). `ticket`: what [`Engine::cancel`] knows it by, 0 for nothing.
+    #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
+    pub fn wait(&self, epoch: f64, timeout: f64, ticket: f64) -> Promise {
+        let arguments = || -> Result<_> {
+            let epoch = integer("epoch", epoch)?;
+            let timeout = if timeout < 0.0 { None } else { Some(duration("timeout", timeout)?) };
+            Ok((epoch, timeout, integer("ticket", ticket)?))
+        };
+        promise_or_refusal(arguments().map(|(epoch, timeout, tag)| {
+            let store = self.store.clone();
+            async move { store.wait(epoch, timeout, tag).await.map(|()| JsValue::UNDEFINED) }
+        }))
+    }
+
+    /// Another instance may have written: wakes who waits.
+    pub fn hint(&self) {
+        self.store.hint();
+    }
+}

@@ -1,0 +1,27 @@
+//! WebAssembly binding of `streamkit-core`: one class, [`Engine`], over a bridge object that stands
+//! for the host and for time, randomness and timers.
+//!
+//! Nothing is decided here. Calls are turned into calls of the core, and the core's calls to its
+//! surroundings into calls of the bridge. Two rules hold throughout:
+//!
+//! * An exported method that returns a promise borrows nothing over an await: it clones the store,
+//!   which is a reference count, so that calls may overlap in any way.
+//! * Whatever comes from JavaScript is checked before it is used, and refused with an error that
+//!   names it. An exception out of the engine itself therefore means a bug, or broken surroundings,
+//!   and ends the instance.
+
+mod bridge;
+mod engine;
+mod env;
+mod errors;
+mod frames;
+mod jobs;
+mod numbers;
+mod objects;
+mod panics;
+mod promise;
+
+pub use bridge::Bridge;
+pub use engine::Engine;
+pub use jobs::{Compactor, Exporter, Importer, Verifier};
+pub use panics::panic_message;
