@@ -15,6 +15,7 @@ mod layout;
 mod lexkey;
 mod name;
 mod plan;
+mod shared;
 mod status;
 mod store;
 

@@ -99,7 +99,7 @@ fn request(number: usize, write: &Write) -> (NewRecords, WriteOptions) {
     let records = NewRecords {
         space: SPACES[write.space].into(),
         segment: SEGMENTS[write.segment].into(),
-        records: RecordFrame::parse(&frame).expect("parses"),
+        records: RecordFrame::parse(frame).expect("parses"),
         expected: None,
     };
     let trx_id = write.has_trx.then(|| uuid::Uuid::from_u128(number as u128 + 1));

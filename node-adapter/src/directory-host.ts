@@ -11,7 +11,17 @@ import {
 	StreamkitError,
 } from "streamkit";
 import { DATA_FILE, freeBytes, prepareDirectory, syncDirectory, usedBytes } from "./directory-layout.js";
-import { type Applied, closed, failure, gone, isInputOutput, isInvalidCall, noRoom, tooLarge } from "./errors.js";
+import {
+	type Applied,
+	closed,
+	failure,
+	gone,
+	isFreeListFault,
+	isInputOutput,
+	isInvalidCall,
+	noRoom,
+	tooLarge,
+} from "./errors.js";
 import { currentBootId, recover } from "./lmdb-checkpoint.js";
 import {
 	type KeyRange,
@@ -45,6 +55,10 @@ export const DIRECTORY_LIMITS: HostLimits = Object.freeze({
 const PRESENCE_MILLISECONDS = 50;
 // Readers of killed processes keep pages from being reused.
 const DEAD_READERS_MILLISECONDS = 30_000;
+
+// LMDB now and then stumbles over its own lists of free pages while it looks for some. That undoes the transaction, and
+// the next one reads the lists anew.
+const ATTEMPTS = 3;
 
 /** For tests of what happens when the system restarts. */
 export interface DirectoryInternals {
@@ -201,21 +215,26 @@ export class DirectoryHost implements HostKv {
 	/** undefined: `covered` says that the commit has to go another way. */
 	#transact(batch: HostBatch, flags: number, covered: () => boolean): HostCommit | undefined {
 		const environment = this.#environment;
-		let result: HostCommit | undefined;
-		let number = 0;
-		environment.write(flags, (commit) => {
-			if (!covered()) return false;
-			number = commit;
-			result = failedCheck(environment, batch);
-			if (result !== undefined) return false;
-			for (const key of batch.deletes) environment.remove(key);
-			for (const { key, value } of batch.puts) environment.put(key, value);
-			result = { applied: true };
-			return true;
-		});
-		if (result?.applied && number === this.#seen + 1) this.#seen = number;
-		this.#freeDeadReaders();
-		return result;
+		for (let attempt = 1; ; attempt += 1) {
+			try {
+				const result = environment.write(flags, (commit) => this.#apply(batch, commit, covered));
+				this.#freeDeadReaders();
+				return result;
+			} catch (error) {
+				if (attempt === ATTEMPTS || !isFreeListFault(error)) throw error;
+			}
+		}
+	}
+
+	#apply(batch: HostBatch, commit: number, covered: () => boolean): HostCommit | undefined {
+		const environment = this.#environment;
+		if (!covered()) return undefined;
+		const failed = failedCheck(environment, batch);
+		if (failed !== undefined) return failed;
+		for (const key of batch.deletes) environment.remove(key);
+		for (const { key, value } of batch.puts) environment.put(key, value);
+		if (batch.puts.length > 0 && commit === this.#seen + 1) this.#seen = commit;
+		return { applied: true };
 	}
 
 	#othersWrote(): boolean {

@@ -153,29 +153,27 @@ export class LmdbEnvironment {
 	}
 
 	/**
-	 * Runs a write transaction, which is given the number its commit will have; what answers `false` is undone. Other
-	 * writers, of any process, wait meanwhile.
+	 * Runs a write transaction, which is given the number its commit will have. What it throws undoes it; a transaction
+	 * that wrote nothing is no commit. Other writers, of any process, wait meanwhile.
 	 */
-	write(flags: number, change: (commit: number) => boolean): void {
-		this.#store.transactionSync(() => {
+	write<T>(flags: number, change: (commit: number) => T): T {
+		return this.#store.transactionSync(() => {
 			const commit = this.#store.getWriteTxnId();
 			// The package does not look whether LMDB gave it a transaction.
 			if (commit === 0) {
 				this.probe();
 				throw new Error("LMDB began no write transaction");
 			}
-			return change(commit) ? undefined : lmdb.ABORT;
+			return change(commit);
 		}, flags);
 	}
 
-	/** Keeps all writers, of any process, out meanwhile, and changes nothing. */
+	/**
+	 * Keeps all writers, of any process, out meanwhile, and changes nothing. It ends as a commit of nothing does: after
+	 * an abort LMDB would read its lists of free pages anew.
+	 */
 	locked<T>(run: () => T): T {
-		const results: T[] = [];
-		this.write(SYNCED, () => {
-			results.push(run());
-			return false;
-		});
-		return results[0] as T;
+		return this.write(SYNCED, run);
 	}
 
 	/** Stores a value, in a write transaction. */

@@ -22,6 +22,9 @@ const FLUSH: Flush = {
 
 // How long a relaxed commit may be in the page cache only, beside what the flush itself takes.
 const CHECKPOINT_MILLISECONDS = 50;
+// And how much may be, before the next checkpoint is begun: the fewer pages wait to be reused, the shorter LMDB's lists
+// of free pages stay, which it searches and rewrites with each commit.
+const CHECKPOINT_BYTES = 16 * 1024 * 1024;
 // A chain of commits that never wait lets nothing else of the process run, checkpoints included: after this long one
 // of them waits for a turn of the event loop.
 const TURN_MILLISECONDS = 10;
@@ -134,6 +137,7 @@ export class RelaxedCommits {
 		this.#dirtyBytes += bytes + COMMIT_BYTES;
 		if (this.#isOver(STARVED, now)) this.#checkpointNow();
 		if (this.#timer === undefined && this.#running === undefined) this.#schedule(CHECKPOINT_MILLISECONDS);
+		if (this.#dirtyBytes >= CHECKPOINT_BYTES && this.#running === undefined) void this.checkpoint().catch(() => {});
 		// If that fails, the next commit does.
 		if (this.#isOver(BEHIND, now)) return (this.#running ?? this.checkpoint()).catch(() => {});
 		if (now - this.#turnedAt < TURN_MILLISECONDS) return undefined;

@@ -79,7 +79,7 @@ pub(crate) fn read_writes(frame: &[u8]) -> Result<Vec<NewRecords>> {
         let mut text = || -> Option<String> { Some(core::str::from_utf8(cursor.prefixed()?).ok()?.into()) };
         let space = text().ok_or_else(bad)?;
         let segment = text().ok_or_else(bad)?;
-        let records = RecordFrame::parse(cursor.prefixed().ok_or_else(bad)?)?;
+        let records = RecordFrame::parse(cursor.prefixed().ok_or_else(bad)?.to_vec())?;
         writes.push(NewRecords { space, segment, records, expected: None });
     }
     if cursor.is_at_end() { Ok(writes) } else { Err(bad()) }

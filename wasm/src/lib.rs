@@ -10,6 +10,8 @@
 //!   names it. An exception out of the engine itself therefore means a bug, or broken surroundings,
 //!   and ends the instance.
 
+extern crate alloc;
+
 mod bridge;
 mod engine;
 mod env;

@@ -1,6 +1,6 @@
 //! What is left to say after a panic: the instance is lost, but its last words can be asked for.
 
-use std::cell::RefCell;
+use core::cell::RefCell;
 use std::panic;
 use std::sync::Once;
 

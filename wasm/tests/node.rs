@@ -252,6 +252,7 @@ async fn errors_of_hosts_keep_their_codes() {
             bridge.fail("get", &evaluate(thrown), later);
             assert_refused(&rejection(store.start_page("g")).await, "UNAVAILABLE", "memory");
         }
+        bridge.heal("get");
         let limit =
             "{ code: 'LIMIT_EXCEEDED', message: 'boom', details: { what: 'w', limit: 1, actual: 2.5 } }";
         bridge.fail("commit", &evaluate(limit), later);

@@ -86,7 +86,7 @@ impl Filled {
         let records = NewRecords {
             space: "orders".into(),
             segment: "order-1".into(),
-            records: RecordFrame::parse(&frame()).expect("parses"),
+            records: RecordFrame::parse(frame()).expect("parses"),
             expected: None,
         };
         pool.run_until(store.append(records, WriteOptions::default())).expect("appends");
@@ -143,7 +143,7 @@ fn frames(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("record frame");
     group.throughput(Throughput::Elements(ENTRIES as u64));
     group.bench_function("parse 1,000 records", |bencher| {
-        bencher.iter(|| RecordFrame::parse(black_box(&frame)).expect("parses"));
+        bencher.iter(|| RecordFrame::parse(black_box(frame.clone())).expect("parses"));
     });
 }
 

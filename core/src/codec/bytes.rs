@@ -25,12 +25,6 @@ impl<'a> Reader<'a> {
         self.length - self.rest.len()
     }
 
-    /// The bytes that are left, without taking them.
-    #[inline]
-    pub(crate) const fn rest(&self) -> &'a [u8] {
-        self.rest
-    }
-
     #[inline]
     pub(crate) fn array<const N: usize>(&mut self, field: &str) -> Result<[u8; N]> {
         match self.rest.split_first_chunk::<N>() {
@@ -192,9 +186,9 @@ mod tests {
         let mut reader = Reader::new(&[1, 2, 3]);
         let error = reader.u32("count").unwrap_err();
         assert_eq!((error.code(), error.message()), (ErrorCode::Corrupt, "count: 4 bytes expected, 3 left"));
-        assert_eq!((reader.position(), reader.rest()), (0, &[1, 2, 3][..]));
+        assert_eq!((reader.position(), reader.rest), (0, &[1, 2, 3][..]));
         assert_eq!(reader.u8("tag").unwrap(), 1);
-        assert_eq!((reader.position(), reader.rest()), (1, &[2, 3][..]));
+        assert_eq!((reader.position(), reader.rest), (1, &[2, 3][..]));
         assert_eq!(reader.clone().end("row").unwrap_err().message(), "row: 2 bytes after its end");
         assert_eq!(reader.take(2, "rest").unwrap(), [2, 3]);
         reader.end("row").unwrap();
@@ -243,7 +237,7 @@ mod tests {
             prop_assert_eq!(reader.integer("d").unwrap(), d);
             prop_assert_eq!(reader.array16("e").unwrap(), e.to_be_bytes());
             prop_assert_eq!(reader.bytes_u32("f").unwrap(), f);
-            prop_assert_eq!(reader.position() + reader.rest().len(), out.len());
+            prop_assert_eq!(reader.position() + reader.rest.len(), out.len());
             prop_assert_eq!(reader.text_u32("g").unwrap(), g);
             reader.end("all").unwrap();
         }

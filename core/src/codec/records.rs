@@ -11,12 +11,12 @@
 //! they come in, and copied as they are from there on.
 
 use alloc::collections::BTreeMap;
-use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::bytes::{Reader, put_bytes_u32, put_len_u32, put_u64};
 use crate::error::{Error, Result};
+use crate::shared::SharedBytes;
 
 /// What the two length fields of an entry take: the fewest bytes that an entry has.
 pub(crate) const ENTRY_LENGTHS: usize = 8;
@@ -211,7 +211,7 @@ pub struct RecordFrame {
     count: u64,
     measure: Measure,
     sequences: Option<Vec<u64>>,
-    entries: Rc<[u8]>,
+    entries: SharedBytes,
 }
 
 impl RecordFrame {
@@ -220,12 +220,12 @@ impl RecordFrame {
     /// # Errors
     ///
     /// `INVALID_ARGUMENT` where it is not well-formed; the message names the record and the rule.
-    pub fn parse(frame: &[u8]) -> Result<Self> {
-        Self::read(frame).map_err(|error| Error::invalid(alloc::format!("records: {}", error.message())))
+    pub fn parse(frame: Vec<u8>) -> Result<Self> {
+        Self::read(frame.into()).map_err(|error| Error::invalid(alloc::format!("records: {}", error.message())))
     }
 
-    fn read(frame: &[u8]) -> Result<Self> {
-        let mut reader = Reader::new(frame);
+    fn read(frame: SharedBytes) -> Result<Self> {
+        let mut reader = Reader::new(frame.bytes());
         let count = reader.count(ENTRY_LENGTHS, "count")?;
         let sequences = match reader.u8("has_sequences")? {
             0 => None,
@@ -238,10 +238,10 @@ impl RecordFrame {
             }
             _ => return Err(Error::corrupt("has_sequences: must be 0 or 1")),
         };
-        let entries = reader.rest();
+        let entries = frame.part(reader.position()..frame.len());
         let count = count as u64;
-        let measure = measure_entries(entries, count)?;
-        Ok(Self { count, measure, sequences, entries: Rc::from(entries) })
+        let measure = measure_entries(entries.bytes(), count)?;
+        Ok(Self { count, measure, sequences, entries })
     }
 
     /// How many there are; may be 0.
@@ -266,16 +266,16 @@ impl RecordFrame {
 
     /// The records, encoded one behind the other.
     pub fn entries(&self) -> &[u8] {
-        &self.entries
+        self.entries.bytes()
     }
 
     /// The records, in their order.
     pub fn views(&self) -> EntryViews<'_> {
-        EntryViews::new(&self.entries)
+        EntryViews::new(self.entries())
     }
 
     /// The encoded records, their count and logical bytes, and the sequences expected.
-    pub(crate) fn into_parts(self) -> (Rc<[u8]>, u64, u64, Option<Vec<u64>>) {
+    pub(crate) fn into_parts(self) -> (SharedBytes, u64, u64, Option<Vec<u64>>) {
         (self.entries, self.count, self.measure.logical, self.sequences)
     }
 }
@@ -406,7 +406,7 @@ mod tests {
     #[test]
     fn a_frame_is_an_argument() {
         let refused = |frame: &[u8]| {
-            let error = RecordFrame::parse(frame).unwrap_err();
+            let error = RecordFrame::parse(frame.to_vec()).unwrap_err();
             assert_eq!(error.code(), ErrorCode::InvalidArgument, "{error}");
             String::from(error.message())
         };
@@ -417,7 +417,7 @@ mod tests {
         assert_eq!(refused(&[0, 0, 0, 0, 0, 7]), "records: entries: 1 bytes after the last");
         let frame = encode_record_frame(&[[0; 8]], Some(&[MAX_INTEGER + 1])).unwrap();
         assert_eq!(refused(&frame), "records: sequence: 9007199254740992 is above 9007199254740991");
-        let frame = RecordFrame::parse(&[0, 0, 0, 0, 0]).unwrap();
+        let frame = RecordFrame::parse([0, 0, 0, 0, 0].to_vec()).unwrap();
         assert_eq!((frame.count(), frame.logical(), frame.views().count()), (0, 0, 0));
         assert!(encode_record_frame(&[[0; 8]], Some(&[])).is_err());
     }
@@ -429,7 +429,7 @@ mod tests {
             let sequences = numbered.then_some(&*sequences);
             let bodies = bodies(&records);
             let bytes = encode_record_frame(&bodies, sequences).unwrap();
-            let frame = RecordFrame::parse(&bytes).unwrap();
+            let frame = RecordFrame::parse(bytes.clone()).unwrap();
             prop_assert_eq!(frame.count(), records.len() as u64);
             prop_assert_eq!(frame.sequences(), sequences);
             prop_assert_eq!(frame.entries(), bodies.concat());
@@ -447,7 +447,7 @@ mod tests {
                 prop_assert_eq!(&record(view), expected);
             }
             let (entries, count, logical, same) = frame.clone().into_parts();
-            prop_assert_eq!((&*entries, count, logical), (frame.entries(), frame.count(), frame.logical()));
+            prop_assert_eq!((entries.bytes(), count, logical), (frame.entries(), frame.count(), frame.logical()));
             prop_assert_eq!(same.as_deref(), sequences);
         }
 
@@ -477,7 +477,7 @@ mod tests {
                 bytes[at] = byte;
             }
             let mut result = None;
-            let memory = allocation_counter::measure(|| result = Some(RecordFrame::parse(&bytes)));
+            let memory = allocation_counter::measure(|| result = Some(RecordFrame::parse(bytes.clone())));
             prop_assert!(memory.bytes_total < u64::try_from(4 * bytes.len() + 1000).unwrap());
             if let Some(Ok(frame)) = result {
                 // There is one encoding of a record: what was read is written the same.
@@ -488,7 +488,7 @@ mod tests {
 
         #[test]
         fn arbitrary_bytes_never_panic(bytes: Vec<u8>, start in 0_usize..100, count in 0_u64..10) {
-            let _ = RecordFrame::parse(&bytes);
+            let _ = RecordFrame::parse(bytes.clone());
             let _ = measure_entries(&bytes, count);
             let _ = skip_entries(&bytes, start, count);
             let _ = fit_entries(&bytes, start);

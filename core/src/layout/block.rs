@@ -12,7 +12,6 @@
 //! Keyed by the last sequence, "from sequence s" is one forward scan from `s`: the first row at or
 //! after it is the block that holds it, also after merging.
 
-use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use super::envelope::{self, ENVELOPE_BYTES, Envelope, Packing};
@@ -88,10 +87,9 @@ pub(crate) fn encode(runs: &[Run], packing: &mut Packing<'_>) -> Result<Vec<u8>>
 }
 
 /// Decodes a row that stands at `last_sequence`.
-pub(crate) fn decode(row: &[u8], last_sequence: u64) -> Result<Block> {
-    let buffer: Rc<[u8]> = Rc::from(&*envelope::open(row, "block")?);
-    let shared = Rc::clone(&buffer);
-    let mut reader = Reader::new(&shared);
+pub(crate) fn decode(row: Vec<u8>, last_sequence: u64) -> Result<Block> {
+    let buffer = envelope::open(row, "block")?;
+    let mut reader = Reader::new(buffer.bytes());
     let first_sequence = reader.u64("first sequence")?;
     let count = u64::from(reader.u32("block count")?);
     let length = reader.u32("block runs")?;
@@ -132,10 +130,10 @@ mod tests {
             let mut packing = if compress { Packing::Zstd(&mut compressor) } else { Packing::Raw };
             let row = encode(&runs, &mut packing).expect("encodes");
             let last = runs.last().expect("a run").last_sequence();
-            let back = decode(&row, last).expect("decodes");
+            let back = decode(row.clone(), last).expect("decodes");
             prop_assert_eq!(back.first_sequence, runs[0].first_sequence);
             prop_assert_eq!(flat(&back.runs), flat(&runs));
-            prop_assert_eq!(decode(&row, last + 1).expect_err("another key").code(), ErrorCode::Corrupt);
+            prop_assert_eq!(decode(row.clone(), last + 1).expect_err("another key").code(), ErrorCode::Corrupt);
         }
 
         #[test]
@@ -144,7 +142,7 @@ mod tests {
             let at = at.index(row.len());
             row[at] ^= 1 << bit;
             let last = runs.last().expect("a run").last_sequence();
-            prop_assert_eq!(decode(&row, last).expect_err("damaged").code(), ErrorCode::Corrupt);
+            prop_assert_eq!(decode(row.clone(), last).expect_err("damaged").code(), ErrorCode::Corrupt);
         }
 
         #[test]
@@ -152,7 +150,7 @@ mod tests {
             let mut envelope = Envelope::with_capacity(body.len());
             envelope.bytes().extend_from_slice(&body);
             let row = envelope.finish(&mut Packing::Raw).expect("seals");
-            prop_assert!(decode(&row, 3).is_err());
+            prop_assert!(decode(row, 3).is_err());
         }
 
         #[test]

@@ -26,6 +26,7 @@ use super::run::Run;
 use crate::codec::Reader;
 use crate::error::{Error, Result};
 use crate::id::EntryId;
+use crate::shared::SharedBytes;
 
 const REFERENCE: u8 = 0;
 const INLINE: u8 = 1;
@@ -148,10 +149,9 @@ impl CommitRow {
 }
 
 /// Decodes a row that stands at `last`.
-pub(crate) fn decode(row: &[u8], last: EntryId) -> Result<CommitRow> {
-    let buffer: Rc<[u8]> = Rc::from(&*envelope::open(row, "commit row")?);
-    let shared = Rc::clone(&buffer);
-    let mut reader = Reader::new(&shared);
+pub(crate) fn decode(row: Vec<u8>, last: EntryId) -> Result<CommitRow> {
+    let buffer = envelope::open(row, "commit row")?;
+    let mut reader = Reader::new(buffer.bytes());
     let previous = EntryId {
         ms: reader.u64("previous milliseconds")?,
         n: reader.u64("previous n")?,
@@ -181,7 +181,7 @@ pub(crate) fn decode(row: &[u8], last: EntryId) -> Result<CommitRow> {
     })
 }
 
-fn decode_item(buffer: &Rc<[u8]>, reader: &mut Reader<'_>, before: Option<&Item>) -> Result<Item> {
+fn decode_item(buffer: &SharedBytes, reader: &mut Reader<'_>, before: Option<&Item>) -> Result<Item> {
     let kind = reader.u8("run kind")?;
     let name_length = usize::from(reader.u8("segment length")?);
     let name = reader.text(name_length, "segment")?;
@@ -266,7 +266,7 @@ mod tests {
         fn a_row_comes_back(runs in some_runs(), inline_upto in 60_usize..400) {
             let row = row_of(runs, inline_upto);
             let last = row.last_id().expect("items");
-            let back = decode(&row.encode(&mut Packing::Raw).expect("encodes"), last).expect("decodes");
+            let back = decode(row.encode(&mut Packing::Raw).expect("encodes"), last).expect("decodes");
             prop_assert_eq!((back.previous, back.records, back.bytes), (row.previous, row.records, row.bytes));
             prop_assert_eq!(back.items.len(), row.items.len());
             for (one, two) in back.items.iter().zip(&row.items) {
@@ -281,7 +281,7 @@ mod tests {
             let mut envelope = Envelope::with_capacity(body.len());
             envelope.bytes().extend_from_slice(&body);
             let row = envelope.finish(&mut Packing::Raw).expect("seals");
-            let result = decode(&row, EntryId { ms: 1, n: 1 });
+            let result = decode(row, EntryId { ms: 1, n: 1 });
             prop_assert!(result.is_err_and(|error| error.code() == ErrorCode::Corrupt));
         }
 

@@ -16,13 +16,13 @@
 //! 10  body
 //! ```
 
-use alloc::borrow::Cow;
 use alloc::format;
 use alloc::vec::Vec;
 
 use super::VERSION;
 use crate::codec::{Crc32c, Reader, zstd};
 use crate::error::{Error, Result};
+use crate::shared::SharedBytes;
 
 const RAW: u8 = 0;
 const ZSTD: u8 = 1;
@@ -117,7 +117,7 @@ pub(crate) fn is_raw(row: &[u8]) -> bool {
 }
 
 /// Checks an envelope and gives its body.
-pub(super) fn open<'r>(row: &'r [u8], what: &str) -> Result<Cow<'r, [u8]>> {
+pub(super) fn open(row: Vec<u8>, what: &str) -> Result<SharedBytes> {
     let Some((header, stored)) = row.split_first_chunk::<ENVELOPE_BYTES>() else {
         return Err(Error::corrupt(format!("{what}: too short")));
     };
@@ -135,9 +135,12 @@ pub(super) fn open<'r>(row: &'r [u8], what: &str) -> Result<Cow<'r, [u8]>> {
         return Err(Error::corrupt(format!("{what}: the checksum does not match")));
     }
     match codec {
-        RAW if stored.len() == raw_length => Ok(Cow::Borrowed(stored)),
+        RAW if stored.len() == raw_length => {
+            let row = SharedBytes::from(row);
+            Ok(row.part(ENVELOPE_BYTES..row.len()))
+        }
         RAW => Err(Error::corrupt(format!("{what}: the length does not match"))),
-        ZSTD => Ok(Cow::Owned(zstd::decompress(stored, raw_length, MAX_BODY_BYTES)?)),
+        ZSTD => Ok(zstd::decompress(stored, raw_length, MAX_BODY_BYTES)?.into()),
         other => Err(Error::corrupt(format!("{what}: unknown codec {other}"))),
     }
 }

@@ -26,7 +26,7 @@ pub(crate) mod space;
 pub(crate) mod trx;
 
 pub(crate) use envelope::{Packing, is_raw};
-pub(crate) use run::{RUN_HEADER_BYTES, Run, RunBody};
+pub(crate) use run::{RUN_HEADER_BYTES, Run};
 pub(crate) use key::KeyRange;
 pub(crate) use scope::ranges_of_spaces;
 pub use scope::{Scope, scope_of};

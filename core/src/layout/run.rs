@@ -12,47 +12,17 @@
 //! 64  the entries: u32 payload length, payload, u32 metadata length, metadata
 //! ```
 
-use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::ops::Range;
-
 use uuid::Uuid;
 
 use super::trx::TrxRow;
 use crate::codec::{Reader, Trx, skip_entries};
 use crate::error::{Error, Result};
 use crate::id::{EntryId, MAX_INTEGER, MAX_MS};
+use crate::shared::SharedBytes;
 
 /// Size of a run's header.
 pub(crate) const RUN_HEADER_BYTES: usize = 64;
-
-/// Where the entries of a run are: a range of a buffer that is shared, not copied.
-#[derive(Debug, Clone)]
-pub(crate) struct RunBody {
-    buffer: Rc<[u8]>,
-    range: Range<usize>,
-}
-
-impl RunBody {
-    /// A range of `buffer`; a range outside it holds nothing.
-    pub(crate) fn new(buffer: Rc<[u8]>, range: Range<usize>) -> Self {
-        Self { buffer, range }
-    }
-
-    /// The encoded entries.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        self.buffer.get(self.range.clone()).unwrap_or_default()
-    }
-
-    /// A part of these bytes, by offsets within them.
-    fn part(&self, range: Range<usize>) -> Self {
-        let start = self.range.start;
-        Self {
-            buffer: Rc::clone(&self.buffer),
-            range: start + range.start..start + range.end,
-        }
-    }
-}
 
 /// Consecutive entries of one segment and one commit.
 #[derive(Debug, Clone)]
@@ -61,7 +31,7 @@ pub(crate) struct Run {
     pub(crate) count: u64,
     pub(crate) first_id: EntryId,
     pub(crate) trx: Trx,
-    pub(crate) body: RunBody,
+    pub(crate) body: SharedBytes,
 }
 
 impl Run {
@@ -89,7 +59,7 @@ impl Run {
 
     /// Encoded size, header included.
     pub(crate) fn encoded_len(&self) -> usize {
-        RUN_HEADER_BYTES + self.body.bytes().len()
+        RUN_HEADER_BYTES + self.body.len()
     }
 
     /// The entries without the first `skip`, at most `take` of them; `None` when that is nothing.
@@ -154,7 +124,7 @@ impl Run {
 
     /// Reads a run that begins at `first_sequence` out of `buffer`, which `reader` walks.
     pub(crate) fn decode(
-        buffer: &Rc<[u8]>,
+        buffer: &SharedBytes,
         reader: &mut Reader<'_>,
         first_sequence: u64,
     ) -> Result<Self> {
@@ -184,7 +154,7 @@ impl Run {
             count,
             first_id: EntryId { ms, n },
             trx: Trx { id, node, number },
-            body: RunBody::new(Rc::clone(buffer), start..start + length),
+            body: buffer.part(start..start + length),
         })
     }
 }
@@ -204,13 +174,12 @@ pub(crate) mod tests {
         for payload in payloads {
             bytes.extend(encode_entry_body(payload, &BTreeMap::new()).expect("encodes"));
         }
-        let length = bytes.len();
         Run {
             first_sequence,
             count: payloads.len() as u64,
             first_id,
             trx: Trx { id: Uuid::from_u128(7), node: Uuid::from_u128(8), number: first_sequence },
-            body: RunBody::new(Rc::from(bytes), 0..length),
+            body: bytes.into(),
         }
     }
 

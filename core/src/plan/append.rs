@@ -22,7 +22,7 @@ use crate::layout::lease::LeaseRow;
 use crate::layout::segment::{SEGMENT_HEAD_BYTES, SegmentHead};
 use crate::layout::space::{SPACE_HEAD_BYTES, SpaceHead};
 use crate::layout::trx::{TRX_ROW_BYTES, TrxRow};
-use crate::layout::{Packing, Run, RunBody, lease};
+use crate::layout::{Packing, Run, lease};
 
 /// What the planner is told about the state that it plans from.
 pub(crate) trait Known {
@@ -369,7 +369,7 @@ impl<'s> Planner<'s> {
                 node: self.node,
                 number: head.trx.number + 1,
             },
-            body: RunBody::new(Rc::clone(&write.entries), 0..write.entries.len()),
+            body: write.entries.clone(),
         };
         *head = SegmentHead {
             last_sequence: run.last_sequence(),

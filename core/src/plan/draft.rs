@@ -65,6 +65,8 @@ pub(crate) struct PlannedSpace {
     /// What the cache holds once the commit has applied.
     pub(crate) head: SpaceHead,
     pub(crate) states: Vec<(Rc<str>, SegmentState)>,
+    /// Blocks and commit rows that are worth merging with their neighbours.
+    pub(crate) small_rows: usize,
     /// The id before the first of this commit.
     pub(crate) before: EntryId,
     /// The first sequence of each segment in this commit.
@@ -80,6 +82,19 @@ impl PlannedSpace {
             .chain(&self.trx_rows)
             .chain(&self.commits)
             .chain([&self.head_row])
+    }
+}
+
+impl PlannedSpace {
+    /// Moves every put out but the space head's, which is copied and comes last: a commit that fails is
+    /// planned anew, and what has applied is known by its head.
+    pub(crate) fn take_puts(&mut self) -> Vec<Put> {
+        let mut puts = core::mem::take(&mut self.blocks);
+        puts.append(&mut self.segments);
+        puts.append(&mut self.trx_rows);
+        puts.append(&mut self.commits);
+        puts.push(self.head_row.clone());
+        puts
     }
 }
 
@@ -139,6 +154,8 @@ impl SpaceDraft {
             })
             .collect();
         let commits = self.commit_rows(&name, sizes, packing)?;
+        let is_small = |put: &&Put| put.value.len() < sizes.row_bytes / 2;
+        let small_rows = blocks.iter().chain(&commits).filter(is_small).count();
         self.head.revision = self.head.revision.wrapping_add(1);
         self.head.nonce = nonce;
         let head_key = space::key(&name);
@@ -159,6 +176,7 @@ impl SpaceDraft {
             states,
             before: self.previous,
             firsts,
+            small_rows,
             space: name,
         })
     }

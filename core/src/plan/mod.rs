@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use crate::id::EntryId;
 use crate::kv::Durability;
+use crate::shared::SharedBytes;
 
 /// Records for one segment, checked and encoded.
 #[derive(Debug, Clone)]
@@ -30,7 +31,7 @@ pub(crate) struct Write {
     pub(crate) space: Rc<str>,
     pub(crate) segment: Rc<str>,
     /// The encoded entries.
-    pub(crate) entries: Rc<[u8]>,
+    pub(crate) entries: SharedBytes,
     pub(crate) count: u64,
     /// Bytes of payloads and metadata.
     pub(crate) logical: u64,

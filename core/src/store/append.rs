@@ -1,6 +1,5 @@
 //! Appending: what callers hand in, checked before it queues.
 
-use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -311,8 +310,8 @@ fn join(before: &Write, after: Write) -> Result<Write> {
         ));
     }
     let mut entries = Vec::with_capacity(before.entries.len() + after.entries.len());
-    entries.extend_from_slice(&before.entries);
-    entries.extend_from_slice(&after.entries);
+    entries.extend_from_slice(before.entries.bytes());
+    entries.extend_from_slice(after.entries.bytes());
     let sequences = match (&before.sequences, after.sequences) {
         (None, None) => None,
         (first, second) => {
@@ -326,7 +325,7 @@ fn join(before: &Write, after: Write) -> Result<Write> {
     Ok(Write {
         space: Rc::clone(&before.space),
         segment: Rc::clone(&before.segment),
-        entries: Rc::from(Box::<[u8]>::from(entries)),
+        entries: entries.into(),
         count: before.count + after.count,
         logical: before.logical + after.logical,
         expected: before.expected,

@@ -21,6 +21,10 @@ use crate::plan::{MergeGroup, MergeSize, PlannedSpace, plan_merges};
 
 /// Small rows of a space that make a background merge worth its commits.
 const WORTH_MERGING: usize = 512;
+/// How long nothing small must have been written before they are merged, in milliseconds.
+const QUIET: u64 = 100;
+/// Small rows of a space that are merged whether or not writing pauses.
+const TOO_MANY: usize = 32 * WORTH_MERGING;
 /// Small blocks of one segment that do.
 const WORTH_MERGING_OF_SEGMENT: usize = 4;
 /// Segments that are remembered for it; more wait for an explicit compaction.
@@ -293,18 +297,19 @@ impl Inner {
             })
             .await?;
         let decode = |(key, value): (Bytes, Bytes)| {
+            let (stored, raw) = (value.len(), is_raw(&value));
             let content = match lane {
                 Lane::Blocks { segment, .. } => block::last_sequence(&key, space, segment)
-                    .and_then(|last| block::decode(&value, last).ok())
+                    .and_then(|last| block::decode(value, last).ok())
                     .map(Content::Block),
                 Lane::Commits { .. } => commit::last_id(&key, space)
-                    .and_then(|last| commit::decode(&value, last).ok())
+                    .and_then(|last| commit::decode(value, last).ok())
                     .map(Content::Commit),
             };
             Row {
                 key,
-                stored: value.len(),
-                raw: is_raw(&value),
+                stored,
+                raw,
                 content: content.unwrap_or(Content::Damaged),
             }
         };
@@ -411,7 +416,6 @@ impl Inner {
         if !self.options.auto_compact || self.host.limits().atomic == Atomicity::None {
             return;
         }
-        let small_row = self.sizes.row_bytes / 2;
         let mut small = self.small.borrow_mut();
         if small.remembered > MOST_REMEMBERED {
             *small = SmallRows::default();
@@ -423,9 +427,7 @@ impl Inner {
             segments: BTreeMap::new(),
             merging: false,
         });
-        let is_small = |put: &&Put| put.value.len() < small_row;
-        known.count += planned.blocks.iter().filter(is_small).count();
-        known.count += planned.commits.iter().filter(is_small).count();
+        known.count += planned.small_rows;
         let mut added = 0;
         for (segment, first) in &planned.firsts {
             let noted = |(from, count): (u64, usize)| (from.min(*first), count + 1);
@@ -446,14 +448,36 @@ impl Inner {
         if start {
             let inner = Rc::clone(self);
             let space = Rc::clone(&planned.space);
-            self.spawn_background(async move {
-                // What fails here is tried again with the next small rows.
-                let _ = inner.merge_small(&space).await;
-                if let Some(known) = inner.small.borrow_mut().spaces.get_mut(&space) {
-                    known.merging = false;
-                }
-            });
+            self.spawn(async move { inner.merge_when_quiet(space).await });
         }
+    }
+
+    /// Merging while a burst of writes goes on would slow the burst; it waits for a pause, or until
+    /// there is too much to merge.
+    async fn merge_when_quiet(self: Rc<Self>, space: Rc<str>) {
+        let waiting = |inner: &Self| {
+            let small = inner.small.borrow();
+            small.spaces.get(&space).map_or(0, |known| known.count)
+        };
+        let mut before = waiting(&self);
+        loop {
+            self.env.timer.sleep(QUIET).await;
+            let now = waiting(&self);
+            if now == before || now >= TOO_MANY || self.closed.get() {
+                break;
+            }
+            before = now;
+        }
+        let inner = Rc::clone(&self);
+        self.spawn_background(async move {
+            // What fails here is tried again with the next small rows.
+            if !inner.closed.get() {
+                let _ = inner.merge_small(&space).await;
+            }
+            if let Some(known) = inner.small.borrow_mut().spaces.get_mut(&space) {
+                known.merging = false;
+            }
+        });
     }
 
     async fn merge_small(self: &Rc<Self>, space: &Rc<str>) -> Result {

@@ -275,10 +275,10 @@ impl Inner {
                     keys_only: false,
                 })
                 .await?;
-            for (key, row) in &page.pairs {
-                let bad = || Error::corrupt("commit row: its key is malformed").at_key(key);
-                let last = commit::last_id(key, space_name).ok_or_else(bad)?;
-                let row = commit::decode(row, last).map_err(|error| error.at_key(key))?;
+            for (key, row) in page.pairs {
+                let bad = || Error::corrupt("commit row: its key is malformed").at_key(&key);
+                let last = commit::last_id(&key, space_name).ok_or_else(bad)?;
+                let row = commit::decode(row, last).map_err(|error| error.at_key(&key))?;
                 let later = row.items.iter().filter(|item| item.last_id() > passed);
                 names.extend(later.map(|item| Rc::clone(&item.segment)));
                 passed = last;

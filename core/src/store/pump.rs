@@ -178,7 +178,7 @@ impl Inner {
         } else if carry {
             self.commit_row_by_row(&spaces, durability).await
         } else {
-            self.commit_at_once(&spaces, lease_checks, durability).await
+            self.commit_at_once(&mut spaces, lease_checks, durability).await
         };
         match result {
             Ok(Commit::Applied) => {
@@ -234,7 +234,7 @@ impl Inner {
 
     async fn commit_at_once(
         &self,
-        spaces: &[PlannedSpace],
+        spaces: &mut [PlannedSpace],
         lease_checks: Vec<Check>,
         durability: crate::kv::Durability,
     ) -> Result<Commit> {
@@ -246,7 +246,7 @@ impl Inner {
             if self.host.limits().checks {
                 batch.checks.push(planned.check.clone());
             }
-            batch.puts.extend(planned.puts().cloned());
+            batch.puts.append(&mut planned.take_puts());
         }
         batch.checks.extend(lease_checks);
         self.host.commit(batch).await

@@ -120,7 +120,7 @@ pub fn frame(payloads: &[&str]) -> RecordFrame {
         .iter()
         .map(|payload| encode_entry_body(payload.as_bytes(), &BTreeMap::new()).expect("encodes"))
         .collect();
-    RecordFrame::parse(&encode_record_frame(&bodies, None).expect("encodes")).expect("parses")
+    RecordFrame::parse(encode_record_frame(&bodies, None).expect("encodes")).expect("parses")
 }
 
 pub fn records(space: &str, segment: &str, payloads: &[&str]) -> NewRecords {

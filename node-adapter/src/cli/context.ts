@@ -25,6 +25,8 @@ export class Context {
 	readonly signal: AbortSignal;
 	/** What to exit with when nothing fails. */
 	exitCode = 0;
+	/** Whether a store was opened: what fails then may have been remarked on by LMDB itself. */
+	opened = false;
 	/** Whether Ctrl-C is the ordinary way to end this command. */
 	endless = false;
 	#options: GlobalOptions = {};
@@ -78,6 +80,7 @@ export class Context {
 
 	async #open(options: OpenOptions, run: (store: Store) => Promise<void>): Promise<void> {
 		const store = await openDirectory(this.directory, { ...options, signal: this.signal });
+		this.opened = true;
 		try {
 			await run(store);
 		} catch (error) {

@@ -1,5 +1,5 @@
 import { CommanderError } from "commander";
-import { isStreamkitError, type StreamkitError } from "streamkit";
+import type { StreamkitError } from "streamkit";
 import { Context } from "./context.js";
 import { describeError, ExitCode, exitCodeOf } from "./exit-codes.js";
 import { abortOnSignals, Interrupted, OutputClosed } from "./interrupt.js";
@@ -65,6 +65,8 @@ async function report(context: Context, args: readonly string[], error: unknown)
 	const text = json
 		? JSON.stringify(described)
 		: `${red("error:")} ${printable(described.message)} ${context.errorColors.dim(`(${described.code})`)}${stack}${hint}`;
-	if (isStreamkitError(error) || error instanceof Error) await context.err.write(`${text}\n`).catch(() => {});
+	// LMDB prints a remark without a line's end when it cannot write: ours is a line of its own.
+	const lead = context.opened && (code === ExitCode.storage || code === ExitCode.retry) ? "\n" : "";
+	await context.err.write(`${lead}${text}\n`).catch(() => {});
 	return code;
 }

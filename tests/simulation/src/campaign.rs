@@ -44,7 +44,9 @@ pub fn campaign(shares: u64, rest: u64) {
         }
     }
     for (kind, (runs, acked, refused, unknown, commits)) in kinds {
-        println!("{kind}: {runs} runs, {acked} calls acknowledged, {refused} refused, {unknown} unknown, {commits} commits");
+        println!(
+            "{kind}: {runs} runs, {acked} calls acknowledged, {refused} refused, {unknown} unknown, {commits} commits"
+        );
     }
     assert!(failed.is_empty(), "{} seeds failed: {failed:?}", failed.len());
 }

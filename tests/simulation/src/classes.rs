@@ -75,14 +75,5 @@ pub fn draw(random: &Random) -> Class {
         poll_interval: random.pick(&[50, 300, 1000]),
         auto_compact: random.chance(600),
     };
-    Class {
-        name,
-        limits,
-        instances: instances as usize,
-        single_writer,
-        power_loss,
-        late,
-        staleness,
-        options,
-    }
+    Class { name, limits, instances: instances as usize, single_writer, power_loss, late, staleness, options }
 }

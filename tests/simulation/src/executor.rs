@@ -155,11 +155,7 @@ impl Executor {
     /// # Errors
     /// When nothing can run any more, when virtual time passes `limit`, or when a task panics: with the tasks that were
     /// pending.
-    pub fn run<T: 'static>(
-        &self,
-        limit: u64,
-        main: impl Future<Output = T> + 'static,
-    ) -> Result<T, Stuck> {
+    pub fn run<T: 'static>(&self, limit: u64, main: impl Future<Output = T> + 'static) -> Result<T, Stuck> {
         let result: Rc<RefCell<Option<T>>> = Rc::default();
         let slot = Rc::clone(&result);
         self.spawn(WORLD, "main", async move {

@@ -173,7 +173,8 @@ impl Disk {
             batch.deletes.iter().chain(batch.puts.iter().map(|put| &put.key)).cloned().collect();
         let before = self.now_get(keys.clone())?;
         let durability = batch.durability;
-        let answer = self.kv.commit(batch).now_or_never().unwrap_or_else(|| Err(Error::unavailable("memory")));
+        let answer =
+            self.kv.commit(batch).now_or_never().unwrap_or_else(|| Err(Error::unavailable("memory")));
         match &answer {
             Ok(Commit::Applied) => {
                 self.commits.set(self.commits.get() + 1);
@@ -200,7 +201,8 @@ impl Disk {
     fn view(&self, key: &[u8], versions: &[(u64, Value)], stale: bool) -> Value {
         let now = self.executor.now();
         let at = if stale { now.saturating_sub(self.random.below(self.staleness + 1)) } else { now };
-        let shown = versions.iter().rev().find(|(since, _)| *since <= at).and_then(|(_, value)| value.clone());
+        let shown =
+            versions.iter().rev().find(|(since, _)| *since <= at).and_then(|(_, value)| value.clone());
         let latest = versions.last().and_then(|(_, value)| value.as_ref());
         if !LEFTOVERS_STAY && shown.is_some() && shown.as_ref() != latest && key.starts_with(b"DAT\0") {
             return latest.cloned();
@@ -403,7 +405,8 @@ impl Kv for SimHost {
                         let _ = sender.send(Err(Error::unavailable("the call failed and did nothing")));
                     }
                     Fate::Late => {
-                        let _ = sender.send(Err(Error::unknown("the reply was lost, and the commit is late")));
+                        let _ =
+                            sender.send(Err(Error::unknown("the reply was lost, and the commit is late")));
                         disk.executor.sleep(late).await;
                         let answer = disk.apply(batch);
                         disk.trace.say(|| format!("[{group}] late commit: {answer:?}"));
@@ -413,7 +416,9 @@ impl Kv for SimHost {
                         let answer = disk.apply(batch);
                         disk.trace.say(|| match &answer {
                             Ok(Commit::Applied) => format!("[{group}] applied"),
-                            Ok(Commit::Refused { check, .. }) => format!("[{group}] refused at check {check}"),
+                            Ok(Commit::Refused { check, .. }) => {
+                                format!("[{group}] refused at check {check}")
+                            }
                             Err(error) => format!("[{group}] not applied: {error}"),
                         });
                         if fate == Fate::CrashAfter {

@@ -198,9 +198,17 @@ impl Oracle {
     ///
     /// # Errors
     /// When the answer contradicts what is known.
-    pub fn acked(&self, operation: &Operation, replies: Vec<Appended>, must_fail: bool) -> Result<(), String> {
+    pub fn acked(
+        &self,
+        operation: &Operation,
+        replies: Vec<Appended>,
+        must_fail: bool,
+    ) -> Result<(), String> {
         if must_fail {
-            return Err(format!("operation {} was acknowledged under a lease that was lost before", operation.id));
+            return Err(format!(
+                "operation {} was acknowledged under a lease that was lost before",
+                operation.id
+            ));
         }
         if replies.len() != operation.parts.len() {
             return Err(format!("operation {}: {} replies", operation.id, replies.len()));
@@ -311,7 +319,13 @@ impl Oracle {
     ///
     /// # Errors
     /// When the token was given before, or is not above those given before the call.
-    pub fn lease_acquired(&self, key: &str, token: u64, holder: &str, highest_before: u64) -> Result<(), String> {
+    pub fn lease_acquired(
+        &self,
+        key: &str,
+        token: u64,
+        holder: &str,
+        highest_before: u64,
+    ) -> Result<(), String> {
         let mut state = self.state.borrow_mut();
         let tokens = state.tokens.entry(key.into()).or_default();
         if token <= highest_before {
@@ -349,7 +363,10 @@ impl Oracle {
         for (space, entries) in &stored.spaces {
             for entry in entries {
                 if let Some((before, other)) = places.insert(&entry.token, (space, entry)) {
-                    return Err(format!("{} is stored twice: {before} {other:?} and {space} {entry:?}", entry.token));
+                    return Err(format!(
+                        "{} is stored twice: {before} {other:?} and {space} {entry:?}",
+                        entry.token
+                    ));
                 }
             }
         }
@@ -387,7 +404,9 @@ impl State {
                 if found.length != *length.max(&(token.len() + 1)) {
                     return Err(format!("{token}: {} bytes instead of {length}", found.length));
                 }
-                if *trx.get_or_insert(found.trx) != found.trx || operation.trx.is_some_and(|own| own != found.trx) {
+                if *trx.get_or_insert(found.trx) != found.trx
+                    || operation.trx.is_some_and(|own| own != found.trx)
+                {
                     return Err(format!("operation {id}: {found:?} has another TRX"));
                 }
                 if operation.number.is_some_and(|number| number != found.number) {
@@ -410,7 +429,9 @@ impl State {
             if let (Outcome::Acked(replies, _), Some(last)) = (outcome, before) {
                 let reply = &replies[index];
                 if reply.status.last_sequence != last.sequence || reply.last_id != last.id {
-                    return Err(format!("operation {id} was answered with {reply:?}, but its last is {last:?}"));
+                    return Err(format!(
+                        "operation {id} was answered with {reply:?}, but its last is {last:?}"
+                    ));
                 }
             }
         }
@@ -433,7 +454,11 @@ impl State {
 ///
 /// # Errors
 /// When it is not.
-pub fn check_mismatch(operation: &Operation, error: &Error, within: impl Fn(&Part) -> (u64, u64)) -> Result<(), String> {
+pub fn check_mismatch(
+    operation: &Operation,
+    error: &Error,
+    within: impl Fn(&Part) -> (u64, u64),
+) -> Result<(), String> {
     let number = |name| match error.detail(name) {
         Some(Detail::Number(number)) => Ok(*number),
         other => Err(format!("operation {}: SEQUENCE_MISMATCH with {name} {other:?}", operation.id)),

@@ -47,7 +47,9 @@ pub fn run(seed: u64, traced: bool) -> Report {
         Ok(Ok(())) => world.problem(),
         // What was noticed first is nearer to the cause.
         Ok(Err(problem)) => world.problem().or_else(|| Some(problem.clone())),
-        Err(stuck) => Some(world.problem().map_or_else(|| stuck.0.clone(), |first| format!("{first}\n{}", stuck.0))),
+        Err(stuck) => {
+            Some(world.problem().map_or_else(|| stuck.0.clone(), |first| format!("{first}\n{}", stuck.0)))
+        }
     };
     if result.is_err() {
         executor.leak();
@@ -134,11 +136,7 @@ async fn calm_down(world: &Rc<World>, chaos_over: &Cell<bool>) {
     let _ = chaos_over;
 }
 
-fn start_readers(
-    world: &Rc<World>,
-    random: &Random,
-    readers: &mut Readers,
-) -> LocalBoxFuture<'static, ()> {
+fn start_readers(world: &Rc<World>, random: &Random, readers: &mut Readers) -> LocalBoxFuture<'static, ()> {
     let mut reading: Vec<LocalBoxFuture<'static, ()>> = Vec::new();
     for number in 0..random.below(4) as usize {
         let cursor = Rc::new(RefCell::new(SpaceCursor::new(random.pick(&world.spaces))));
@@ -195,7 +193,8 @@ async fn end(world: &Rc<World>, random: &Random, readers: &Readers) -> Result<()
     }
     world.executor.sleep(world.class.staleness + 200).await;
     world.disk.set_faults(Faults::default());
-    let (_, store, _alive) = world.open(0).await.map_err(|error| format!("the last opening failed: {error}"))?;
+    let (_, store, _alive) =
+        world.open(0).await.map_err(|error| format!("the last opening failed: {error}"))?;
     let stored = read_back(world, random, &store).await?;
     world.oracle.check(&stored)?;
     for cursor in &readers.spaces {
@@ -269,8 +268,10 @@ async fn read_back(world: &Rc<World>, random: &Random, store: &Store) -> Result<
             if peeked.as_ref() != last {
                 return Err(format!("{space}/{segment}: peek gives {peeked:?}, the last is {last:?}"));
             }
-            let status = store.segment_status(space, segment).await.map_err(|error| fail("status", &error))?;
-            let ends = status.map(|status| (status.first_sequence, status.last_sequence, status.last_timestamp));
+            let status =
+                store.segment_status(space, segment).await.map_err(|error| fail("status", &error))?;
+            let ends =
+                status.map(|status| (status.first_sequence, status.last_sequence, status.last_timestamp));
             let expected = last.map(|last| (1, last.sequence, last.id.ms));
             if ends != expected {
                 return Err(format!("{space}/{segment}: the status says {ends:?}, there is {expected:?}"));

@@ -6,8 +6,9 @@ use std::rc::Rc;
 
 use async_trait::async_trait;
 use streamkit_core::{
-    Batch, Bytes, Commit, Env, Error, HostLimits, Kv, MemoryKv, NewRecords, NoNotify, OpenOptions, Page, RecordFrame,
-    Result, ScanPage, ScanRange, Store, encode_entry_body, encode_record_frame,
+    Batch, Bytes, Commit, Durability, Env, Error, HostLimits, Kv, MemoryKv, NewRecords, NoNotify,
+    OpenOptions, Page, RecordFrame, Result, ScanPage, ScanRange, Store, encode_entry_body,
+    encode_record_frame,
 };
 
 use crate::clock::{SimClock, SimEntropy, SimTimer};
@@ -25,6 +26,10 @@ pub enum Step {
     Hold,
     /// Do nothing and say so.
     Fail,
+    /// Be overtaken by the newest commit that is held, then be served.
+    Overtaken,
+    /// Be served after so many milliseconds.
+    Wait(u64),
 }
 
 /// The data of a scenario, and what its next commits do.
@@ -34,9 +39,15 @@ pub struct Script {
     steps: RefCell<VecDeque<Step>>,
     held: RefCell<VecDeque<Batch>>,
     commits: Cell<u64>,
+    durability: Cell<Durability>,
 }
 
 impl Script {
+    /// What the last commit was to survive.
+    pub fn durability(&self) -> Durability {
+        self.durability.get()
+    }
+
     /// Lets the next commits of all instances do this; after that they are served.
     pub fn next(&self, steps: &[Step]) {
         self.steps.borrow_mut().extend(steps);
@@ -59,6 +70,7 @@ impl Script {
 }
 
 struct ScriptedHost {
+    executor: Executor,
     script: Rc<Script>,
     limits: HostLimits,
 }
@@ -83,6 +95,7 @@ impl Kv for ScriptedHost {
 
     async fn commit(&self, batch: Batch) -> Result<Commit> {
         self.script.commits.set(self.script.commits.get() + 1);
+        self.script.durability.set(batch.durability);
         let step = self.script.steps.borrow_mut().pop_front().unwrap_or(Step::Serve);
         match step {
             Step::Serve => self.script.kv.commit(batch).await,
@@ -93,6 +106,15 @@ impl Kv for ScriptedHost {
             Step::Hold => {
                 self.script.held.borrow_mut().push_back(batch);
                 Err(Error::unknown("the reply was lost"))
+            }
+            Step::Overtaken => {
+                let held = self.script.held.borrow_mut().pop_back();
+                self.script.kv.commit(held.expect("a commit is held")).await?;
+                self.script.kv.commit(batch).await
+            }
+            Step::Wait(ms) => {
+                self.executor.sleep(ms).await;
+                self.script.kv.commit(batch).await
             }
             Step::Fail => Err(Error::unavailable("the call did nothing")),
         }
@@ -119,6 +141,7 @@ impl Stage {
             steps: RefCell::default(),
             held: RefCell::default(),
             commits: Cell::new(0),
+            durability: Cell::default(),
         };
         Rc::new(Self {
             executor: Executor::new(random.fork("schedule")),
@@ -150,7 +173,11 @@ impl Stage {
     pub async fn open(&self) -> Store {
         self.instances.set(self.instances.get() + 1);
         let env = Env {
-            kv: Rc::new(ScriptedHost { script: Rc::clone(&self.script), limits: self.limits.clone() }),
+            kv: Rc::new(ScriptedHost {
+                executor: self.executor.clone(),
+                script: Rc::clone(&self.script),
+                limits: self.limits.clone(),
+            }),
             clock: Rc::new(SimClock::new(&self.executor, Rc::default())),
             entropy: Rc::new(SimEntropy(self.random.fork(&format!("entropy {}", self.instances.get())))),
             timer: Rc::new(SimTimer(self.executor.clone())),
@@ -186,7 +213,7 @@ pub fn records(space: &str, segment: &str, texts: &[&str], expected: Option<u64>
     NewRecords {
         space: space.into(),
         segment: segment.into(),
-        records: RecordFrame::parse(&frame).expect("parses"),
+        records: RecordFrame::parse(frame).expect("parses"),
         expected,
     }
 }

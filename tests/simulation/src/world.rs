@@ -116,7 +116,10 @@ impl World {
     }
 
     /// Opens a store on the disk, in a group of its own.
-    pub async fn open(self: &Rc<Self>, index: usize) -> streamkit_core::Result<(u64, Store, oneshot::Receiver<()>)> {
+    pub async fn open(
+        self: &Rc<Self>,
+        index: usize,
+    ) -> streamkit_core::Result<(u64, Store, oneshot::Receiver<()>)> {
         let group = self.new_group();
         self.instances[index].group.set(group);
         let writer = index == 0 || !self.class.single_writer;
@@ -138,9 +141,9 @@ impl World {
         self.executor.spawn(group, "open", async move {
             let _ = sender.send(Store::open(env, options).await);
         });
-        let store = opened
-            .await
-            .unwrap_or_else(|_| Err(streamkit_core::Error::unavailable("the instance died while it opened")))?;
+        let store = opened.await.unwrap_or_else(|_| {
+            Err(streamkit_core::Error::unavailable("the instance died while it opened"))
+        })?;
         Ok((group, store, died))
     }
 
@@ -157,7 +160,9 @@ impl World {
                     let store = self.instances[index].open.borrow_mut().take();
                     drop(store);
                 }
-                Err(error) if error.code() == ErrorCode::Unavailable || error.code() == ErrorCode::Conflict => {
+                Err(error)
+                    if error.code() == ErrorCode::Unavailable || error.code() == ErrorCode::Conflict =>
+                {
                     self.trace.say(|| format!("instance {index} did not open: {error}"));
                 }
                 Err(error) => self.check(Err(format!("instance {index} did not open: {error}"))),

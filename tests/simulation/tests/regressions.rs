@@ -5,7 +5,10 @@ use streamkit_simulation::campaign::one;
 
 /// The seed, and what it was when it failed.
 const SEEDS: &[(u64, &str)] = &[
-    (115, "a late commit was planned again and stored twice; then a late try was answered with another try's ids"),
+    (
+        115,
+        "a late commit was planned again and stored twice; then a late try was answered with another try's ids",
+    ),
     (4359, "a late try over two spaces was recognised by the first of them alone"),
     (75, "a lease's token went back with the power and was given twice"),
     (57, "a space whose first entries came by a committed transaction was not listed"),

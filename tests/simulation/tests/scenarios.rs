@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use streamkit_core::{
-    Atomicity, EntryId, ErrorCode, HostLimits, LeaseProof, Listing, SegmentRead, SpaceRead, Store, WriteOptions,
+    Atomicity, Durability, EntryId, ErrorCode, HostLimits, LeaseProof, Listing, SegmentRead, SpaceRead,
+    Store, WriteOptions,
 };
 use streamkit_simulation::scripted::{Stage, Step, records, texts};
 use uuid::Uuid;
@@ -133,23 +134,35 @@ fn a_lost_reply_followed_by_another_writers_commit() {
 
 #[test]
 fn a_commit_that_is_late_is_not_stored_twice() {
-    // It arrives while its request is being planned again.
-    for arrives_after in 0..12 {
+    // One arrives in the middle of being planned again, as the first, second or third try.
+    for held in 1..4 {
         Stage::play(limits(), move |stage| async move {
             let store = stage.open().await;
             append(&store, "1").await;
-            stage.script.next(&[Step::Hold, Step::Hold]);
-            let late = Rc::clone(&stage);
-            stage.start("late", async move {
-                late.executor.sleep(arrives_after).await;
-                late.script.deliver().await;
-            });
+            stage.script.next(&vec![Step::Hold; held]);
+            stage.script.next(&[Step::Overtaken]);
             assert_eq!(append(&store, "2").await, 2);
-            stage.executor.sleep(1000).await;
+            for _ in 1..held {
+                assert!(!stage.script.deliver().await, "another try has applied");
+            }
             append(&store, "3").await;
-            assert_eq!(segment(&store, "s", "a").await, ["1", "2", "3"], "after {arrives_after} ms");
+            assert_eq!(segment(&store, "s", "a").await, ["1", "2", "3"], "{held} held");
         });
     }
+}
+
+#[test]
+fn a_late_commit_is_told_from_a_refusal() {
+    Stage::play(limits(), |stage| async move {
+        let store = stage.open().await;
+        append(&store, "1").await;
+        // The next try certainly fails; the first may still come, and does.
+        stage.script.next(&[Step::Hold, Step::Fail]);
+        let lost = store.append(records("s", "a", &["2"], None), WriteOptions::default()).await;
+        assert!(lost.expect_err("the host failed").may_have_applied());
+        assert!(stage.script.deliver().await);
+        assert_eq!(segment(&store, "s", "a").await, ["1", "2"]);
+    });
 }
 
 #[test]
@@ -157,14 +170,27 @@ fn a_late_try_answers_with_its_own_ids() {
     Stage::play(limits(), |stage| async move {
         let store = stage.open().await;
         append(&store, "1").await;
-        stage.script.next(&[Step::Hold, Step::Hold, Step::LoseReply]);
+        // Two tries, planned from the same heads a moment apart: the second is the one that applies.
+        stage.script.next(&[Step::Hold, Step::Hold, Step::Overtaken]);
         let writes = vec![records("s", "a", &["2"], None), records("t", "b", &["x"], None)];
         let appended = store.transact(writes, WriteOptions::default()).await.expect("appends");
         for (one, (space, name)) in appended.iter().zip([("s", "a"), ("t", "b")]) {
             let last = store.peek(space, name).await.expect("peeks");
             assert_eq!(last.entries().next().map(|entry| entry.id), Some(one.last_id), "{space}");
         }
-        assert!(!stage.script.deliver().await && !stage.script.deliver().await);
+        assert!(!stage.script.deliver().await);
+        assert_eq!(space(&store, "t").await, ["x"]);
+    });
+}
+
+#[test]
+fn a_fencing_token_survives_the_power() {
+    Stage::play(limits(), |stage| async move {
+        let store = stage.open().await;
+        let lease = store.acquire_lease("k", "me", 1000).await.expect("acquires");
+        assert_eq!(stage.script.durability(), Durability::Strict);
+        store.renew_lease(&lease, 1000).await.expect("renews");
+        assert_eq!(stage.script.durability(), Durability::Relaxed, "an expiry may go back");
     });
 }
 
@@ -193,10 +219,19 @@ fn a_helper_wakes_after_the_transaction_was_finished_and_another_commit_went_in(
 fn a_transaction_that_is_not_applied_yet_is_not_planned_again() {
     Stage::play(by_space(), |stage| async move {
         let store = stage.open().await;
+        // The commit point is reached; then its owner cannot reach the host, nor can what it left to
+        // go on in the background.
         stage.script.next(&[Step::Serve; 5]);
-        stage.script.next(&[Step::Fail; 6]);
+        stage.script.next(&[Step::Fail; 12]);
         let writes = || vec![records("s", "a", &["1"], None), records("t", "a", &["1"], None)];
         let appended = store.transact(writes(), with_trx(5)).await.expect("it has happened");
+        stage.executor.sleep(5000).await;
+        stage.script.next(&[Step::Wait(1000)]);
+        let helper = Rc::clone(&stage);
+        stage.start("helper", async move {
+            helper.executor.sleep(100).await;
+            helper.open().await;
+        });
         let again = store.transact(writes(), with_trx(5)).await.expect("it is found again");
         assert_eq!(again, appended);
         assert_eq!(space(&store, "s").await, ["1"]);
@@ -278,7 +313,8 @@ fn a_callers_trx_is_tried_again_after_others_appended() {
         }
         assert_eq!(segment(&second, "s", "a").await, ["1", "2", "3", "4"]);
         let number = WriteOptions { trx_number: Some(1), ..with_trx(10) };
-        let error = first.append(records("s", "a", &["no"], None), number).await.expect_err("3 chunks are there");
+        let error =
+            first.append(records("s", "a", &["no"], None), number).await.expect_err("3 chunks are there");
         assert_eq!(error.code(), ErrorCode::TrxNumberAhead);
     });
 }
@@ -293,10 +329,11 @@ fn a_batch_whose_first_half_alone_is_valid() {
         let error = store.transact(writes, WriteOptions::default()).await.expect_err("b is empty");
         assert_eq!(error.code(), ErrorCode::SequenceMismatch);
         // In one segment, by the records' own sequences.
-        let body = streamkit_core::encode_entry_body(b"x", &std::collections::BTreeMap::new()).expect("encodes");
+        let body =
+            streamkit_core::encode_entry_body(b"x", &std::collections::BTreeMap::new()).expect("encodes");
         let frame = streamkit_core::encode_record_frame(&[&body, &body], Some(&[2, 4])).expect("encodes");
         let mut halves = records("s", "a", &["x"], None);
-        halves.records = streamkit_core::RecordFrame::parse(&frame).expect("parses");
+        halves.records = streamkit_core::RecordFrame::parse(frame).expect("parses");
         let error = store.append(halves, WriteOptions::default()).await.expect_err("4 does not follow 2");
         assert_eq!(error.code(), ErrorCode::SequenceMismatch);
         assert_eq!(stage.script.commits(), commits, "nothing was written");
@@ -312,7 +349,8 @@ fn a_write_under_a_lease_that_went_to_another_stores_nothing() {
         stage.executor.sleep(1000).await;
         let other = second.acquire_lease("k", "second", 100).await.expect("acquires");
         assert!(other.token > lease.token);
-        let under = |lease: &LeaseProof| WriteOptions { lease: Some(lease.clone()), ..WriteOptions::default() };
+        let under =
+            |lease: &LeaseProof| WriteOptions { lease: Some(lease.clone()), ..WriteOptions::default() };
         let lost = first.append(records("s", "a", &["no"], None), under(&lease)).await;
         assert_eq!(lost.expect_err("it is lost").code(), ErrorCode::LeaseLost);
         second.append(records("s", "a", &["1"], None), under(&other)).await.expect("it is held");

@@ -28,14 +28,14 @@ fn read_lease(value: &JsValue) -> Result<Option<LeaseProof>> {
 fn read_options(
     trx_id: Option<String>,
     trx_number: f64,
-    lease: JsValue,
+    lease: &JsValue,
     durability: f64,
     ticket: f64,
 ) -> Result<WriteOptions> {
     Ok(WriteOptions {
         trx_id: trx_id.map(|id| uuid("trx.id", &id)).transpose()?,
         trx_number: integer_unless_zero("trx.number", trx_number)?,
-        lease: read_lease(&lease)?,
+        lease: read_lease(lease)?,
         durability: match integer("durability", durability)? {
             0 => None,
             1 => Some(Durability::Strict),
@@ -68,11 +68,11 @@ impl Engine {
         &self,
         space: String,
         segment: String,
-        frame: &[u8],
+        frame: Vec<u8>,
         expected: f64,
         trx_id: Option<String>,
         trx_number: f64,
-        lease: JsValue,
+        lease: &JsValue,
         durability: f64,
         ticket: f64,
     ) -> Promise {
@@ -102,7 +102,7 @@ impl Engine {
         frame: &[u8],
         trx_id: Option<String>,
         trx_number: f64,
-        lease: JsValue,
+        lease: &JsValue,
         durability: f64,
         ticket: f64,
     ) -> Promise {

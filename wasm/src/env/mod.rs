@@ -4,7 +4,7 @@ mod surroundings;
 mod tasks;
 mod timer;
 
-use std::rc::Rc;
+use alloc::rc::Rc;
 
 use streamkit_core::{Env, Kv, Result};
 

@@ -1,10 +1,10 @@
 //! One timer of the bridge as a future.
 
+use alloc::rc::Rc;
 use core::cell::{Cell, RefCell};
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
-use std::rc::Rc;
 
 use wasm_bindgen::JsValue;
 use wasm_bindgen::closure::Closure;

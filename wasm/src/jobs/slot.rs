@@ -1,7 +1,7 @@
 //! Where an operation waits between its steps.
 
+use alloc::rc::Rc;
 use core::cell::{Cell, RefCell};
-use std::rc::Rc;
 
 use streamkit_core::{Error, Result};
 

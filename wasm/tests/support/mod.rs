@@ -10,82 +10,82 @@ use wasm_bindgen_futures::JsFuture;
 #[wasm_bindgen(module = "/tests/support/memory.js")]
 extern "C" {
     #[derive(Clone)]
-    pub type MemoryBridge;
+    pub(crate) type MemoryBridge;
 
     #[wasm_bindgen(constructor)]
-    pub fn new() -> MemoryBridge;
+    pub(crate) fn new() -> MemoryBridge;
 
     #[wasm_bindgen(method, setter)]
-    pub fn set_later(this: &MemoryBridge, later: bool);
+    pub(crate) fn set_later(this: &MemoryBridge, later: bool);
 
     #[wasm_bindgen(method, setter)]
-    pub fn set_clock(this: &MemoryBridge, clock: &JsValue);
+    pub(crate) fn set_clock(this: &MemoryBridge, clock: &JsValue);
 
     #[wasm_bindgen(method, setter)]
-    pub fn set_limits(this: &MemoryBridge, limits: &JsValue);
+    pub(crate) fn set_limits(this: &MemoryBridge, limits: &JsValue);
 
     #[wasm_bindgen(method, getter)]
-    pub fn limits(this: &MemoryBridge) -> JsValue;
+    pub(crate) fn limits(this: &MemoryBridge) -> JsValue;
 
     #[wasm_bindgen(method, getter)]
-    pub fn commits(this: &MemoryBridge) -> u32;
+    pub(crate) fn commits(this: &MemoryBridge) -> u32;
 
     #[wasm_bindgen(method, getter)]
-    pub fn notified(this: &MemoryBridge) -> u32;
+    pub(crate) fn notified(this: &MemoryBridge) -> u32;
 
     #[wasm_bindgen(method, getter)]
-    pub fn started(this: &MemoryBridge) -> u32;
+    pub(crate) fn started(this: &MemoryBridge) -> u32;
 
     #[wasm_bindgen(method)]
-    pub fn running(this: &MemoryBridge) -> u32;
+    pub(crate) fn running(this: &MemoryBridge) -> u32;
 
     #[wasm_bindgen(method)]
-    pub fn fail(this: &MemoryBridge, call: &str, thrown: &JsValue, later: bool);
+    pub(crate) fn fail(this: &MemoryBridge, call: &str, thrown: &JsValue, later: bool);
 
     #[wasm_bindgen(method)]
-    pub fn say(this: &MemoryBridge, call: &str, answer: &JsValue);
+    pub(crate) fn say(this: &MemoryBridge, call: &str, answer: &JsValue);
 
     #[wasm_bindgen(method)]
-    pub fn hang(this: &MemoryBridge, call: &str);
+    pub(crate) fn hang(this: &MemoryBridge, call: &str);
 
     #[wasm_bindgen(method)]
-    pub fn heal(this: &MemoryBridge, call: &str);
+    pub(crate) fn heal(this: &MemoryBridge, call: &str);
 
     /// A value written in JavaScript.
-    pub fn evaluate(text: &str) -> JsValue;
+    pub(crate) fn evaluate(text: &str) -> JsValue;
 }
 
-pub const OPTIONS: &str = r#"{ storeId: undefined, durability: "strict", compression: "auto",
+pub(crate) const OPTIONS: &str = r#"{ storeId: undefined, durability: "strict", compression: "auto",
     hostTimeout: 30000, pollInterval: 1000, autoCompact: true }"#;
 
-pub async fn settled(promise: Promise) -> Result<JsValue, JsValue> {
+pub(crate) async fn settled(promise: Promise) -> Result<JsValue, JsValue> {
     JsFuture::from(promise).await
 }
 
 /// What a promise rejects with.
-pub async fn rejection(promise: Promise) -> JsValue {
+pub(crate) async fn rejection(promise: Promise) -> JsValue {
     settled(promise).await.expect_err("the promise was expected to reject")
 }
 
-pub fn field(object: &JsValue, name: &str) -> JsValue {
+pub(crate) fn field(object: &JsValue, name: &str) -> JsValue {
     Reflect::get(object, &name.into()).expect("an object")
 }
 
-pub fn text(object: &JsValue, name: &str) -> String {
+pub(crate) fn text(object: &JsValue, name: &str) -> String {
     field(object, name).as_string().unwrap_or_default()
 }
 
-pub fn detail(error: &JsValue, name: &str) -> JsValue {
+pub(crate) fn detail(error: &JsValue, name: &str) -> JsValue {
     field(&field(error, "details"), name)
 }
 
-pub async fn open_with(bridge: &MemoryBridge, options: &str) -> Result<Handle, JsValue> {
+pub(crate) async fn open_with(bridge: &MemoryBridge, options: &str) -> Result<Handle, JsValue> {
     let bridge: Bridge = bridge.clone().unchecked_into();
     let engine = settled(Engine::open(bridge, evaluate(options))).await?;
     Ok(Handle { engine: engine.unchecked_into() })
 }
 
-pub async fn open(bridge: &MemoryBridge) -> Handle {
+pub(crate) async fn open(bridge: &MemoryBridge) -> Handle {
     open_with(bridge, OPTIONS).await.expect("the store opens")
 }
 
@@ -93,27 +93,26 @@ pub async fn open(bridge: &MemoryBridge) -> Handle {
 #[wasm_bindgen]
 extern "C" {
     #[derive(Clone)]
-    pub type EngineObject;
+    pub(crate) type EngineObject;
 
     #[wasm_bindgen(method)]
-    pub fn id(this: &EngineObject) -> String;
+    pub(crate) fn id(this: &EngineObject) -> String;
     #[wasm_bindgen(method)]
-    pub fn limits(this: &EngineObject) -> JsValue;
+    pub(crate) fn limits(this: &EngineObject) -> JsValue;
     #[wasm_bindgen(method)]
-    pub fn epoch(this: &EngineObject) -> f64;
+    pub(crate) fn epoch(this: &EngineObject) -> f64;
     #[wasm_bindgen(method)]
-    pub fn hint(this: &EngineObject);
+    pub(crate) fn hint(this: &EngineObject);
     #[wasm_bindgen(method)]
-    pub fn cancel(this: &EngineObject, ticket: f64);
+    pub(crate) fn cancel(this: &EngineObject, ticket: f64);
     #[wasm_bindgen(method)]
-    pub fn close(this: &EngineObject) -> Promise;
+    pub(crate) fn close(this: &EngineObject) -> Promise;
     #[wasm_bindgen(method)]
-    pub fn health(this: &EngineObject) -> Promise;
+    pub(crate) fn health(this: &EngineObject) -> Promise;
     #[wasm_bindgen(method)]
-    pub fn wait(this: &EngineObject, epoch: f64, timeout: f64, ticket: f64) -> Promise;
+    pub(crate) fn wait(this: &EngineObject, epoch: f64, timeout: f64, ticket: f64) -> Promise;
     #[wasm_bindgen(method)]
-    #[allow(clippy::too_many_arguments, reason = "as exported")]
-    pub fn append(
+    pub(crate) fn append(
         this: &EngineObject,
         space: &str,
         segment: &str,
@@ -126,7 +125,7 @@ extern "C" {
         ticket: f64,
     ) -> Promise;
     #[wasm_bindgen(method)]
-    pub fn transact(
+    pub(crate) fn transact(
         this: &EngineObject,
         frame: &[u8],
         trx_id: Option<String>,
@@ -136,10 +135,9 @@ extern "C" {
         ticket: f64,
     ) -> Promise;
     #[wasm_bindgen(method)]
-    pub fn peek(this: &EngineObject, space: &str, segment: &str) -> Promise;
+    pub(crate) fn peek(this: &EngineObject, space: &str, segment: &str) -> Promise;
     #[wasm_bindgen(method, js_name = readSegment)]
-    #[allow(clippy::too_many_arguments, reason = "as exported")]
-    pub fn read_segment(
+    pub(crate) fn read_segment(
         this: &EngineObject,
         space: &str,
         segment: &str,
@@ -151,8 +149,7 @@ extern "C" {
         max_bytes: f64,
     ) -> Promise;
     #[wasm_bindgen(method, js_name = readSpace)]
-    #[allow(clippy::too_many_arguments, reason = "as exported")]
-    pub fn read_space(
+    pub(crate) fn read_space(
         this: &EngineObject,
         space: &str,
         after_ms: f64,
@@ -163,11 +160,16 @@ extern "C" {
         max_bytes: f64,
     ) -> Promise;
     #[wasm_bindgen(method)]
-    pub fn spaces(this: &EngineObject, after: Option<String>, prefix: Option<String>, limit: f64) -> Promise;
+    pub(crate) fn spaces(
+        this: &EngineObject,
+        after: Option<String>,
+        prefix: Option<String>,
+        limit: f64,
+    ) -> Promise;
     #[wasm_bindgen(method)]
-    pub fn status(this: &EngineObject, space: &str, segment: &str) -> Promise;
+    pub(crate) fn status(this: &EngineObject, space: &str, segment: &str) -> Promise;
     #[wasm_bindgen(method)]
-    pub fn changes(
+    pub(crate) fn changes(
         this: &EngineObject,
         space: &str,
         segment: Option<String>,
@@ -175,66 +177,66 @@ extern "C" {
         after_n: f64,
     ) -> Promise;
     #[wasm_bindgen(method, js_name = leaseAcquire)]
-    pub fn lease_acquire(this: &EngineObject, key: &str, holder: &str, ttl: f64) -> Promise;
+    pub(crate) fn lease_acquire(this: &EngineObject, key: &str, holder: &str, ttl: f64) -> Promise;
     #[wasm_bindgen(method)]
-    pub fn exporter(this: &EngineObject, spaces: Option<Vec<String>>) -> JobObject;
+    pub(crate) fn exporter(this: &EngineObject, spaces: Option<Vec<String>>) -> JobObject;
     #[wasm_bindgen(method)]
-    pub fn importer(this: &EngineObject) -> JobObject;
+    pub(crate) fn importer(this: &EngineObject) -> JobObject;
     #[wasm_bindgen(method)]
-    pub fn compactor(this: &EngineObject, space: Option<String>) -> JobObject;
+    pub(crate) fn compactor(this: &EngineObject, space: Option<String>) -> JobObject;
     #[wasm_bindgen(method)]
-    pub fn verifier(this: &EngineObject) -> JobObject;
+    pub(crate) fn verifier(this: &EngineObject) -> JobObject;
 
     /// Any of the long operations.
-    pub type JobObject;
+    pub(crate) type JobObject;
 
     #[wasm_bindgen(method)]
-    pub fn next(this: &JobObject) -> Promise;
+    pub(crate) fn next(this: &JobObject) -> Promise;
     #[wasm_bindgen(method)]
-    pub fn push(this: &JobObject, bytes: &[u8]) -> Promise;
+    pub(crate) fn push(this: &JobObject, bytes: &[u8]) -> Promise;
     #[wasm_bindgen(method)]
-    pub fn finish(this: &JobObject) -> Promise;
+    pub(crate) fn finish(this: &JobObject) -> Promise;
     #[wasm_bindgen(method)]
-    pub fn step(this: &JobObject) -> Promise;
+    pub(crate) fn step(this: &JobObject) -> Promise;
     #[wasm_bindgen(method)]
-    pub fn done(this: &JobObject) -> f64;
+    pub(crate) fn done(this: &JobObject) -> f64;
     #[wasm_bindgen(method, catch)]
-    pub fn report(this: &JobObject) -> Result<JsValue, JsValue>;
+    pub(crate) fn report(this: &JobObject) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(method)]
-    pub fn free(this: &JobObject);
+    pub(crate) fn free(this: &JobObject);
 }
 
-pub struct Handle {
-    pub engine: EngineObject,
+pub(crate) struct Handle {
+    pub(crate) engine: EngineObject,
 }
 
 impl Handle {
     /// Starts to append records of these payloads.
-    pub fn start(&self, segment: &str, payloads: &[&str], ticket: f64) -> Promise {
+    pub(crate) fn start(&self, segment: &str, payloads: &[&str], ticket: f64) -> Promise {
         let none = JsValue::UNDEFINED;
         self.engine.append("s", segment, &frame(payloads), -1.0, None, 0.0, &none, 0.0, ticket)
     }
 
-    pub async fn append(&self, segment: &str, payloads: &[&str]) -> Result<Vec<f64>, JsValue> {
+    pub(crate) async fn append(&self, segment: &str, payloads: &[&str]) -> Result<Vec<f64>, JsValue> {
         let status = settled(self.start(segment, payloads, 0.0)).await?;
         Ok(status.unchecked_into::<Float64Array>().to_vec())
     }
 
-    pub fn start_page(&self, segment: &str) -> Promise {
+    pub(crate) fn start_page(&self, segment: &str) -> Promise {
         self.engine.read_segment("s", segment, 1.0, 0.0, -1.0, -1.0, 1000.0, f64::INFINITY)
     }
 
-    pub async fn page(&self, segment: &str) -> Result<Vec<u8>, JsValue> {
+    pub(crate) async fn page(&self, segment: &str) -> Result<Vec<u8>, JsValue> {
         settled(self.start_page(segment)).await.map(bytes)
     }
 }
 
-pub fn bytes(value: JsValue) -> Vec<u8> {
+pub(crate) fn bytes(value: JsValue) -> Vec<u8> {
     value.dyn_into::<Uint8Array>().expect("bytes").to_vec()
 }
 
 /// A record frame.
-pub fn frame(payloads: &[&str]) -> Vec<u8> {
+pub(crate) fn frame(payloads: &[&str]) -> Vec<u8> {
     let bodies: Vec<Vec<u8>> = payloads
         .iter()
         .map(|payload| encode_entry_body(payload.as_bytes(), &Default::default()).unwrap())
@@ -243,12 +245,12 @@ pub fn frame(payloads: &[&str]) -> Vec<u8> {
 }
 
 /// How often a payload is in a page.
-pub fn count(page: &[u8], payload: &str) -> usize {
+pub(crate) fn count(page: &[u8], payload: &str) -> usize {
     page.windows(payload.len()).filter(|window| *window == payload.as_bytes()).count()
 }
 
 /// Lets everything happen that is due.
-pub async fn turn() {
+pub(crate) async fn turn() {
     let promise = evaluate("new Promise((resolve) => setTimeout(resolve, 0))");
     settled(promise.unchecked_into()).await.unwrap();
 }

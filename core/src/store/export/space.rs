@@ -13,7 +13,7 @@ use crate::kv::{Bytes, ScanRange};
 use crate::layout::segment::SegmentHead;
 use crate::layout::space::SpaceHead;
 use crate::layout::trx::TrxRow;
-use crate::layout::{KeyRange, Run, RunBody, segment, space, trx};
+use crate::layout::{KeyRange, Run, segment, space, trx};
 use crate::store::Inner;
 use crate::store::read::SpaceRead;
 
@@ -260,13 +260,12 @@ impl SpaceExport {
         let Some(open) = self.open.take() else {
             return Ok(());
         };
-        let length = open.entries.len();
         let run = Run {
             first_sequence: open.first_sequence,
             count: open.count,
             first_id: open.first_id,
             trx: open.trx,
-            body: RunBody::new(Rc::from(open.entries), 0..length),
+            body: open.entries.into(),
         };
         self.rows.push(out, &mut self.sum, |row| {
             frame::put_name(row, &open.segment)?;

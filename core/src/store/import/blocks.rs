@@ -8,7 +8,8 @@ use crate::codec::Trx;
 use crate::error::{Error, Result};
 use crate::id::EntryId;
 use crate::kv::Put;
-use crate::layout::{Run, RunBody, block};
+use crate::layout::{Run, block};
+use crate::shared::SharedBytes;
 use crate::plan::pack_blocks;
 use crate::store::Inner;
 
@@ -92,11 +93,11 @@ impl Gathering {
         known.last_id = run.last_id();
         known.trx = run.trx;
         // A copy of its own: a slice would keep the whole frame in memory.
-        let own: Rc<[u8]> = Rc::from(run.body.bytes());
+        let own = SharedBytes::from(run.body.bytes().to_vec());
         let length = own.len();
         let cost = length + RUN_COST;
         known.encoded += run.encoded_len();
-        known.runs.push(Run { body: RunBody::new(own, 0..length), ..run.clone() });
+        known.runs.push(Run { body: own, ..run.clone() });
         known.bytes += cost;
         self.bytes += cost;
         if known.encoded > row_bytes {

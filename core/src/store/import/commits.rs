@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::id::EntryId;
 use crate::kv::Put;
 use crate::layout::commit::{self, CommitRow, Item};
-use crate::layout::{RUN_HEADER_BYTES, Run, RunBody};
+use crate::layout::{RUN_HEADER_BYTES, Run};
 use crate::store::Inner;
 
 /// What an item may count, so that it can be written.
@@ -43,7 +43,7 @@ impl OpenItem {
             count: self.count,
             first_id: self.first_id,
             trx: self.trx,
-            body: RunBody::new(Rc::from(&*entries), 0..entries.len()),
+            body: entries.into(),
         });
         Item {
             segment: self.segment,

@@ -11,7 +11,6 @@ mod commits;
 mod space;
 
 use alloc::format;
-use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use super::Store;
@@ -19,6 +18,7 @@ use super::export::frame::{
     self, FRAME_BYTES, HEADER_BYTES, Kind, PREAMBLE_BYTES, RUN_BYTES, SpaceStart, TRAILER_BYTES, Totals,
 };
 use crate::codec::{Crc32c, Reader};
+use crate::shared::SharedBytes;
 use crate::error::{Detail, Error, ErrorCode, Result};
 use crate::id::MAX_MS;
 use space::SpaceImport;
@@ -251,7 +251,7 @@ impl Importer {
                 let Some(space) = &mut self.space else {
                     return Err(out_of_order(kind));
                 };
-                let body: Rc<[u8]> = Rc::from(frame::open_frame(frame, space.sum())?);
+                let body = SharedBytes::from(frame::open_frame(frame, space.sum())?.to_vec());
                 space.take(&self.store.inner, kind, &body).await
             }
             _ => Err(out_of_order(kind)),

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::blocks::Gathering;
 use super::commits::Timeline;
 use crate::codec::{Crc32c, Reader, measure_entries};
+use crate::shared::SharedBytes;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::EntryId;
 use crate::kv::{Bytes, Durability, Put, ScanRange};
@@ -253,7 +254,7 @@ impl SpaceImport {
     }
 
     /// Takes a frame of rows.
-    pub(super) async fn take(&mut self, inner: &Rc<Inner>, kind: Kind, body: &Rc<[u8]>) -> Result {
+    pub(super) async fn take(&mut self, inner: &Rc<Inner>, kind: Kind, body: &SharedBytes) -> Result {
         let stage = match kind {
             Kind::Trx => Stage::Trx,
             Kind::Segments => Stage::Segments,
@@ -275,9 +276,8 @@ impl SpaceImport {
         }
     }
 
-    async fn take_runs(&mut self, inner: &Rc<Inner>, body: &Rc<[u8]>) -> Result {
-        let shared = Rc::clone(body);
-        let mut reader = Reader::new(&shared);
+    async fn take_runs(&mut self, inner: &Rc<Inner>, body: &SharedBytes) -> Result {
+        let mut reader = Reader::new(body.bytes());
         let count = reader.u32("runs")?;
         let mut rows = Vec::new();
         for _ in 0..count {
@@ -317,8 +317,8 @@ impl SpaceImport {
         self.gathering.relieve(inner, &self.name, rows)
     }
 
-    async fn take_trimmed(&mut self, inner: &Rc<Inner>, body: &Rc<[u8]>) -> Result {
-        let mut reader = Reader::new(body);
+    async fn take_trimmed(&mut self, inner: &Rc<Inner>, body: &SharedBytes) -> Result {
+        let mut reader = Reader::new(body.bytes());
         let trimmed = Trimmed::decode(&mut reader)?;
         reader.end("trimmed")?;
         self.start.check(&trimmed)?;
@@ -346,8 +346,8 @@ impl SpaceImport {
         Ok(())
     }
 
-    async fn take_trx_rows(&mut self, inner: &Rc<Inner>, body: &Rc<[u8]>) -> Result {
-        let mut reader = Reader::new(body);
+    async fn take_trx_rows(&mut self, inner: &Rc<Inner>, body: &SharedBytes) -> Result {
+        let mut reader = Reader::new(body.bytes());
         let count = reader.u32("TRX rows")?;
         for _ in 0..count {
             let name = frame::read_name(&mut reader, "segment")?;
@@ -382,8 +382,8 @@ impl SpaceImport {
         Ok(())
     }
 
-    async fn take_heads(&mut self, inner: &Rc<Inner>, body: &Rc<[u8]>) -> Result {
-        let mut reader = Reader::new(body);
+    async fn take_heads(&mut self, inner: &Rc<Inner>, body: &SharedBytes) -> Result {
+        let mut reader = Reader::new(body.bytes());
         let count = reader.u32("segment heads")?;
         for _ in 0..count {
             let name = frame::read_name(&mut reader, "segment")?;

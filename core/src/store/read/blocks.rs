@@ -92,7 +92,7 @@ impl Inner {
         for (key, row) in page.pairs {
             let last = block::last_sequence(&key, space, segment)
                 .ok_or_else(|| Error::corrupt("block: its key is malformed").at_key(&key))?;
-            found.push(block::decode(&row, last).map_err(|error| error.at_key(&key))?);
+            found.push(block::decode(row, last).map_err(|error| error.at_key(&key))?);
         }
         Ok((found, page.more))
     }

@@ -90,10 +90,11 @@ impl Inner {
             })
             .await?;
         let space: Rc<str> = Rc::from(&*read.space);
-        for (key, value) in &rows.pairs {
-            let row_last = commit::last_id(key, &read.space)
-                .ok_or_else(|| Error::corrupt("commit row: its key is malformed").at_key(key))?;
-            let row = commit::decode(value, row_last).map_err(|error| error.at_key(key))?;
+        let more = rows.more;
+        for (key, value) in rows.pairs {
+            let row_last = commit::last_id(&key, &read.space)
+                .ok_or_else(|| Error::corrupt("commit row: its key is malformed").at_key(&key))?;
+            let row = commit::decode(value, row_last).map_err(|error| error.at_key(&key))?;
             if row.previous > passed {
                 if !self.host.limits().consistent {
                     // Not visible yet: what follows is shown once it can be shown in order.
@@ -106,7 +107,7 @@ impl Inner {
                         "commit row: what was committed before {} is missing",
                         row.previous
                     ))
-                    .at_key(key));
+                    .at_key(&key));
                 }
                 passed = passed.max(head.trimmed);
             }
@@ -122,7 +123,7 @@ impl Inner {
                 let Some(reached) = self
                     .show_item(&space, item, passed, last, &head, &mut filling)
                     .await
-                    .map_err(|error| error.at_key(key))?
+                    .map_err(|error| error.at_key(&key))?
                 else {
                     filling.page.tail = true;
                     return Ok(filling.page);
@@ -140,7 +141,7 @@ impl Inner {
                 }
             }
         }
-        let ended = !rows.more;
+        let ended = !more;
         filling.page.done = ended && beyond;
         filling.page.tail = ended && !beyond;
         Ok(filling.page)

@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 
 use super::blocks::count_between;
 use super::space::SpaceCheck;
@@ -33,7 +34,7 @@ struct Added {
 }
 
 impl SpaceCheck {
-    pub(super) async fn commit_row(&mut self, inner: &Inner, key: &[u8], row: &[u8]) -> Result {
+    pub(super) async fn commit_row(&mut self, inner: &Inner, key: &[u8], row: Vec<u8>) -> Result {
         let Some(last) = commit::last_id(key, &self.name) else {
             self.problems.damage("a key of no known kind", key);
             return Ok(());

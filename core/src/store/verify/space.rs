@@ -153,7 +153,7 @@ impl SpaceCheck {
             Stage::Blocks(range) => {
                 let (page, rest) = scan(inner, range.clone(), false).await?;
                 for (key, row) in page.pairs {
-                    self.block(&key, &row);
+                    self.block(&key, row);
                 }
                 self.stage = match rest {
                     Some(rest) => Stage::Blocks(rest),
@@ -166,7 +166,7 @@ impl SpaceCheck {
             Stage::Commits(range) => {
                 let (page, rest) = scan(inner, range.clone(), false).await?;
                 for (key, row) in page.pairs {
-                    self.commit_row(inner, &key, &row).await?;
+                    self.commit_row(inner, &key, row).await?;
                 }
                 self.stage = match rest {
                     Some(rest) => Stage::Commits(rest),
@@ -294,7 +294,7 @@ impl SpaceCheck {
         for (key, row) in page.pairs {
             let decoded = block::last_sequence(&key, &self.name, segment)
                 .ok_or_else(|| Error::corrupt("block: its key is malformed"))
-                .and_then(|last| block::decode(&row, last));
+                .and_then(|last| block::decode(row, last));
             let Ok(decoded) = decoded else { break };
             self.kept_bytes += decoded.body_len();
             found.push_back(Rc::new(decoded));

@@ -62,8 +62,9 @@ async fn peek(world: &Rc<World>, random: &Random, index: usize) -> Result<(), St
 async fn status(world: &Rc<World>, random: &Random, index: usize) -> Result<(), String> {
     let (space, segment) = (random.pick(&world.spaces), random.pick(&world.segments));
     let floor = world.oracle.last_sequence(space, segment);
-    let status =
-        world.call(index, "status", move |store| async move { store.segment_status(space, segment).await }).await;
+    let status = world
+        .call(index, "status", move |store| async move { store.segment_status(space, segment).await })
+        .await;
     match status {
         Some(Ok(status)) => {
             world.trace.say(|| format!("status {space}/{segment}: {status:?}"));
@@ -136,7 +137,8 @@ async fn segments(world: &Rc<World>, random: &Random, index: usize) -> Result<()
     let floor = world.oracle.segments(space);
     let prefix = any_prefix(random, &world.segments);
     let (limit, wanted) = (random.between(1, 4) as usize, Some(prefix.clone()));
-    let names = world.call(index, "list segments", move |store| list(store, Some(space), wanted, limit)).await;
+    let names =
+        world.call(index, "list segments", move |store| list(store, Some(space), wanted, limit)).await;
     match names {
         Some(Ok(names)) => check_names(
             &format!("segments of {space}"),
@@ -170,16 +172,21 @@ async fn changes(world: &Rc<World>, random: &Random, index: usize) -> Result<(),
     let space = random.pick(&world.spaces);
     let floor = world.oracle.last_id(space);
     let after = random.chance(500).then_some(EntryId::ZERO);
-    let found =
-        world.call(index, "changes", move |store| async move { store.changes(space, None, after).await }).await;
+    let found = world
+        .call(index, "changes", move |store| async move { store.changes(space, None, after).await })
+        .await;
     match found {
         Some(Ok(changes)) => {
-            let missing = world.oracle.segments(space).into_iter().any(|segment| {
-                changes.statuses.iter().all(|status| status.segment != segment)
-            });
+            let missing = world
+                .oracle
+                .segments(space)
+                .into_iter()
+                .any(|segment| changes.statuses.iter().all(|status| status.segment != segment));
             let behind = changes.next < floor;
             if world.class.limits.consistent && behind {
-                return Err(format!("changes of {space}: {changes:?}, but {floor} was acknowledged; {missing}"));
+                return Err(format!(
+                    "changes of {space}: {changes:?}, but {floor} was acknowledged; {missing}"
+                ));
             }
             Ok(())
         }

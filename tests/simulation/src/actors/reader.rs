@@ -129,11 +129,17 @@ impl SegmentCursor {
             self.seen.push(found);
         }
         if page.next.0 != self.next {
-            return Err(format!("{}/{}: the page says {}, not {}", self.space, self.segment, page.next.0, self.next));
+            return Err(format!(
+                "{}/{}: the page says {}, not {}",
+                self.space, self.segment, page.next.0, self.next
+            ));
         }
         self.idle = if self.next == start && !page.tail { self.idle + 1 } else { 0 };
         if self.idle > MOST_IDLE {
-            return Err(format!("{}/{}: pages from {start} give nothing, and are no end", self.space, self.segment));
+            return Err(format!(
+                "{}/{}: pages from {start} give nothing, and are no end",
+                self.space, self.segment
+            ));
         }
         Ok(())
     }
@@ -207,7 +213,9 @@ pub async fn segment_reader(world: Rc<World>, number: usize, cursor: Rc<RefCell<
         let place = format!("{}/{}", read.space, read.segment);
         let (floor, written) = (world.oracle.last_sequence(&read.space, &read.segment), world.written.get());
         let page = world
-            .call(index, &format!("segment reader {number}"), |store| async move { store.read_segment(read).await })
+            .call(index, &format!("segment reader {number}"), |store| async move {
+                store.read_segment(read).await
+            })
             .await;
         match page {
             Some(Ok(page)) if era == world.oracle.era() => {

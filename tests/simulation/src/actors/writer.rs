@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use futures_util::future::join_all;
 use streamkit_core::{
-    Appended, Durability, Error, ErrorCode, LeaseProof, NewRecords, RecordFrame, Result as StoreResult, Store,
-    WriteOptions, encode_entry_body, encode_record_frame,
+    Appended, Durability, Error, ErrorCode, LeaseProof, NewRecords, RecordFrame, Result as StoreResult,
+    Store, WriteOptions, encode_entry_body, encode_record_frame,
 };
 use uuid::Uuid;
 
@@ -60,10 +60,8 @@ async fn write(world: Rc<World>, random: Random, mut index: usize, operation: Op
 /// One try; `None`: the instance was not there, or died.
 pub async fn attempt_write(world: &Rc<World>, index: usize, operation: &Operation) -> Option<Outcome> {
     world.until_open(index).await;
-    let must_fail = operation
-        .lease
-        .as_ref()
-        .is_some_and(|(key, _, token)| world.oracle.lease_is_lost(key, *token));
+    let must_fail =
+        operation.lease.as_ref().is_some_and(|(key, _, token)| world.oracle.lease_is_lost(key, *token));
     let (start, era) = (world.executor.now(), world.oracle.era());
     let id = operation.id;
     world.trace.say(|| format!("op {id} on instance {index}: {operation:?}"));
@@ -71,7 +69,10 @@ pub async fn attempt_write(world: &Rc<World>, index: usize, operation: &Operatio
     let result = world.call(index, &format!("op {id}"), |store| send(store, own)).await;
     world.trace.say(|| match &result {
         None => format!("op {id}: the instance died"),
-        Some(Ok(replies)) => format!("op {id}: {}", replies.iter().map(|one| format!("{}..{} ", one.first_id, one.last_id)).collect::<String>()),
+        Some(Ok(replies)) => format!(
+            "op {id}: {}",
+            replies.iter().map(|one| format!("{}..{} ", one.first_id, one.last_id)).collect::<String>()
+        ),
         Some(Err(error)) => format!("op {id}: {error}"),
     });
     let result = result?;
@@ -164,7 +165,7 @@ pub fn new_records(operation: &Operation, index: usize) -> StoreResult<NewRecord
     Ok(NewRecords {
         space: part.space.clone(),
         segment: part.segment.clone(),
-        records: RecordFrame::parse(&encode_record_frame(&bodies, sequences.as_deref())?)?,
+        records: RecordFrame::parse(encode_record_frame(&bodies, sequences.as_deref())?)?,
         expected: part.expected.filter(|_| !part.by_record),
     })
 }

@@ -1,0 +1,30 @@
+import { memoryHost, openStore, registerWasm } from "./src/entry/slim.ts";
+import { readFileSync } from "node:fs";
+registerWasm(() => new WebAssembly.Module(readFileSync(process.env.W)));
+const cpu = () => { const c = process.cpuUsage(); return c.user + c.system; };
+const payload = new Uint8Array(1024); for (let i=0;i<1024;i++) payload[i]=(i*37+11)&255;
+const best: Record<string, number> = {};
+const t = async (name: string, n: number, f: () => Promise<unknown>) => { const s = cpu(); await f(); const us = (cpu()-s)/n; best[name] = Math.min(best[name] ?? Infinity, us); };
+const batch = Array.from({length:1000},()=>({payload}));
+const small = Array.from({length:1000},()=>({payload: payload.subarray(0,100)}));
+for (let round=0; round<4; round++) {
+  const store = await openStore(memoryHost(), {durability: "relaxed", autoCompact: false});
+  const N=5000;
+  await t("publish one by one 100 B", N, async () => { const p=payload.subarray(0,100); for (let i=0;i<N;i++) await store.publish("b","g",p); });
+  await t("publish one by one 1 KiB", N, async () => { for (let i=0;i<N;i++) await store.publish("a","g",payload); });
+  await t("publish 100 at once 1 KiB", N, async () => { for (let i=0;i<N;i+=100) await Promise.all(Array.from({length:100},()=>store.publish("c","g",payload))); });
+  await t("produce 1000 x 1 KiB", 50000, async () => { for (let i=0;i<50;i++) await store.produce("d","g",batch); });
+  await t("produce 1000 x 100 B", 200000, async () => { for (let i=0;i<200;i++) await store.produce("e","g",small); });
+  await t("read segment 1 KiB pages", 50000, async () => { for await (const page of store.consumeSegment({space:"d", segment:"g"}).pages()) page.length; });
+  await t("read segment 100 B pages", 200000, async () => { for await (const page of store.consumeSegment({space:"e", segment:"g"}).pages()) page.length; });
+  await t("read segment 100 B entries", 200000, async () => { for await (const e of store.consumeSegment({space:"e", segment:"g"})) e.payload.length; });
+  await t("read space 100 B pages", 200000, async () => { for await (const page of store.consumeSpace({space:"e"}).pages()) page.length; });
+  await t("peek", 2000, async () => { for (let i=0;i<2000;i++) await store.peek("e","g"); });
+  await t("status", 2000, async () => { for (let i=0;i<2000;i++) await store.getSegmentStatus("e","g"); });
+  const z = await openStore(memoryHost(), {durability: "relaxed", compression: "always"});
+  const text = Array.from({length:1000},(_,i)=>({payload: JSON.stringify({id:i,name:"user-"+i,tags:["a","b"],at:1700000000000+i*37})}));
+  await t("produce 1000 json zstd", 50000, async () => { for (let i=0;i<50;i++) await z.produce("e","g",text); });
+  await t("read json zstd pages", 50000, async () => { for await (const page of z.consumeSegment({space:"e", segment:"g"}).pages()) page.length; });
+  await store.close(); await z.close();
+}
+console.log(process.env.W); for (const [k,v] of Object.entries(best)) console.log(k.padEnd(30), v.toFixed(2).padStart(8), "us cpu");
