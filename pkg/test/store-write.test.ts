@@ -179,6 +179,10 @@ test("a caller's TRX makes a retry safe", async (t) => {
 	);
 	await refuses(
 		"TRX_ID_MISMATCH",
+		store.publish("s", "g", "x", { trx: { id: "0190a1b2-0000-7000-8000-000000000002", number: 2 } }),
+	);
+	await refuses(
+		"TRX_NUMBER_AHEAD",
 		store.publish("s", "g", "x", { trx: { id: "0190a1b2-0000-7000-8000-000000000002", number: 1 } }),
 	);
 	await refuses(

@@ -198,7 +198,8 @@ async fn end(world: &Rc<World>, random: &Random, readers: &Readers) -> Result<()
     let stored = read_back(world, random, &store).await?;
     world.oracle.check(&stored)?;
     for cursor in &readers.spaces {
-        check_space_reader(world, random, &store, &mut cursor.borrow_mut(), &stored).await?;
+        let mut cursor = cursor.take();
+        check_space_reader(world, random, &store, &mut cursor, &stored).await?;
     }
     for cursor in &readers.segments {
         let cursor = cursor.borrow();

@@ -139,7 +139,7 @@ async fn send(store: Store, operation: Operation) -> StoreResult<Vec<Appended>> 
     let writes = (0..operation.parts.len())
         .map(|index| new_records(&operation, index))
         .collect::<StoreResult<Vec<_>>>()?;
-    let single = writes.len() == 1 && operation.id % 3 != 0;
+    let single = writes.len() == 1 && !operation.id.is_multiple_of(3);
     match writes.first() {
         Some(one) if single => Ok(vec![store.append(one.clone(), options).await?]),
         _ => store.transact(writes, options).await,
