@@ -11,27 +11,9 @@ import {
 	StreamkitError,
 } from "streamkit";
 import { DATA_FILE, freeBytes, prepareDirectory, syncDirectory, usedBytes } from "./directory-layout.js";
-import {
-	type Applied,
-	closed,
-	failure,
-	gone,
-	isFreeListFault,
-	isInputOutput,
-	isInvalidCall,
-	noRoom,
-	tooLarge,
-} from "./errors.js";
-import { currentBootId, recover } from "./lmdb-checkpoint.js";
-import {
-	type KeyRange,
-	LmdbEnvironment,
-	MAX_KEY_BYTES,
-	MAX_VALUE_BYTES,
-	SYNCED,
-	UNSYNCED,
-} from "./lmdb-environment.js";
-import { type Flush, RelaxedCommits } from "./lmdb-relaxed.js";
+import { type Applied, closed, failure, gone, isInputOutput, isInvalidCall, noRoom, tooLarge } from "./errors.js";
+import { type KeyRange, LmdbEnvironment, MAX_KEY_BYTES, MAX_VALUE_BYTES } from "./lmdb-environment.js";
+import { Turns } from "./turns.js";
 import { WakeFile } from "./watch.js";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -56,24 +38,14 @@ const PRESENCE_MILLISECONDS = 50;
 // Readers of killed processes keep pages from being reused.
 const DEAD_READERS_MILLISECONDS = 30_000;
 
-// LMDB now and then stumbles over its own lists of free pages while it looks for some. That undoes the transaction, and
-// the next one reads the lists anew.
-const ATTEMPTS = 3;
-
-/** For tests of what happens when the system restarts. */
-export interface DirectoryInternals {
-	readonly bootId?: string;
-	readonly flush?: Flush;
-}
-
 /** A store's host on one LMDB environment in one directory. Reads answer without a promise, and so do most commits. */
 export class DirectoryHost implements HostKv {
 	readonly name = "directory";
 	readonly limits = DIRECTORY_LIMITS;
 	readonly #path: string;
 	readonly #environment: LmdbEnvironment;
-	readonly #relaxed: RelaxedCommits;
 	readonly #wake: WakeFile;
+	readonly #turns = new Turns();
 	readonly #identity: string;
 	#presentAt = performance.now();
 	#readersAt = performance.now();
@@ -82,13 +54,11 @@ export class DirectoryHost implements HostKv {
 	#closing: Promise<void> | undefined;
 
 	/** Opens a directory, creating it if it is missing. All errors are StreamkitErrors. */
-	constructor(path: string, internals: DirectoryInternals = {}) {
+	constructor(path: string) {
 		const directory = prepareDirectory(path, "store");
 		this.#path = directory;
-		const bootId = internals.bootId ?? currentBootId();
 		let environment: LmdbEnvironment | undefined;
 		try {
-			recover(directory, bootId);
 			const dataFile = join(directory, DATA_FILE);
 			const isNew = !existsSync(dataFile);
 			if (!isNew) requireHeader(dataFile);
@@ -96,7 +66,6 @@ export class DirectoryHost implements HostKv {
 			if (isNew) syncDirectory(directory);
 			restoreLength(dataFile, environment);
 			this.#environment = environment;
-			this.#relaxed = new RelaxedCommits(directory, environment, bootId, internals.flush);
 			this.#seen = environment.lastCommit();
 		} catch (error) {
 			void environment?.close();
@@ -129,43 +98,19 @@ export class DirectoryHost implements HostKv {
 		}
 	}
 
+	/** Whichever durability is asked for, the commit is on the disk when this returns: see docs/durability.md. */
 	commit(batch: HostBatch): HostCommit | Promise<HostCommit> {
 		this.#requireUsable();
-		const bytes = requireFits(batch);
-		const relaxed = this.#relaxed;
-		const strict = batch.durability !== "relaxed" || !relaxed.supported;
-		let result: HostCommit | undefined;
+		requireFits(batch);
+		let result: HostCommit;
 		try {
-			if (strict && !relaxed.file.exists()) {
-				result = this.#transact(batch, SYNCED, () => !relaxed.file.exists());
-				if (result !== undefined) {
-					if (result.applied) this.#requirePresent(false);
-					return result;
-				}
-			}
-			// While commits may be in the page cache only, a strict one goes the same way and waits for a checkpoint.
-			const covered = () => relaxed.covers();
-			result = this.#transact(batch, UNSYNCED, covered);
-			while (result === undefined) {
-				relaxed.prepare();
-				result = this.#transact(batch, UNSYNCED, covered);
-			}
+			result = this.#environment.write((commit) => this.#apply(batch, commit));
+			this.#freeDeadReaders();
 		} catch (error) {
 			throw this.#failure(error, false, "writing to");
 		}
-		const committed = result;
-		if (!committed.applied) return committed;
-		const turn = relaxed.committed(bytes);
-		if (!strict) return turn === undefined ? committed : turn.then(() => committed);
-		return relaxed.checkpoint().then(
-			() => {
-				this.#requirePresent(false);
-				return committed;
-			},
-			(error: unknown) => {
-				throw this.#failure(error, "unknown", "flushing");
-			},
-		);
+		if (result.applied) this.#requirePresent("unknown");
+		return this.#turns.due() ? this.#turns.next().then(() => result) : result;
 	}
 
 	watch(changed: () => void): () => void {
@@ -185,7 +130,7 @@ export class DirectoryHost implements HostKv {
 			this.#requirePresent(false);
 			const usage = usedBytes(this.#path);
 			return {
-				warnings: warningsFor(this.#path, this.#relaxed.supported),
+				warnings: warningsFor(this.#path),
 				persisted: true,
 				usage,
 				quota: usage + freeBytes(this.#path),
@@ -195,7 +140,7 @@ export class DirectoryHost implements HostKv {
 		}
 	}
 
-	/** Puts relaxed commits on the disk and closes the environment. Further calls are refused with CLOSED. */
+	/** Closes the environment. Further calls are refused with CLOSED. */
 	close(): Promise<void> {
 		this.#closing ??= this.#close();
 		return this.#closing;
@@ -203,32 +148,11 @@ export class DirectoryHost implements HostKv {
 
 	async #close(): Promise<void> {
 		this.#wake.close();
-		try {
-			await this.#relaxed.close();
-		} catch (error) {
-			throw failure(error, this.#path, "unknown", "closing");
-		} finally {
-			await this.#environment.close();
-		}
+		await this.#environment.close();
 	}
 
-	/** undefined: `covered` says that the commit has to go another way. */
-	#transact(batch: HostBatch, flags: number, covered: () => boolean): HostCommit | undefined {
+	#apply(batch: HostBatch, commit: number): HostCommit {
 		const environment = this.#environment;
-		for (let attempt = 1; ; attempt += 1) {
-			try {
-				const result = environment.write(flags, (commit) => this.#apply(batch, commit, covered));
-				this.#freeDeadReaders();
-				return result;
-			} catch (error) {
-				if (attempt === ATTEMPTS || !isFreeListFault(error)) throw error;
-			}
-		}
-	}
-
-	#apply(batch: HostBatch, commit: number, covered: () => boolean): HostCommit | undefined {
-		const environment = this.#environment;
-		if (!covered()) return undefined;
 		const failed = failedCheck(environment, batch);
 		if (failed !== undefined) return failed;
 		for (const key of batch.deletes) environment.remove(key);
@@ -320,8 +244,7 @@ function requireKey(key: Uint8Array): void {
 	if (key.length === 0) throw new StreamkitError("INVALID_ARGUMENT", "key: must not be empty");
 }
 
-/** How many bytes of keys and values it writes. */
-function requireFits({ checks, deletes, puts }: HostBatch): number {
+function requireFits({ checks, deletes, puts }: HostBatch): void {
 	const operations = deletes.length + puts.length;
 	if (operations > DIRECTORY_LIMITS.maxBatchOps) {
 		throw tooLarge("operations of a batch", DIRECTORY_LIMITS.maxBatchOps, operations);
@@ -340,7 +263,6 @@ function requireFits({ checks, deletes, puts }: HostBatch): number {
 	if (bytes > DIRECTORY_LIMITS.maxBatchBytes) {
 		throw tooLarge("bytes of a batch", DIRECTORY_LIMITS.maxBatchBytes, bytes);
 	}
-	return bytes;
 }
 
 function identityOf(directory: string): string | undefined {
@@ -398,7 +320,7 @@ function isFull(directory: string): boolean {
 const NETWORK_FILE_SYSTEMS: ReadonlySet<number> = new Set([0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x01021997]);
 const MEMORY_FILE_SYSTEMS: ReadonlySet<number> = new Set([0x01021994, 0x858458f6]);
 
-function warningsFor(directory: string, relaxedSupported: boolean): string[] {
+function warningsFor(directory: string): string[] {
 	const warnings: string[] = [];
 	const { type } = statfsSync(directory);
 	if (NETWORK_FILE_SYSTEMS.has(type)) {
@@ -408,11 +330,6 @@ function warningsFor(directory: string, relaxedSupported: boolean): string[] {
 	}
 	if (MEMORY_FILE_SYSTEMS.has(type)) {
 		warnings.push("The directory is on a file system in memory: nothing survives a restart of the machine.");
-	}
-	if (!relaxedSupported) {
-		warnings.push(
-			"This system does not say when it was started, so relaxed writes wait for the disk as strict ones do.",
-		);
 	}
 	return warnings;
 }

@@ -5,7 +5,6 @@ import { isStreamkitError, StreamkitError } from "streamkit";
 export type Applied = false | "unknown";
 
 // Codes of LMDB itself (lmdb.h); codes of the system come as positive errno numbers, from node:fs as names.
-const MDB_NOTFOUND = -30798;
 const MDB_PAGE_NOTFOUND = -30797;
 const MDB_CORRUPTED = -30796;
 const MDB_PANIC = -30795;
@@ -13,8 +12,6 @@ const MDB_VERSION_MISMATCH = -30794;
 const MDB_INVALID = -30793;
 const MDB_MAP_FULL = -30792;
 const MDB_READERS_FULL = -30790;
-const MDB_BAD_VALSIZE = -30781;
-const MDB_PROBLEM = -30779;
 
 const QUOTA: ReadonlySet<unknown> = new Set([
 	"ENOSPC",
@@ -51,15 +48,6 @@ export function isInputOutput(error: unknown): boolean {
 /** Whether LMDB was called with a transaction it has no more, which hides the reason it failed for. */
 export function isInvalidCall(error: unknown): boolean {
 	return codeOf(error) === constants.errno.EINVAL;
-}
-
-/**
- * Whether LMDB undid a transaction for a reason that lies in its lists of free pages: keys and values were looked at
- * before, so none of them can be of a wrong size or missing.
- */
-export function isFreeListFault(error: unknown): boolean {
-	const code = codeOf(error);
-	return code === MDB_BAD_VALSIZE || code === MDB_NOTFOUND || code === MDB_PROBLEM;
 }
 
 /** The error of a call on a host that was closed. */

@@ -47,10 +47,8 @@ const READ_ONLY = 0x20000;
 export const MAX_KEY_BYTES = 1978;
 /** Values up to here are read through one fixed buffer, never through a view of the memory map. */
 export const MAX_VALUE_BYTES = 16 * 1024 * 1024;
-/** A transaction that is on the disk when it returns. */
-export const SYNCED = lmdb.TransactionFlags.ABORTABLE | lmdb.TransactionFlags.SYNCHRONOUS_COMMIT;
-/** A transaction that is in the page cache when it returns. */
-export const UNSYNCED = SYNCED | lmdb.TransactionFlags.NO_SYNC_FLUSH;
+// A transaction that is on the disk when it returns.
+const SYNCED = lmdb.TransactionFlags.ABORTABLE | lmdb.TransactionFlags.SYNCHRONOUS_COMMIT;
 
 // The environment's readers share one table in the lock file, 64 bytes for each thread of each process.
 const MAX_READERS = 2048;
@@ -105,8 +103,7 @@ export class LmdbEnvironment {
 		this.#store = lmdb.open({
 			path: directory,
 			noSubdir: false,
-			// Each commit chooses whether it waits for the disk. With overlapping flushes a commit that does not ask
-			// to wait is flushed by the same call all the same.
+			// The plain commit of LMDB: its pages are flushed, then the header that names them.
 			overlappingSync: false,
 			encoding: "binary",
 			maxReaders: MAX_READERS,
@@ -114,7 +111,7 @@ export class LmdbEnvironment {
 			encoder,
 			...({ keyEncoder } as object),
 		}) as unknown as Store;
-		this.#read = this.pin();
+		this.#read = new nativeAddon.Txn((this.#store as unknown as { env: object }).env, READ_ONLY);
 		this.#reading = { transaction: this.#read };
 		nativeAddon.resetTxn(this.#read.address);
 	}
@@ -156,7 +153,7 @@ export class LmdbEnvironment {
 	 * Runs a write transaction, which is given the number its commit will have. What it throws undoes it; a transaction
 	 * that wrote nothing is no commit. Other writers, of any process, wait meanwhile.
 	 */
-	write<T>(flags: number, change: (commit: number) => T): T {
+	write<T>(change: (commit: number) => T): T {
 		return this.#store.transactionSync(() => {
 			const commit = this.#store.getWriteTxnId();
 			// The package does not look whether LMDB gave it a transaction.
@@ -165,7 +162,7 @@ export class LmdbEnvironment {
 				throw new Error("LMDB began no write transaction");
 			}
 			return change(commit);
-		}, flags);
+		}, SYNCED);
 	}
 
 	/**
@@ -173,7 +170,7 @@ export class LmdbEnvironment {
 	 * an abort LMDB would read its lists of free pages anew.
 	 */
 	locked<T>(run: () => T): T {
-		return this.write(SYNCED, run);
+		return this.write(run);
 	}
 
 	/** Stores a value, in a write transaction. */
@@ -194,11 +191,6 @@ export class LmdbEnvironment {
 	/** Bytes of one page, and how many pages the file needs to have. */
 	pages(): { readonly size: number; readonly count: number } {
 		return { size: this.#store.env.stat().pageSize, count: this.#store.env.info().lastPageNumber + 1 };
-	}
-
-	/** Keeps the pages of the latest commit from being reused until it is aborted. */
-	pin(): ReadTransaction {
-		return new nativeAddon.Txn((this.#store as unknown as { env: object }).env, READ_ONLY);
 	}
 
 	/** Frees what readers of killed processes still hold. */
