@@ -52,9 +52,7 @@ pub struct Env {
 
 impl fmt::Debug for Env {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Env")
-            .field("kv", &self.kv.name())
-            .finish_non_exhaustive()
+        f.debug_struct("Env").field("kv", &self.kv.name()).finish_non_exhaustive()
     }
 }
 

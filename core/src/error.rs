@@ -176,13 +176,10 @@ impl Error {
     #[cold]
     #[inline(never)]
     pub fn limit(what: &'static str, limit: u64, actual: u64) -> Self {
-        Self::new(
-            ErrorCode::LimitExceeded,
-            alloc::format!("{what}: {actual} is above the limit of {limit}"),
-        )
-        .with("what", Detail::Text(what.into()))
-        .with("limit", Detail::Number(limit))
-        .with("actual", Detail::Number(actual))
+        Self::new(ErrorCode::LimitExceeded, alloc::format!("{what}: {actual} is above the limit of {limit}"))
+            .with("what", Detail::Text(what.into()))
+            .with("limit", Detail::Number(limit))
+            .with("actual", Detail::Number(actual))
     }
 
     /// `UNAVAILABLE`: the host failed and the write was certainly not applied.
@@ -192,8 +189,7 @@ impl Error {
 
     /// `UNAVAILABLE`: the host failed and the write may have been applied.
     pub fn unknown(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorCode::Unavailable, message)
-            .with("applied", Detail::Text(String::from("unknown")))
+        Self::new(ErrorCode::Unavailable, message).with("applied", Detail::Text(String::from("unknown")))
     }
 
     /// The same error with one more detail; a detail of that name is replaced.
@@ -244,16 +240,12 @@ impl Error {
 
     /// The detail of that name.
     pub fn detail(&self, name: &str) -> Option<&Detail> {
-        self.0.details
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, detail)| detail)
+        self.0.details.iter().find(|(known, _)| *known == name).map(|(_, detail)| detail)
     }
 
     /// Whether a write that failed with this may nevertheless have been applied.
     pub fn may_have_applied(&self) -> bool {
-        self.0.code == ErrorCode::Unavailable
-            && self.detail("applied") != Some(&Detail::Flag(false))
+        self.0.code == ErrorCode::Unavailable && self.detail("applied") != Some(&Detail::Flag(false))
     }
 }
 

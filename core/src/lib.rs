@@ -21,21 +21,22 @@ mod store;
 
 pub use codec::{
     Compressor, Crc32c, Entry, EntryView, EntryViews, Level, MetadataPairs, RecordFrame, Transaction, Trx,
-    decode_compressed_entry, decode_entry, decode_transaction, encode_compressed_entry,
-    encode_entry, encode_entry_body, encode_record_frame, encode_transaction,
+    decode_compressed_entry, decode_entry, decode_transaction, encode_compressed_entry, encode_entry,
+    encode_entry_body, encode_record_frame, encode_transaction,
 };
 pub use env::{Clock, Entropy, Env, NoNotify, Notify, Timer};
 pub use error::{Detail, Error, ErrorCode, Result};
 pub use id::{EntryId, MAX_INTEGER, MAX_MS};
 pub use kv::{
-    Atomicity, Batch, Bytes, Check, Commit, Durability, FaultPlan, FaultyKv, HostLimits, Kv,
-    MemoryKv, Put, ScanPage, ScanRange, SplitMix64,
+    Atomicity, Batch, Bytes, Check, Commit, Durability, FaultPlan, FaultyKv, HostLimits, Kv, MemoryKv, Put,
+    ScanPage, ScanRange, SplitMix64,
 };
 pub use layout::{Scope, scope_of};
 pub use lexkey::{KeyReader, KeyWriter, LexKey, Part, PrimaryKey, RangeKey, from_hex, to_hex};
 pub use name::{MAX_NAME_BYTES, check_name};
 pub use status::SegmentStatus;
 pub use store::{
-    Appended, Changes, CompactReport, Compactor, Compression, EntryRef, Exporter, Health, ImportReport, Importer, LeaseProof, Listing, Names, NewRecords, OpenOptions,
-    Page, PageRun, Problem, SegmentRead, SpaceRead, Store, StoreLimits, Tier, Verifier, VerifyReport, WriteOptions,
+    Appended, Changes, CompactReport, Compactor, Compression, EntryRef, Exporter, Health, ImportReport,
+    Importer, LeaseProof, Listing, Names, NewRecords, OpenOptions, Page, PageRun, Problem, SegmentRead,
+    SpaceRead, Store, StoreLimits, Tier, Verifier, VerifyReport, WriteOptions,
 };

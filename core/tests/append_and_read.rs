@@ -84,7 +84,10 @@ fn a_space_is_one_timeline_over_small_and_large_runs() {
             let segment = format!("s{}", n % 3);
             let text = format!("{n}");
             let batch = if n % 5 == 0 { vec![large.as_str(), &text] } else { vec![text.as_str()] };
-            store.append(records("orders", &segment, &batch), WriteOptions::default()).await.expect("appends");
+            store
+                .append(records("orders", &segment, &batch), WriteOptions::default())
+                .await
+                .expect("appends");
             if n % 4 == 0 {
                 world.clock.0.set(world.clock.0.get() + 3);
             }

@@ -3,11 +3,10 @@
 mod common;
 
 use common::{World, records, small_blocks};
-use streamkit_core::{
-    Compression, EntryId, HostLimits, MemoryKv, OpenOptions, SegmentRead, SpaceRead, Store,
-    WriteOptions,
-};
 use std::rc::Rc;
+use streamkit_core::{
+    Compression, EntryId, HostLimits, MemoryKv, OpenOptions, SegmentRead, SpaceRead, Store, WriteOptions,
+};
 
 async fn timeline(store: &Store, page: u64) -> Vec<(String, u64, EntryId, Vec<u8>)> {
     let mut found = Vec::new();

@@ -38,11 +38,8 @@ fn all_spaces_get_their_share_and_no_record_stays() {
     let store = world.open(&kv);
     world.run(async {
         for _ in 0..5 {
-            let writes = vec![
-                records("a", "x", &["1", "2"]),
-                records("b", "y", &["3"]),
-                records("c", "z", &["4"]),
-            ];
+            let writes =
+                vec![records("a", "x", &["1", "2"]), records("b", "y", &["3"]), records("c", "z", &["4"])];
             store.transact(writes, WriteOptions::default()).await.expect("commits");
             store.append(records("b", "y", &["5"]), WriteOptions::default()).await.expect("appends");
         }

@@ -15,7 +15,7 @@ const WRITER = fileURLToPath(new URL("./writer.ts", import.meta.url));
 const ROUNDS = Number(process.env.STREAMKIT_KILL_ROUNDS ?? 25);
 
 // The moments are drawn from a seed that a failure prints.
-const SEED = Number(process.env.STREAMKIT_KILL_SEED ?? (Date.now() % 1_000_000));
+const SEED = Number(process.env.STREAMKIT_KILL_SEED ?? Date.now() % 1_000_000);
 let state = SEED;
 function random(): number {
 	state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
@@ -48,7 +48,10 @@ function writeUntilKilled(directory: string, round: number, durability: string, 
 			})
 			.on("close", () => {
 				if (child.signalCode === "SIGKILL") resolve(lines);
-				else child.once("exit", (code, signal) => (signal === "SIGKILL" ? resolve(lines) : reject(new Error(`writer: exit code ${code}`))));
+				else
+					child.once("exit", (code, signal) =>
+						signal === "SIGKILL" ? resolve(lines) : reject(new Error(`writer: exit code ${code}`)),
+					);
 			});
 		child.once("error", reject);
 	});
@@ -72,7 +75,9 @@ async function verify(store: Store, acknowledged: Acknowledged): Promise<void> {
 }
 
 for (const durability of ["strict", "relaxed"]) {
-	test(`a ${durability} writer killed ${ROUNDS} times loses nothing it acknowledged`, { timeout: 600_000 }, async (t) => {
+	test(`a ${durability} writer killed ${ROUNDS} times loses nothing it acknowledged`, {
+		timeout: 600_000,
+	}, async (t) => {
 		t.diagnostic(`STREAMKIT_KILL_SEED=${SEED}`);
 		const directory = await mkdtemp(join(tmpdir(), "streamkit-kill-"));
 		try {

@@ -105,7 +105,8 @@ fn extend(mut crc: u32, bytes: &[u8]) -> u32 {
     for round in rounds.by_ref() {
         let (first, rest) = round.split_at(LANE);
         let (second, third) = rest.split_at(LANE);
-        let words = first.as_chunks::<8>().0.iter().zip(second.as_chunks::<8>().0).zip(third.as_chunks::<8>().0);
+        let words =
+            first.as_chunks::<8>().0.iter().zip(second.as_chunks::<8>().0).zip(third.as_chunks::<8>().0);
         let (mut a, mut b, mut c) = (crc, 0, 0);
         for ((x, y), z) in words {
             a = step(a, *x);

@@ -221,7 +221,8 @@ impl RecordFrame {
     ///
     /// `INVALID_ARGUMENT` where it is not well-formed; the message names the record and the rule.
     pub fn parse(frame: Vec<u8>) -> Result<Self> {
-        Self::read(frame.into()).map_err(|error| Error::invalid(alloc::format!("records: {}", error.message())))
+        Self::read(frame.into())
+            .map_err(|error| Error::invalid(alloc::format!("records: {}", error.message())))
     }
 
     fn read(frame: SharedBytes) -> Result<Self> {

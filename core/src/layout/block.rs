@@ -31,10 +31,7 @@ pub(crate) fn key(space: &str, segment: &str, last_sequence: u64) -> Vec<u8> {
 /// The blocks of a segment that end at or after `from`.
 pub(crate) fn range(space: &str, segment: &str, from: u64) -> KeyRange {
     let all = key::under(key::begin(&["DAT", "SEGMENTS", space, segment]));
-    KeyRange {
-        start: key(space, segment, from),
-        end: all.end,
-    }
+    KeyRange { start: key(space, segment, from), end: all.end }
 }
 
 /// The blocks of a whole space, in segment order.
@@ -104,15 +101,10 @@ pub(crate) fn decode(row: Vec<u8>, last_sequence: u64) -> Result<Block> {
         runs.push(run);
     }
     reader.end("block")?;
-    if runs.is_empty() || next - first_sequence != count || next != last_sequence.saturating_add(1)
-    {
+    if runs.is_empty() || next - first_sequence != count || next != last_sequence.saturating_add(1) {
         return Err(Error::corrupt("block: it does not hold what its key says"));
     }
-    Ok(Block {
-        first_sequence,
-        last_sequence,
-        runs,
-    })
+    Ok(Block { first_sequence, last_sequence, runs })
 }
 
 #[cfg(test)]

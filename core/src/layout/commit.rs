@@ -47,10 +47,7 @@ pub(crate) fn key(space: &str, last: EntryId) -> Vec<u8> {
 
 /// The rows of a space that end after `after` and not after `last`.
 pub(crate) fn range(space: &str, after: EntryId, last: EntryId) -> KeyRange {
-    KeyRange {
-        start: key::successor(key(space, after)),
-        end: key::successor(key(space, last)),
-    }
+    KeyRange { start: key::successor(key(space, after)), end: key::successor(key(space, last)) }
 }
 
 /// All commit rows of a space.
@@ -60,13 +57,8 @@ pub(crate) fn range_of_space(space: &str) -> KeyRange {
 
 /// The last id in the key of a commit row of this space.
 pub(crate) fn last_id(row_key: &[u8], space: &str) -> Option<EntryId> {
-    let (ms, n) = key::read(row_key, &["DAT", "SPACES", space], |rest| {
-        Ok((rest.i64()?, rest.u64()?))
-    })?;
-    Some(EntryId {
-        ms: u64::try_from(ms).ok()?,
-        n,
-    })
+    let (ms, n) = key::read(row_key, &["DAT", "SPACES", space], |rest| Ok((rest.i64()?, rest.u64()?)))?;
+    Some(EntryId { ms: u64::try_from(ms).ok()?, n })
 }
 
 /// One run of a commit row.
@@ -83,10 +75,7 @@ pub(crate) struct Item {
 
 impl Item {
     pub(crate) fn last_id(&self) -> EntryId {
-        EntryId {
-            ms: self.first_id.ms,
-            n: self.first_id.n + self.count - 1,
-        }
+        EntryId { ms: self.first_id.ms, n: self.first_id.n + self.count - 1 }
     }
 
     pub(crate) fn encoded_len(&self) -> usize {
@@ -152,10 +141,7 @@ impl CommitRow {
 pub(crate) fn decode(row: Vec<u8>, last: EntryId) -> Result<CommitRow> {
     let buffer = envelope::open(row, "commit row")?;
     let mut reader = Reader::new(buffer.bytes());
-    let previous = EntryId {
-        ms: reader.u64("previous milliseconds")?,
-        n: reader.u64("previous n")?,
-    };
+    let previous = EntryId { ms: reader.u64("previous milliseconds")?, n: reader.u64("previous n")? };
     let records = reader.u64("records")?;
     let bytes = reader.u64("bytes")?;
     let length = reader.u32("runs")?;
@@ -173,12 +159,7 @@ pub(crate) fn decode(row: Vec<u8>, last: EntryId) -> Result<CommitRow> {
     if items.is_empty() || before != last {
         return Err(Error::corrupt("commit row: it does not end where its key says"));
     }
-    Ok(CommitRow {
-        previous,
-        records,
-        bytes,
-        items,
-    })
+    Ok(CommitRow { previous, records, bytes, items })
 }
 
 fn decode_item(buffer: &SharedBytes, reader: &mut Reader<'_>, before: Option<&Item>) -> Result<Item> {
@@ -194,10 +175,7 @@ fn decode_item(buffer: &SharedBytes, reader: &mut Reader<'_>, before: Option<&It
     match kind {
         REFERENCE => {
             let count = u64::from(reader.u32("run count")?);
-            let first_id = EntryId {
-                ms: reader.u64("run milliseconds")?,
-                n: reader.u64("run first n")?,
-            };
+            let first_id = EntryId { ms: reader.u64("run milliseconds")?, n: reader.u64("run first n")? };
             let logical = reader.u64("run bytes")?;
             let limit = crate::id::MAX_INTEGER;
             if count == 0
@@ -208,14 +186,7 @@ fn decode_item(buffer: &SharedBytes, reader: &mut Reader<'_>, before: Option<&It
             {
                 return Err(Error::corrupt("commit row: a number is out of range"));
             }
-            Ok(Item {
-                segment,
-                first_sequence,
-                count,
-                first_id,
-                logical,
-                inline: None,
-            })
+            Ok(Item { segment, first_sequence, count, first_id, logical, inline: None })
         }
         INLINE => {
             let logical = reader.u64("run bytes")?;
@@ -253,12 +224,7 @@ mod tests {
                 inline: (run.encoded_len() <= inline_upto).then_some(run),
             })
             .collect();
-        CommitRow {
-            previous: EntryId { ms: 4, n: 9 },
-            records: 1000,
-            bytes: 70_000,
-            items,
-        }
+        CommitRow { previous: EntryId { ms: 4, n: 9 }, records: 1000, bytes: 70_000, items }
     }
 
     proptest! {

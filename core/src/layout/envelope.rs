@@ -102,10 +102,7 @@ impl Envelope {
         if let Some((header, body)) = self.bytes.split_first_chunk_mut::<ENVELOPE_BYTES>() {
             sum.update(body);
             let sum = sum.finish().to_le_bytes();
-            *header = [
-                head[0], head[1], head[2], head[3], head[4], head[5], sum[0], sum[1], sum[2],
-                sum[3],
-            ];
+            *header = [head[0], head[1], head[2], head[3], head[4], head[5], sum[0], sum[1], sum[2], sum[3]];
         }
         Ok(self.bytes)
     }

@@ -17,9 +17,7 @@ pub(crate) struct KeyRange {
 
 /// A key that begins with these words.
 pub(super) fn begin(words: &[&str]) -> KeyWriter {
-    words
-        .iter()
-        .fold(KeyWriter::with_capacity(USUAL_LENGTH), |key, word| key.text(word))
+    words.iter().fold(KeyWriter::with_capacity(USUAL_LENGTH), |key, word| key.text(word))
 }
 
 /// Everything that continues a key with at least one more part. It never reaches a neighbour whose

@@ -13,8 +13,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::envelope::{seal, unseal};
 use super::VERSION;
+use super::envelope::{seal, unseal};
 use super::key::{self, KeyRange};
 use crate::codec::Reader;
 use crate::error::Result;
@@ -63,12 +63,7 @@ impl LeaseRow {
         let length = usize::from(reader.u8("holder length")?);
         let holder = String::from(reader.text(length, "holder")?);
         reader.end("lease")?;
-        Ok(Self {
-            token,
-            expires,
-            nonce,
-            holder,
-        })
+        Ok(Self { token, expires, nonce, holder })
     }
 }
 

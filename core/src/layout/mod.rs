@@ -26,8 +26,8 @@ pub(crate) mod space;
 pub(crate) mod trx;
 
 pub(crate) use envelope::{Packing, is_raw};
-pub(crate) use run::{RUN_HEADER_BYTES, Run};
 pub(crate) use key::KeyRange;
+pub(crate) use run::{RUN_HEADER_BYTES, Run};
 pub(crate) use scope::ranges_of_spaces;
 pub use scope::{Scope, scope_of};
 

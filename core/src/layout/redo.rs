@@ -100,12 +100,7 @@ impl RedoHeader {
             spaces.push(String::from(reader.text(length, "space")?));
         }
         reader.end("redo header")?;
-        Ok(Self {
-            state,
-            nonce,
-            parts,
-            spaces,
-        })
+        Ok(Self { state, nonce, parts, spaces })
     }
 }
 

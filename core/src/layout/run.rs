@@ -40,10 +40,7 @@ impl Run {
     }
 
     pub(crate) fn last_id(&self) -> EntryId {
-        EntryId {
-            ms: self.first_id.ms,
-            n: self.first_id.n + self.count - 1,
-        }
+        EntryId { ms: self.first_id.ms, n: self.first_id.n + self.count - 1 }
     }
 
     /// Whether it holds the last entry that a TRX wrote.
@@ -77,10 +74,7 @@ impl Run {
         Ok(Some(Self {
             first_sequence: self.first_sequence + skip,
             count,
-            first_id: EntryId {
-                ms: self.first_id.ms,
-                n: self.first_id.n + skip,
-            },
+            first_id: EntryId { ms: self.first_id.ms, n: self.first_id.n + skip },
             trx: self.trx,
             body: self.body.part(start..end),
         }))
@@ -107,8 +101,7 @@ impl Run {
 
     pub(crate) fn encode(&self, out: &mut Vec<u8>) -> Result {
         let entries = self.body.bytes();
-        let (Ok(count), Ok(length)) = (u32::try_from(self.count), u32::try_from(entries.len()))
-        else {
+        let (Ok(count), Ok(length)) = (u32::try_from(self.count), u32::try_from(entries.len())) else {
             return Err(Error::limit("run bytes", u32::MAX.into(), entries.len() as u64));
         };
         out.extend_from_slice(&count.to_le_bytes());
@@ -123,11 +116,7 @@ impl Run {
     }
 
     /// Reads a run that begins at `first_sequence` out of `buffer`, which `reader` walks.
-    pub(crate) fn decode(
-        buffer: &SharedBytes,
-        reader: &mut Reader<'_>,
-        first_sequence: u64,
-    ) -> Result<Self> {
+    pub(crate) fn decode(buffer: &SharedBytes, reader: &mut Reader<'_>, first_sequence: u64) -> Result<Self> {
         let count = u64::from(reader.u32("run count")?);
         let ms = reader.u64("run milliseconds")?;
         let n = reader.u64("run first n")?;

@@ -19,9 +19,9 @@ use alloc::vec::Vec;
 
 use uuid::Uuid;
 
+use super::VERSION;
 use super::envelope::{seal, unseal};
 use super::key::{self, KeyRange};
-use super::VERSION;
 use crate::codec::{Reader, Trx};
 use crate::error::{Error, Result};
 use crate::id::EntryId;
@@ -56,23 +56,14 @@ pub(crate) struct SegmentHead {
 
 impl SegmentHead {
     /// A segment that nothing was ever appended to.
-    pub(crate) const EMPTY: Self = Self {
-        last_sequence: 0,
-        last_id: EntryId::ZERO,
-        first_id: EntryId::ZERO,
-        trx: Trx::NIL,
-    };
+    pub(crate) const EMPTY: Self =
+        Self { last_sequence: 0, last_id: EntryId::ZERO, first_id: EntryId::ZERO, trx: Trx::NIL };
 
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut row = Vec::with_capacity(SEGMENT_HEAD_BYTES);
         row.push(VERSION);
-        for number in [
-            self.last_sequence,
-            self.last_id.ms,
-            self.last_id.n,
-            self.first_id.ms,
-            self.first_id.n,
-        ] {
+        for number in [self.last_sequence, self.last_id.ms, self.last_id.n, self.first_id.ms, self.first_id.n]
+        {
             row.extend_from_slice(&number.to_le_bytes());
         }
         row.extend_from_slice(self.trx.id.as_bytes());
@@ -85,14 +76,8 @@ impl SegmentHead {
         let mut reader = Reader::new(unseal(row, "segment head")?);
         reader.version(VERSION, "segment head")?;
         let last_sequence = reader.integer("last sequence")?;
-        let last_id = EntryId {
-            ms: reader.integer("last milliseconds")?,
-            n: reader.integer("last n")?,
-        };
-        let first_id = EntryId {
-            ms: reader.integer("first milliseconds")?,
-            n: reader.integer("first n")?,
-        };
+        let last_id = EntryId { ms: reader.integer("last milliseconds")?, n: reader.integer("last n")? };
+        let first_id = EntryId { ms: reader.integer("first milliseconds")?, n: reader.integer("first n")? };
         let trx = Trx {
             id: Uuid::from_bytes(reader.array16("TRX id")?),
             node: Uuid::from_bytes(reader.array16("TRX node")?),
@@ -102,12 +87,7 @@ impl SegmentHead {
         if last_sequence == 0 || first_id > last_id {
             return Err(Error::corrupt("segment head: it contradicts itself"));
         }
-        Ok(Self {
-            last_sequence,
-            last_id,
-            first_id,
-            trx,
-        })
+        Ok(Self { last_sequence, last_id, first_id, trx })
     }
 }
 

@@ -111,16 +111,12 @@ impl SpaceHead {
 
     /// The head that a carried list holds for a segment.
     pub(crate) fn carried(&self, segment: &str) -> Option<&SegmentHead> {
-        self.carried
-            .iter()
-            .find(|(name, _)| name == segment)
-            .map(|(_, head)| head)
+        self.carried.iter().find(|(name, _)| name == segment).map(|(_, head)| head)
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let capacity = SPACE_HEAD_BYTES
-            + self.metadata.len()
-            + self.carried.len() * (SEGMENT_HEAD_BYTES + 129);
+        let capacity =
+            SPACE_HEAD_BYTES + self.metadata.len() + self.carried.len() * (SEGMENT_HEAD_BYTES + 129);
         let mut row = Vec::with_capacity(capacity);
         row.push(VERSION);
         let deleted = if self.deleted { DELETED } else { 0 };
@@ -165,12 +161,8 @@ impl SpaceHead {
         let revision = reader.u64("revision")?;
         let nonce = reader.u64("nonce")?;
         let layout = reader.u64("layout")?;
-        let mut id = |what| -> Result<EntryId> {
-            Ok(EntryId {
-                ms: reader.integer(what)?,
-                n: reader.integer(what)?,
-            })
-        };
+        let mut id =
+            |what| -> Result<EntryId> { Ok(EntryId { ms: reader.integer(what)?, n: reader.integer(what)? }) };
         let last_id = id("last id")?;
         let trimmed = id("trim bound")?;
         let collected = id("collected bound")?;

@@ -51,22 +51,15 @@ pub(crate) struct TrxRow {
 impl TrxRow {
     /// The id of the last entry.
     pub(crate) fn last_id(&self) -> EntryId {
-        EntryId {
-            ms: self.first_id.ms,
-            n: self.first_id.n + (self.last_sequence - self.first_sequence),
-        }
+        EntryId { ms: self.first_id.ms, n: self.first_id.n + (self.last_sequence - self.first_sequence) }
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut row = Vec::with_capacity(TRX_ROW_BYTES);
         row.push(VERSION);
-        for number in [
-            self.number,
-            self.first_sequence,
-            self.last_sequence,
-            self.first_id.ms,
-            self.first_id.n,
-        ] {
+        for number in
+            [self.number, self.first_sequence, self.last_sequence, self.first_id.ms, self.first_id.n]
+        {
             row.extend_from_slice(&number.to_le_bytes());
         }
         seal(row)
@@ -79,10 +72,7 @@ impl TrxRow {
             number: reader.integer("TRX number")?,
             first_sequence: reader.integer("first sequence")?,
             last_sequence: reader.integer("last sequence")?,
-            first_id: EntryId {
-                ms: reader.integer("milliseconds")?,
-                n: reader.integer("n")?,
-            },
+            first_id: EntryId { ms: reader.integer("milliseconds")?, n: reader.integer("n")? },
         };
         reader.end("TRX row")?;
         if row.first_sequence == 0 || row.last_sequence < row.first_sequence {

@@ -10,9 +10,7 @@ use uuid::Uuid;
 
 use super::draft::{SegmentDraft, SpaceDraft};
 use super::sizes::{KEY_BYTES, ROW_BYTES};
-use super::{
-    FirstEntry, LeaseHold, PlannedSpace, SegmentState, Sizes, Write, WriteRequest, Written,
-};
+use super::{FirstEntry, LeaseHold, PlannedSpace, SegmentState, Sizes, Write, WriteRequest, Written};
 use crate::codec::Trx;
 use crate::error::{Detail, Error, ErrorCode, Result};
 use crate::id::{EntryId, MAX_INTEGER};
@@ -125,11 +123,7 @@ impl<'s> Planner<'s> {
             return Ok(Verdict::Full);
         }
         if !fits_host {
-            return Err(Error::limit(
-                "bytes of one commit",
-                self.sizes.commit_bytes as u64,
-                bytes as u64,
-            ));
+            return Err(Error::limit("bytes of one commit", self.sizes.commit_bytes as u64, bytes as u64));
         }
         let mut reply = Vec::with_capacity(request.writes.len());
         for write in &request.writes {
@@ -145,21 +139,14 @@ impl<'s> Planner<'s> {
     }
 
     /// The reply to a caller's TRX that is stored, or planned before this request.
-    fn find_again(
-        &self,
-        request: &WriteRequest,
-        known: &dyn Known,
-    ) -> Result<Option<Vec<Written>>> {
+    fn find_again(&self, request: &WriteRequest, known: &dyn Known) -> Result<Option<Vec<Written>>> {
         let mut found = Vec::new();
         for write in &request.writes {
             let planned = self.spaces.get(&write.space).and_then(|draft| {
-                let same = |row: &&(Rc<str>, Uuid, TrxRow)| {
-                    row.0 == write.segment && row.1 == request.trx_id
-                };
+                let same = |row: &&(Rc<str>, Uuid, TrxRow)| row.0 == write.segment && row.1 == request.trx_id;
                 draft.trx_rows.iter().find(same).map(|(_, _, row)| *row)
             });
-            let row =
-                planned.or_else(|| known.trx(&write.space, &write.segment, request.trx_id));
+            let row = planned.or_else(|| known.trx(&write.space, &write.segment, request.trx_id));
             if let Some(row) = row {
                 let state = self.segment(write, known);
                 let first = state.first.filter(|first| first.sequence <= row.first_sequence);
@@ -180,9 +167,7 @@ impl<'s> Planner<'s> {
             return Ok(None);
         }
         if found.len() != request.writes.len() {
-            return Err(Error::invalid(
-                "trx.id: it was used before, by a transaction over other segments",
-            ));
+            return Err(Error::invalid("trx.id: it was used before, by a transaction over other segments"));
         }
         Ok(Some(found))
     }
@@ -206,10 +191,7 @@ impl<'s> Planner<'s> {
         self.spaces
             .get(&write.space)
             .and_then(|draft| draft.segments.get(&write.segment))
-            .map_or_else(
-                || known.segment(&write.space, &write.segment),
-                |draft| draft.state,
-            )
+            .map_or_else(|| known.segment(&write.space, &write.segment), |draft| draft.state)
     }
 
     fn check_write(&self, request: &WriteRequest, write: &Write, known: &dyn Known) -> Result {
@@ -253,9 +235,7 @@ impl<'s> Planner<'s> {
                 return Err(mismatch(*expected, actual));
             }
         }
-        if head.last_sequence.saturating_add(write.count) > MAX_INTEGER
-            || head.trx.number >= MAX_INTEGER
-        {
+        if head.last_sequence.saturating_add(write.count) > MAX_INTEGER || head.trx.number >= MAX_INTEGER {
             return Err(Error::limit("sequence", MAX_INTEGER, head.last_sequence + write.count));
         }
         Ok(())
@@ -293,11 +273,7 @@ impl<'s> Planner<'s> {
         self.cost_of(request, request.writes.iter())
     }
 
-    fn cost_of<'w>(
-        &self,
-        request: &WriteRequest,
-        writes: impl Iterator<Item = &'w Write>,
-    ) -> (usize, usize) {
+    fn cost_of<'w>(&self, request: &WriteRequest, writes: impl Iterator<Item = &'w Write>) -> (usize, usize) {
         let (mut ops, mut bytes) = (0, 0);
         let key = |write: &Write| write.space.len() + write.segment.len() + KEY_BYTES;
         for write in writes {
@@ -334,41 +310,26 @@ impl<'s> Planner<'s> {
         (ops, bytes)
     }
 
-    fn apply(
-        &mut self,
-        request: &WriteRequest,
-        write: &Write,
-        known: &dyn Known,
-    ) -> Result<Written> {
+    fn apply(&mut self, request: &WriteRequest, write: &Write, known: &dyn Known) -> Result<Written> {
         let draft = self.spaces.entry(Rc::clone(&write.space)).or_insert_with(|| {
             known.space(&write.space).map_or_else(
                 || SpaceDraft::new(None, SpaceHead::EMPTY),
                 |(base, head)| SpaceDraft::new(base.map(<[u8]>::to_vec), head.clone()),
             )
         });
-        let segment = draft
-            .segments
-            .entry(Rc::clone(&write.segment))
-            .or_insert_with(|| SegmentDraft {
-                state: known.segment(&write.space, &write.segment),
-                runs: Vec::new(),
-                bytes: 0,
-            });
+        let segment = draft.segments.entry(Rc::clone(&write.segment)).or_insert_with(|| SegmentDraft {
+            state: known.segment(&write.space, &write.segment),
+            runs: Vec::new(),
+            bytes: 0,
+        });
         let first_id = draft.head.last_id.next(self.now)?;
-        let last_id = EntryId {
-            ms: first_id.ms,
-            n: first_id.n + write.count - 1,
-        };
+        let last_id = EntryId { ms: first_id.ms, n: first_id.n + write.count - 1 };
         let head = &mut segment.state.head;
         let run = Run {
             first_sequence: head.last_sequence + 1,
             count: write.count,
             first_id,
-            trx: Trx {
-                id: request.trx_id,
-                node: self.node,
-                number: head.trx.number + 1,
-            },
+            trx: Trx { id: request.trx_id, node: self.node, number: head.trx.number + 1 },
             body: write.entries.clone(),
         };
         *head = SegmentHead {
@@ -377,10 +338,8 @@ impl<'s> Planner<'s> {
             first_id: if head.last_sequence == 0 { first_id } else { head.first_id },
             trx: run.trx,
         };
-        let first = *segment.state.first.get_or_insert(FirstEntry {
-            sequence: run.first_sequence,
-            ms: first_id.ms,
-        });
+        let first =
+            *segment.state.first.get_or_insert(FirstEntry { sequence: run.first_sequence, ms: first_id.ms });
         draft.head.last_id = last_id;
         draft.head.deleted = false;
         draft.head.records += write.count;
@@ -432,10 +391,7 @@ impl<'s> Planner<'s> {
         let checks = self
             .leases
             .into_iter()
-            .map(|(key, row)| Check {
-                key: lease::key(&key),
-                value: Some(row),
-            })
+            .map(|(key, row)| Check { key: lease::key(&key), value: Some(row) })
             .collect();
         Ok((spaces, checks))
     }

@@ -135,10 +135,8 @@ impl SpaceDraft {
                 });
             }
             if !carry {
-                segments.push(Put {
-                    key: segment::key(&name, segment_name),
-                    value: draft.state.head.encode(),
-                });
+                segments
+                    .push(Put { key: segment::key(&name, segment_name), value: draft.state.head.encode() });
             }
             states.push((Rc::clone(segment_name), draft.state));
         }
@@ -160,18 +158,12 @@ impl SpaceDraft {
         self.head.nonce = nonce;
         let head_key = space::key(&name);
         Ok(PlannedSpace {
-            check: Check {
-                key: head_key.clone(),
-                value: self.base,
-            },
+            check: Check { key: head_key.clone(), value: self.base },
             blocks,
             segments,
             trx_rows,
             commits,
-            head_row: Put {
-                key: head_key,
-                value: self.head.encode(),
-            },
+            head_row: Put { key: head_key, value: self.head.encode() },
             head: self.head,
             states,
             before: self.previous,
@@ -193,19 +185,11 @@ impl SpaceDraft {
         before
             .into_iter()
             .filter(|(carried, _)| !self.segments.contains_key(carried.as_str()))
-            .map(|(carried, head)| Put {
-                key: segment::key(name, &carried),
-                value: head.encode(),
-            })
+            .map(|(carried, head)| Put { key: segment::key(name, &carried), value: head.encode() })
             .collect()
     }
 
-    fn commit_rows(
-        &mut self,
-        name: &str,
-        sizes: &Sizes,
-        packing: &mut Packing<'_>,
-    ) -> Result<Vec<Put>> {
+    fn commit_rows(&mut self, name: &str, sizes: &Sizes, packing: &mut Packing<'_>) -> Result<Vec<Put>> {
         let items = core::mem::take(&mut self.items);
         let added: u64 = items.iter().map(|item| item.count).sum();
         let added_bytes: u64 = items.iter().map(|item| item.logical).sum();
@@ -216,17 +200,9 @@ impl SpaceDraft {
         for items in pack_items(items, sizes) {
             records += items.iter().map(|item| item.count).sum::<u64>();
             bytes += items.iter().map(|item| item.logical).sum::<u64>();
-            let row = CommitRow {
-                previous,
-                records,
-                bytes,
-                items,
-            };
+            let row = CommitRow { previous, records, bytes, items };
             previous = row.last_id().unwrap_or(previous);
-            puts.push(Put {
-                key: commit::key(name, previous),
-                value: row.encode(packing)?,
-            });
+            puts.push(Put { key: commit::key(name, previous), value: row.encode(packing)? });
         }
         Ok(puts)
     }

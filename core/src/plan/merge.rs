@@ -24,11 +24,7 @@ pub(crate) struct MergeGroup {
 
 /// Groups of neighbours that fit one row, and from which position on the rows must be looked at
 /// again together with those that follow. `more`: there are such.
-pub(crate) fn plan_merges(
-    rows: &[MergeSize],
-    more: bool,
-    sizes: &Sizes,
-) -> (Vec<MergeGroup>, usize) {
+pub(crate) fn plan_merges(rows: &[MergeSize], more: bool, sizes: &Sizes) -> (Vec<MergeGroup>, usize) {
     let mut groups = Vec::new();
     let mut start = 0;
     let mut bytes = 0;
@@ -70,11 +66,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn sizes() -> Sizes {
-        Sizes::new(&HostLimits {
-            block_bytes: 4096,
-            ..HostLimits::default()
-        })
-        .expect("supported")
+        Sizes::new(&HostLimits { block_bytes: 4096, ..HostLimits::default() }).expect("supported")
     }
 
     proptest! {

@@ -69,11 +69,7 @@ impl Sizes {
         }
         let batched = limits.atomic != Atomicity::None;
         let batch_ops = if batched { limits.max_batch_ops } else { usize::MAX };
-        let batch_bytes = if batched {
-            limits.max_batch_bytes.min(LARGEST_COMMIT)
-        } else {
-            UNBATCHED_BYTES
-        };
+        let batch_bytes = if batched { limits.max_batch_bytes.min(LARGEST_COMMIT) } else { UNBATCHED_BYTES };
         if batch_ops < 2 * OPS_RESERVE {
             return Err(too_small("maxBatchOps", 2 * OPS_RESERVE, batch_ops));
         }
@@ -107,11 +103,7 @@ impl Sizes {
     /// The most rows that runs of so many bytes can take: two neighbours are never both half empty.
     pub(crate) fn rows_of(&self, bytes: usize) -> usize {
         let half = self.row_bytes.saturating_sub(RUN_HEADER_BYTES) / 2;
-        if bytes <= self.row_bytes {
-            usize::from(bytes > 0)
-        } else {
-            1 + bytes / half.max(1)
-        }
+        if bytes <= self.row_bytes { usize::from(bytes > 0) } else { 1 + bytes / half.max(1) }
     }
 }
 
@@ -141,10 +133,7 @@ mod tests {
 
     #[test]
     fn a_host_below_the_minimum_is_refused_by_name() {
-        let limits = HostLimits {
-            max_batch_ops: 3,
-            ..HostLimits::default()
-        };
+        let limits = HostLimits { max_batch_ops: 3, ..HostLimits::default() };
         let error = Sizes::new(&limits).expect_err("refused");
         assert_eq!(error.code(), ErrorCode::Unsupported);
         assert!(error.message().contains("maxBatchOps"), "{error}");

@@ -13,10 +13,10 @@ use super::{Inner, Store};
 use crate::codec::{ENTRY_LENGTHS, RecordFrame};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{EntryId, MAX_INTEGER};
-use crate::status::SegmentStatus;
 use crate::kv::{Atomicity, Durability};
 use crate::name::check_name;
 use crate::plan::{COMMIT_RECORDS, LeaseHold, Write, WriteRequest, Written};
+use crate::status::SegmentStatus;
 
 /// Records for one segment.
 #[derive(Debug, Clone)]
@@ -92,10 +92,7 @@ impl Store {
     /// `QUOTA_EXCEEDED` when the host fails.
     pub async fn append(&self, records: NewRecords, options: WriteOptions) -> Result<Appended> {
         let written = self.write(Vec::from([records]), options).await?;
-        written
-            .into_iter()
-            .next()
-            .ok_or_else(|| Error::unknown("append: no reply"))
+        written.into_iter().next().ok_or_else(|| Error::unknown("append: no reply"))
     }
 
     /// Appends to several segments of any number of spaces, all of it or none, with one TRX id. A
@@ -103,35 +100,23 @@ impl Store {
     ///
     /// # Errors
     /// Like [`Store::append`]; `UNSUPPORTED` over several spaces where the host commits single rows.
-    pub async fn transact(
-        &self,
-        writes: Vec<NewRecords>,
-        options: WriteOptions,
-    ) -> Result<Vec<Appended>> {
+    pub async fn transact(&self, writes: Vec<NewRecords>, options: WriteOptions) -> Result<Vec<Appended>> {
         self.write(writes, options).await
     }
 
     /// Takes back a write or a wait known by this tag. Without effect once it was handed to the
     /// host; says whether it had one.
     pub fn cancel(&self, tag: u64) -> bool {
-        tag != 0
-            && (self.inner.queue.borrow_mut().cancel(tag) || self.inner.cancel_wait(tag))
+        tag != 0 && (self.inner.queue.borrow_mut().cancel(tag) || self.inner.cancel_wait(tag))
     }
 
-    async fn write(
-        &self,
-        writes: Vec<NewRecords>,
-        options: WriteOptions,
-    ) -> Result<Vec<Appended>> {
+    async fn write(&self, writes: Vec<NewRecords>, options: WriteOptions) -> Result<Vec<Appended>> {
         let inner = &self.inner;
         inner.check_open()?;
         let (writes, positions) = inner.check_writes(writes)?;
         let request = inner.request(writes, options.clone())?;
-        let named: Vec<(Rc<str>, Rc<str>)> = request
-            .writes
-            .iter()
-            .map(|write| (Rc::clone(&write.space), Rc::clone(&write.segment)))
-            .collect();
+        let named: Vec<(Rc<str>, Rc<str>)> =
+            request.writes.iter().map(|write| (Rc::clone(&write.space), Rc::clone(&write.segment))).collect();
         let written = match inner.submit(Job::Write(request), options.tag).await? {
             Outcome::Written(written) => written,
             Outcome::Patched => Vec::new(),
@@ -169,9 +154,7 @@ impl Inner {
         let order = self.queue.borrow_mut().push(job, tag, sender);
         let _withdraw = Withdraw { inner: self, order };
         self.kick();
-        reply
-            .await
-            .unwrap_or_else(|_| Err(Error::new(ErrorCode::Closed, "the store was closed")))
+        reply.await.unwrap_or_else(|_| Err(Error::new(ErrorCode::Closed, "the store was closed")))
     }
 
     /// Checks what was handed in, and joins writes to the same segment. Gives for every write given
@@ -191,8 +174,7 @@ impl Inner {
             }
             let write = self.check_records(one)?;
             let name = (Rc::clone(&write.space), Rc::clone(&write.segment));
-            match known.get(&name).and_then(|position| Some((*position, writes.get_mut(*position)?)))
-            {
+            match known.get(&name).and_then(|position| Some((*position, writes.get_mut(*position)?))) {
                 Some((position, before)) => {
                     *before = join(before, write)?;
                     positions.push(position);
@@ -206,11 +188,7 @@ impl Inner {
         }
         let total: usize = writes.iter().map(|write| write.entries.len()).sum();
         if total > self.sizes.commit_bytes && writes.len() == 1 {
-            return Err(Error::limit(
-                "bytes of one commit",
-                self.sizes.commit_bytes as u64,
-                total as u64,
-            ));
+            return Err(Error::limit("bytes of one commit", self.sizes.commit_bytes as u64, total as u64));
         }
         Ok((writes, positions))
     }
@@ -240,9 +218,7 @@ impl Inner {
             ));
         }
         if given.expected.is_some() && frame.sequences().is_some() {
-            return Err(Error::invalid(
-                "expectedSequence: not together with a sequence in the records",
-            ));
+            return Err(Error::invalid("expectedSequence: not together with a sequence in the records"));
         }
         let (entries, count, logical, sequences) = frame.into_parts();
         Ok(Write {
@@ -302,9 +278,10 @@ impl Inner {
 
 /// One write of two to the same segment.
 fn join(before: &Write, after: Write) -> Result<Write> {
-    if after.expected.is_some_and(|expected| {
-        before.expected.is_none_or(|base| base + before.count != expected)
-    }) {
+    if after
+        .expected
+        .is_some_and(|expected| before.expected.is_none_or(|base| base + before.count != expected))
+    {
         return Err(Error::invalid(
             "writes: a segment is named twice, and its expected sequences do not follow each other",
         ));

@@ -44,19 +44,13 @@ impl Cache {
             return Ok(());
         }
         let head = match &base {
-            Some(row) => SpaceHead::decode(row)
-                .map_err(|error| error.at_key(&crate::layout::space::key(space)))?,
+            Some(row) => {
+                SpaceHead::decode(row).map_err(|error| error.at_key(&crate::layout::space::key(space)))?
+            }
             None => SpaceHead::EMPTY,
         };
         self.forget(space);
-        self.spaces.insert(
-            Rc::clone(space),
-            CachedSpace {
-                base,
-                head,
-                segments: BTreeMap::new(),
-            },
-        );
+        self.spaces.insert(Rc::clone(space), CachedSpace { base, head, segments: BTreeMap::new() });
         Ok(())
     }
 

@@ -114,10 +114,7 @@ impl Store {
         }
         Ok(Compactor {
             store: self.clone(),
-            listed: Some(Listing {
-                limit: 1024,
-                ..Listing::default()
-            }),
+            listed: Some(Listing { limit: 1024, ..Listing::default() }),
             only: space,
             spaces: VecDeque::new(),
             current: None,
@@ -219,9 +216,7 @@ impl Compactor {
             for segment in inner.all_segments(&space, &head).await? {
                 lanes.push_back(Lane::Blocks { segment, from: 1 });
             }
-            lanes.push_back(Lane::Commits {
-                after: EntryId::ZERO,
-            });
+            lanes.push_back(Lane::Commits { after: EntryId::ZERO });
         }
         self.current = Some((space, lanes));
         Ok(true)
@@ -274,10 +269,7 @@ impl Inner {
             }
             self.pause(attempt).await;
         }
-        Err(Error::new(
-            ErrorCode::Conflict,
-            "compaction: others kept merging the same rows",
-        ))
+        Err(Error::new(ErrorCode::Conflict, "compaction: others kept merging the same rows"))
     }
 
     async fn look(&self, space: &str, lane: &Lane, head: &SpaceHead) -> Result<(Vec<Row>, bool)> {
@@ -306,12 +298,7 @@ impl Inner {
                     .and_then(|last| commit::decode(value, last).ok())
                     .map(Content::Commit),
             };
-            Row {
-                key,
-                stored,
-                raw,
-                content: content.unwrap_or(Content::Damaged),
-            }
+            Row { key, stored, raw, content: content.unwrap_or(Content::Damaged) }
         };
         Ok((page.pairs.into_iter().map(decode).collect(), page.more))
     }
@@ -350,10 +337,7 @@ impl Inner {
             bytes += value.len();
             seen.blocks_after -= replaced.len() as u64;
             seen.bytes_after = seen.bytes_after + value.len() as u64 - before as u64;
-            puts.push(Put {
-                key: last.key.clone(),
-                value,
-            });
+            puts.push(Put { key: last.key.clone(), value });
             deletes.extend(replaced.iter().map(|row| row.key.clone()));
         }
         if puts.is_empty() {
@@ -498,10 +482,7 @@ impl Inner {
         };
         let mut report = CompactReport::default();
         for (segment, (from, _)) in segments {
-            let mut lane = Lane::Blocks {
-                segment: Rc::clone(&segment),
-                from,
-            };
+            let mut lane = Lane::Blocks { segment: Rc::clone(&segment), from };
             while let Some(next) = self.merge_step(space, lane, false, &mut report).await? {
                 if self.closed.get() {
                     return Ok(());
@@ -531,11 +512,7 @@ impl Row {
             Content::Commit(row) => (row.body_len(), false),
             Content::Damaged => (0, true),
         };
-        MergeSize {
-            body,
-            rewrite: compress && self.raw,
-            damaged,
-        }
+        MergeSize { body, rewrite: compress && self.raw, damaged }
     }
 }
 
@@ -546,10 +523,7 @@ impl Lane {
         match self {
             Self::Blocks { segment, .. } => {
                 let from = block::last_sequence(&last.key, space, segment)? + 1;
-                Some(Self::Blocks {
-                    segment: Rc::clone(segment),
-                    from,
-                })
+                Some(Self::Blocks { segment: Rc::clone(segment), from })
             }
             Self::Commits { .. } => {
                 let after = commit::last_id(&last.key, space)?;

@@ -47,14 +47,8 @@ impl Store {
             limits.consistent,
             "The host's reads may be stale: what was just written may not be seen for a while.",
         );
-        let pending_transactions = if limits.atomic == Atomicity::Space {
-            inner.pending_transactions().await?
-        } else {
-            0
-        };
-        Ok(Health {
-            pending_transactions,
-            warnings,
-        })
+        let pending_transactions =
+            if limits.atomic == Atomicity::Space { inner.pending_transactions().await? } else { 0 };
+        Ok(Health { pending_transactions, warnings })
     }
 }

@@ -117,10 +117,7 @@ pub(crate) struct RandomPool {
 
 impl RandomPool {
     pub(crate) const fn new() -> Self {
-        Self {
-            bytes: [0; 256],
-            used: 256,
-        }
+        Self { bytes: [0; 256], used: 256 }
     }
 
     fn take<const N: usize>(&mut self, entropy: &dyn Entropy) -> [u8; N] {

@@ -60,10 +60,7 @@ impl Store {
         let range = space::range();
         let key_of = |name: &str| space::key(name);
         let rows = self.inner.list(range.start, range.end, &listing, key_of, false).await?;
-        let mut names = Names {
-            more: rows.more,
-            ..Names::default()
-        };
+        let mut names = Names { more: rows.more, ..Names::default() };
         for (key, row) in rows.pairs {
             let bad = || Error::corrupt("space head: its key is malformed").at_key(&key);
             let name = space::name(&key).ok_or_else(bad)?;
@@ -94,10 +91,7 @@ impl Store {
         let range = segment::range(space_name);
         let key_of = |name: &str| segment::key(space_name, name);
         let rows = self.inner.list(range.start, range.end, &listing, key_of, true).await?;
-        let mut names = Names {
-            more: rows.more,
-            ..Names::default()
-        };
+        let mut names = Names { more: rows.more, ..Names::default() };
         for (key, _) in rows.pairs {
             let bad = || Error::corrupt("segment head: its key is malformed").at_key(&key);
             names.names.push(segment::name(&key, space_name).ok_or_else(bad)?);
@@ -151,10 +145,7 @@ impl Store {
         // What was trimmed beyond the position can no longer tell what changed.
         let after = after.filter(|after| *after >= head.trimmed && *after <= head.last_id);
         if after == Some(head.last_id) {
-            return Ok(Changes {
-                next: head.last_id,
-                statuses: Vec::new(),
-            });
+            return Ok(Changes { next: head.last_id, statuses: Vec::new() });
         }
         let names = match (segment_name, after) {
             (Some(name), _) => BTreeSet::from([Rc::from(name)]),
@@ -176,10 +167,7 @@ impl Store {
                 statuses.push(self.inner.status(space_name, name, &head, &state).await?);
             }
         }
-        Ok(Changes {
-            next: head.last_id,
-            statuses,
-        })
+        Ok(Changes { next: head.last_id, statuses })
     }
 }
 
@@ -290,14 +278,9 @@ impl Inner {
         Ok(names)
     }
 
-    pub(crate) async fn all_segments(
-        &self,
-        space_name: &str,
-        head: &SpaceHead,
-    ) -> Result<BTreeSet<Rc<str>>> {
+    pub(crate) async fn all_segments(&self, space_name: &str, head: &SpaceHead) -> Result<BTreeSet<Rc<str>>> {
         let range = segment::range(space_name);
-        let mut names: BTreeSet<Rc<str>> =
-            head.carried.iter().map(|(name, _)| Rc::from(&**name)).collect();
+        let mut names: BTreeSet<Rc<str>> = head.carried.iter().map(|(name, _)| Rc::from(&**name)).collect();
         let mut start = range.start;
         loop {
             let page = self

@@ -56,11 +56,7 @@ impl Store {
         };
         // Strict: a token that went back with the power would be given twice.
         let row = self.inner.change_lease(key, &decide, Durability::Strict).await?;
-        Ok(LeaseProof {
-            key: key.into(),
-            holder: holder.into(),
-            token: row.token,
-        })
+        Ok(LeaseProof { key: key.into(), holder: holder.into(), token: row.token })
     }
 
     /// Extends a lease to `ttl` milliseconds from now.
@@ -71,10 +67,7 @@ impl Store {
         check(&proof.key, &proof.holder, ttl)?;
         let decide = |row: Option<&LeaseRow>, now: u64| {
             let row = held(row, proof)?;
-            Ok(LeaseRow {
-                expires: now.saturating_add(ttl).min(MAX_MS),
-                ..row.clone()
-            })
+            Ok(LeaseRow { expires: now.saturating_add(ttl).min(MAX_MS), ..row.clone() })
         };
         self.inner.change_lease(&proof.key, &decide, Durability::Relaxed).await.map(drop)
     }
@@ -87,10 +80,7 @@ impl Store {
         check(&proof.key, &proof.holder, 1)?;
         let decide = |row: Option<&LeaseRow>, _: u64| {
             let row = held(row, proof)?;
-            Ok(LeaseRow {
-                expires: 0,
-                ..row.clone()
-            })
+            Ok(LeaseRow { expires: 0, ..row.clone() })
         };
         self.inner.change_lease(&proof.key, &decide, Durability::Relaxed).await.map(drop)
     }
@@ -106,23 +96,19 @@ fn check(key: &str, holder: &str, ttl: u64) -> Result {
 }
 
 fn held<'r>(row: Option<&'r LeaseRow>, proof: &LeaseProof) -> Result<&'r LeaseRow> {
-    row.filter(|row| row.token == proof.token && row.holder == proof.holder && row.expires > 0)
-        .ok_or_else(|| {
+    row.filter(|row| row.token == proof.token && row.holder == proof.holder && row.expires > 0).ok_or_else(
+        || {
             Error::new(
                 ErrorCode::LeaseLost,
                 format!("lease: \"{}\" no longer holds \"{}\"", proof.holder, proof.key),
             )
             .with("key", Detail::Text(proof.key.clone()))
-        })
+        },
+    )
 }
 
 impl Inner {
-    async fn change_lease(
-        &self,
-        key: &str,
-        decide: &Decide<'_>,
-        durability: Durability,
-    ) -> Result<LeaseRow> {
+    async fn change_lease(&self, key: &str, decide: &Decide<'_>, durability: Durability) -> Result<LeaseRow> {
         self.check_open()?;
         if !self.host.limits().checks {
             return Err(Error::new(
@@ -140,9 +126,7 @@ impl Inner {
                 Err(error) => return Err(unclear.unwrap_or(error)),
             };
             let known = match &stored {
-                Some(row) => {
-                    Some(LeaseRow::decode(row).map_err(|error| error.at_key(&row_key))?)
-                }
+                Some(row) => Some(LeaseRow::decode(row).map_err(|error| error.at_key(&row_key))?),
                 None => None,
             };
             if let Some(known) = &known
@@ -153,15 +137,9 @@ impl Inner {
             let mut next = decide(known.as_ref(), self.env.clock.now())?;
             next.nonce = self.nonce();
             let batch = Batch {
-                checks: Vec::from([Check {
-                    key: row_key.clone(),
-                    value: stored,
-                }]),
+                checks: Vec::from([Check { key: row_key.clone(), value: stored }]),
                 deletes: Vec::new(),
-                puts: Vec::from([Put {
-                    key: row_key.clone(),
-                    value: next.encode(),
-                }]),
+                puts: Vec::from([Put { key: row_key.clone(), value: next.encode() }]),
                 durability,
             };
             match self.host.commit(batch).await {
@@ -179,8 +157,6 @@ impl Inner {
             }
             self.pause(attempt).await;
         }
-        Err(unclear.unwrap_or_else(|| {
-            Error::new(ErrorCode::Conflict, "lease: too many others changed it")
-        }))
+        Err(unclear.unwrap_or_else(|| Error::new(ErrorCode::Conflict, "lease: too many others changed it")))
     }
 }

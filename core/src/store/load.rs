@@ -14,12 +14,12 @@ use super::queue::{Doubt, Job, Ticket, Witness};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::EntryId;
 use crate::kv::{Atomicity, Bytes};
+use crate::layout::Packing;
 use crate::layout::lease::LeaseRow;
 use crate::layout::segment::SegmentHead;
 use crate::layout::space::SpaceHead;
 use crate::layout::trx::TrxRow;
 use crate::layout::{lease, segment, space, trx};
-use crate::layout::Packing;
 use crate::plan::{FirstEntry, Known, SegmentState};
 
 /// Tries at finishing what another instance left in a head before it is called a lost race.
@@ -64,10 +64,10 @@ impl Known for KnownState<'_> {
     }
 
     fn segment(&self, space: &str, segment: &str) -> SegmentState {
-        self.cache.segment(space, segment).copied().unwrap_or(SegmentState {
-            head: SegmentHead::EMPTY,
-            first: None,
-        })
+        self.cache
+            .segment(space, segment)
+            .copied()
+            .unwrap_or(SegmentState { head: SegmentHead::EMPTY, first: None })
     }
 
     fn trx(&self, space: &str, segment: &str, id: Uuid) -> Option<TrxRow> {
@@ -91,10 +91,7 @@ struct Wanted {
 
 impl Inner {
     pub(crate) fn known<'l>(&'l self, loaded: &'l Loaded) -> KnownState<'l> {
-        KnownState {
-            cache: self.cache.borrow(),
-            loaded,
-        }
+        KnownState { cache: self.cache.borrow(), loaded }
     }
 
     /// Reads what the requests need and the cache does not hold.
@@ -113,10 +110,7 @@ impl Inner {
             }
             self.pause(attempt).await;
         }
-        Err(Error::new(
-            ErrorCode::Conflict,
-            "another instance's transaction keeps the space; try again",
-        ))
+        Err(Error::new(ErrorCode::Conflict, "another instance's transaction keeps the space; try again"))
     }
 
     fn wanted(&self, tickets: &[Ticket]) -> Wanted {
@@ -134,11 +128,7 @@ impl Inner {
             for write in &request.writes {
                 let name = (Rc::clone(&write.space), Rc::clone(&write.segment));
                 if request.trx_supplied {
-                    wanted.trx.insert((
-                        Rc::clone(&write.space),
-                        Rc::clone(&write.segment),
-                        request.trx_id,
-                    ));
+                    wanted.trx.insert((Rc::clone(&write.space), Rc::clone(&write.segment), request.trx_id));
                 }
                 if cache.segment(&write.space, &write.segment).is_none() {
                     wanted.segments.insert(name);
@@ -248,17 +238,16 @@ impl Inner {
         };
         let head = match (carried, row) {
             (Some(head), _) => head,
-            (None, Some(row)) => SegmentHead::decode(&row)
-                .map_err(|error| error.at_key(&segment::key(space, segment)))?,
+            (None, Some(row)) => {
+                SegmentHead::decode(&row).map_err(|error| error.at_key(&segment::key(space, segment)))?
+            }
             (None, None) => SegmentHead::EMPTY,
         };
         if self.host.limits().atomic == Atomicity::None && !self.is_importing(space) {
             self.sweep_blocks(space, segment, head.last_sequence).await?;
         }
         let first = self.first_entry(space, segment, &head, trimmed).await?;
-        self.cache
-            .borrow_mut()
-            .put_segment(space, segment, SegmentState { head, first });
+        self.cache.borrow_mut().put_segment(space, segment, SegmentState { head, first });
         Ok(())
     }
 
@@ -279,10 +268,7 @@ impl Inner {
             return Ok(None);
         }
         if head.first_id > trimmed {
-            return Ok(Some(FirstEntry {
-                sequence: 1,
-                ms: head.first_id.ms,
-            }));
+            return Ok(Some(FirstEntry { sequence: 1, ms: head.first_id.ms }));
         }
         let mut from = 1;
         loop {
@@ -291,10 +277,7 @@ impl Inner {
             };
             for run in &found.runs {
                 if let Some(run) = run.between(trimmed, head.last_id)? {
-                    return Ok(Some(FirstEntry {
-                        sequence: run.first_sequence,
-                        ms: run.first_id.ms,
-                    }));
+                    return Ok(Some(FirstEntry { sequence: run.first_sequence, ms: run.first_id.ms }));
                 }
             }
             from = found.last_sequence + 1;
@@ -303,8 +286,7 @@ impl Inner {
 
     fn pending_among(&self, tickets: &[Ticket]) -> Vec<(Rc<str>, Uuid)> {
         let cache = self.cache.borrow();
-        let names: BTreeSet<&Rc<str>> =
-            tickets.iter().flat_map(|ticket| ticket.job.spaces()).collect();
+        let names: BTreeSet<&Rc<str>> = tickets.iter().flat_map(|ticket| ticket.job.spaces()).collect();
         names
             .into_iter()
             .filter_map(|name| Some((name, cache.space(name)?.head.pending)))
@@ -400,11 +382,7 @@ impl Inner {
 
     /// Runs `encode` with the packing that the options and the host ask for. `explicit`: the caller
     /// asked for compaction, where compressing is worth its time.
-    pub(crate) fn with_packing<T>(
-        &self,
-        explicit: bool,
-        encode: impl FnOnce(&mut Packing<'_>) -> T,
-    ) -> T {
+    pub(crate) fn with_packing<T>(&self, explicit: bool, encode: impl FnOnce(&mut Packing<'_>) -> T) -> T {
         use super::Compression;
         let compress = match self.options.compression {
             Compression::None => false,

@@ -61,9 +61,7 @@ impl Store {
             background: Cell::new(0),
             closed: Cell::new(false),
         };
-        let store = Self {
-            inner: Rc::new(inner),
-        };
+        let store = Self { inner: Rc::new(inner) };
         if store.inner.host.limits().atomic == Atomicity::Space {
             store.inner.recover().await?;
         }
@@ -122,28 +120,22 @@ async fn identify(host: &Host, wanted: Option<Uuid>, fresh: Uuid) -> Result<Uuid
         if let Some(row) = host.get_one(key.clone()).await? {
             let id = identity::decode(&row).map_err(|error| error.at_key(&key))?;
             return match wanted {
-                Some(wanted) if wanted != id => Err(Error::occupied(format!(
-                    "storeId: the host holds the store {id}, not {wanted}"
-                ))),
+                Some(wanted) if wanted != id => {
+                    Err(Error::occupied(format!("storeId: the host holds the store {id}, not {wanted}")))
+                }
                 _ => Ok(id),
             };
         }
         let id = wanted.unwrap_or(fresh);
         let checks = if host.limits().checks {
-            Vec::from([Check {
-                key: key.clone(),
-                value: None,
-            }])
+            Vec::from([Check { key: key.clone(), value: None }])
         } else {
             Vec::new()
         };
         let batch = Batch {
             checks,
             deletes: Vec::new(),
-            puts: Vec::from([Put {
-                key: key.clone(),
-                value: identity::encode(id),
-            }]),
+            puts: Vec::from([Put { key: key.clone(), value: identity::encode(id) }]),
             durability: Durability::Strict,
         };
         match host.commit(batch).await {
@@ -153,7 +145,6 @@ async fn identify(host: &Host, wanted: Option<Uuid>, fresh: Uuid) -> Result<Uuid
             Err(error) => return Err(error),
         }
     }
-    Err(last_error.unwrap_or_else(|| {
-        Error::new(ErrorCode::Conflict, "the store's identity could not be settled")
-    }))
+    Err(last_error
+        .unwrap_or_else(|| Error::new(ErrorCode::Conflict, "the store's identity could not be settled")))
 }

@@ -67,10 +67,7 @@ impl Inner {
 
     fn start_rounds(self: &Rc<Self>) {
         let across_spaces = self.host.limits().atomic == Atomicity::Store;
-        let picking = Picking {
-            across_spaces,
-            rounds: if across_spaces { ROUNDS_TOGETHER } else { ROUNDS },
-        };
+        let picking = Picking { across_spaces, rounds: if across_spaces { ROUNDS_TOGETHER } else { ROUNDS } };
         self.queue.borrow_mut().scheduled = false;
         loop {
             let Some(round) = self.queue.borrow_mut().next_round(picking) else {
@@ -182,8 +179,7 @@ impl Inner {
         };
         match result {
             Ok(Commit::Applied) => {
-                let checked: Vec<Rc<str>> =
-                    spaces.iter().map(|planned| Rc::clone(&planned.space)).collect();
+                let checked: Vec<Rc<str>> = spaces.iter().map(|planned| Rc::clone(&planned.space)).collect();
                 self.applied(spaces);
                 if unfinished {
                     // The cache must not be ahead of the rows: a TRX row is looked up beside it.
@@ -238,10 +234,7 @@ impl Inner {
         lease_checks: Vec<Check>,
         durability: crate::kv::Durability,
     ) -> Result<Commit> {
-        let mut batch = Batch {
-            durability,
-            ..Batch::default()
-        };
+        let mut batch = Batch { durability, ..Batch::default() };
         for planned in spaces {
             if self.host.limits().checks {
                 batch.checks.push(planned.check.clone());
@@ -257,13 +250,7 @@ impl Inner {
         for planned in spaces {
             self.queue.borrow_mut().set_apart(&planned.space, false);
             self.note_small_rows(&planned);
-            let PlannedSpace {
-                space,
-                head_row,
-                head,
-                states,
-                ..
-            } = planned;
+            let PlannedSpace { space, head_row, head, states, .. } = planned;
             self.cache.borrow_mut().committed(&space, head_row.value, head, states);
         }
         self.changed();
@@ -419,10 +406,7 @@ impl Inner {
     /// A refusal that certainly did not apply: by size or quota, the commit is halved until the
     /// culprit is alone; anything else is everybody's.
     fn refused_by_host(&self, mut planned: Vec<Planned>, error: Error) {
-        let by_size = matches!(
-            error.code(),
-            ErrorCode::LimitExceeded | ErrorCode::QuotaExceeded
-        );
+        let by_size = matches!(error.code(), ErrorCode::LimitExceeded | ErrorCode::QuotaExceeded);
         if by_size && planned.len() > 1 {
             let mut queue = self.queue.borrow_mut();
             queue.at_most = Some(planned.len() / 2);
@@ -493,12 +477,7 @@ impl Inner {
         let known = self.cache.borrow().space(&name).map(|known| (known.base.clone(), known.head.clone()));
         let (base, mut head) = known.unwrap_or((None, space::SpaceHead::EMPTY));
         if let Err(error) = (patch.edit)(&mut head) {
-            self.confirm(Vec::from([Planned {
-                ticket,
-                outcome: Err(error),
-                part: false,
-            }]))
-            .await;
+            self.confirm(Vec::from([Planned { ticket, outcome: Err(error), part: false }])).await;
             return;
         }
         head.revision = head.revision.wrapping_add(1);
@@ -550,10 +529,7 @@ impl Inner {
         base: Option<Vec<u8>>,
         head_row: Vec<u8>,
     ) -> Result<Commit> {
-        let head_put = Put {
-            key: key.to_vec(),
-            value: head_row,
-        };
+        let head_put = Put { key: key.to_vec(), value: head_row };
         let mut batch = Batch {
             checks: Vec::new(),
             deletes: patch.deletes.clone(),
@@ -564,10 +540,7 @@ impl Inner {
             return self.commit_patch_row_by_row(batch, head_put).await;
         }
         if self.host.limits().checks {
-            batch.checks.push(Check {
-                key: key.to_vec(),
-                value: base,
-            });
+            batch.checks.push(Check { key: key.to_vec(), value: base });
         }
         batch.puts.push(head_put);
         self.host.commit(batch).await

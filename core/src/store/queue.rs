@@ -116,9 +116,9 @@ impl Ticket {
     /// Answers the request. Where an earlier try may still be applied late, every error says so.
     pub(crate) fn settle(self, result: Result<Outcome>) {
         let result = match result {
-            Err(error) if !self.is_untouched() && !error.may_have_applied() => Err(Error::unknown(
-                format!("{error}; an earlier try, whose reply was lost, may still apply"),
-            )),
+            Err(error) if !self.is_untouched() && !error.may_have_applied() => {
+                Err(Error::unknown(format!("{error}; an earlier try, whose reply was lost, may still apply")))
+            }
             other => other,
         };
         // A caller that went away does not want the answer.
@@ -160,26 +160,11 @@ pub(crate) struct Round {
 }
 
 impl Queue {
-    pub(crate) fn push(
-        &mut self,
-        job: Job,
-        tag: u64,
-        reply: oneshot::Sender<Result<Outcome>>,
-    ) -> u64 {
+    pub(crate) fn push(&mut self, job: Job, tag: u64, reply: oneshot::Sender<Result<Outcome>>) -> u64 {
         let order = self.next_order;
         self.next_order += 1;
-        self.waiting.insert(
-            order,
-            Ticket {
-                order,
-                tag,
-                job,
-                reply,
-                lost: 0,
-                unclear: 0,
-                doubts: Vec::new(),
-            },
-        );
+        self.waiting
+            .insert(order, Ticket { order, tag, job, reply, lost: 0, unclear: 0, doubts: Vec::new() });
         order
     }
 

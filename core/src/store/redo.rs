@@ -81,10 +81,7 @@ impl Inner {
                 Ok(Step::Done) => pending.push((Rc::clone(&planned.space), head)),
                 Ok(Step::Lost(current)) => {
                     self.give_up_record(id, &preparing, &pending).await;
-                    return Ok(Commit::Refused {
-                        check: index,
-                        current,
-                    });
+                    return Ok(Commit::Refused { check: index, current });
                 }
                 Err(error) => {
                     pending.push((Rc::clone(&planned.space), head));
@@ -101,10 +98,7 @@ impl Inner {
             Step::Lost(_) => {
                 // Somebody gave this transaction up while it was being prepared.
                 self.give_up_record(id, &preparing, &pending).await;
-                return Ok(Commit::Refused {
-                    check: usize::MAX,
-                    current: None,
-                });
+                return Ok(Commit::Refused { check: usize::MAX, current: None });
             }
         }
         if self.apply_shares(id, &shares).await.is_err() {
@@ -140,10 +134,7 @@ impl Inner {
             }
             if waited >= ABANDONED_AFTER {
                 let batch = Batch {
-                    checks: Vec::from([Check {
-                        key: header_key.clone(),
-                        value: Some(row),
-                    }]),
+                    checks: Vec::from([Check { key: header_key.clone(), value: Some(row) }]),
                     deletes: Vec::from([header_key.clone()]),
                     ..Batch::default()
                 };
@@ -257,40 +248,25 @@ impl Inner {
         }
     }
 
-    async fn write_record(
-        &self,
-        id: Uuid,
-        header: &[u8],
-        parts: &[&[u8]],
-        durability: Durability,
-    ) -> Result {
+    async fn write_record(&self, id: Uuid, header: &[u8], parts: &[&[u8]], durability: Durability) -> Result {
         let header_key = redo::key(id, 0);
         if self.replace(&header_key, None, header.to_vec(), durability).await? != Step::Done {
             return Err(Error::unavailable("a transaction's id was there before"));
         }
         let mut n = 0;
-        let mut batch = Batch {
-            durability,
-            ..Batch::default()
-        };
+        let mut batch = Batch { durability, ..Batch::default() };
         let mut bytes = 0;
         for part in parts {
             n += 1;
             let full = batch.puts.len() + 2 > self.sizes.batch_ops
                 || bytes + part.len() + 128 > self.sizes.batch_bytes;
             if full && !batch.puts.is_empty() {
-                let next = Batch {
-                    durability,
-                    ..Batch::default()
-                };
+                let next = Batch { durability, ..Batch::default() };
                 self.put_parts(core::mem::replace(&mut batch, next)).await?;
                 bytes = 0;
             }
             bytes += part.len() + 64;
-            batch.puts.push(Put {
-                key: redo::key(id, n),
-                value: part.to_vec(),
-            });
+            batch.puts.push(Put { key: redo::key(id, n), value: part.to_vec() });
         }
         self.put_parts(batch).await
     }
@@ -322,15 +298,9 @@ impl Inner {
         let mut last = None;
         for attempt in 0..TRIES {
             let batch = Batch {
-                checks: Vec::from([Check {
-                    key: key.to_vec(),
-                    value: from.clone(),
-                }]),
+                checks: Vec::from([Check { key: key.to_vec(), value: from.clone() }]),
                 deletes: Vec::new(),
-                puts: Vec::from([Put {
-                    key: key.to_vec(),
-                    value: to.clone(),
-                }]),
+                puts: Vec::from([Put { key: key.to_vec(), value: to.clone() }]),
                 durability,
             };
             match self.host.commit(batch).await {
@@ -392,10 +362,7 @@ impl Inner {
     async fn give_up_record(&self, id: Uuid, preparing: &[u8], pending: &[(Rc<str>, Vec<u8>)]) {
         let header_key = redo::key(id, 0);
         let batch = Batch {
-            checks: Vec::from([Check {
-                key: header_key.clone(),
-                value: Some(preparing.to_vec()),
-            }]),
+            checks: Vec::from([Check { key: header_key.clone(), value: Some(preparing.to_vec()) }]),
             deletes: Vec::from([header_key.clone()]),
             ..Batch::default()
         };
@@ -465,8 +432,7 @@ impl Inner {
                 if self.stored_head(name).await?.1.pending == id
                     && self.host.get_one(redo::key(id, 0)).await?.is_some()
                 {
-                    return Err(Error::corrupt("redo record: parts are missing")
-                        .at_key(&redo::key(id, 0)));
+                    return Err(Error::corrupt("redo record: parts are missing").at_key(&redo::key(id, 0)));
                 }
             }
             return self.remove_record(id).await;
@@ -487,10 +453,7 @@ impl Inner {
                     break;
                 }
                 let batch = Batch {
-                    checks: Vec::from([Check {
-                        key: space::key(&share.space),
-                        value: row,
-                    }]),
+                    checks: Vec::from([Check { key: space::key(&share.space), value: row }]),
                     deletes: Vec::new(),
                     puts: share.puts.clone(),
                     durability: Durability::Strict,

@@ -27,11 +27,7 @@ impl Inner {
     }
 
     /// New rows, the space head, and only then what they replace: a reader in between sees both.
-    pub(crate) async fn commit_patch_row_by_row(
-        &self,
-        batch: Batch,
-        head: Put,
-    ) -> Result<Commit> {
+    pub(crate) async fn commit_patch_row_by_row(&self, batch: Batch, head: Put) -> Result<Commit> {
         let durability = batch.durability;
         for row in batch.puts {
             self.put_alone(row, durability).await?;
@@ -42,21 +38,13 @@ impl Inner {
     }
 
     async fn put_alone(&self, row: Put, durability: Durability) -> Result {
-        let batch = Batch {
-            puts: Vec::from([row]),
-            durability,
-            ..Batch::default()
-        };
+        let batch = Batch { puts: Vec::from([row]), durability, ..Batch::default() };
         self.host.commit(batch).await.map(drop)
     }
 
     async fn delete_each(&self, keys: Vec<Bytes>, durability: Durability) -> Result {
         for key in keys {
-            let batch = Batch {
-                deletes: Vec::from([key]),
-                durability,
-                ..Batch::default()
-            };
+            let batch = Batch { deletes: Vec::from([key]), durability, ..Batch::default() };
             self.host.commit(batch).await?;
         }
         Ok(())

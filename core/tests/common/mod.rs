@@ -9,8 +9,8 @@ use std::rc::Rc;
 use futures::executor::{LocalPool, LocalSpawner};
 use futures::future::{FutureExt, LocalBoxFuture};
 use streamkit_core::{
-    Clock, Entropy, Env, HostLimits, Kv, MemoryKv, NewRecords, NoNotify, OpenOptions, RecordFrame,
-    Store, Timer, encode_entry_body, encode_record_frame,
+    Clock, Entropy, Env, HostLimits, Kv, MemoryKv, NewRecords, NoNotify, OpenOptions, RecordFrame, Store,
+    Timer, encode_entry_body, encode_record_frame,
 };
 
 /// Time that moves when a test says so.
@@ -109,10 +109,7 @@ impl World {
 
 /// A host in memory with small blocks, so that little data makes many rows.
 pub fn small_blocks() -> MemoryKv {
-    MemoryKv::with_limits(HostLimits {
-        block_bytes: 2048,
-        ..HostLimits::default()
-    })
+    MemoryKv::with_limits(HostLimits { block_bytes: 2048, ..HostLimits::default() })
 }
 
 pub fn frame(payloads: &[&str]) -> RecordFrame {
@@ -124,12 +121,7 @@ pub fn frame(payloads: &[&str]) -> RecordFrame {
 }
 
 pub fn records(space: &str, segment: &str, payloads: &[&str]) -> NewRecords {
-    NewRecords {
-        space: space.into(),
-        segment: segment.into(),
-        records: frame(payloads),
-        expected: None,
-    }
+    NewRecords { space: space.into(), segment: segment.into(), records: frame(payloads), expected: None }
 }
 
 /// A host that stops answering, as a process that dies does.
@@ -172,7 +164,10 @@ impl Kv for StopAfter {
         self.inner.get(keys).await
     }
 
-    async fn scan(&self, range: streamkit_core::ScanRange) -> streamkit_core::Result<streamkit_core::ScanPage> {
+    async fn scan(
+        &self,
+        range: streamkit_core::ScanRange,
+    ) -> streamkit_core::Result<streamkit_core::ScanPage> {
         self.count()?;
         self.inner.scan(range).await
     }

@@ -9,8 +9,8 @@ use crate::error::{Error, Result};
 use crate::id::EntryId;
 use crate::kv::Put;
 use crate::layout::{Run, block};
-use crate::shared::SharedBytes;
 use crate::plan::pack_blocks;
+use crate::shared::SharedBytes;
 use crate::store::Inner;
 
 /// Entries wait for company up to so many bytes altogether, so that a space of any size imports.

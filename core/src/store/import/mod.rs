@@ -18,9 +18,9 @@ use super::export::frame::{
     self, FRAME_BYTES, HEADER_BYTES, Kind, PREAMBLE_BYTES, RUN_BYTES, SpaceStart, TRAILER_BYTES, Totals,
 };
 use crate::codec::{Crc32c, Reader};
-use crate::shared::SharedBytes;
 use crate::error::{Detail, Error, ErrorCode, Result};
 use crate::id::MAX_MS;
+use crate::shared::SharedBytes;
 use space::SpaceImport;
 
 /// No export holds a frame of this size.

@@ -57,12 +57,7 @@ impl BlockCache {
 
 impl Inner {
     /// The block that holds `from`, or the first one after it.
-    pub(crate) async fn next_block(
-        &self,
-        space: &str,
-        segment: &str,
-        from: u64,
-    ) -> Result<Option<Block>> {
+    pub(crate) async fn next_block(&self, space: &str, segment: &str, from: u64) -> Result<Option<Block>> {
         let found = self.scan_blocks(space, segment, from, 1, 1).await?;
         Ok(found.0.into_iter().next())
     }

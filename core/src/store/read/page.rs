@@ -54,17 +54,12 @@ impl PageRun {
     /// The entries, in order.
     pub fn entries(&self) -> impl Iterator<Item = EntryRef<'_>> {
         let run = &self.run;
-        EntryViews::new(run.body.bytes()).zip(0_u64..).map(move |(content, index)| {
-            EntryRef {
-                segment: &self.segment,
-                sequence: run.first_sequence + index,
-                id: EntryId {
-                    ms: run.first_id.ms,
-                    n: run.first_id.n + index,
-                },
-                trx: run.trx,
-                content,
-            }
+        EntryViews::new(run.body.bytes()).zip(0_u64..).map(move |(content, index)| EntryRef {
+            segment: &self.segment,
+            sequence: run.first_sequence + index,
+            id: EntryId { ms: run.first_id.ms, n: run.first_id.n + index },
+            trx: run.trx,
+            content,
         })
     }
 }
@@ -164,14 +159,7 @@ pub(super) struct Filling {
 
 impl Filling {
     pub(super) fn new(max_entries: u64, max_bytes: usize, next: (u64, u64)) -> Self {
-        Self {
-            page: Page {
-                next,
-                ..Page::default()
-            },
-            entries: max_entries.max(1),
-            bytes: max_bytes.max(1),
-        }
+        Self { page: Page { next, ..Page::default() }, entries: max_entries.max(1), bytes: max_bytes.max(1) }
     }
 
     /// How many entries still fit.

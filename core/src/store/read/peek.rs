@@ -44,31 +44,19 @@ impl Store {
             {
                 return Ok(Page {
                     next: (state.last_sequence + 1, 0),
-                    runs: Vec::from([PageRun {
-                        segment: Rc::from(segment),
-                        run,
-                        tier: Tier::Warm,
-                    }]),
+                    runs: Vec::from([PageRun { segment: Rc::from(segment), run, tier: Tier::Warm }]),
                     done: true,
                     tail: false,
                 });
             }
         }
-        Ok(Page {
-            done: true,
-            tail: true,
-            ..Page::default()
-        })
+        Ok(Page { done: true, tail: true, ..Page::default() })
     }
 }
 
 impl Inner {
     /// Space head and segment head as the host has them now.
-    pub(crate) async fn fresh_segment(
-        &self,
-        space: &str,
-        segment: &str,
-    ) -> Result<(SpaceHead, SegmentHead)> {
+    pub(crate) async fn fresh_segment(&self, space: &str, segment: &str) -> Result<(SpaceHead, SegmentHead)> {
         let keys = Vec::from([space_row::key(space), segment_row::key(space, segment)]);
         let mut rows = self.host.get(keys.clone()).await?.into_iter();
         let mut head = decode_head(rows.next().flatten().as_deref(), &space_row::key(space))?;
@@ -80,8 +68,9 @@ impl Inner {
         let row = rows.next().flatten();
         let state = match (head.carried(segment), row) {
             (Some(carried), _) => *carried,
-            (None, Some(row)) => SegmentHead::decode(&row)
-                .map_err(|error| error.at_key(&segment_row::key(space, segment)))?,
+            (None, Some(row)) => {
+                SegmentHead::decode(&row).map_err(|error| error.at_key(&segment_row::key(space, segment)))?
+            }
             (None, None) => SegmentHead::EMPTY,
         };
         Ok((head, state))

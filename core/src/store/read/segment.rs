@@ -79,17 +79,15 @@ impl Inner {
         } else {
             u64::MAX
         };
-        let (mut blocks, mut more) = self
-            .scan_blocks(&read.space, &read.segment, from, MOST_ROWS, read.max_bytes)
-            .await?;
+        let (mut blocks, mut more) =
+            self.scan_blocks(&read.space, &read.segment, from, MOST_ROWS, read.max_bytes).await?;
         if let Some(min) = read.min_timestamp
             && more
             && blocks.iter().all(|one| ends_before(one, min))
         {
             from = self.seek(&read, &blocks, min).await?;
-            (blocks, more) = self
-                .scan_blocks(&read.space, &read.segment, from, MOST_ROWS, read.max_bytes)
-                .await?;
+            (blocks, more) =
+                self.scan_blocks(&read.space, &read.segment, from, MOST_ROWS, read.max_bytes).await?;
         }
         let segment: Rc<str> = Rc::from(&*read.segment);
         let mut expected = from;
@@ -176,8 +174,7 @@ impl Inner {
         let Some(row) = self.host.get_one(key.clone()).await? else {
             return Ok(read.from.max(1));
         };
-        let head = crate::layout::segment::SegmentHead::decode(&row)
-            .map_err(|error| error.at_key(&key))?;
+        let head = crate::layout::segment::SegmentHead::decode(&row).map_err(|error| error.at_key(&key))?;
         let mut low = seen.last().map_or(read.from, |one| one.last_sequence + 1);
         let mut high = head.last_sequence.max(low);
         while low < high {

@@ -50,27 +50,20 @@ impl Store {
 impl Inner {
     pub(crate) async fn read_space(&self, read: SpaceRead) -> Result<Page> {
         let mut head = self.fresh_head(&read.space).await?;
-        let mut filling =
-            Filling::new(read.max_entries, read.max_bytes, (read.after.ms, read.after.n));
+        let mut filling = Filling::new(read.max_entries, read.max_bytes, (read.after.ms, read.after.n));
         if !head.is_visible() {
             filling.page.tail = true;
             return Ok(filling.page);
         }
         let before_min = match read.min_timestamp {
             None | Some(0) => EntryId::ZERO,
-            Some(least) => EntryId {
-                ms: least - 1,
-                n: MAX_INTEGER,
-            },
+            Some(least) => EntryId { ms: least - 1, n: MAX_INTEGER },
         };
         let mut passed = read.after.max(head.trimmed).max(before_min);
         let beyond = read.max_timestamp.is_some_and(|most| head.last_id.ms > most);
-        let last = read.max_timestamp.map_or(head.last_id, |most| {
-            head.last_id.min(EntryId {
-                ms: most,
-                n: MAX_INTEGER,
-            })
-        });
+        let last = read
+            .max_timestamp
+            .map_or(head.last_id, |most| head.last_id.min(EntryId { ms: most, n: MAX_INTEGER }));
         if passed >= last {
             filling.page.done = beyond;
             filling.page.tail = !beyond;
@@ -177,9 +170,7 @@ impl Inner {
             } else {
                 item.first_sequence + (reached.n - item.first_id.n) + 1
             };
-            let found = self
-                .block_at(space, &item.segment, sequence, filling.ahead())
-                .await?;
+            let found = self.block_at(space, &item.segment, sequence, filling.ahead()).await?;
             let run = found.as_ref().and_then(|(found, hot)| {
                 let run = found.runs.iter().find(|run| run.last_sequence() >= sequence)?;
                 Some((run, *hot))
@@ -190,10 +181,7 @@ impl Inner {
                 return Ok(missing.or((reached > passed).then_some(reached)));
             };
             let offset = sequence - item.first_sequence;
-            let expected = EntryId {
-                ms: item.first_id.ms,
-                n: item.first_id.n + offset,
-            };
+            let expected = EntryId { ms: item.first_id.ms, n: item.first_id.n + offset };
             let inside = sequence - run.first_sequence;
             if run.first_id.ms != expected.ms || run.first_id.n + inside != expected.n {
                 if !self.host.limits().consistent {
@@ -220,12 +208,7 @@ impl Inner {
     }
 
     /// A reference that nothing holds: trimmed meanwhile, not visible yet, or damage.
-    async fn missing_item(
-        &self,
-        space: &str,
-        item: &Item,
-        head: &SpaceHead,
-    ) -> Result<Option<EntryId>> {
+    async fn missing_item(&self, space: &str, item: &Item, head: &SpaceHead) -> Result<Option<EntryId>> {
         let again = self.fresh_head(space).await?;
         if again.trimmed >= item.last_id() && again.trimmed > head.trimmed {
             return Ok(Some(item.last_id()));
