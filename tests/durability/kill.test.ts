@@ -12,10 +12,10 @@ import { openDirectory } from "@streamkit/node";
 import type { Store } from "streamkit";
 
 const WRITER = fileURLToPath(new URL("./writer.ts", import.meta.url));
-const ROUNDS = Number(process.env.STREAMKIT_KILL_ROUNDS ?? 25);
+const ROUNDS = Number(process.env["STREAMKIT_KILL_ROUNDS"] ?? 25);
 
 // The moments are drawn from a seed that a failure prints.
-const SEED = Number(process.env.STREAMKIT_KILL_SEED ?? Date.now() % 1_000_000);
+const SEED = Number(process.env["STREAMKIT_KILL_SEED"] ?? Date.now() % 1_000_000);
 let state = SEED;
 function random(): number {
 	state = (Math.imul(state, 1664525) + 1013904223) >>> 0;

@@ -147,6 +147,17 @@ fn crowded(field: &str, count: usize) -> Error {
     Error::corrupt(alloc::format!("{field}: {count} do not fit into what follows"))
 }
 
+/// A length as it is stored in four bytes. Rows and names are held far below by the limits of a commit; a longer one
+/// would not decode.
+pub(crate) fn length32(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+/// The length of a name as it is stored in one byte: names are at most 128 bytes long.
+pub(crate) fn length8(length: usize) -> u8 {
+    u8::try_from(length).unwrap_or(u8::MAX)
+}
+
 pub(crate) fn put_u32(out: &mut Vec<u8>, value: u32) {
     out.extend_from_slice(&value.to_le_bytes());
 }

@@ -14,7 +14,11 @@ static TABLES: Tables<8> = tables();
 /// `SKIP[k][b]`: what a lane of zeros makes of the checksum `b << 8 * k`.
 static SKIP: Tables<4> = skip_tables();
 
-#[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
+#[expect(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "evaluated at compile time, below 256"
+)]
 const fn tables() -> Tables<8> {
     let mut tables = [[0; 256]; 8];
     let mut byte = 0;

@@ -221,11 +221,11 @@ impl RecordFrame {
     ///
     /// `INVALID_ARGUMENT` where it is not well-formed; the message names the record and the rule.
     pub fn parse(frame: Vec<u8>) -> Result<Self> {
-        Self::read(frame.into())
+        Self::read(&frame.into())
             .map_err(|error| Error::invalid(alloc::format!("records: {}", error.message())))
     }
 
-    fn read(frame: SharedBytes) -> Result<Self> {
+    fn read(frame: &SharedBytes) -> Result<Self> {
         let mut reader = Reader::new(frame.bytes());
         let count = reader.count(ENTRY_LENGTHS, "count")?;
         let sequences = match reader.u8("has_sequences")? {

@@ -20,7 +20,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::VERSION;
-use crate::codec::{Crc32c, Reader, zstd};
+use crate::codec::{Crc32c, Reader, length32, zstd};
 use crate::error::{Error, Result};
 use crate::shared::SharedBytes;
 
@@ -95,7 +95,7 @@ impl Envelope {
                 ZSTD
             }
         };
-        let length = (raw_length as u32).to_le_bytes();
+        let length = length32(raw_length).to_le_bytes();
         let head = [VERSION, codec, length[0], length[1], length[2], length[3]];
         let mut sum = Crc32c::new();
         sum.update(&head);

@@ -16,7 +16,7 @@ use alloc::vec::Vec;
 use super::VERSION;
 use super::envelope::{seal, unseal};
 use super::key::{self, KeyRange};
-use crate::codec::Reader;
+use crate::codec::{Reader, length8};
 use crate::error::Result;
 
 pub(crate) fn key(lease: &str) -> Vec<u8> {
@@ -49,7 +49,7 @@ impl LeaseRow {
         row.extend_from_slice(&self.token.to_le_bytes());
         row.extend_from_slice(&self.expires.to_le_bytes());
         row.extend_from_slice(&self.nonce.to_le_bytes());
-        row.push(self.holder.len() as u8);
+        row.push(length8(self.holder.len()));
         row.extend_from_slice(self.holder.as_bytes());
         seal(row)
     }

@@ -24,7 +24,7 @@ use uuid::Uuid;
 use super::VERSION;
 use super::envelope::{seal, unseal};
 use super::key::{self, KeyRange};
-use crate::codec::Reader;
+use crate::codec::{Reader, length8, length32};
 use crate::error::{Error, Result};
 use crate::kv::Put;
 
@@ -75,9 +75,9 @@ impl RedoHeader {
         });
         row.extend_from_slice(&self.nonce.to_le_bytes());
         row.extend_from_slice(&self.parts.to_le_bytes());
-        row.extend_from_slice(&(self.spaces.len() as u32).to_le_bytes());
+        row.extend_from_slice(&length32(self.spaces.len()).to_le_bytes());
         for space in &self.spaces {
-            row.push(space.len() as u8);
+            row.push(length8(space.len()));
             row.extend_from_slice(space.as_bytes());
         }
         seal(row)
@@ -116,16 +116,16 @@ pub(crate) struct RedoShare {
 /// Encodes the shares of a transaction as the body that its parts make up.
 pub(crate) fn encode_body(shares: &[RedoShare]) -> Vec<u8> {
     fn put(out: &mut Vec<u8>, bytes: &[u8]) {
-        out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+        out.extend_from_slice(&length32(bytes.len()).to_le_bytes());
         out.extend_from_slice(bytes);
     }
     let mut body = Vec::new();
-    body.extend_from_slice(&(shares.len() as u32).to_le_bytes());
+    body.extend_from_slice(&length32(shares.len()).to_le_bytes());
     for share in shares {
-        body.push(share.space.len() as u8);
+        body.push(length8(share.space.len()));
         body.extend_from_slice(share.space.as_bytes());
         put(&mut body, share.base.as_deref().unwrap_or_default());
-        body.extend_from_slice(&(share.puts.len() as u32).to_le_bytes());
+        body.extend_from_slice(&length32(share.puts.len()).to_le_bytes());
         for one in &share.puts {
             put(&mut body, &one.key);
             put(&mut body, &one.value);

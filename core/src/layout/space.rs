@@ -39,7 +39,7 @@ use super::VERSION;
 use super::envelope::{seal, unseal};
 use super::key::{self, KeyRange};
 use super::segment::{SEGMENT_HEAD_BYTES, SegmentHead};
-use crate::codec::Reader;
+use crate::codec::{Reader, length8, length32};
 use crate::error::{Error, Result};
 use crate::id::EntryId;
 use crate::lexkey::KeyReader;
@@ -140,11 +140,11 @@ impl SpaceHead {
             row.extend_from_slice(&number.to_le_bytes());
         }
         row.extend_from_slice(self.pending.as_bytes());
-        row.extend_from_slice(&(self.metadata.len() as u32).to_le_bytes());
+        row.extend_from_slice(&length32(self.metadata.len()).to_le_bytes());
         row.extend_from_slice(&self.metadata);
-        row.extend_from_slice(&(self.carried.len() as u32).to_le_bytes());
+        row.extend_from_slice(&length32(self.carried.len()).to_le_bytes());
         for (name, head) in &self.carried {
-            row.push(name.len() as u8);
+            row.push(length8(name.len()));
             row.extend_from_slice(name.as_bytes());
             row.extend_from_slice(&head.encode());
         }

@@ -119,7 +119,7 @@ impl<'s> Planner<'s> {
             self.ops + ops <= self.sizes.batch_ops && self.bytes + bytes <= self.sizes.batch_bytes
         };
         let fits_company = self.bytes + bytes <= self.sizes.shared_bytes;
-        if !self.is_empty() && !(fits_host && fits_company) {
+        if !(self.is_empty() || fits_host && fits_company) {
             return Ok(Verdict::Full);
         }
         if !fits_host {

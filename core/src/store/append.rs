@@ -293,9 +293,12 @@ fn join(before: &Write, after: Write) -> Result<Write> {
         (None, None) => None,
         (first, second) => {
             let mut all = first.clone().unwrap_or_default();
-            all.resize(before.count as usize, 0);
-            all.extend(second.unwrap_or_default());
-            all.resize((before.count + after.count) as usize, 0);
+            let none = |count: u64| (0..count).map(|_| 0);
+            all.extend(none(before.count).skip(all.len()));
+            match second {
+                Some(second) => all.extend(second),
+                None => all.extend(none(after.count)),
+            }
             Some(all)
         }
     };

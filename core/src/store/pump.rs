@@ -223,7 +223,7 @@ impl Inner {
                         self.cache.borrow_mut().forget(&planned_space.space);
                     }
                 }
-                self.refused_by_host(planned, error);
+                self.refused_by_host(planned, &error);
             }
         }
     }
@@ -405,7 +405,7 @@ impl Inner {
 
     /// A refusal that certainly did not apply: by size or quota, the commit is halved until the
     /// culprit is alone; anything else is everybody's.
-    fn refused_by_host(&self, mut planned: Vec<Planned>, error: Error) {
+    fn refused_by_host(&self, planned: Vec<Planned>, error: &Error) {
         let by_size = matches!(error.code(), ErrorCode::LimitExceeded | ErrorCode::QuotaExceeded);
         if by_size && planned.len() > 1 {
             let mut queue = self.queue.borrow_mut();
@@ -415,7 +415,7 @@ impl Inner {
             }
             return;
         }
-        for one in planned.drain(..) {
+        for one in planned {
             one.ticket.settle(Err(error.clone()));
         }
     }

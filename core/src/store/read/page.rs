@@ -4,7 +4,7 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::codec::{EntryView, EntryViews, Trx};
+use crate::codec::{EntryView, EntryViews, Trx, length32};
 use crate::id::EntryId;
 use crate::layout::Run;
 
@@ -114,27 +114,28 @@ impl Page {
         for one in &self.runs {
             index.entry(&*one.segment).or_insert_with(|| {
                 names.push(&one.segment);
-                names.len() as u32 - 1
+                length32(names.len()) - 1
             });
             bytes += 80 + one.run.body.bytes().len();
         }
         let name_bytes: usize = names.iter().map(|name| name.len() + 4).sum();
         let mut out = Vec::with_capacity(32 + name_bytes + bytes);
         out.extend_from_slice(&[u8::from(self.done), u8::from(self.tail), 0, 0]);
-        out.extend_from_slice(&(names.len() as u32).to_le_bytes());
+        out.extend_from_slice(&length32(names.len()).to_le_bytes());
         for name in names {
-            out.extend_from_slice(&(name.len() as u32).to_le_bytes());
+            out.extend_from_slice(&length32(name.len()).to_le_bytes());
             out.extend_from_slice(name.as_bytes());
         }
         out.extend_from_slice(&self.next.0.to_le_bytes());
         out.extend_from_slice(&self.next.1.to_le_bytes());
-        out.extend_from_slice(&(self.runs.len() as u32).to_le_bytes());
+        out.extend_from_slice(&length32(self.runs.len()).to_le_bytes());
         for one in &self.runs {
             let run = &one.run;
             let entries = run.body.bytes();
             let tier = u32::from(one.tier == Tier::Hot);
             let name = index.get(&*one.segment).copied().unwrap_or(0);
-            for number in [name, run.count as u32, entries.len() as u32, tier] {
+            for number in [name, u32::try_from(run.count).unwrap_or(u32::MAX), length32(entries.len()), tier]
+            {
                 out.extend_from_slice(&number.to_le_bytes());
             }
             for number in [run.first_sequence, run.first_id.ms, run.first_id.n] {
