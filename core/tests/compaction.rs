@@ -117,7 +117,7 @@ fn two_instances_that_merge_the_same_rows_lose_nothing() {
     let kv = small_blocks();
     let options = OpenOptions { auto_compact: false, ..OpenOptions::default() };
     let one = world.open_with(Rc::new(kv.clone()), options.clone()).expect("opens");
-    let two = world.open_with(Rc::new(kv.clone()), options).expect("opens");
+    let two = world.open_with(Rc::new(kv), options).expect("opens");
     world.run(async {
         fill(&one, 300).await;
         let before = timeline(&one, 50).await;

@@ -524,7 +524,7 @@ fn contradictions_with_matching_checksums_are_refused() {
     let mut later = whole.clone();
     put_u64(&mut later[2].1, 6, 2);
     refused(&world, &later, "sequences that do not begin at 1");
-    let mut name = whole.clone();
+    let mut name = whole;
     name[2].1[5] = 0x1f;
     refused(&world, &name, "an invalid name");
 }

@@ -218,7 +218,7 @@ fn contradictions_between_rows_are_noticed() {
             edit_sealed(kv, &key, |row| {
                 let number = get_u64(row, at);
                 put_u64(row, at, number.wrapping_add(add));
-            })
+            });
         })
     };
     let enveloped = |key: Vec<u8>, at: usize, add: u64| -> Edit<'_> {
@@ -240,7 +240,7 @@ fn contradictions_between_rows_are_noticed() {
         ("records of a space", sealed(head.clone(), 74, 1)),
         ("bytes of a space", sealed(head.clone(), 82, 1)),
         ("the last id of a space, up", sealed(head.clone(), 34, 1)),
-        ("trimmed bytes of a space", sealed(head.clone(), 98, 1)),
+        ("trimmed bytes of a space", sealed(head, 98, 1)),
         ("the last sequence of a segment, up", sealed(segment.clone(), 1, 1)),
         ("the last sequence of a segment, down", sealed(segment.clone(), 1, u64::MAX)),
         ("the last id of a segment", sealed(segment.clone(), 17, 1)),

@@ -430,7 +430,7 @@ mod tests {
             let sequences = numbered.then_some(&*sequences);
             let bodies = bodies(&records);
             let bytes = encode_record_frame(&bodies, sequences).unwrap();
-            let frame = RecordFrame::parse(bytes.clone()).unwrap();
+            let frame = RecordFrame::parse(bytes).unwrap();
             prop_assert_eq!(frame.count(), records.len() as u64);
             prop_assert_eq!(frame.sequences(), sequences);
             prop_assert_eq!(frame.entries(), bodies.concat());

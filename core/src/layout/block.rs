@@ -125,7 +125,7 @@ mod tests {
             let back = decode(row.clone(), last).expect("decodes");
             prop_assert_eq!(back.first_sequence, runs[0].first_sequence);
             prop_assert_eq!(flat(&back.runs), flat(&runs));
-            prop_assert_eq!(decode(row.clone(), last + 1).expect_err("another key").code(), ErrorCode::Corrupt);
+            prop_assert_eq!(decode(row, last + 1).expect_err("another key").code(), ErrorCode::Corrupt);
         }
 
         #[test]

@@ -155,9 +155,6 @@ pub(crate) mod tests {
     use alloc::collections::BTreeMap;
     use proptest::prelude::*;
 
-    /// Payloads of a run's entries.
-    pub(crate) type Payloads = Vec<Vec<u8>>;
-
     pub(crate) fn run_of(payloads: &[Vec<u8>], first_sequence: u64, first_id: EntryId) -> Run {
         let mut bytes = Vec::new();
         for payload in payloads {

@@ -84,8 +84,10 @@ fn rows(spaces: &[PlannedSpace]) -> (usize, usize) {
     (ops, bytes)
 }
 
-/// Requests: per request its writes, each a space, a segment and sizes of records.
-fn some_requests() -> impl Strategy<Value = Vec<(Vec<(usize, usize, Vec<usize>)>, bool)>> {
+/// A request's writes, each a space, a segment and sizes of records; and whether its TRX is the caller's.
+type Request = (Vec<(usize, usize, Vec<usize>)>, bool);
+
+fn some_requests() -> impl Strategy<Value = Vec<Request>> {
     let size = prop_oneof![4 => 0_usize..50, 2 => 50_usize..900, 1 => 900_usize..3000];
     let one = (0_usize..3, 0_usize..4, prop::collection::vec(size, 1..12));
     let writes = prop::collection::vec(one, 1..4);

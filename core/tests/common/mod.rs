@@ -15,7 +15,7 @@ use streamkit_core::{
 
 /// Time that moves when a test says so.
 #[derive(Clone)]
-pub struct TestClock(pub Rc<Cell<u64>>);
+pub(crate) struct TestClock(pub(crate) Rc<Cell<u64>>);
 
 impl Clock for TestClock {
     fn now(&self) -> u64 {
@@ -24,7 +24,7 @@ impl Clock for TestClock {
 }
 
 /// Numbers that differ, and are the same in every run.
-pub struct Counting(Cell<u64>);
+pub(crate) struct Counting(Cell<u64>);
 
 impl Entropy for Counting {
     fn fill(&self, bytes: &mut [u8]) {
@@ -39,7 +39,7 @@ impl Entropy for Counting {
 }
 
 /// Timers that fire at once, but not in the same poll, and move the clock.
-pub struct QuickTimer(pub TestClock);
+pub(crate) struct QuickTimer(pub(crate) TestClock);
 
 impl Timer for QuickTimer {
     fn sleep(&self, ms: u64) -> LocalBoxFuture<'static, ()> {
@@ -59,15 +59,15 @@ impl Timer for QuickTimer {
 }
 
 /// One thread, one clock, any number of stores.
-pub struct World {
-    pub pool: RefCell<LocalPool>,
-    pub clock: TestClock,
+pub(crate) struct World {
+    pub(crate) pool: RefCell<LocalPool>,
+    pub(crate) clock: TestClock,
     spawner: LocalSpawner,
     entropy: Rc<Counting>,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let pool = LocalPool::new();
         Self {
             spawner: pool.spawner(),
@@ -77,7 +77,7 @@ impl World {
         }
     }
 
-    pub fn env(&self, kv: Rc<dyn Kv>) -> Env {
+    pub(crate) fn env(&self, kv: Rc<dyn Kv>) -> Env {
         Env {
             kv,
             clock: Rc::new(self.clock.clone()),
@@ -88,31 +88,31 @@ impl World {
         }
     }
 
-    pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
+    pub(crate) fn run<T>(&self, future: impl Future<Output = T>) -> T {
         self.pool.borrow_mut().run_until(future)
     }
 
     /// Lets background work end.
-    pub fn settle(&self) {
+    pub(crate) fn settle(&self) {
         self.pool.borrow_mut().run_until_stalled();
     }
 
-    pub fn open(&self, kv: &MemoryKv) -> Store {
+    pub(crate) fn open(&self, kv: &MemoryKv) -> Store {
         self.open_with(Rc::new(kv.clone()), OpenOptions::default()).expect("opens")
     }
 
-    pub fn open_with(&self, kv: Rc<dyn Kv>, options: OpenOptions) -> streamkit_core::Result<Store> {
+    pub(crate) fn open_with(&self, kv: Rc<dyn Kv>, options: OpenOptions) -> streamkit_core::Result<Store> {
         let env = self.env(kv);
         self.run(Store::open(env, options))
     }
 }
 
 /// A host in memory with small blocks, so that little data makes many rows.
-pub fn small_blocks() -> MemoryKv {
+pub(crate) fn small_blocks() -> MemoryKv {
     MemoryKv::with_limits(HostLimits { block_bytes: 2048, ..HostLimits::default() })
 }
 
-pub fn frame(payloads: &[&str]) -> RecordFrame {
+pub(crate) fn frame(payloads: &[&str]) -> RecordFrame {
     let bodies: Vec<Vec<u8>> = payloads
         .iter()
         .map(|payload| encode_entry_body(payload.as_bytes(), &BTreeMap::new()).expect("encodes"))
@@ -120,22 +120,22 @@ pub fn frame(payloads: &[&str]) -> RecordFrame {
     RecordFrame::parse(encode_record_frame(&bodies, None).expect("encodes")).expect("parses")
 }
 
-pub fn records(space: &str, segment: &str, payloads: &[&str]) -> NewRecords {
+pub(crate) fn records(space: &str, segment: &str, payloads: &[&str]) -> NewRecords {
     NewRecords { space: space.into(), segment: segment.into(), records: frame(payloads), expected: None }
 }
 
 /// A host that stops answering, as a process that dies does.
-pub struct StopAfter {
+pub(crate) struct StopAfter {
     inner: MemoryKv,
     left: Cell<u64>,
 }
 
 impl StopAfter {
-    pub fn new(inner: MemoryKv, calls: u64) -> Self {
+    pub(crate) fn new(inner: MemoryKv, calls: u64) -> Self {
         Self { inner, left: Cell::new(calls) }
     }
 
-    pub fn is_alive(&self) -> bool {
+    pub(crate) fn is_alive(&self) -> bool {
         self.left.get() > 0
     }
 

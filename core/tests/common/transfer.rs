@@ -1,4 +1,5 @@
 //! What the tests of exports, imports and verification share.
+#![allow(dead_code, reason = "every test file uses its own part of this")]
 
 use std::collections::BTreeMap;
 
@@ -8,16 +9,16 @@ use streamkit_core::{
 };
 
 /// An entry as a reader sees it.
-pub type Seen = (String, u64, EntryId, Trx, Vec<u8>, BTreeMap<String, String>);
+pub(crate) type Seen = (String, u64, EntryId, Trx, Vec<u8>, BTreeMap<String, String>);
 
 /// Everything that a reader sees of a store.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Contents {
-    pub spaces: BTreeMap<String, (Vec<Seen>, Vec<SegmentStatus>)>,
-    pub segments: BTreeMap<(String, String), Vec<Seen>>,
+pub(crate) struct Contents {
+    pub(crate) spaces: BTreeMap<String, (Vec<Seen>, Vec<SegmentStatus>)>,
+    pub(crate) segments: BTreeMap<(String, String), Vec<Seen>>,
 }
 
-pub async fn timeline(store: &Store, space: &str) -> Vec<Seen> {
+pub(crate) async fn timeline(store: &Store, space: &str) -> Vec<Seen> {
     let mut found = Vec::new();
     let mut after = EntryId::ZERO;
     loop {
@@ -42,7 +43,7 @@ pub async fn timeline(store: &Store, space: &str) -> Vec<Seen> {
     }
 }
 
-pub async fn segment(store: &Store, space: &str, name: &str) -> Vec<Seen> {
+pub(crate) async fn segment(store: &Store, space: &str, name: &str) -> Vec<Seen> {
     let mut found = Vec::new();
     let mut from = 1;
     loop {
@@ -69,7 +70,7 @@ pub async fn segment(store: &Store, space: &str, name: &str) -> Vec<Seen> {
     }
 }
 
-pub async fn contents(store: &Store) -> Contents {
+pub(crate) async fn contents(store: &Store) -> Contents {
     let mut all = Contents::default();
     let listing = Listing { limit: 1000, ..Listing::default() };
     for space in store.spaces(listing.clone()).await.expect("lists").names {
@@ -83,7 +84,7 @@ pub async fn contents(store: &Store) -> Contents {
     all
 }
 
-pub async fn drain(mut exporter: Exporter) -> Result<Vec<u8>> {
+pub(crate) async fn drain(mut exporter: Exporter) -> Result<Vec<u8>> {
     let mut all = Vec::new();
     while let Some(chunk) = exporter.next().await? {
         all.extend(chunk);
@@ -92,11 +93,11 @@ pub async fn drain(mut exporter: Exporter) -> Result<Vec<u8>> {
     Ok(all)
 }
 
-pub async fn export(store: &Store) -> Vec<u8> {
+pub(crate) async fn export(store: &Store) -> Vec<u8> {
     drain(store.exporter(None).expect("starts")).await.expect("exports")
 }
 
-pub async fn import(store: &Store, bytes: &[u8], chunk: usize) -> Result<ImportReport> {
+pub(crate) async fn import(store: &Store, bytes: &[u8], chunk: usize) -> Result<ImportReport> {
     let mut importer = store.importer();
     for piece in bytes.chunks(chunk.max(1)) {
         importer.push(piece).await?;
@@ -104,26 +105,26 @@ pub async fn import(store: &Store, bytes: &[u8], chunk: usize) -> Result<ImportR
     importer.finish().await
 }
 
-pub async fn verify(store: &Store) -> VerifyReport {
+pub(crate) async fn verify(store: &Store) -> VerifyReport {
     let mut verifier = store.verifier();
     while verifier.step().await.expect("steps") {}
     verifier.report()
 }
 
 /// Fails with the problems if there are any.
-pub async fn healthy(store: &Store) -> VerifyReport {
+pub(crate) async fn healthy(store: &Store) -> VerifyReport {
     let report = verify(store).await;
     assert!(report.problems.is_empty(), "{:#?}", report.problems);
     report
 }
 
 /// The key of a space's head.
-pub fn head_key(space: &str) -> Vec<u8> {
+pub(crate) fn head_key(space: &str) -> Vec<u8> {
     [b"INV\0SPACES\0", space.as_bytes()].concat()
 }
 
 /// Changes a row that ends in its checksum.
-pub fn edit_sealed(kv: &MemoryKv, key: &[u8], edit: impl FnOnce(&mut Vec<u8>)) {
+pub(crate) fn edit_sealed(kv: &MemoryKv, key: &[u8], edit: impl FnOnce(&mut Vec<u8>)) {
     let mut row = kv.snapshot().remove(key).expect("the row is there");
     row.truncate(row.len() - 4);
     edit(&mut row);
@@ -132,16 +133,16 @@ pub fn edit_sealed(kv: &MemoryKv, key: &[u8], edit: impl FnOnce(&mut Vec<u8>)) {
     kv.overwrite(key, Some(row));
 }
 
-pub fn put_u64(row: &mut [u8], at: usize, value: u64) {
+pub(crate) fn put_u64(row: &mut [u8], at: usize, value: u64) {
     row[at..at + 8].copy_from_slice(&value.to_le_bytes());
 }
 
-pub fn get_u64(row: &[u8], at: usize) -> u64 {
+pub(crate) fn get_u64(row: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(row[at..at + 8].try_into().expect("eight bytes"))
 }
 
 /// Trims a space by its head alone, as the first step of a trim does: the oldest `count` entries go.
-pub async fn trim(store: &Store, kv: &MemoryKv, space: &str, count: usize) {
+pub(crate) async fn trim(store: &Store, kv: &MemoryKv, space: &str, count: usize) {
     let all = timeline(store, space).await;
     let gone = &all[..count.min(all.len())];
     let Some(last) = gone.last() else { return };
@@ -163,7 +164,7 @@ pub async fn trim(store: &Store, kv: &MemoryKv, space: &str, count: usize) {
 }
 
 /// Removes the blocks of a space that are trimmed altogether, as collecting does.
-pub async fn collect(store: &Store, kv: &MemoryKv, space: &str) {
+pub(crate) async fn collect(store: &Store, kv: &MemoryKv, space: &str) {
     let kept = timeline(store, space).await;
     let mut first: BTreeMap<&str, u64> = BTreeMap::new();
     for (segment, sequence, ..) in &kept {
