@@ -8,7 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::queue::{Job, Patch};
-use super::{Compression, Inner, Listing, Store};
+use super::{Inner, Listing, Store};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::EntryId;
 use crate::kv::{Atomicity, Bytes, Durability, Put, ScanRange};
@@ -238,11 +238,7 @@ impl Inner {
                 return Ok(None);
             }
             let (rows, more) = self.look(space, &lane, &head).await?;
-            let compress = match self.options.compression {
-                Compression::None => false,
-                Compression::Always => true,
-                Compression::Auto => explicit || self.host.limits().compress,
-            };
+            let compress = self.compresses(explicit);
             let sizes: Vec<MergeSize> = rows.iter().map(|row| row.size(compress)).collect();
             let (groups, next) = plan_merges(&sizes, more, &self.sizes);
             let goes_on = more.then(|| lane.after(rows.get(..next).unwrap_or_default(), space));

@@ -8,9 +8,9 @@ use core::cell::Ref;
 
 use uuid::Uuid;
 
-use super::Inner;
 use super::cache::Cache;
 use super::queue::{Doubt, Job, Ticket, Witness};
+use super::{Compression, Inner};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::EntryId;
 use crate::kv::{Atomicity, Bytes};
@@ -380,16 +380,19 @@ impl Inner {
         self.random.borrow_mut().nonce(&*self.env.entropy)
     }
 
-    /// Runs `encode` with the packing that the options and the host ask for. `explicit`: the caller
-    /// asked for compaction, where compressing is worth its time.
-    pub(crate) fn with_packing<T>(&self, explicit: bool, encode: impl FnOnce(&mut Packing<'_>) -> T) -> T {
-        use super::Compression;
-        let compress = match self.options.compression {
+    /// Whether rows are to be compressed. `explicit`: the caller asked for compaction, where compressing is
+    /// worth its time.
+    pub(crate) fn compresses(&self, explicit: bool) -> bool {
+        match self.options.compression {
             Compression::None => false,
             Compression::Always => true,
             Compression::Auto => explicit || self.host.limits().compress,
-        };
-        if compress {
+        }
+    }
+
+    /// Runs `encode` with the packing that the options and the host ask for.
+    pub(crate) fn with_packing<T>(&self, explicit: bool, encode: impl FnOnce(&mut Packing<'_>) -> T) -> T {
+        if self.compresses(explicit) {
             encode(&mut Packing::Zstd(&mut self.compressor.borrow_mut()))
         } else {
             encode(&mut Packing::Raw)
