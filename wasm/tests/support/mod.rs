@@ -244,7 +244,7 @@ pub(crate) fn frame(payloads: &[&str]) -> Vec<u8> {
     encode_record_frame(&bodies, None).unwrap()
 }
 
-/// How often a payload is in a page.
+/// How often a payload is in a page. Take long ones: ids in a page are random bytes.
 pub(crate) fn count(page: &[u8], payload: &str) -> usize {
     page.windows(payload.len()).filter(|window| *window == payload.as_bytes()).count()
 }
