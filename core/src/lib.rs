@@ -37,6 +37,6 @@ pub use name::{MAX_NAME_BYTES, check_name};
 pub use status::SegmentStatus;
 pub use store::{
     Appended, Changes, CompactReport, Compactor, Compression, EntryRef, Exporter, Health, ImportReport,
-    Importer, LeaseProof, Listing, Names, NewRecords, OpenOptions, Page, PageRun, Problem, SegmentRead,
-    SpaceRead, Store, StoreLimits, Tier, Verifier, VerifyReport, WriteOptions,
+    Importer, LeaseProof, Listing, Names, NewRecords, OpenOptions, Page, PageFrame, PageRun, Problem,
+    SegmentRead, SpaceRead, Store, StoreLimits, Tier, Verifier, VerifyReport, WriteOptions,
 };

@@ -35,7 +35,7 @@ pub use health::Health;
 pub use import::{ImportReport, Importer};
 pub use inventory::{Changes, Listing, Names};
 pub use options::{Compression, OpenOptions, StoreLimits};
-pub use read::{EntryRef, Page, PageRun, SegmentRead, SpaceRead, Tier};
+pub use read::{EntryRef, Page, PageFrame, PageRun, SegmentRead, SpaceRead, Tier};
 pub use verify::{Problem, Verifier, VerifyReport};
 
 use crate::codec::ENTRY_LENGTHS;
