@@ -172,8 +172,8 @@ impl Inner {
             };
             let found = self.block_at(space, &item.segment, sequence, filling.ahead()).await?;
             let run = found.as_ref().and_then(|(found, hot)| {
-                let run = found.runs.iter().find(|run| run.last_sequence() >= sequence)?;
-                Some((run, *hot))
+                let index = found.runs.partition_point(|run| run.last_sequence() < sequence);
+                Some((found.runs.get(index)?, *hot))
             });
             let Some((run, hot)) = run else {
                 let missing = self.missing_item(space, item, head).await?;
