@@ -1,5 +1,7 @@
 //! The store: load, plan, commit, retry; and everything that reads.
 
+#[cfg(not(feature = "every-host"))]
+mod able_host;
 mod append;
 mod cache;
 mod compact;
@@ -15,7 +17,9 @@ mod options;
 mod pump;
 mod queue;
 mod read;
+#[cfg(feature = "every-host")]
 mod redo;
+#[cfg(feature = "every-host")]
 mod single;
 mod verify;
 mod wait;

@@ -1,8 +1,10 @@
 //! The exported class.
 
+mod health;
 mod inventory;
 mod lease;
 mod life;
+#[cfg(feature = "full")]
 mod maintenance;
 mod options;
 mod read;
