@@ -4,7 +4,7 @@ import type { Case, Rule } from "../case.js";
 import { applied, type batch, bytes, type Content, commit, put, ROW_PREFIX_BYTES, read, scan } from "../rows.js";
 
 // What is stored at a limit is written and read back; what is beyond is only built, and its rows share one value.
-const STORED_BYTES = 8 << 20;
+const STORED_BYTES = 16 << 20;
 const BUILT_BYTES = 128 << 20;
 const MOST_OPERATIONS = 10_000;
 

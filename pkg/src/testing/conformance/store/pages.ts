@@ -2,7 +2,7 @@ import { assert, equal } from "../assert.js";
 import type { Case } from "../case.js";
 import { collect, lines, numbered } from "./entries.js";
 
-const TRIED_BYTES = 8 << 20;
+const TRIED_BYTES = 16 << 20;
 
 export const storePageCases: readonly Case[] = [
 	{

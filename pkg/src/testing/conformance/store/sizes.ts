@@ -3,7 +3,7 @@ import { assert, equal, refuses } from "../assert.js";
 import { type Case, needsBatches, type Rule } from "../case.js";
 import { readSegment, readSpace } from "./entries.js";
 
-const TRIED_BYTES = 8 << 20;
+const TRIED_BYTES = 16 << 20;
 
 // What one record may hold follows from these, and can only be smaller.
 const recordLimit = ({ maxValueBytes, maxBatchBytes, atomic }: HostLimits): number =>
@@ -36,8 +36,8 @@ export const sizeCases: readonly Case[] = [
 			const sizes = [0, 1, 511, 4096, 70_000, 300_000].filter((size) => size <= store.limits.maxRecordBytes);
 			const records = sizes.map((size) => ({ payload: payload(size) }));
 			await store.produce("s", "a", records);
-			for (const read of [readSegment(store, "s", "a"), readSpace(store, "s")]) {
-				const entries = await read;
+			for (const read of [() => readSegment(store, "s", "a"), () => readSpace(store, "s")]) {
+				const entries = await read();
 				equal(entries.length, sizes.length, "entries");
 				for (const [i, entry] of entries.entries()) {
 					whole(entry.payload, (records[i] as (typeof records)[number]).payload, `record of ${sizes[i]} bytes`);
