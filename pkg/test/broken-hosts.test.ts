@@ -89,6 +89,14 @@ const BROKEN: readonly Broken[] = [
 		fails: ["host: get answers in the order asked, undefined for what is not there"],
 	},
 	{
+		what: "values are plain arrays",
+		make: (inner) =>
+			altered(inner, {
+				get: async (keys) => (await inner.get(keys)).map((value) => value && ([...value] as never)),
+			}),
+		fails: ["host: get answers in the order asked, undefined for what is not there"],
+	},
+	{
 		what: "get answers the first hundred keys",
 		make: (inner) =>
 			altered(inner, {

@@ -1,4 +1,4 @@
-import { compareBytes, toHex } from "../../bytes.js";
+import { compareBytes, isUint8Array, toHex } from "../../bytes.js";
 import { type ErrorCode, isStreamkitError, type StreamkitError } from "../../errors.js";
 import { type Piece, row } from "./rows.js";
 
@@ -17,6 +17,7 @@ function show(value: Uint8Array | undefined): string {
 
 /** That two byte strings are equal, or both are absent. */
 export function same(actual: Uint8Array | undefined, expected: Uint8Array | undefined, what: string): void {
+	assert(actual === undefined || isUint8Array(actual), `${what}: must be a Uint8Array or undefined`);
 	const equal =
 		actual === undefined || expected === undefined ? actual === expected : compareBytes(actual, expected) === 0;
 	assert(equal, `${what}: expected ${show(expected)}, got ${show(actual)}`);
