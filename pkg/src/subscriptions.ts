@@ -124,13 +124,16 @@ class StatusSubscription implements Subscription {
 	async #run(first: number): Promise<void> {
 		const slot = this.#slot;
 		const { signal } = this.#stop;
-		let epoch = first;
+		let epoch: number | undefined = first;
 		while (this.#status === "active") {
 			try {
-				const ticket = slot.ticket();
-				const since = epoch;
-				if (slot.engine === undefined || slot.closed) await slot.ready();
-				await slot.run("wait", (engine) => engine.wait(since, -1, ticket), signal, ticket);
+				if (epoch !== undefined) {
+					const ticket = slot.ticket();
+					const since = epoch;
+					if (slot.engine === undefined || slot.closed) await slot.ready();
+					await slot.run("wait", (engine) => engine.wait(since, -1, ticket), signal, ticket);
+				}
+				epoch = undefined;
 				epoch = await this.#poll();
 				void this.#deliver();
 			} catch (error) {
@@ -138,7 +141,11 @@ class StatusSubscription implements Subscription {
 				if (slot.closed) {
 					this.#finish("closed", undefined);
 				} else if (isStreamkitError(error) && error.retryable) {
-					// The host may come back; the next answer brings what was missed.
+					// The host may come back: then all statuses are told again, as at the start.
+					epoch = undefined;
+					this.#ms = -1;
+					this.#n = 0;
+					this.#brought = new Map();
 					this.#report(error);
 					await sleep(slot.options.pollInterval, signal).catch(() => {});
 				} else {

@@ -269,6 +269,24 @@ test("a signal ends a wait at once, with its reason", async (t) => {
 	assert.equal(await rejection(collect(store.getSpaces({ signal }))), reason);
 });
 
+test("a signal that fires at any moment between reading and waiting ends a read that follows", async (t) => {
+	const store = await storeIn(t);
+	await store.publish("s", "g", "1");
+	for (let turns = 0; turns < 60; turns++) {
+		for (const make of [
+			(signal: AbortSignal) => store.consumeSegment({ space: "s", segment: "g", follow: true, signal }),
+			(signal: AbortSignal) => store.consumeSpace({ space: "s", follow: true, signal }),
+			(signal: AbortSignal) => store.consume({ offsets: { s: "", t: "" }, follow: true, signal }),
+		]) {
+			const controller = new AbortController();
+			const reading = rejection(collect(make(controller.signal)));
+			for (let i = 0; i < turns; i++) await undefined;
+			controller.abort("stop");
+			assert.equal(await reading, "stop");
+		}
+	}
+});
+
 test("aborting between entries ends the read though its page holds more", async (t) => {
 	const store = await storeIn(t);
 	await store.produce("s", "g", numbered(10));

@@ -41,7 +41,9 @@ hostConformance(
 test("the example host: a full storage is QUOTA_EXCEEDED, and what was stored stays", async () => {
 	const store = await openStore(webStorageHost(storageOf(10_000), "store"));
 	await store.publish("s", "a", "small");
-	await assert.rejects(store.publish("s", "a", crypto.getRandomValues(new Uint8Array(9000))), { code: "QUOTA_EXCEEDED" });
+	await assert.rejects(store.publish("s", "a", crypto.getRandomValues(new Uint8Array(9000))), {
+		code: "QUOTA_EXCEEDED",
+	});
 	assert.equal((await store.publish("s", "a", "small again")).lastSequence, 2);
 	await store.close();
 });
