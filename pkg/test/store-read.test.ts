@@ -270,20 +270,24 @@ test("a signal ends a wait at once, with its reason", async (t) => {
 });
 
 test("a signal that fires at any moment between reading and waiting ends a read that follows", async (t) => {
-	const store = await storeIn(t);
+	const host = memoryHost();
+	const [store, other] = [await storeIn(t, {}, host), await storeIn(t, {}, host)];
 	await store.publish("s", "g", "1");
 	for (let turns = 0; turns < 60; turns++) {
-		for (const make of [
-			(signal: AbortSignal) => store.consumeSegment({ space: "s", segment: "g", follow: true, signal }),
-			(signal: AbortSignal) => store.consumeSpace({ space: "s", follow: true, signal }),
-			(signal: AbortSignal) => store.consume({ offsets: { s: "", t: "" }, follow: true, signal }),
-		]) {
-			const controller = new AbortController();
-			const reading = rejection(collect(make(controller.signal)));
-			for (let i = 0; i < turns; i++) await undefined;
-			controller.abort("stop");
-			assert.equal(await reading, "stop");
-		}
+		const controller = new AbortController();
+		const { signal } = controller;
+		const streams = [
+			store.consumeSegment({ space: "s", segment: "g", follow: true, signal }),
+			store.consumeSpace({ space: "s", follow: true, signal }),
+			store.consume({ offsets: { s: "", t: "" }, follow: true, signal }),
+		];
+		const reading = streams.map((stream) => rejection(collect(stream)));
+		await new Promise((resolve) => setTimeout(resolve, 0));
+		// Wakes them: they read once more, then wait again.
+		await other.publish("t", "g", "x");
+		for (let i = 0; i < turns; i++) await undefined;
+		controller.abort("stop");
+		assert.deepEqual(await Promise.all(reading), ["stop", "stop", "stop"]);
 	}
 });
 
