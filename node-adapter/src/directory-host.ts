@@ -48,6 +48,10 @@ export class DirectoryHost implements HostKv {
 	readonly #wake: WakeFile;
 	readonly #room: Room;
 	readonly #turns = new Turns();
+	/** Who watches through this very host: to them, its own commits are another's. */
+	readonly #watchers = new Set<() => void>();
+	#unlisten: () => void = () => {};
+	#telling = false;
 	readonly #identity: string;
 	#presentAt = performance.now();
 	#readersAt = performance.now();
@@ -118,13 +122,23 @@ export class DirectoryHost implements HostKv {
 
 	watch(changed: () => void): () => void {
 		if (this.#closing !== undefined) throw closed(this.#path);
-		return this.#wake.listen(() => {
-			if (this.#othersWrote()) changed();
-		});
+		// A function of its own, so that one that is registered twice is stopped once.
+		const watcher = () => changed();
+		if (this.#watchers.size === 0) this.#unlisten = this.#wake.listen(() => this.#otherHostWrote());
+		this.#watchers.add(watcher);
+		return () => {
+			if (this.#watchers.delete(watcher) && this.#watchers.size === 0) this.#unlisten();
+		};
 	}
 
 	notify(): void {
 		this.#wake.touch();
+		if (this.#telling || this.#watchers.size < 2) return;
+		this.#telling = true;
+		queueMicrotask(() => {
+			this.#telling = false;
+			this.#tell();
+		});
 	}
 
 	health(): Partial<Health> {
@@ -166,12 +180,16 @@ export class DirectoryHost implements HostKv {
 		return { applied: true };
 	}
 
-	#othersWrote(): boolean {
-		if (this.#closing !== undefined) return false;
+	#otherHostWrote(): void {
+		if (this.#closing !== undefined) return;
 		const last = this.#environment.lastCommit();
-		if (last === this.#seen) return false;
+		if (last === this.#seen) return;
 		this.#seen = last;
-		return true;
+		this.#tell();
+	}
+
+	#tell(): void {
+		for (const watcher of [...this.#watchers]) watcher();
 	}
 
 	#freeDeadReaders(): void {

@@ -293,6 +293,8 @@ export class EngineSlot {
 		if (this.#closing !== undefined) return Promise.reject(closedError());
 		if (engine === undefined)
 			return Promise.reject(new StreamkitError("UNAVAILABLE", "the engine was lost", { details: { applied: false } }));
+		// A signal that has fired tells nobody again.
+		if (signal?.aborted === true) return Promise.reject(signal.reason);
 		return new Promise((resolve, reject) => {
 			// Nobody needs what a wait gives.
 			const wake = kind === "wait" ? () => resolve(undefined as T) : undefined;
