@@ -20,9 +20,13 @@ const allowedInTests = [
 const cargo = (...args) => ["cargo", args];
 const tsc = (folder) => ["tsc", ["--project", folder]];
 
+// What lies below tests/ and is a section of its own.
+const apart = ["tests/browser"];
+
 /** Every test file below the folders, through Node's own runner. */
 function nodeTests(...folders) {
-	const files = filesBelow(folders, (path) => /(^|\/)(node_modules|fixtures)$/.test(path));
+	const skipped = apart.filter((path) => !folders.includes(path));
+	const files = filesBelow(folders, (path) => /(^|\/)(node_modules|fixtures)$/.test(path) || skipped.includes(path));
 	const tests = files.filter((path) => /\.test\.ts$/.test(path));
 	return tests.length === 0 ? [] : [["node", ["--import", "tsx", "--test", "--test-reporter=spec", ...tests]]];
 }
@@ -118,6 +122,14 @@ export const sections = [
 		counts: true,
 		needs: ["tests/packaging", "tests/durability"],
 		steps: () => nodeTests("tests"),
+	},
+	{
+		name: "browser",
+		group: "npm",
+		title: "In a browser",
+		counts: true,
+		needs: ["tests/browser"],
+		steps: () => nodeTests("tests/browser"),
 	},
 	{
 		name: "size",

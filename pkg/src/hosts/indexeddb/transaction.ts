@@ -1,0 +1,25 @@
+import type { Durability } from "../../types.js";
+import { ConnectionLost } from "./errors.js";
+import { ROWS } from "./schema.js";
+
+/** A transaction over the rows. Its first request must follow at once: browsers commit one that waits for nothing. */
+export function begin(db: IDBDatabase, mode: IDBTransactionMode, durability?: Durability): IDBTransaction {
+	try {
+		return durability === undefined ? db.transaction(ROWS, mode) : db.transaction(ROWS, mode, { durability });
+	} catch (error) {
+		// The connection is closing or closed, of which some browsers never tell.
+		throw new ConnectionLost("", { cause: error });
+	}
+}
+
+/** Runs the requests of one reading transaction, each issued from the answer of the one before. */
+export function reading<T>(
+	db: IDBDatabase,
+	work: (rows: IDBObjectStore, resolve: (answer: T) => void) => void,
+): Promise<T> {
+	return new Promise((resolve, reject) => {
+		const transaction = begin(db, "readonly");
+		transaction.onabort = () => reject(new ConnectionLost("", { cause: transaction.error }));
+		work(transaction.objectStore(ROWS), resolve);
+	});
+}
