@@ -10,12 +10,13 @@ test("an eviction is noticed by open tabs at once, and by the next visit", { tim
 	const session = await controls(tab);
 	await session.send("Storage.clearDataForOrigin", { origin: site.origin, storageTypes: "indexeddb" });
 
-	const after = await tab.evaluate(
-		(name) => streamkit.outcome(() => streamkit.publish(name, "segment", "never stored")),
-		name,
-	);
+	const publish = () =>
+		tab.evaluate((name) => streamkit.outcome(() => streamkit.publish(name, "segment", "never stored")), name);
+	let after = await publish();
+	// A database that is being removed cannot be looked at: that is worth another try.
+	while ("code" in after && after.retryable) after = await publish();
 	assert.equal("code" in after && after.code, "UNAVAILABLE");
-	assert.equal("code" in after && after.retryable, false);
+	assert.match("message" in after ? after.message : "", /deleted or replaced/);
 	assert.deepEqual(await tab.evaluate(async () => (await indexedDB.databases()).length), 0, "nothing is made anew");
 
 	const visit = () =>

@@ -35,32 +35,7 @@ for (const [how, pollInterval] of [
 
 test("stores of one host tell each other, and stop when they are asked to", async () => {
 	const tab = await openTab();
-	const seen = await tab.evaluate(async (name) => {
-		const host = await streamkit.indexedDbHost(name);
-		const other = await streamkit.indexedDbHost(name);
-		const seen: string[] = [];
-		const stops: (() => void)[] = [];
-		const watch = (name: string, host: import("streamkit").HostKv): Promise<void> =>
-			new Promise((resolve) => {
-				const stop = host.watch?.(() => {
-					seen.push(name);
-					resolve();
-				});
-				if (stop !== undefined) stops.push(stop);
-			});
-		const heard = [watch("first", host), watch("second", host), watch("other", other)];
-		host.notify?.();
-		await Promise.all(heard);
-		for (const stop of stops) stop();
-		// Messages keep their order: once the answer to a later one is here, an earlier one would have been heard.
-		const last = watch("last", other);
-		host.notify?.();
-		await last;
-		await host.close?.();
-		await other.close?.();
-		host.notify?.();
-		return seen.sort();
-	}, freshName());
+	const seen = await tab.evaluate((name) => streamkit.told(name), freshName());
 	assert.deepEqual(seen, ["first", "last", "other", "second"]);
 	await tab.close();
 });

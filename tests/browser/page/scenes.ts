@@ -1,6 +1,14 @@
 // What tabs and workers do in these tests. Tests call it with plain values, and get plain values back.
 
-import { type HostKv, isStreamkitError, type Lease, type OpenOptions, openStore, type Store } from "streamkit";
+import {
+	type HostCommit,
+	type HostKv,
+	isStreamkitError,
+	type Lease,
+	type OpenOptions,
+	openStore,
+	type Store,
+} from "streamkit";
 import { indexedDbHost } from "streamkit/indexeddb";
 
 /** How a call ended, as far as it can leave the page. */
@@ -44,6 +52,7 @@ export async function closed(database: string): Promise<void> {
 }
 
 const SPACE = "space";
+const BATCH = 20;
 
 export interface Written {
 	readonly payload: string;
@@ -98,8 +107,8 @@ export async function writeForEver(database: string, round: number): Promise<voi
 	};
 	const batches = async (segment: string): Promise<void> => {
 		for (let i = 0; ; i++) {
-			const payload = `${round}:${segment}:${i}:${"x".repeat(2000)}`;
-			const records = Array.from({ length: 100 }, () => ({ payload }));
+			const payload = `${round}:${segment}:${i}:${"x".repeat(500)}`;
+			const records = Array.from({ length: BATCH }, () => ({ payload }));
 			const { lastSequence } = await store.produce(SPACE, segment, records);
 			void acknowledged({ payload, segment, sequence: lastSequence });
 		}
@@ -253,6 +262,52 @@ export function noise(length: number): Uint8Array<ArrayBuffer> {
 	const bytes = new Uint8Array(length);
 	for (let at = 0; at < length; at += 65536) crypto.getRandomValues(bytes.subarray(at, at + 65536));
 	return bytes;
+}
+
+/** How two commits end, the first of which breaks off while its checks are asked, the second once its writes are issued; and the second tried again. */
+export async function brokenCommits(database: string): Promise<Outcome<HostCommit>[]> {
+	const host = await indexedDbHost(database);
+	const commit = (text: string): Promise<Outcome<HostCommit>> => {
+		const key = new TextEncoder().encode(text);
+		const puts = [{ key, value: key }];
+		return outcome(async () =>
+			host.commit({ checks: [{ key, value: undefined }], deletes: [], puts, durability: "strict" }),
+		);
+	};
+	abortNext("while checks are asked");
+	const early = await commit("early");
+	abortNext("once writes are issued");
+	const late = await commit("late");
+	const again = await commit("late");
+	await host.close?.();
+	return [early, late, again];
+}
+
+/** Who is told when the first of two hosts on a database says that it wrote: it has two watchers, the other one has one. */
+export async function told(database: string): Promise<string[]> {
+	const [host, other] = [await indexedDbHost(database), await indexedDbHost(database)];
+	const seen: string[] = [];
+	const stops: (() => void)[] = [];
+	const watch = (who: string, where: HostKv): Promise<void> =>
+		new Promise((resolve) => {
+			const stop = where.watch?.(() => {
+				seen.push(who);
+				resolve();
+			});
+			if (stop !== undefined) stops.push(stop);
+		});
+	const all = [watch("first", host), watch("second", host), watch("other", other)];
+	host.notify?.();
+	await Promise.all(all);
+	for (const stop of stops) stop();
+	// Messages keep their order: by the time this one is heard, those who were stopped would have heard it too.
+	const last = watch("last", other);
+	host.notify?.();
+	await last;
+	await host.close?.();
+	await other.close?.();
+	host.notify?.();
+	return seen.sort();
 }
 
 /** What a worker is asked for in these tests: it appends, then reads everything back. */

@@ -2,7 +2,7 @@ import { type Bytes, copyBytes, equalBytes } from "../../bytes.js";
 import type { HostBatch, HostCommit } from "../../host.js";
 import { ConnectionLost, failure } from "./errors.js";
 import { ROWS } from "./schema.js";
-import { begin } from "./transaction.js";
+import { begin, onEnd } from "./transaction.js";
 
 /** One transaction: all checks are asked at once, and the answer to the last one issues all writes. */
 export function commitRows(db: IDBDatabase, batch: HostBatch): Promise<HostCommit> {
@@ -11,11 +11,12 @@ export function commitRows(db: IDBDatabase, batch: HostBatch): Promise<HostCommi
 	return new Promise((resolve, reject) => {
 		const transaction = writes ? begin(db, "readwrite", durability) : begin(db, "readonly");
 		const rows = transaction.objectStore(ROWS);
-		let issued = false;
+		let stage: "checking" | "writing" | "ended" = "checking";
 		let thrown: unknown;
 
 		const write = (): void => {
-			issued = true;
+			if (stage === "ended") return;
+			stage = "writing";
 			try {
 				for (const key of deletes) rows.delete(key);
 				for (const { key, value } of puts) rows.put(alone(value), key);
@@ -25,14 +26,15 @@ export function commitRows(db: IDBDatabase, batch: HostBatch): Promise<HostCommi
 			}
 		};
 
-		transaction.oncomplete = () => resolve({ applied: true });
-		transaction.onabort = () => {
-			const { error } = transaction;
+		const aborted = (error: unknown): void => {
+			const before = stage;
+			stage = "ended";
 			if (thrown !== undefined) reject(failure(thrown, db.name, "writing", false));
-			else if (!issued) reject(new ConnectionLost("", { cause: error }));
-			// A transaction that is aborted is undone; but one whose connection broke may have been past that point.
+			else if (before === "checking") reject(new ConnectionLost("", { cause: error }));
+			// An aborted transaction is undone; but one whose connection broke may have been past that point.
 			else reject(failure(error, db.name, "writing", "unknown"));
 		};
+		onEnd(transaction, () => resolve({ applied: true }), aborted);
 
 		let left = checks.length;
 		for (const [check, { key, value }] of checks.entries()) {

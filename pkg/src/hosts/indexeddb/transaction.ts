@@ -12,6 +12,22 @@ export function begin(db: IDBDatabase, mode: IDBTransactionMode, durability?: Du
 	}
 }
 
+/**
+ * Calls one of the two when the transaction ends. Chromium ends a transaction whose connection it closes itself with
+ * neither of its events, but tells the connection.
+ */
+export function onEnd(transaction: IDBTransaction, completed: () => void, aborted: (error: unknown) => void): void {
+	const { db } = transaction;
+	const closed = (): void => end(() => aborted(new Error("the browser closed the connection")));
+	const end = (tell: () => void): void => {
+		db.removeEventListener("close", closed);
+		tell();
+	};
+	db.addEventListener("close", closed);
+	transaction.oncomplete = () => end(completed);
+	transaction.onabort = () => end(() => aborted(transaction.error));
+}
+
 /** Runs the requests of one reading transaction, each issued from the answer of the one before. */
 export function reading<T>(
 	db: IDBDatabase,
@@ -19,7 +35,11 @@ export function reading<T>(
 ): Promise<T> {
 	return new Promise((resolve, reject) => {
 		const transaction = begin(db, "readonly");
-		transaction.onabort = () => reject(new ConnectionLost("", { cause: transaction.error }));
+		onEnd(
+			transaction,
+			() => {},
+			(cause) => reject(new ConnectionLost("", { cause })),
+		);
 		work(transaction.objectStore(ROWS), resolve);
 	});
 }
