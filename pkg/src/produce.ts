@@ -235,6 +235,8 @@ export class Production {
 		if (step.done === true) {
 			this.#ended = true;
 			this.#source = undefined;
+			// What fits one commit is stored as one, however many chunks it would make.
+			if (!this.#long) this.#cuts = [];
 			return;
 		}
 		const { limits } = this.#context;
@@ -265,8 +267,6 @@ export class Production {
 			}
 			this.#long = true;
 		}
-		// What fits one commit is stored as one, however many chunks it would make.
-		if (this.#ended && !this.#long) this.#cuts = [];
 	}
 
 	/** Closes the source; what is under way is left to end by itself. */
