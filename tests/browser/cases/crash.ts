@@ -6,7 +6,7 @@ import { controls, freshName, openTab } from "../support/chromium.js";
 const ENDS = ["its process is killed", "it is closed", "its process is killed"] as const;
 const ACKNOWLEDGED = 60;
 
-test("a tab that ends while it writes loses nothing that was acknowledged", { timeout: 120_000 }, async (t) => {
+test("a tab that ends while it writes loses nothing that was acknowledged", { timeout: 300_000 }, async (t) => {
 	const name = freshName();
 	const written: Written[] = [];
 	for (const [round, end] of ENDS.entries()) {

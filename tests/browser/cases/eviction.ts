@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { controls, freshName, newSite, openTab } from "../support/chromium.js";
 
-test("an eviction is noticed by open tabs at once, and by the next visit", { timeout: 60_000 }, async () => {
+test("an eviction is noticed by open tabs at once, and by the next visit", { timeout: 120_000 }, async () => {
 	const site = await newSite();
 	const tab = await openTab(site);
 	const name = freshName();

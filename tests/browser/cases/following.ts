@@ -8,7 +8,7 @@ for (const [how, pollInterval] of [
 	["by a message of the other tab", 600_000],
 	["by looking, where messages are lost", 50],
 ] as const) {
-	test(`a tab follows what another tab appends: ${how}`, { timeout: 60_000 }, async () => {
+	test(`a tab follows what another tab appends: ${how}`, { timeout: 120_000 }, async () => {
 		const name = freshName();
 		const reader = await openTab();
 		const writer = await openTab();

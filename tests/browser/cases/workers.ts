@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { freshName, openTab } from "../support/chromium.js";
 
-test("workers of every kind share a store with the tab", { timeout: 60_000 }, async (t) => {
+test("workers of every kind share a store with the tab", { timeout: 120_000 }, async (t) => {
 	const name = freshName();
 	const tab = await openTab();
 	for (const [kind, ask] of [

@@ -7,6 +7,9 @@ import { type BrowserContext, type CDPSession, chromium, type Page } from "playw
 import { chromiumHelp, findChromium } from "../../../scripts/lib/chromium.mjs";
 import { Site } from "./site.js";
 
+// A slow machine is no failure; a test that is stuck is one, whenever it is found out.
+const PATIENCE = 120_000;
+
 let profile: string | undefined;
 let context: BrowserContext | undefined;
 const sites: Site[] = [];
@@ -21,7 +24,9 @@ async function launch(): Promise<BrowserContext> {
 		executablePath,
 		// The sandbox refuses to run as root.
 		args: ["--no-sandbox"],
+		timeout: PATIENCE,
 	});
+	context.setDefaultTimeout(PATIENCE);
 	return context;
 }
 

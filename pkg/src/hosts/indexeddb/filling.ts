@@ -7,7 +7,7 @@ export interface Pairs {
 }
 
 // How many values one request may ask for: large rows after small ones must not become a burden.
-const MOST_VALUES = 32;
+const MOST_VALUES = 16;
 const MOST_KEYS = 1000;
 const GROWTH = 4;
 // Below this size a row that is read for nothing costs little.
