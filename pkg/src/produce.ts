@@ -254,6 +254,8 @@ export class Production {
 		if (step.done === true) {
 			this.#ended = true;
 			this.#source = undefined;
+			// What fits one commit is stored as one, however many chunks it would make.
+			if (!this.#long) this.#cuts = [];
 			return;
 		}
 		const { limits } = this.#context;
@@ -285,8 +287,6 @@ export class Production {
 			}
 			this.#long = true;
 		}
-		// What fits one commit is stored as one, however many chunks it would make.
-		if (this.#ended && !this.#long) this.#cuts = [];
 	}
 
 	/** Closes the source; what is under way is left to end by itself. */
