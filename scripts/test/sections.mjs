@@ -117,7 +117,15 @@ export const sections = [
 		title: "Across packages",
 		counts: true,
 		needs: ["tests/packaging", "tests/durability"],
-		steps: () => nodeTests("tests"),
+		steps: () => nodeTests("tests/packaging", "tests/durability"),
+	},
+	{
+		name: "edge",
+		group: "npm",
+		title: "Durable Objects and Workers KV, in workerd",
+		counts: true,
+		needs: ["tests/edge", "node_modules/miniflare"],
+		steps: () => nodeTests("tests/edge"),
 	},
 	{
 		name: "size",

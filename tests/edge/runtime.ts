@@ -35,7 +35,7 @@ export async function bundle(entry: URL, options: BuildOptions = {}): Promise<Mo
 		],
 		...options,
 	});
-	const [script] = outputFiles;
+	const [script] = outputFiles ?? [];
 	if (script === undefined) throw new Error("nothing was bundled");
 	const modules = [{ type: "ESModule" as const, path: "worker.mjs", contents: script.text }];
 	if (engine === undefined) return modules;
