@@ -50,7 +50,7 @@ export const sections = [
 		name: "types",
 		group: "lint",
 		title: "TypeScript types",
-		steps: ["pkg", "node-adapter", "tests", "bench"].map(tsc),
+		steps: ["pkg", "node-adapter", "tests", "bench", "examples/worker"].map(tsc),
 	},
 	{
 		name: "clippy",

@@ -135,8 +135,9 @@ class WorkersKvHost implements HostKv {
 		let fetch = maxBytes === undefined ? FETCHES : 1;
 		try {
 			for (;;) {
+				if (keys.length === limit) return { keys, values, more: (await rows.next()).done !== true };
 				const batch: Found[] = [];
-				while (batch.length < Math.min(fetch, limit + 1)) {
+				while (batch.length < Math.min(fetch, limit - keys.length)) {
 					const step = await rows.next();
 					if (step.done === true) break;
 					batch.push(step.value);
@@ -145,7 +146,7 @@ class WorkersKvHost implements HostKv {
 				for (const [i, value] of (await this.#values(batch)).entries()) {
 					// Listed, but not there any more, or not yet.
 					if (value === undefined) continue;
-					if (keys.length > 0 && (keys.length >= limit || (maxBytes !== undefined && bytes + value.length > maxBytes)))
+					if (keys.length > 0 && maxBytes !== undefined && bytes + value.length > maxBytes)
 						return { keys, values, more: true };
 					bytes += value.length;
 					keys.push((batch[i] as Found).key);
