@@ -1,5 +1,5 @@
 import { type Bytes, equalBytes } from "../../bytes.js";
-import { describe, limitExceeded, StreamkitError } from "../../errors.js";
+import { describe, StreamkitError } from "../../errors.js";
 import type { HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../../host.js";
 import type { Health } from "../../types.js";
 import { checkBatch } from "../limits.js";
@@ -21,7 +21,7 @@ export interface SqlStorage {
 	sync(): Promise<void>;
 }
 
-/** Key and value of a row together. */
+/** Key and value of a row together: the largest key and the largest value fit one row. */
 const MAX_ROW_BYTES = 2_000_000;
 const MAX_KEY_BYTES = 2048;
 /** What SQLite adds to a row of two blobs, and more. */
@@ -121,10 +121,6 @@ export class SqlHost implements HostKv {
 
 	commit(batch: HostBatch): HostCommit | Promise<HostCommit> {
 		checkBatch(batch, this.limits);
-		for (const { key, value } of batch.puts) {
-			const row = key.length + value.length;
-			if (row > MAX_ROW_BYTES - ROW_OVERHEAD) throw limitExceeded("row bytes", MAX_ROW_BYTES - ROW_OVERHEAD, row);
-		}
 		const answer = this.#run("commit", () => this.#storage.transactionSync(() => this.#apply(batch)));
 		if (!answer.applied || batch.durability !== "strict") return answer;
 		return this.#storage.sync().then(
