@@ -54,7 +54,7 @@ export const sections = [
 		name: "types",
 		group: "lint",
 		title: "TypeScript types",
-		steps: ["pkg", "node-adapter", "tests", "bench"].map(tsc),
+		steps: ["pkg", "node-adapter", "tests", "bench", "examples/worker"].map(tsc),
 	},
 	{
 		name: "clippy",
@@ -130,6 +130,14 @@ export const sections = [
 		counts: true,
 		needs: ["tests/packaging", "tests/durability", "tests/hosts"],
 		steps: () => nodeTests("tests"),
+	},
+	{
+		name: "edge",
+		group: "npm",
+		title: "Durable Objects and Workers KV, in workerd",
+		counts: true,
+		needs: ["tests/edge", "node_modules/miniflare"],
+		steps: () => nodeTests("tests/edge"),
 	},
 	{
 		name: "browser",

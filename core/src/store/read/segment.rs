@@ -2,6 +2,7 @@
 
 use alloc::rc::Rc;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::super::{Inner, Store};
 use super::page::{Filling, Page, Tier, place};
@@ -79,15 +80,17 @@ impl Inner {
         } else {
             u64::MAX
         };
-        let (mut blocks, mut more) =
-            self.scan_blocks(&read.space, &read.segment, from, MOST_ROWS, read.max_bytes).await?;
+        if from > end {
+            filling.page.tail = true;
+            return Ok(filling.page);
+        }
+        let (mut blocks, mut more) = self.blocks_upto(&read, from, end).await?;
         if let Some(min) = read.min_timestamp
             && more
             && blocks.iter().all(|one| ends_before(one, min))
         {
             from = self.seek(&read, &blocks, min).await?;
-            (blocks, more) =
-                self.scan_blocks(&read.space, &read.segment, from, MOST_ROWS, read.max_bytes).await?;
+            (blocks, more) = self.blocks_upto(&read, from, end).await?;
         }
         let segment: Rc<str> = Rc::from(&*read.segment);
         let mut expected = from;
@@ -150,6 +153,17 @@ impl Inner {
         }
         filling.page.tail = !more;
         Ok(filling.page)
+    }
+
+    /// Blocks for a page from the one that holds `from` on. `end`: the last sequence, where it is known to
+    /// be the last: such hosts find what stands far behind others with difficulty, or that nothing follows.
+    async fn blocks_upto(&self, read: &SegmentRead, from: u64, end: u64) -> Result<(Vec<Block>, bool)> {
+        let range = if end == u64::MAX {
+            block::range(&read.space, &read.segment, from)
+        } else {
+            block::range_upto(&read.space, &read.segment, from, end)
+        };
+        self.scan_blocks(range, &read.space, &read.segment, MOST_ROWS, read.max_bytes).await
     }
 
     /// Whether the entries that are missing are trimmed ones. The bound is read again: it may have
