@@ -18,6 +18,7 @@ mod plan;
 mod shared;
 mod status;
 mod store;
+mod streams;
 
 pub use codec::{
     Compressor, Crc32c, Entry, EntryView, EntryViews, Level, MetadataPairs, RecordFrame, Transaction, Trx,
@@ -31,7 +32,7 @@ pub use kv::{
     Atomicity, Batch, Bytes, Check, Commit, Durability, FaultPlan, FaultyKv, HostLimits, Kv, MemoryKv, Put,
     ScanPage, ScanRange, SplitMix64,
 };
-pub use layout::{Scope, scope_of};
+pub use layout::{Retention, Scope, scope_of};
 pub use lexkey::{KeyReader, KeyWriter, LexKey, Part, PrimaryKey, RangeKey, from_hex, to_hex};
 pub use name::{MAX_NAME_BYTES, check_name};
 pub use status::SegmentStatus;
@@ -40,3 +41,4 @@ pub use store::{
     Importer, LeaseProof, Listing, Names, NewRecords, OpenOptions, Page, PageRun, Problem, SegmentRead,
     SpaceRead, Store, StoreLimits, Tier, Verifier, VerifyReport, WriteOptions,
 };
+pub use streams::partition_of_key;
