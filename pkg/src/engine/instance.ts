@@ -52,6 +52,7 @@ export class EngineSlot {
 	#writes = 0;
 	#drained: (() => void) | undefined;
 	#tickets = 0;
+	readonly #closers: (() => void)[] = [];
 
 	constructor(host: HostKv, options: CheckedOptions) {
 		this.host = host;
@@ -76,6 +77,11 @@ export class EngineSlot {
 			this.#opening = undefined;
 		});
 		return this.#opening;
+	}
+
+	/** Calls back when the store begins to close. */
+	onClose(callback: () => void): void {
+		this.#closers.push(callback);
 	}
 
 	/** A number for the next request that may be cancelled. */
@@ -318,7 +324,10 @@ export class EngineSlot {
 
 	/** Ends reads and waits with CLOSED, waits for writes, then closes the engine. */
 	close(): Promise<void> {
-		this.#closing ??= this.#close();
+		if (this.#closing === undefined) {
+			this.#closing = this.#close();
+			for (const callback of this.#closers) callback();
+		}
 		return this.#closing;
 	}
 

@@ -6,6 +6,7 @@ mod life;
 mod maintenance;
 mod options;
 mod read;
+mod streams;
 mod wait;
 mod write;
 
