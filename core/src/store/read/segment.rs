@@ -89,6 +89,16 @@ impl Inner {
             (blocks, more) =
                 self.scan_blocks(&read.space, &read.segment, from, MOST_ROWS, read.max_bytes).await?;
         }
+        if more && blocks.iter().all(|one| is_trimmed(one, head.trimmed)) {
+            // Nothing of what lies between is read.
+            let (_, state) = self.fresh_segment(&read.space, &read.segment).await?;
+            let found =
+                self.block_after(&read.space, &read.segment, state.last_sequence, head.trimmed).await?;
+            from = found.map_or(state.last_sequence + 1, |found| found.first_sequence).max(from);
+            (blocks, more) =
+                self.scan_blocks(&read.space, &read.segment, from, MOST_ROWS, read.max_bytes).await?;
+            filling.page.next = (from, 0);
+        }
         let segment: Rc<str> = Rc::from(&*read.segment);
         let mut expected = from;
         for found in blocks {
@@ -187,6 +197,10 @@ impl Inner {
         }
         Ok(low)
     }
+}
+
+fn is_trimmed(found: &Block, bound: EntryId) -> bool {
+    found.runs.last().is_some_and(|run| run.last_id() <= bound)
 }
 
 fn ends_before(found: &Block, min: u64) -> bool {
