@@ -65,7 +65,7 @@ pub(super) fn check_times(min: Option<u64>, max: Option<u64>) -> Result {
 }
 
 impl Inner {
-    async fn read_segment(&self, read: SegmentRead) -> Result<Page> {
+    pub(crate) async fn read_segment(&self, read: SegmentRead) -> Result<Page> {
         let mut from = read.from.max(1);
         let head = self.fresh_head(&read.space).await?;
         let mut filling = Filling::new(read.max_entries, read.max_bytes, (from, 0));
@@ -91,6 +91,15 @@ impl Inner {
         {
             from = self.seek(&read, &blocks, min).await?;
             (blocks, more) = self.blocks_upto(&read, from, end).await?;
+        }
+        if more && blocks.iter().all(|one| is_trimmed(one, head.trimmed)) {
+            // Nothing of what lies between is read.
+            let (_, state) = self.fresh_segment(&read.space, &read.segment).await?;
+            let found =
+                self.block_after(&read.space, &read.segment, state.last_sequence, head.trimmed).await?;
+            from = found.map_or(state.last_sequence + 1, |found| found.first_sequence).max(from);
+            (blocks, more) = self.blocks_upto(&read, from, end).await?;
+            filling.page.next = (from, 0);
         }
         let segment: Rc<str> = Rc::from(&*read.segment);
         let mut expected = from;
@@ -201,6 +210,10 @@ impl Inner {
         }
         Ok(low)
     }
+}
+
+fn is_trimmed(found: &Block, bound: EntryId) -> bool {
+    found.runs.last().is_some_and(|run| run.last_id() <= bound)
 }
 
 fn ends_before(found: &Block, min: u64) -> bool {
