@@ -64,6 +64,7 @@ export const sections = [
 			cargo("clippy", "--locked", "--workspace", "--lib", "--bins", ...deny),
 			cargo("clippy", "--locked", "--workspace", "--all-targets", ...deny, ...allowedInTests),
 			cargo("clippy", "--locked", "--package", "streamkit-wasm", "--lib", ...wasm, ...deny),
+			cargo("clippy", "--locked", "--package", "streamkit-wasm", "--lib", "--no-default-features", ...wasm, ...deny),
 		],
 	},
 	{
@@ -71,8 +72,7 @@ export const sections = [
 		group: "lint",
 		title: "The core without an operating system",
 		steps: (leaveOut) => {
-			const check = (target) =>
-				cargo("check", "--locked", "--package", "streamkit-core", "--no-default-features", "--target", target);
+			const check = (target) => cargo("check", "--locked", "--package", "streamkit-core", "--target", target);
 			if (hasBareTarget()) return [check("wasm32-unknown-unknown"), check("thumbv7em-none-eabihf")];
 			leaveOut("thumbv7em-none-eabihf is not installed");
 			return [check("wasm32-unknown-unknown")];
