@@ -1,8 +1,10 @@
 // Checked by the compiler alone: what the sources export can stand wherever the agreed surface is expected.
 
 import type * as contract from "contract:streamkit";
+import type * as contractAzure from "contract:streamkit/azure";
 import type * as contractLevel from "contract:streamkit/level";
 import type * as contractTesting from "contract:streamkit/testing";
+import type * as azure from "../src/azure.js";
 import type * as ours from "../src/index.js";
 import type * as level from "../src/level.js";
 import type * as testing from "../src/testing.js";
@@ -11,6 +13,7 @@ type Offers<Theirs, Ours extends Theirs> = [Theirs, Ours];
 
 export type Values = [
 	Offers<typeof contract, typeof ours>,
+	Offers<typeof contractAzure, typeof azure>,
 	Offers<typeof contractLevel, typeof level>,
 	Offers<typeof contractTesting, typeof testing>,
 ];

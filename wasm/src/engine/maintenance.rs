@@ -53,4 +53,11 @@ impl Engine {
             Ok(object(&[("pendingTransactions", number(pending).into()), ("warnings", warnings.into())]))
         })
     }
+
+    /// Finishes or gives up what other instances left unfinished.
+    #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
+    pub fn recover(&self) -> Promise {
+        let store = self.store.clone();
+        promise(async move { store.recover().await.map(|()| JsValue::UNDEFINED) })
+    }
 }

@@ -1,0 +1,193 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { isStreamkitError, openStore, type Store } from "streamkit";
+import { azureTableHost } from "streamkit/azure";
+import { type Azurite, clientFor, startAzurite } from "./azurite.js";
+import { type Fate, tap } from "./tap.js";
+
+let azurite: Azurite;
+let table: string;
+before(async () => {
+	azurite = await startAzurite();
+	table = (await azurite.table()).tableName;
+});
+after(() => azurite.stop());
+
+const quiet = { autoCompact: false, retentionInterval: 0 } as const;
+
+/** A store whose requests have the fates that are given, by their numbers. */
+async function opened(prefix: string, fate: (number: number) => Fate): Promise<{ store: Store; requests: () => number }> {
+	const client = clientFor(azurite.url, table);
+	const wire = tap(client);
+	wire.fate = fate;
+	const store = await openStore(azureTableHost(client, { prefix, recoveryInterval: 0 }), quiet);
+	return { store, requests: () => wire.requests.length };
+}
+
+const SPACES = ["a", "b", "c"];
+
+/** Writes of every kind. */
+async function work(store: Store): Promise<void> {
+	await store.publish("a", "s", "1");
+	await store.produce("a", "s", [{ payload: "2" }, { payload: "3" }], { expectedSequence: 1 });
+	await store.transact(SPACES.map((space) => ({ space, segment: "t", records: [{ payload: space }] })));
+	await store.withLease("lease", 60_000, async (lease) => {
+		assert.equal(lease.fencingToken, 1);
+	});
+}
+
+async function payloads(store: Store, space: string): Promise<string[]> {
+	return (await store.consumeSpace({ space }).toArray()).map((entry) => entry.text());
+}
+
+async function checked(prefix: string): Promise<string[][]> {
+	const { store } = await opened(prefix, () => "pass");
+	try {
+		const found = await Promise.all(SPACES.map((space) => payloads(store, space)));
+		assert.deepEqual((await store.verify()).problems, []);
+		return found;
+	} finally {
+		await store.close();
+	}
+}
+
+/** Runs once for every number from 1, some at a time. */
+async function forEach(count: number, run: (number: number) => Promise<void>): Promise<void> {
+	let next = 1;
+	const runner = async (): Promise<void> => {
+		while (next <= count) await run(next++);
+	};
+	await Promise.all(Array.from({ length: 12 }, runner));
+}
+
+describe("every request of a series of writes", () => {
+	let count = 0;
+	before(async () => {
+		const { store, requests } = await opened("plain", () => "pass");
+		await work(store);
+		await store.close();
+		count = requests();
+		assert.deepEqual(await checked("plain"), [["1", "2", "3", "a"], ["b"], ["c"]]);
+	});
+
+	for (const fate of ["answer lost", "never sent"] as const) {
+		test(`${fate}: everything is stored, and nothing twice`, async () => {
+			assert(count > 20, `there were ${count} requests`);
+			await forEach(count, async (lost) => {
+				const prefix = `${fate.replace(" ", "-")}-${lost}`;
+				const { store } = await opened(prefix, (number) => (number === lost ? fate : "pass"));
+				await work(store);
+				await store.close();
+				assert.deepEqual(await checked(prefix), [["1", "2", "3", "a"], ["b"], ["c"]], prefix);
+			});
+		});
+	}
+
+	test("a throttled request, with and without its reason", async () => {
+		const fates: Fate[] = [
+			{ status: 503, code: "ServerBusy", retryAfter: "0" },
+			{ status: 429 },
+			{ status: 500, code: "InternalError" },
+		];
+		await forEach(count, async (which) => {
+			const prefix = `busy-${which}`;
+			const { store } = await opened(prefix, (number) =>
+				number >= which && number < which + 2 ? (fates[which % fates.length] as Fate) : "pass",
+			);
+			await work(store);
+			await store.close();
+			assert.deepEqual(await checked(prefix), [["1", "2", "3", "a"], ["b"], ["c"]], prefix);
+		});
+	});
+});
+
+describe("a lost answer", () => {
+	test("with another writer's commit behind it is no refusal", async () => {
+		const { store: other } = await opened("behind", () => "pass");
+		await other.publish("a", "s", "0");
+		let overtake = false;
+		const client = clientFor(azurite.url, table);
+		const wire = tap(client);
+		wire.fate = async (_, request) => {
+			if (!overtake || request.method !== "POST") return "pass";
+			overtake = false;
+			// The answer is lost only after the other writer got in behind this request.
+			return "answer lost";
+		};
+		const store = await openStore(azureTableHost(client, { prefix: "behind", recoveryInterval: 0 }), quiet);
+		await store.publish("a", "s", "1");
+		overtake = true;
+		const late = store.publish("a", "s", "mine", { expectedSequence: 2 });
+		// The other one waits for what it sees, then writes behind it.
+		while ((await other.getSegmentStatus("a", "s"))?.lastSequence !== 3);
+		await other.publish("a", "s", "theirs");
+		assert.equal((await late).lastSequence, 3);
+		await store.close();
+		await other.close();
+		assert.deepEqual(await (async () => (await checked("behind"))[0])(), ["0", "1", "mine", "theirs"]);
+	});
+
+	test("of a plain row that others wrote since is unknown, and its row is not written again", async () => {
+		const client = clientFor(azurite.url, table);
+		const host = azureTableHost(client, { prefix: "plain-row" });
+		const other = azureTableHost(clientFor(azurite.url, table), { prefix: "plain-row" });
+		const key = new TextEncoder().encode("k");
+		const put = (value: number) => ({
+			checks: [],
+			deletes: [],
+			puts: [{ key, value: new Uint8Array([value]) }],
+			durability: "strict" as const,
+		});
+		const wire = tap(client);
+		let sent = 0;
+		wire.fate = async (_, request) => {
+			if (request.method !== "POST") {
+				if (sent === 1) {
+					sent++;
+					await other.commit(put(2));
+				}
+				return "pass";
+			}
+			return ++sent === 1 ? "answer lost" : "pass";
+		};
+		await assert.rejects(async () => host.commit(put(1)), (error) => {
+			assert(isStreamkitError(error, "UNAVAILABLE"));
+			assert.equal(error.details["applied"], "unknown");
+			return true;
+		});
+		assert.deepEqual(await other.get([key]), [new Uint8Array([2])]);
+	});
+});
+
+describe("what the service refuses", () => {
+	test("a table that is not there", async () => {
+		const host = azureTableHost(clientFor(azurite.url, "nosuchtable"));
+		await assert.rejects(openStore(host), (error) => {
+			assert(isStreamkitError(error, "UNAVAILABLE"));
+			assert.match(error.message, /the table "nosuchtable" does not exist/);
+			assert.equal(error.retryable, false);
+			assert.equal(error.details["applied"], false);
+			return true;
+		});
+	});
+
+	test("a wrong key", async () => {
+		const host = azureTableHost(clientFor(azurite.url, table, "d3Jvbmc="));
+		await assert.rejects(openStore(host), (error) => {
+			assert(isStreamkitError(error, "UNAVAILABLE"));
+			assert.match(error.message, /denies access/);
+			assert.equal(error.retryable, false);
+			return true;
+		});
+	});
+
+	test("a full account", async () => {
+		const { store } = await opened("full", () => "pass");
+		await store.close();
+		const client = clientFor(azurite.url, table);
+		tap(client).fate = (_, request) => (request.method === "POST" ? { status: 507, code: "InsufficientStorage" } : "pass");
+		const full = await openStore(azureTableHost(client, { prefix: "full", recoveryInterval: 0 }), quiet);
+		await assert.rejects(full.publish("a", "s", "1"), (error) => isStreamkitError(error, "QUOTA_EXCEEDED"));
+		await full.close();
+	});
+});
