@@ -117,7 +117,15 @@ export const sections = [
 		title: "Across packages",
 		counts: true,
 		needs: ["tests/packaging", "tests/durability"],
-		steps: () => nodeTests("tests"),
+		steps: () => nodeTests("tests/packaging", "tests/durability"),
+	},
+	{
+		name: "azure",
+		group: "npm",
+		title: "streamkit/azure, on the emulator",
+		counts: true,
+		needs: ["tests/azure", "node_modules/azurite"],
+		steps: () => nodeTests("tests/azure"),
 	},
 	{
 		name: "size",

@@ -21,8 +21,9 @@ export function clientFor(url: string, table: string, key = KEY): TableClient {
 /** A running emulator. */
 export interface Azurite {
 	readonly url: string;
-	/** A client of a new table. */
-	table(): Promise<TableClient>;
+	/** The name of a new table. Each test has its own: a query of the emulator looks at every row of its table. */
+	table(): Promise<string>;
+	client(table: string, key?: string): TableClient;
 	stop(): Promise<void>;
 }
 
@@ -43,7 +44,17 @@ async function start(location: string): Promise<{ port: number; child: ChildProc
 		const port = await freePort();
 		const child = spawn(
 			process.execPath,
-			[main, "--tableHost", "127.0.0.1", "--tablePort", `${port}`, "--location", location, "--silent", "--disableTelemetry"],
+			[
+				main,
+				"--tableHost",
+				"127.0.0.1",
+				"--tablePort",
+				`${port}`,
+				"--location",
+				location,
+				"--silent",
+				"--disableTelemetry",
+			],
 			{ stdio: ["ignore", "pipe", "pipe"] },
 		);
 		let said = "";
@@ -71,10 +82,11 @@ export async function startAzurite(): Promise<Azurite> {
 	return {
 		url,
 		async table() {
-			const client = clientFor(url, `streamkit${++tables}`);
-			await client.createTable();
-			return client;
+			const table = `streamkit${++tables}`;
+			await clientFor(url, table).createTable();
+			return table;
 		},
+		client: (table, key) => clientFor(url, table, key),
 		async stop() {
 			child.kill();
 			await exited;

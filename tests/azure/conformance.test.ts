@@ -1,5 +1,5 @@
 import { after, before, test } from "node:test";
-import type { TableClient } from "@azure/data-tables";
+import type { HostKv } from "streamkit";
 import { azureTableHost } from "streamkit/azure";
 import { hostConformance } from "streamkit/testing";
 import { type Azurite, startAzurite } from "./azurite.js";
@@ -10,7 +10,8 @@ before(async () => {
 });
 after(() => azurite.stop());
 
-let client: TableClient;
+let table: string;
+const host = (): HostKv => azureTableHost(azurite.client(table), { prefix: "p" });
 hostConformance(
 	{
 		test: (name, run) =>
@@ -25,10 +26,10 @@ hostConformance(
 	},
 	{
 		async open() {
-			client = await azurite.table();
-			return azureTableHost(client, { prefix: "p" });
+			table = await azurite.table();
+			return host();
 		},
-		reopen: async () => azureTableHost(client, { prefix: "p" }),
-		second: async () => azureTableHost(client, { prefix: "p" }),
+		reopen: async () => host(),
+		second: async () => host(),
 	},
 );

@@ -2,28 +2,30 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { openStore, type Store } from "streamkit";
 import { azureTableHost } from "streamkit/azure";
-import { type Azurite, clientFor, startAzurite } from "./azurite.js";
+import { type Azurite, startAzurite } from "./azurite.js";
 import { tap } from "./tap.js";
 
 let azurite: Azurite;
-let table: string;
 before(async () => {
 	azurite = await startAzurite();
-	table = (await azurite.table()).tableName;
 });
 after(() => azurite.stop());
 
 const quiet = { autoCompact: false, retentionInterval: 0 } as const;
-const SPACES = ["a", "b", "c"];
+const SPACES = ["a", "b"];
 
-async function opened(prefix: string, recoveryInterval = 0): Promise<Store> {
-	return openStore(azureTableHost(clientFor(azurite.url, table), { prefix, recoveryInterval }), quiet);
+async function opened(table: string, recoveryInterval = 0): Promise<Store> {
+	return openStore(azureTableHost(azurite.client(table), { recoveryInterval }), quiet);
 }
 
 /** A writer that is there no more after so many requests: the last one may still arrive. */
-async function dying(prefix: string, after: number, arrives: boolean): Promise<{ acknowledged: boolean; requests: number }> {
-	const client = clientFor(azurite.url, table);
-	const host = azureTableHost(client, { prefix, recoveryInterval: 0 });
+async function dying(
+	table: string,
+	after: number,
+	arrives: boolean,
+): Promise<{ acknowledged: boolean; requests: number }> {
+	const client = azurite.client(table);
+	const host = azureTableHost(client, { recoveryInterval: 0 });
 	const store = await openStore(host, quiet);
 	const wire = tap(client);
 	wire.fate = (number) => {
@@ -33,7 +35,10 @@ async function dying(prefix: string, after: number, arrives: boolean): Promise<{
 	};
 	const acknowledged = await store
 		.transact(SPACES.map((space) => ({ space, segment: "t", records: [{ payload: space }] })))
-		.then(() => true, () => false);
+		.then(
+			() => true,
+			() => false,
+		);
 	const requests = wire.requests.length;
 	await store.close();
 	return { acknowledged, requests };
@@ -44,27 +49,28 @@ async function settled(store: Store): Promise<void> {
 }
 
 test("a writer killed between any two requests of a transaction leaves all of it or nothing", async (t) => {
-	const { acknowledged, requests } = await dying("whole", Number.POSITIVE_INFINITY, false);
+	const { acknowledged, requests } = await dying(await azurite.table(), Number.POSITIVE_INFINITY, false);
 	assert(acknowledged);
 	assert(requests > 15, `there were ${requests} requests`);
 	const outcomes = { all: 0, nothing: 0 };
 	const one = async (after: number, arrives: boolean): Promise<void> => {
-		const prefix = `killed-${after}-${arrives}`;
-		const victim = await dying(prefix, after, arrives);
-		const store = await opened(prefix);
+		const table = await azurite.table();
+		const run = `${after} requests${arrives ? ", and one that arrives" : ""}`;
+		const victim = await dying(table, after, arrives);
+		const store = await opened(table);
 		await settled(store);
 		const found = await Promise.all(
 			SPACES.map(async (space) => (await store.consumeSpace({ space }).toArray()).map((entry) => entry.text())),
 		);
 		const all = found.every((payloads, i) => payloads.length === 1 && payloads[0] === SPACES[i]);
 		const nothing = found.every((payloads) => payloads.length === 0);
-		assert(all || nothing, `${prefix}: ${JSON.stringify(found)}`);
-		assert(all || !victim.acknowledged, `${prefix}: acknowledged, but not there`);
+		assert(all || nothing, `${run}: ${JSON.stringify(found)}`);
+		assert(all || !victim.acknowledged, `${run}: acknowledged, but not there`);
 		outcomes[all ? "all" : "nothing"]++;
 		// Life goes on in every space of it.
 		await store.transact(SPACES.map((space) => ({ space, segment: "t", records: [{ payload: "next" }] })));
 		for (const space of SPACES) assert.equal((await store.peek(space, "t")).sequence, all ? 2 : 1);
-		assert.deepEqual((await store.verify()).problems, [], prefix);
+		assert.deepEqual((await store.verify()).problems, [], run);
 		await store.close();
 	};
 	const runs: Promise<void>[] = [];
@@ -75,15 +81,18 @@ test("a writer killed between any two requests of a transaction leaves all of it
 });
 
 test("an open store finishes what others left, from time to time", async () => {
-	const { requests } = await dying("probe", Number.POSITIVE_INFINITY, false);
+	const { requests } = await dying(await azurite.table(), Number.POSITIVE_INFINITY, false);
 	// A store that looks, and another that is killed once the transaction is committed but not yet applied.
-	const looking = await opened("background", 100);
-	const plain = await opened("background");
+	const table = await azurite.table();
+	const looking = await opened(table, 100);
+	const plain = await opened(table);
 	let left = 0;
 	for (let after = requests - 1; left === 0 && after > 0; after--) {
-		await dying("background", after, false);
+		await dying(table, after, false);
 		left = (await plain.health()).pendingTransactions;
-		const entries = await Promise.all(SPACES.map(async (space) => (await plain.getSegmentStatus(space, "t"))?.lastSequence ?? 0));
+		const entries = await Promise.all(
+			SPACES.map(async (space) => (await plain.getSegmentStatus(space, "t"))?.lastSequence ?? 0),
+		);
 		assert(new Set(entries).size === 1, `${entries}`);
 	}
 	await settled(plain);

@@ -103,7 +103,13 @@ function retryAfterOf({ headers }: PipelineResponse): number | undefined {
 }
 
 function codeOf({ headers, bodyAsText }: PipelineResponse): string | undefined {
-	return headers.get("x-ms-error-code") ?? /"code"\s*:\s*"(\w+)"|<Code>(\w+)</i.exec(bodyAsText ?? "")?.slice(1).find(Boolean);
+	return (
+		headers.get("x-ms-error-code") ??
+		/"code"\s*:\s*"(\w+)"|<Code>(\w+)</i
+			.exec(bodyAsText ?? "")
+			?.slice(1)
+			.find(Boolean)
+	);
 }
 
 /**

@@ -212,7 +212,9 @@ export class Commit {
 		const { client } = this.#session;
 		if (typeof client.deleteEntity !== "function") return;
 		try {
-			await this.#session.once(async (abortSignal) => client.deleteEntity?.(this.#partition, rowKey, { etag, abortSignal }));
+			await this.#session.once(async (abortSignal) =>
+				client.deleteEntity?.(this.#partition, rowKey, { etag, abortSignal }),
+			);
 		} catch {
 			// Taken by another commit, or out of reach.
 		}

@@ -34,7 +34,7 @@ export function isGone(entity: Entity): boolean {
 }
 
 /** The value of an entity that has one. */
-export function valueOf(entity: Entity): Bytes {
+export function contentOf(entity: Entity): Bytes {
 	const parts: Uint8Array[] = [];
 	let length = 0;
 	for (let n = 0; ; n++) {
@@ -62,7 +62,7 @@ export function valueOf(entity: Entity): Bytes {
 export function storedOf(entity: Entity): Stored {
 	return {
 		etag: String(entity.etag),
-		value: isGone(entity) ? undefined : valueOf(entity),
+		value: isGone(entity) ? undefined : contentOf(entity),
 		mark: entity[MARK],
 	};
 }

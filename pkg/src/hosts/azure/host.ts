@@ -82,8 +82,7 @@ class AzureTableHost implements HostKv {
 		const { values } = await readKeys(session, this.#places, keys);
 		for (const [check, { value }] of checks.entries()) {
 			const current = values[check];
-			const same =
-				current === undefined || value === undefined ? current === value : toHex(current) === toHex(value);
+			const same = current === undefined || value === undefined ? current === value : toHex(current) === toHex(value);
 			if (!same) return { applied: false, check, current };
 		}
 		return { applied: true };
@@ -96,7 +95,9 @@ class AzureTableHost implements HostKv {
 		const { partition, space } = this.#places.of(puts[0]?.key as Bytes);
 		if (space === undefined || this.#listed.has(partition)) return;
 		const entity = { partitionKey: this.#places.directory, rowKey: this.#places.directoryRow(space) };
-		await session.repeat((abortSignal) => this.#client.submitTransaction([["upsert", entity, "Merge"]], { abortSignal }));
+		await session.repeat((abortSignal) =>
+			this.#client.submitTransaction([["upsert", entity, "Merge"]], { abortSignal }),
+		);
 		if (this.#listed.size >= MOST_KNOWN) this.#listed.clear();
 		this.#listed.add(partition);
 	}

@@ -25,7 +25,8 @@ const VALUE_BYTES = 750 << 10;
 
 // The request is at its largest when all operations have keys as long as can be. Values are sent as base64; each
 // further property of a value has a name and a type.
-const FOR_VALUES = REQUEST_BYTES - 4_096 - MOST_OPERATIONS * (OPERATION_BYTES + KEY_FACTOR * LONGEST_KEY + 2 * MOST_PREFIX);
+const FOR_VALUES =
+	REQUEST_BYTES - 4_096 - MOST_OPERATIONS * (OPERATION_BYTES + KEY_FACTOR * LONGEST_KEY + 2 * MOST_PREFIX);
 const BATCH_BYTES = Math.floor(FOR_VALUES / (4 / 3 + 64 / PROPERTY_BYTES));
 
 export const LIMITS: HostLimits = Object.freeze({

@@ -1,7 +1,7 @@
 import { type Bytes, compareBytes } from "../../bytes.js";
 import type { ScanPage, ScanRange } from "../../host.js";
 import type { Entity } from "./client.js";
-import { isGone, KEYS_ONLY, valueOf } from "./entity.js";
+import { contentOf, isGone, KEYS_ONLY } from "./entity.js";
 import { LIMITS } from "./limits.js";
 import type { OfSpaces, OfTransactions, Places, Stretch } from "./places.js";
 import { REMOVALS } from "./places.js";
@@ -54,7 +54,11 @@ class Appetite {
 }
 
 /** The rows that answer a filter, page by page, but for those that stand for none. */
-async function* entities(session: Session, appetite: Appetite, filter: string): AsyncGenerator<Entity, void, undefined> {
+async function* entities(
+	session: Session,
+	appetite: Appetite,
+	filter: string,
+): AsyncGenerator<Entity, void, undefined> {
 	let token: string | undefined;
 	do {
 		const page = await session.page(filter, appetite.keysOnly ? KEYS_ONLY : undefined, appetite.next(), token);
@@ -66,7 +70,7 @@ async function* entities(session: Session, appetite: Appetite, filter: string): 
 const NOTHING: Bytes = new Uint8Array(0);
 
 function pairOf(appetite: Appetite, key: Bytes, entity: Entity): Pair {
-	const value = appetite.keysOnly ? NOTHING : valueOf(entity);
+	const value = appetite.keysOnly ? NOTHING : contentOf(entity);
 	return { key, value };
 }
 
@@ -89,12 +93,13 @@ async function* ofSpaces(session: Session, appetite: Appetite, places: Places, p
 	const { from, to, stretchOf } = part;
 	if (from >= to) return;
 	const filter = `PartitionKey eq '${places.directory}' and RowKey ge '${from}' and RowKey lt '${to}'`;
-	const limit = Math.max(TOGETHER, appetite.next());
+	const together = Math.min(TOGETHER, appetite.next());
+	const limit = appetite.next();
 	const names = entities(session, new Appetite({ start: NOTHING, end: NOTHING, limit, keysOnly: true }), filter);
 	const started: { pairs: Pairs; first: Promise<IteratorResult<Pair, void>> }[] = [];
 	let more = true;
 	for (;;) {
-		while (more && started.length < TOGETHER) {
+		while (more && started.length < together) {
 			const { done, value } = await names.next();
 			if (done === true) {
 				more = false;
@@ -150,14 +155,11 @@ function pairsOf(session: Session, places: Places, appetite: Appetite, start: By
 		if (part.kind === "spaces") return ofSpaces(session, appetite, places, part.spaces);
 		return inside(ofTransactions(session, appetite, part.transactions), start, end);
 	});
-	return plain === undefined
-		? concatenated(scoped)
-		: merged(ofStretch(session, appetite, plain), concatenated(scoped));
+	return plain === undefined ? concatenated(scoped) : merged(ofStretch(session, appetite, plain), concatenated(scoped));
 }
 
 async function* inside(pairs: Pairs, start: Bytes, end: Bytes): Pairs {
-	for await (const pair of pairs)
-		if (compareBytes(pair.key, start) >= 0 && compareBytes(pair.key, end) < 0) yield pair;
+	for await (const pair of pairs) if (compareBytes(pair.key, start) >= 0 && compareBytes(pair.key, end) < 0) yield pair;
 }
 
 /** A page of a range, from its top when reverse. */
@@ -173,7 +175,8 @@ async function forward(session: Session, places: Places, range: ScanRange): Prom
 	const values: Uint8Array[] = [];
 	let bytes = 0;
 	for await (const { key, value } of pairsOf(session, places, appetite, start, end)) {
-		if (keys.length > 0 && (keys.length >= limit || bytes + value.length > maxBytes)) return { keys, values, more: true };
+		if (keys.length > 0 && (keys.length >= limit || bytes + value.length > maxBytes))
+			return { keys, values, more: true };
 		appetite.took(value.length);
 		bytes += value.length;
 		keys.push(key);
@@ -207,7 +210,7 @@ async function backward(session: Session, places: Places, range: ScanRange): Pro
 			some.map(async (key) => {
 				const { partition, row } = places.of(key);
 				const entity = await session.entity(partition, row);
-				return entity === undefined || isGone(entity) ? undefined : valueOf(entity);
+				return entity === undefined || isGone(entity) ? undefined : contentOf(entity);
 			}),
 		);
 		for (const [i, value] of rows.entries()) {

@@ -60,10 +60,12 @@ export class Session {
 				return;
 			}
 			this.#waiting.add(end);
-			(async () => send(controller.signal))().then(resolve, reject).finally(() => {
-				this.#waiting.delete(end);
-				clearTimeout(timer);
-			});
+			(async () => send(controller.signal))()
+				.then(resolve, reject)
+				.finally(() => {
+					this.#waiting.delete(end);
+					clearTimeout(timer);
+				});
 		});
 	}
 
