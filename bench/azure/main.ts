@@ -38,8 +38,7 @@ try {
 			process.stderr.write(`  round ${round + 1}: ${side.name}: ${Math.round(measure.milliseconds)} ms\n`);
 		}
 	}
-	const middle = (name: string, of: (measure: Measure) => number): number =>
-		median((measures.get(name) ?? []).map(of));
+	const middle = (name: string, of: (measure: Measure) => number): number => median((measures.get(name) ?? []).map(of));
 	const rate = ({ milliseconds }: Measure): number => (number / milliseconds) * 1000;
 	const requests = (measure: Measure): number => (measure.requests / number) * 1000;
 	const line = (title: string, unit: Line["ours"]["unit"], of: (measure: Measure) => number): Omit<Line, "bar"> => ({
@@ -49,7 +48,12 @@ try {
 	});
 	say(`${number.toLocaleString("en-US")} JSON events of 1 KiB; medians of ${rounds} rounds`);
 	say(header());
-	say(render({ ...line("append to Azure Table Storage (emulator)", "events/s", rate), bar: { is: "at least", ratio: 5 } }));
+	say(
+		render({
+			...line("append to Azure Table Storage (emulator)", "events/s", rate),
+			bar: { is: "at least", ratio: 5 },
+		}),
+	);
 	const sent = line("requests for 1,000 events", "requests", requests);
 	say(render(sent));
 	const allowed = { name: "what is allowed", value: 2, unit: "requests" } as const;

@@ -161,7 +161,7 @@ describe("azureTableHost: deadlines", () => {
 		withTimers(async () => {
 			let sent = 0;
 			const host = azureTableHost(
-				client({ submit: () => (++sent < 5 ? Promise.reject(busy) : Promise.resolve({ subResponses: [] })) }),
+				client({ submit: () => (++sent < 5 ? Promise.reject(busy) : Promise.resolve({ subResponses: [{}] })) }),
 			);
 			const { error } = await settled(Promise.resolve(host.commit(BATCH)));
 			assert.equal(error, undefined);
@@ -169,7 +169,24 @@ describe("azureTableHost: deadlines", () => {
 		}));
 });
 
-describe("azureTableHost: a client that sends again by itself", () => {
+describe("azureTableHost: answers that say less than they should", () => {
+	test("an answer that is cut off is looked into", async () => {
+		let row: Entity | undefined;
+		let sent = 0;
+		const host = azureTableHost({
+			...client({
+				submit: async ([action]) => {
+					row = { ...(action?.[1] as Entity), etag: "1" } as Entity;
+					sent++;
+					return { subResponses: [] };
+				},
+			}),
+			getEntity: async () => row ?? Promise.reject(missing),
+		});
+		assert.deepEqual(await host.commit(BATCH), { applied: true });
+		assert.equal(sent, 1);
+	});
+
 	test("a conflict with ourselves is no conflict", async () => {
 		const rows = new Map<string, Entity>();
 		const host = azureTableHost({
@@ -195,7 +212,10 @@ test("azureTableHost: closed is closed", async () => {
 	host.close?.();
 	assert.equal(host.recoveryInterval, 0);
 	for (const call of [() => host.get([KEY]), () => host.commit(BATCH)]) {
-		await assert.rejects(async () => call(), (error) => isStreamkitError(error, "CLOSED"));
+		await assert.rejects(
+			async () => call(),
+			(error) => isStreamkitError(error, "CLOSED"),
+		);
 	}
 });
 

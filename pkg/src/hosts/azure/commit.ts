@@ -112,6 +112,7 @@ export class Commit {
 						{ abortSignal },
 					),
 				);
+				if (subResponses.length !== operations.length) throw new Error("an answer that is not whole");
 				await this.#done(operations, (i) => subResponses[i]?.etag);
 				return { applied: true };
 			} catch (error) {
