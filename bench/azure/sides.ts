@@ -1,4 +1,3 @@
-import type { TableClient } from "@azure/data-tables";
 import { openStore } from "streamkit";
 import { azureTableHost } from "streamkit/azure";
 import type { Azurite } from "../../tests/azure/azurite.js";
@@ -15,6 +14,8 @@ export interface Side {
 	readonly name: string;
 	run(azurite: Azurite, events: Events): Promise<Measure>;
 }
+
+type TableClient = ReturnType<Azurite["client"]>;
 
 /** One entity an event: as many of them a request as the service takes. */
 const ENTITIES = 100;

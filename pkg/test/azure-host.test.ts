@@ -208,8 +208,8 @@ describe("azureTableHost: answers that say less than they should", () => {
 
 test("azureTableHost: closed is closed", async () => {
 	const host = azureTableHost(client({}));
-	host.close?.();
-	host.close?.();
+	await host.close?.();
+	await host.close?.();
 	assert.equal(host.recoveryInterval, 0);
 	for (const call of [() => host.get([KEY]), () => host.commit(BATCH)]) {
 		await assert.rejects(
