@@ -15,7 +15,7 @@ after(() => azurite.stop());
 
 const writer = fileURLToPath(new URL("./writer.ts", import.meta.url));
 const WRITERS = ["one", "two", "three"];
-const EACH = 25;
+const EACH = 15;
 
 /** What a writer was acknowledged, as "sequence name number". */
 async function written(table: string, name: string, how: string): Promise<string[]> {
