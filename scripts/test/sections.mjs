@@ -132,6 +132,14 @@ export const sections = [
 		steps: () => nodeTests("tests"),
 	},
 	{
+		name: "azure",
+		group: "npm",
+		title: "streamkit/azure, on the emulator",
+		counts: true,
+		needs: ["tests/azure", "node_modules/azurite"],
+		steps: () => nodeTests("tests/azure"),
+	},
+	{
 		name: "edge",
 		group: "npm",
 		title: "Durable Objects and Workers KV, in workerd",

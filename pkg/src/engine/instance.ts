@@ -238,7 +238,24 @@ export class EngineSlot {
 		}
 		instance = { variant, state, engine, timers, unwatch, lastWords };
 		this.#instance = instance;
+		this.#lookForLeftovers(instance);
 		return engine;
+	}
+
+	/** Background work: nobody waits for it, and what fails is tried again the next time. */
+	#lookForLeftovers(instance: Instance): void {
+		const { host } = this;
+		const interval = host.recoveryInterval ?? 0;
+		if (interval === 0 || host.limits.atomic !== "space") return;
+		instance.timers.start(interval, () => {
+			if (this.#instance !== instance || this.#closing !== undefined) return;
+			const again = (): void => this.#lookForLeftovers(instance);
+			try {
+				instance.engine.recover().then(again, again);
+			} catch (error) {
+				this.#thrown(instance.engine, error);
+			}
+		});
 	}
 
 	/** Lets go of an instance that trapped. */
