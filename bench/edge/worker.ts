@@ -99,7 +99,8 @@ export class BenchObject {
 	async #prepare(side: Side, count: number): Promise<void> {
 		this.#events = Array.from({ length: count }, (_, i) => utf8.encode(eventText(i)));
 		this.#records = this.#events.map((payload) => ({ payload }));
-		if (side === "ours") this.#store = await openStore(durableObjectHost(this.#counting), { autoCompact: false });
+		if (side === "ours")
+			this.#store = await openStore(durableObjectHost(this.#counting), { autoCompact: false, compression: "none" });
 		else if (side === "table") {
 			this.#storage.sql.exec(
 				"CREATE TABLE events (position INTEGER PRIMARY KEY, segment TEXT NOT NULL, sequence INTEGER NOT NULL, payload BLOB NOT NULL, UNIQUE (segment, sequence))",
