@@ -1,6 +1,10 @@
 //! Streamkit's engine: ordered event streams over any key-value host.
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(feature = "every-host"),
+    expect(dead_code, reason = "row kinds are whole, whoever of their users is there")
+)]
 
 extern crate alloc;
 #[cfg(test)]
@@ -37,6 +41,6 @@ pub use name::{MAX_NAME_BYTES, check_name};
 pub use status::SegmentStatus;
 pub use store::{
     Appended, Changes, CompactReport, Compactor, Compression, EntryRef, Exporter, Health, ImportReport,
-    Importer, LeaseProof, Listing, Names, NewRecords, OpenOptions, Page, PageRun, Problem, SegmentRead,
-    SpaceRead, Store, StoreLimits, Tier, Verifier, VerifyReport, WriteOptions,
+    Importer, LeaseProof, Listing, Names, NewRecords, OpenOptions, Page, PageFrame, PageRun, Problem,
+    SegmentRead, SpaceRead, Store, StoreLimits, Tier, Verifier, VerifyReport, WriteOptions,
 };

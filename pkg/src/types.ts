@@ -157,7 +157,7 @@ export interface Store extends AsyncDisposable {
 	/** The status of a segment; undefined when it was never written. */
 	getSegmentStatus(space: string, segment: string, options?: Abortable): Promise<SegmentStatus | undefined>;
 
-	/** The segment's status first, then changes. Calls of one handler never overlap; a slow one gets the latest status, not a backlog. A handler that throws: onError, and the subscription goes on. */
+	/** The segment's status first, then changes. Calls of one handler never overlap; a slow one gets the latest status, not a backlog. A handler that throws: onError, and the subscription goes on. After the host failed for a while: onError, then the status again. */
 	subscribeToSegment(
 		space: string,
 		segment: string,

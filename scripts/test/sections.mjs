@@ -20,13 +20,13 @@ const allowedInTests = [
 const cargo = (...args) => ["cargo", args];
 const tsc = (folder) => ["tsc", ["--project", folder]];
 
-// What lies below tests/ and is a section of its own.
-const apart = ["tests/browser"];
+// Folders below tests/ that are sections of their own.
+const apart = new Set(["tests/browser", "tests/live"]);
 
 /** Every test file below the folders, through Node's own runner. */
 function nodeTests(...folders) {
-	const skipped = apart.filter((path) => !folders.includes(path));
-	const files = filesBelow(folders, (path) => /(^|\/)(node_modules|fixtures)$/.test(path) || skipped.includes(path));
+	const skipped = (path) => apart.has(path) && !folders.includes(path);
+	const files = filesBelow(folders, (path) => /(^|\/)(node_modules|fixtures)$/.test(path) || skipped(path));
 	const tests = files.filter((path) => /\.test\.ts$/.test(path));
 	return tests.length === 0 ? [] : [["node", ["--import", "tsx", "--test", "--test-reporter=spec", ...tests]]];
 }
@@ -116,11 +116,19 @@ export const sections = [
 		steps: () => nodeTests("node-adapter/test"),
 	},
 	{
+		name: "live",
+		group: "npm",
+		title: "Live across instances, threads and processes",
+		counts: true,
+		needs: ["tests/live"],
+		steps: () => nodeTests("tests/live"),
+	},
+	{
 		name: "across",
 		group: "npm",
 		title: "Across packages",
 		counts: true,
-		needs: ["tests/packaging", "tests/durability"],
+		needs: ["tests/packaging", "tests/durability", "tests/hosts"],
 		steps: () => nodeTests("tests"),
 	},
 	{

@@ -30,6 +30,7 @@ pub(crate) fn error_object(error: &Error) -> JsValue {
     object.into()
 }
 
+#[cfg(feature = "full")]
 /// The result of a call that throws.
 pub(crate) fn thrown<T>(result: Result<T>) -> Result<T, JsValue> {
     result.map_err(|error| error_object(&error))

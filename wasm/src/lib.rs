@@ -17,6 +17,7 @@ mod engine;
 mod env;
 mod errors;
 mod frames;
+#[cfg(feature = "full")]
 mod jobs;
 mod numbers;
 mod objects;
@@ -25,5 +26,6 @@ mod promise;
 
 pub use bridge::Bridge;
 pub use engine::Engine;
+#[cfg(feature = "full")]
 pub use jobs::{Compactor, Exporter, Importer, Verifier};
 pub use panics::panic_message;

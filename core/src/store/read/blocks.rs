@@ -108,7 +108,7 @@ impl Inner {
         let mut cache = self.blocks.borrow_mut();
         // Where commits are not atomic, blocks further on may be leftovers, whose sequences are given
         // out again: only what a commit row refers to is kept.
-        let ahead = self.host.limits().atomic != Atomicity::None;
+        let ahead = self.host.atomic() != Atomicity::None;
         for one in found {
             let one = Rc::new(one);
             if ahead || (first.is_none() && one.first_sequence <= sequence) {

@@ -72,7 +72,7 @@ impl Inner {
             filling.page.tail = true;
             return Ok(filling.page);
         }
-        let end = if self.host.limits().atomic == Atomicity::None {
+        let end = if self.host.atomic() == Atomicity::None {
             // Blocks above the head are leftovers of a writer that stopped: they go before their
             // sequences are given out again, so the head is read before the blocks.
             self.fresh_segment(&read.space, &read.segment).await?.1.last_sequence
@@ -93,7 +93,7 @@ impl Inner {
         let mut expected = from;
         for found in blocks {
             if found.first_sequence > expected && !self.is_gap_fine(&read, &head, expected).await? {
-                if !self.host.limits().consistent {
+                if !self.host.is_consistent() {
                     // Not visible yet: what follows is shown once it can be shown in order.
                     filling.page.tail = true;
                     return Ok(filling.page);
