@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -26,11 +27,13 @@ export async function serve(): Promise<BenchSite> {
 		write: false,
 		logLevel: "warning",
 	});
-	const engine = await readFile(fileURLToPath(import.meta.resolve("streamkit/wasm")));
+	const engine = fileURLToPath(import.meta.resolve("streamkit/wasm"));
 	const files = new Map<string, readonly [type: string, body: string | Uint8Array]>([
 		["/", ["text/html", '<!doctype html><title>bench</title><script type="module" src="/scripts/main.js"></script>']],
-		["/generated/streamkit.wasm", ["application/wasm", engine]],
 	]);
+	for (const name of ["streamkit.wasm", "light/streamkit.wasm"]) {
+		files.set(`/generated/${name}`, ["application/wasm", await readFile(join(dirname(engine), name))]);
+	}
 	for (const { path, contents } of outputFiles) {
 		files.set(path.replaceAll("\\", "/").replace(/^.*(?=\/scripts\/)/, ""), ["text/javascript", contents]);
 	}

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -36,8 +37,10 @@ async function bundle(): Promise<Map<string, File>> {
 			body: contents,
 		});
 	}
-	const engine = await readFile(fileURLToPath(import.meta.resolve("streamkit/wasm")));
-	files.set("/generated/streamkit.wasm", { type: "application/wasm", body: engine });
+	const engine = fileURLToPath(import.meta.resolve("streamkit/wasm"));
+	for (const name of ["streamkit.wasm", "light/streamkit.wasm"]) {
+		files.set(`/generated/${name}`, { type: "application/wasm", body: await readFile(join(dirname(engine), name)) });
+	}
 	return files;
 }
 
