@@ -79,6 +79,7 @@ test("an import runs nothing: no compiling, no randomness, no timers", async () 
 		for (const name of ["setTimeout", "setInterval", "fetch"]) forbid(globalThis, name);
 		await import("streamkit");
 		await import("streamkit/inline");
+		await import("streamkit/indexeddb");
 		await import("streamkit/level");
 		console.log("quiet");
 	`;
@@ -101,6 +102,7 @@ test("the command line is installed", async () => {
 test("the types suit users of every module system", async () => {
 	const user = `
 		import { memoryHost, openStore, type Entry, type Store } from "streamkit";
+		import { indexedDbHost } from "streamkit/indexeddb";
 		import { levelHost } from "streamkit/level";
 		import { manualClock } from "streamkit/testing";
 		import { openDirectory } from "@streamkit/node";
@@ -108,7 +110,7 @@ test("the types suit users of every module system", async () => {
 			const store: Store = await openStore(memoryHost(), { clock: manualClock(1), signal: undefined });
 			return store.consumeSegment({ space: "orders", segment: "order-1" }).toArray();
 		}
-		export const openers: readonly unknown[] = [levelHost, openDirectory];
+		export const openers: readonly unknown[] = [indexedDbHost, levelHost, openDirectory];
 	`;
 	await project.write("types/user.mts", user);
 	await project.write("types/user.cts", user);
