@@ -1,7 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -27,13 +26,12 @@ export async function serve(): Promise<BenchSite> {
 		write: false,
 		logLevel: "warning",
 	});
-	const engine = fileURLToPath(import.meta.resolve("streamkit/wasm"));
+	const wasm = (specifier: string): Promise<Buffer> => readFile(fileURLToPath(import.meta.resolve(specifier)));
 	const files = new Map<string, readonly [type: string, body: string | Uint8Array]>([
 		["/", ["text/html", '<!doctype html><title>bench</title><script type="module" src="/scripts/main.js"></script>']],
+		["/generated/streamkit.wasm", ["application/wasm", await wasm("streamkit/wasm")]],
+		["/generated/light/streamkit.wasm", ["application/wasm", await wasm("streamkit/wasm/light")]],
 	]);
-	for (const name of ["streamkit.wasm", "light/streamkit.wasm"]) {
-		files.set(`/generated/${name}`, ["application/wasm", await readFile(join(dirname(engine), name))]);
-	}
 	for (const { path, contents } of outputFiles) {
 		files.set(path.replaceAll("\\", "/").replace(/^.*(?=\/scripts\/)/, ""), ["text/javascript", contents]);
 	}

@@ -27,7 +27,8 @@ export interface WriteContext {
 	readonly limits: Store["limits"];
 }
 
-interface WriteOptions {
+/** Options of a write, checked. */
+export interface WriteOptions {
 	readonly signal: AbortSignal | undefined;
 	/** -1: none. */
 	readonly expected: number;
@@ -46,7 +47,8 @@ const PLAIN: WriteOptions = Object.freeze({
 	durability: 0,
 });
 
-function checkWriteOptions(input: ProduceOptions | undefined): WriteOptions {
+/** Checks what all writes have in common. */
+export function checkWriteOptions(input: ProduceOptions | undefined): WriteOptions {
 	if (input === undefined) return PLAIN;
 	const options = optionsObject(input);
 	const trx = optionalTrx(options.trx);

@@ -21,7 +21,7 @@ const cargo = (...args) => ["cargo", args];
 const tsc = (folder) => ["tsc", ["--project", folder]];
 
 // Folders below tests/ that are sections of their own.
-const apart = new Set(["tests/browser", "tests/live"]);
+const apart = new Set(["tests/azure", "tests/browser", "tests/edge", "tests/live"]);
 
 /** Every test file below the folders, through Node's own runner. */
 function nodeTests(...folders) {
@@ -54,7 +54,7 @@ export const sections = [
 		name: "types",
 		group: "lint",
 		title: "TypeScript types",
-		steps: ["pkg", "node-adapter", "tests", "bench"].map(tsc),
+		steps: ["pkg", "node-adapter", "tests", "bench", "examples/worker"].map(tsc),
 	},
 	{
 		name: "clippy",
@@ -64,6 +64,7 @@ export const sections = [
 			cargo("clippy", "--locked", "--workspace", "--lib", "--bins", ...deny),
 			cargo("clippy", "--locked", "--workspace", "--all-targets", ...deny, ...allowedInTests),
 			cargo("clippy", "--locked", "--package", "streamkit-wasm", "--lib", ...wasm, ...deny),
+			cargo("clippy", "--locked", "--package", "streamkit-wasm", "--lib", "--no-default-features", ...wasm, ...deny),
 		],
 	},
 	{
@@ -71,8 +72,7 @@ export const sections = [
 		group: "lint",
 		title: "The core without an operating system",
 		steps: (leaveOut) => {
-			const check = (target) =>
-				cargo("check", "--locked", "--package", "streamkit-core", "--no-default-features", "--target", target);
+			const check = (target) => cargo("check", "--locked", "--package", "streamkit-core", "--target", target);
 			if (hasBareTarget()) return [check("wasm32-unknown-unknown"), check("thumbv7em-none-eabihf")];
 			leaveOut("thumbv7em-none-eabihf is not installed");
 			return [check("wasm32-unknown-unknown")];
@@ -130,6 +130,14 @@ export const sections = [
 		counts: true,
 		needs: ["tests/packaging", "tests/durability", "tests/hosts"],
 		steps: () => nodeTests("tests"),
+	},
+	{
+		name: "edge",
+		group: "npm",
+		title: "Durable Objects and Workers KV, in workerd",
+		counts: true,
+		needs: ["tests/edge", "node_modules/miniflare"],
+		steps: () => nodeTests("tests/edge"),
 	},
 	{
 		name: "browser",

@@ -23,6 +23,8 @@ mod numbers;
 mod objects;
 mod panics;
 mod promise;
+#[cfg(feature = "full")]
+mod stream_frames;
 
 pub use bridge::Bridge;
 pub use engine::Engine;

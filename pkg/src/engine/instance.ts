@@ -62,6 +62,7 @@ export class EngineSlot {
 	#drained: (() => void) | undefined;
 	#idle: (() => void) | undefined;
 	#tickets = 0;
+	readonly #closers: (() => void)[] = [];
 
 	constructor(host: HostKv, options: CheckedOptions) {
 		this.host = host;
@@ -78,6 +79,11 @@ export class EngineSlot {
 	/** Whether the host takes time to answer, so that it pays to ask early. */
 	get hostWaits(): boolean {
 		return this.#instance?.waits() ?? false;
+	}
+
+	/** Whether the engine that is there has everything in it. */
+	get isFull(): boolean {
+		return this.#instance?.variant === "full";
 	}
 
 	get closed(): boolean {
@@ -131,6 +137,11 @@ export class EngineSlot {
 		await this.#end(old);
 		this.#leaving = undefined;
 		return this.#open();
+	}
+
+	/** Calls back when the store begins to close. */
+	onClose(callback: () => void): void {
+		this.#closers.push(callback);
 	}
 
 	/** A number for the next request that may be cancelled. */
@@ -351,6 +362,12 @@ export class EngineSlot {
 		return this.run(kind, start, signal, ticket);
 	}
 
+	/** The same with everything in the engine. */
+	async callFull<T>(kind: Kind, start: (engine: Engine) => Promise<T>, signal?: AbortSignal, ticket = 0): Promise<T> {
+		if (!this.isFull) await unlessAborted(this.full(), signal);
+		return this.run(kind, start, signal, ticket);
+	}
+
 	/** A synchronous call of the engine, which must be there. */
 	now<T>(call: (engine: Engine) => T): T {
 		if (this.#closing !== undefined) throw closedError();
@@ -381,7 +398,10 @@ export class EngineSlot {
 
 	/** Ends reads and waits with CLOSED, waits for writes, then closes the engine. */
 	close(): Promise<void> {
-		this.#closing ??= this.#close();
+		if (this.#closing === undefined) {
+			this.#closing = this.#close();
+			for (const callback of this.#closers) callback();
+		}
 		return this.#closing;
 	}
 

@@ -1,7 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -37,9 +36,12 @@ async function bundle(): Promise<Map<string, File>> {
 			body: contents,
 		});
 	}
-	const engine = fileURLToPath(import.meta.resolve("streamkit/wasm"));
-	for (const name of ["streamkit.wasm", "light/streamkit.wasm"]) {
-		files.set(`/generated/${name}`, { type: "application/wasm", body: await readFile(join(dirname(engine), name)) });
+	for (const [path, specifier] of [
+		["/generated/streamkit.wasm", "streamkit/wasm"],
+		["/generated/light/streamkit.wasm", "streamkit/wasm/light"],
+	] as const) {
+		const body = await readFile(fileURLToPath(import.meta.resolve(specifier)));
+		files.set(path, { type: "application/wasm", body });
 	}
 	return files;
 }

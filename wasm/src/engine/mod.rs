@@ -8,6 +8,8 @@ mod life;
 mod maintenance;
 mod options;
 mod read;
+#[cfg(feature = "full")]
+mod streams;
 mod wait;
 mod write;
 

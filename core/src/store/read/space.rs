@@ -8,7 +8,7 @@ use super::page::{Filling, Page, Tier, place};
 use super::segment::check_times;
 use crate::error::{Error, Result};
 use crate::id::{EntryId, MAX_INTEGER};
-use crate::kv::ScanRange;
+use crate::kv::{Atomicity, ScanRange};
 use crate::layout::commit::{self, Item};
 use crate::layout::space::SpaceHead;
 use crate::name::check_name;
@@ -69,8 +69,9 @@ impl Inner {
             filling.page.tail = !beyond;
             return Ok(filling.page);
         }
-        // Beyond the last id too: rows that were merged since the head was read end after it.
-        let range = commit::range(&read.space, passed, EntryId::MAX);
+        // Beyond the last id too, where rows are merged: those that were since the head was read end after it.
+        let merges = self.host.limits().atomic != Atomicity::None;
+        let range = commit::range(&read.space, passed, if merges { EntryId::MAX } else { head.last_id });
         let rows = self
             .host
             .scan(ScanRange {
