@@ -79,6 +79,7 @@ test("an import runs nothing: no compiling, no randomness, no timers", async () 
 		for (const name of ["setTimeout", "setInterval", "fetch"]) forbid(globalThis, name);
 		await import("streamkit");
 		await import("streamkit/inline");
+		await import("streamkit/indexeddb");
 		await import("streamkit/level");
 		await import("streamkit/cloudflare");
 		await import("streamkit/azure");
@@ -105,6 +106,7 @@ test("the types suit users of every module system", async () => {
 		import { memoryHost, openStore, type Entry, type Store } from "streamkit";
 		import { durableObjectHost, workersKvHost } from "streamkit/cloudflare";
 		import { azureTableHost } from "streamkit/azure";
+		import { indexedDbHost } from "streamkit/indexeddb";
 		import { levelHost } from "streamkit/level";
 		import { manualClock } from "streamkit/testing";
 		import { openDirectory } from "@streamkit/node";
@@ -112,7 +114,8 @@ test("the types suit users of every module system", async () => {
 			const store: Store = await openStore(memoryHost(), { clock: manualClock(1), signal: undefined });
 			return store.consumeSegment({ space: "orders", segment: "order-1" }).toArray();
 		}
-		export const openers: readonly unknown[] = [azureTableHost, durableObjectHost, workersKvHost, levelHost, openDirectory];
+		const edge = [durableObjectHost, workersKvHost];
+		export const openers: readonly unknown[] = [...edge, azureTableHost, indexedDbHost, levelHost, openDirectory];
 	`;
 	await project.write("types/user.mts", user);
 	await project.write("types/user.cts", user);
