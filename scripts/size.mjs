@@ -9,7 +9,7 @@ import { at } from "./lib/root.mjs";
 
 const budget = 100 * 1024;
 // The engine is over the budget: until it is not, it may at least not grow unnoticed.
-const ceiling = 400 * 1024;
+const ceiling = 450 * 1024;
 
 const browser = { platform: "browser", conditions: ["browser"] };
 const workerd = { platform: "neutral", conditions: ["workerd", "worker", "browser"] };

@@ -1,6 +1,10 @@
 //! Streamkit's engine: ordered event streams over any key-value host.
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(feature = "every-host"),
+    expect(dead_code, reason = "row kinds are whole, whoever of their users is there")
+)]
 
 extern crate alloc;
 #[cfg(test)]
@@ -18,6 +22,7 @@ mod plan;
 mod shared;
 mod status;
 mod store;
+mod streams;
 
 pub use codec::{
     Compressor, Crc32c, Entry, EntryView, EntryViews, Level, MetadataPairs, RecordFrame, Transaction, Trx,
@@ -31,12 +36,16 @@ pub use kv::{
     Atomicity, Batch, Bytes, Check, Commit, Durability, FaultPlan, FaultyKv, HostLimits, Kv, MemoryKv, Put,
     ScanPage, ScanRange, SplitMix64,
 };
-pub use layout::{Scope, scope_of};
+pub use layout::{Retention, Scope, scope_of};
 pub use lexkey::{KeyReader, KeyWriter, LexKey, Part, PrimaryKey, RangeKey, from_hex, to_hex};
 pub use name::{MAX_NAME_BYTES, check_name};
 pub use status::SegmentStatus;
 pub use store::{
     Appended, Changes, CompactReport, Compactor, Compression, EntryRef, Exporter, Health, ImportReport,
-    Importer, LeaseProof, Listing, Names, NewRecords, OpenOptions, Page, PageRun, Problem, SegmentRead,
-    SpaceRead, Store, StoreLimits, Tier, Verifier, VerifyReport, WriteOptions,
+    Importer, LeaseProof, Listing, Names, NewRecords, OpenOptions, Page, PageFrame, PageRun, Problem,
+    SegmentRead, SpaceRead, Store, StoreLimits, Tier, Verifier, VerifyReport, WriteOptions,
+};
+pub use streams::{
+    MOST_PARTITIONS, PARTITION_KEY, PartitionChoice, StreamAppend, StreamAppended, StreamInfo, StreamList,
+    StreamRead, Trim, Trimmed, partition_of_key,
 };

@@ -13,6 +13,7 @@ import {
 import { DATA_FILE, freeBytes, prepareDirectory, syncDirectory, usedBytes } from "./directory-layout.js";
 import { type Applied, closed, failure, gone, isInputOutput, isInvalidCall, noRoom, tooLarge } from "./errors.js";
 import { type KeyRange, LmdbEnvironment, MAX_KEY_BYTES, MAX_VALUE_BYTES } from "./lmdb-environment.js";
+import { Room } from "./room.js";
 import { Turns } from "./turns.js";
 import { WakeFile } from "./watch.js";
 
@@ -45,6 +46,7 @@ export class DirectoryHost implements HostKv {
 	readonly #path: string;
 	readonly #environment: LmdbEnvironment;
 	readonly #wake: WakeFile;
+	readonly #room: Room;
 	readonly #turns = new Turns();
 	/** Who watches through this very host: to them, its own commits are another's. */
 	readonly #watchers = new Set<() => void>();
@@ -75,6 +77,7 @@ export class DirectoryHost implements HostKv {
 			void environment?.close();
 			throw failure(error, directory, false, "opening");
 		}
+		this.#room = new Room(directory);
 		this.#wake = new WakeFile(directory);
 		this.#identity = identityOf(directory) ?? "";
 	}
@@ -169,6 +172,8 @@ export class DirectoryHost implements HostKv {
 		const environment = this.#environment;
 		const failed = failedCheck(environment, batch);
 		if (failed !== undefined) return failed;
+		const lacking = this.#room.lacks(batch, environment);
+		if (lacking !== undefined) throw noRoom(this.#path, new Error(lacking));
 		for (const key of batch.deletes) environment.remove(key);
 		for (const { key, value } of batch.puts) environment.put(key, value);
 		if (batch.puts.length > 0 && commit === this.#seen + 1) this.#seen = commit;

@@ -2,7 +2,7 @@
 import type { Bytes } from "./bytes.js";
 import type { HostLimits } from "./host.js";
 import type { LexKey } from "./lexkey.js";
-import type { Streams } from "./streams-types.js";
+import type { Streams } from "./streams/types.js";
 
 /** A value, or a promise of it. */
 export type MaybePromise<T> = T | Promise<T>;

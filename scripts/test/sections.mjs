@@ -21,7 +21,7 @@ const cargo = (...args) => ["cargo", args];
 const tsc = (folder) => ["tsc", ["--project", folder]];
 
 // Folders below tests/ that are sections of their own.
-const apart = new Set(["tests/live"]);
+const apart = new Set(["tests/azure", "tests/browser", "tests/edge", "tests/live"]);
 
 /** Every test file below the folders, through Node's own runner. */
 function nodeTests(...folders) {
@@ -54,7 +54,7 @@ export const sections = [
 		name: "types",
 		group: "lint",
 		title: "TypeScript types",
-		steps: ["pkg", "node-adapter", "tests", "bench"].map(tsc),
+		steps: ["pkg", "node-adapter", "tests", "bench", "examples/worker"].map(tsc),
 	},
 	{
 		name: "clippy",
@@ -130,6 +130,22 @@ export const sections = [
 		counts: true,
 		needs: ["tests/packaging", "tests/durability", "tests/hosts"],
 		steps: () => nodeTests("tests"),
+	},
+	{
+		name: "edge",
+		group: "npm",
+		title: "Durable Objects and Workers KV, in workerd",
+		counts: true,
+		needs: ["tests/edge", "node_modules/miniflare"],
+		steps: () => nodeTests("tests/edge"),
+	},
+	{
+		name: "browser",
+		group: "npm",
+		title: "In a browser",
+		counts: true,
+		needs: ["tests/browser"],
+		steps: () => nodeTests("tests/browser"),
 	},
 	{
 		name: "size",

@@ -4,7 +4,7 @@
 //! | key | file |
 //! |---|---|
 //! | `INV STORE` | `identity` |
-//! | `INV SPACES space` | `space` |
+//! | `INV SPACES space` | `space`; what it holds of a stream: `stream` |
 //! | `INV SEGMENTS space segment` | `segment` |
 //! | `DAT SEGMENTS space segment last_sequence` | `block` |
 //! | `DAT SPACES space ms last_n` | `commit` |
@@ -23,6 +23,7 @@ mod run;
 mod scope;
 pub(crate) mod segment;
 pub(crate) mod space;
+pub(crate) mod stream;
 pub(crate) mod trx;
 
 pub(crate) use envelope::{Packing, is_raw};
@@ -30,6 +31,7 @@ pub(crate) use key::KeyRange;
 pub(crate) use run::{RUN_HEADER_BYTES, Run};
 pub(crate) use scope::ranges_of_spaces;
 pub use scope::{Scope, scope_of};
+pub use stream::Retention;
 
 /// The version byte of every stored row.
 const VERSION: u8 = 1;

@@ -1,7 +1,10 @@
 //! The store: load, plan, commit, retry; and everything that reads.
 
+#[cfg(not(feature = "every-host"))]
+mod able_host;
 mod append;
 mod cache;
+mod collect;
 mod compact;
 mod export;
 mod health;
@@ -15,7 +18,9 @@ mod options;
 mod pump;
 mod queue;
 mod read;
+#[cfg(feature = "every-host")]
 mod redo;
+#[cfg(feature = "every-host")]
 mod single;
 mod verify;
 mod wait;
@@ -35,7 +40,7 @@ pub use health::Health;
 pub use import::{ImportReport, Importer};
 pub use inventory::{Changes, Listing, Names};
 pub use options::{Compression, OpenOptions, StoreLimits};
-pub use read::{EntryRef, Page, PageRun, SegmentRead, SpaceRead, Tier};
+pub use read::{EntryRef, Page, PageFrame, PageRun, SegmentRead, SpaceRead, Tier};
 pub use verify::{Problem, Verifier, VerifyReport};
 
 use crate::codec::ENTRY_LENGTHS;
@@ -46,6 +51,7 @@ use crate::plan::Sizes;
 use cache::Cache;
 use host::Host;
 use queue::Queue;
+pub(crate) use queue::{Job, Patch};
 use wait::Waiters;
 
 /// An open store. Clones share it.
@@ -54,25 +60,26 @@ use wait::Waiters;
 /// futures are not `Send`. Open the same storage once more for another thread.
 #[derive(Clone)]
 pub struct Store {
-    inner: Rc<Inner>,
+    pub(crate) inner: Rc<Inner>,
 }
 
 /// What the clones of a store, its commits and its background work share.
 pub(crate) struct Inner {
-    env: Env,
-    host: Host,
-    options: OpenOptions,
-    sizes: Sizes,
+    pub(crate) env: Env,
+    pub(crate) host: Host,
+    pub(crate) options: OpenOptions,
+    pub(crate) sizes: Sizes,
     id: Uuid,
     /// This instance, as it stands in the TRX of what it writes.
     node: Uuid,
-    cache: RefCell<Cache>,
+    pub(crate) cache: RefCell<Cache>,
     blocks: RefCell<read::BlockCache>,
     queue: RefCell<Queue>,
     waiters: RefCell<Waiters>,
     compressor: RefCell<Compressor>,
     random: RefCell<host::RandomPool>,
     small: RefCell<compact::SmallRows>,
+    pub(crate) trimming: RefCell<collect::Trimming>,
     /// Who waits for the writes under way to end.
     idle: RefCell<Vec<oneshot::Sender<()>>>,
     /// Pieces of the store's own work under way.
@@ -106,7 +113,7 @@ impl Store {
 }
 
 impl Inner {
-    fn check_open(&self) -> Result {
+    pub(crate) fn check_open(&self) -> Result {
         if self.closed.get() {
             return Err(Error::new(ErrorCode::Closed, "the store is closed"));
         }
