@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { copyFile, mkdir, readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { after, before, test } from "node:test";
 import { build as esbuild } from "esbuild";
 import { build as viteBuild, createServer as viteServer } from "vite";
@@ -59,10 +59,10 @@ async function runInNode(bundle: string): Promise<string> {
 	return project.run("run.mjs", runner);
 }
 
-async function only(path: string, name: RegExp): Promise<string> {
+async function filesLike(path: string, name: RegExp): Promise<string[]> {
 	const found = (await readdir(path, { recursive: true })).filter((file) => name.test(file));
-	assert.equal(found.length, 1, `files like ${name} in ${path}: ${found.join(" ")}`);
-	return join(path, found[0] as string);
+	assert.ok(found.length > 0, `there is no file like ${name} in ${path}`);
+	return found.map((file) => join(path, file));
 }
 
 interface Bundler {
@@ -82,8 +82,9 @@ const bundlers: readonly Bundler[] = [
 				configFile: false,
 				build: { outDir: into },
 			});
-			await only(into, /\.wasm$/);
-			return only(into, /\.js$/);
+			await filesLike(into, /\.wasm$/);
+			const [script] = await filesLike(into, /index-[^/]*\.js$/);
+			return script as string;
 		},
 	},
 	{
@@ -104,7 +105,7 @@ const bundlers: readonly Bundler[] = [
 			await new Promise<void>((resolve) => compiler.close(() => resolve()));
 			assert.deepEqual(stats?.toJson({ all: false, errors: true, warnings: true }).errors, []);
 			assert.deepEqual(stats?.toJson({ all: false, errors: true, warnings: true }).warnings, []);
-			await only(into, /\.wasm$/);
+			await filesLike(into, /\.wasm$/);
 			await project.write(join("webpack", "index.html"), page("./bundle.js"));
 			return join(into, "bundle.js");
 		},
@@ -113,10 +114,13 @@ const bundlers: readonly Bundler[] = [
 		name: "esbuild, which leaves files to the user",
 		async bundle(into) {
 			await bundleWithEsbuild("main.js", join(into, "js"));
-			// The bundle looks for the engine where the package has it: one folder up.
-			await mkdir(join(into, "generated"));
-			const engine = join(project.folder, "node_modules", "streamkit", "dist", "generated", "streamkit.wasm");
-			await copyFile(engine, join(into, "generated", "streamkit.wasm"));
+			// The bundle looks for engines where the package has them: one folder up.
+			const dist = join(project.folder, "node_modules", "streamkit", "dist");
+			for (const engine of await filesLike(dist, /\.wasm$/)) {
+				const copy = join(into, relative(dist, engine));
+				await mkdir(dirname(copy), { recursive: true });
+				await copyFile(engine, copy);
+			}
 			return join(into, "js", "bundle.js");
 		},
 	},
