@@ -158,7 +158,7 @@ export const sections = [
 	{
 		name: "size",
 		group: "npm",
-		title: "Size of what a browser loads",
+		title: "Size of what each entry point loads",
 		steps: [["node", ["scripts/size.mjs"]]],
 	},
 	{

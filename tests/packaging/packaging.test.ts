@@ -123,7 +123,7 @@ test("the types suit users of every module system", async () => {
 	const lib = ["--lib", "es2022,dom,dom.iterable,esnext.disposable", "--target", "es2022"];
 	const strict = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", ...lib];
 	const check = (...args: string[]) => runIn(join(project.folder, "types"), program("tsc"), ...strict, ...args);
-	await check("--module", "nodenext", "user.mts", "user.cts");
+	for (const module of ["node16", "nodenext"]) await check("--module", module, "user.mts", "user.cts");
 	await check("--module", "esnext", "--moduleResolution", "bundler", "user.ts");
 });
 
