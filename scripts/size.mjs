@@ -9,18 +9,20 @@ import { dim, main, Problem, say } from "./lib/console.mjs";
 import { at } from "./lib/root.mjs";
 
 const budget = 100 * 1024;
+/** The entry that the budget is about. */
+const budgeted = "browser, indexeddb";
 // The engine is over the budget: until it is not, it may at least not grow unnoticed.
-const ceiling = 450 * 1024;
+const ceiling = 245 * 1024;
 
 const full = "streamkit.wasm";
 const browser = { platform: "browser", conditions: ["browser"], wasm: "light/streamkit.wasm" };
 const workerd = { platform: "neutral", conditions: ["workerd", "worker", "browser"] };
 const node = { platform: "node", conditions: ["node"] };
 
-// The first is the one that the budget is about. `inline`: the engine is part of the JavaScript.
+// `inline`: the engine is part of the JavaScript.
 const entries = [
 	{ name: "browser", imports: ["streamkit"], ...browser },
-	{ name: "browser, indexeddb", imports: ["streamkit", "streamkit/indexeddb"], ...browser },
+	{ name: budgeted, imports: ["streamkit", "streamkit/indexeddb"], ...browser },
 	{ name: "browser, level", imports: ["streamkit", "streamkit/level"], ...browser },
 	{ name: "inline", imports: ["streamkit/inline"], ...browser, inline: true },
 	{ name: "slim", imports: ["streamkit/slim"], ...browser, wasm: full },
@@ -100,7 +102,7 @@ await main(async () => {
 	line("bytes", ...columns, ...columns);
 	line("", "JavaScript", "", "", "together");
 	for (const wasm of [browser.wasm, full]) line(wasm, ...columns.map((column) => engineOf(wasm)[column]));
-	const totals = [];
+	let gzip = 0;
 	for (const entry of entries) {
 		const missing = entry.imports.filter((specifier) => !isThere(specifier));
 		if (missing.length > 0) {
@@ -109,10 +111,9 @@ await main(async () => {
 		}
 		const script = sizes(await bundle(entry));
 		const total = entry.inline === true ? script : together(script, engineOf(entry.wasm ?? full));
-		totals.push(total);
+		if (entry.name === budgeted) gzip = total.gzip;
 		line(entry.name, ...columns.map((column) => script[column]), ...columns.map((column) => total[column]));
 	}
-	const [{ gzip }] = totals;
 	if (gzip > ceiling) throw new Problem(`${gzip} bytes with gzip is above the ceiling of ${ceiling}`);
 	const times = (gzip / budget).toFixed(2);
 	say(`${times} x the budget of ${budget} bytes with gzip in a browser; the ceiling is ${ceiling}`);
