@@ -180,8 +180,8 @@ async fn followers_have_all(world: &Rc<World>, readers: &Readers) -> Result<(), 
     for cursor in &readers.spaces {
         let cursor = cursor.borrow();
         let floor = world.oracle.last_id(&cursor.space);
-        // A stream that was deleted has nothing to come to the end of.
-        if cursor.after < floor && !world.oracle.may_be_deleted(&cursor.space) {
+        // Where everything was removed there is nothing to come to the end of.
+        if cursor.after < floor && !world.oracle.is_trimmed(&cursor.space) {
             return Err(format!(
                 "a reader of {} stays at {}, but {floor} was acknowledged long ago",
                 cursor.space, cursor.after

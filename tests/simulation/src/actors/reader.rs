@@ -198,7 +198,7 @@ pub async fn space_reader(world: Rc<World>, number: usize, cursor: Rc<RefCell<Sp
                 let behind = page.tail
                     && world.class.limits.consistent
                     && cursor.borrow().after < floor
-                    && !world.oracle.may_be_deleted(&space);
+                    && !world.oracle.is_trimmed(&space);
                 if behind {
                     let after = cursor.borrow().after;
                     world.check(Err(format!("space {space} ends at {after}, but {floor} was acknowledged")));
