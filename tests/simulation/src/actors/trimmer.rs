@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use streamkit_core::{EntryId, Error, ErrorCode, Retention, Store, Trim};
+use streamkit_core::{Durability, EntryId, Error, ErrorCode, Retention, Store, Trim};
 
 use crate::host::is_fault;
 use crate::random::Random;
@@ -134,7 +134,7 @@ async fn delete(world: &World, index: usize, space: &'static str, force: bool) -
     world.trace.say(|| format!("delete {space}, force {force}: {result:?}"));
     match result {
         Some(Ok(())) if era == world.oracle.era() && known.is_some() => {
-            removed_to(world, space, floor);
+            world.oracle.removed(space, after(floor), is_strict(world));
             Ok(())
         }
         Some(Err(error)) => {
@@ -145,10 +145,12 @@ async fn delete(world: &World, index: usize, space: &'static str, force: bool) -
     }
 }
 
-/// Everything up to an id is gone.
-fn removed_to(world: &World, space: &str, last: EntryId) {
-    let strict = world.class.options.durability == streamkit_core::Durability::Strict;
-    world.oracle.removed(space, EntryId::new(last.ms, last.n + 1), strict);
+fn is_strict(world: &World) -> bool {
+    world.class.options.durability == Durability::Strict
+}
+
+fn after(id: EntryId) -> EntryId {
+    EntryId::new(id.ms, id.n + 1)
 }
 
 async fn collect(world: &World, index: usize, space: &'static str) -> Result<(), String> {
@@ -194,12 +196,10 @@ async fn trim(world: &World, random: &Random, index: usize, space: &'static str)
                 return Err(format!("trim {space} {trim:?} left nothing: {trimmed:?}"));
             }
             if !dry_run && world.class.limits.consistent {
-                if trimmed.first_id == EntryId::ZERO {
-                    removed_to(world, space, floor);
-                } else {
-                    let strict = world.class.options.durability == streamkit_core::Durability::Strict;
-                    world.oracle.removed(space, trimmed.first_id, strict);
-                }
+                // What was gone already may have gone by a retention, which is relaxed.
+                let strict = trimmed.trimmed > 0 && is_strict(world);
+                let first = if trimmed.first_id == EntryId::ZERO { after(floor) } else { trimmed.first_id };
+                world.oracle.removed(space, first, strict);
             }
             Ok(())
         }
