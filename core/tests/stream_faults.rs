@@ -7,7 +7,7 @@ use std::rc::Rc;
 use common::{World, frame};
 use streamkit_core::{
     Atomicity, EntryId, Error, ErrorCode, FaultPlan, FaultyKv, HostLimits, MemoryKv, OpenOptions, Result,
-    Retention, SpaceRead, Store, StreamAppend, StreamAppended, Trim, Trimmed, WriteOptions,
+    Retention, SegmentRead, SpaceRead, Store, StreamAppend, StreamAppended, Trim, Trimmed, WriteOptions,
 };
 use uuid::Uuid;
 
@@ -310,4 +310,57 @@ fn a_stream_whose_rows_are_damaged_can_be_deleted_and_made_again() {
         world.run(store.append_to_stream(records("s", &["x"]), WriteOptions::default())).expect("appends");
     assert!(appended.first_id > *ids.last().expect("some"));
     assert_eq!(world.run(all(&store, "s")), [(appended.first_id, "x".to_owned())]);
+}
+
+/// The sequences of a page from the beginning of the stream's only partition, and whether it says that this is all.
+async fn sequences(store: &Store) -> Result<(Vec<u64>, bool)> {
+    let read = SegmentRead {
+        space: "s".into(),
+        segment: "0".into(),
+        from: 1,
+        max_sequence: None,
+        min_timestamp: None,
+        max_timestamp: None,
+        max_entries: 1000,
+        max_bytes: 1 << 20,
+    };
+    let page = store.read_segment(read).await?;
+    Ok((page.entries().map(|entry| entry.sequence).collect(), page.tail))
+}
+
+#[test]
+fn what_is_missing_above_the_trim_bound_is_not_taken_for_trimmed() {
+    let world = World::new();
+    let stale =
+        HostLimits { atomic: Atomicity::None, checks: false, consistent: false, ..HostLimits::default() };
+    for (limits, consistent) in [(HostLimits::default(), true), (stale, false)] {
+        let kv = MemoryKv::with_limits(limits);
+        let (store, _) = ten_appends(&world, &kv);
+        world.run(store.trim_stream("s", Trim::MaxCount(20), false)).expect("trims");
+        world.run(store.collect("s")).expect("collects");
+        let blocks = keys(&kv, BLOCKS);
+        assert_eq!(blocks.len(), 5);
+        let whole = kv.snapshot();
+        assert_eq!(world.run(sequences(&store)).expect("reads"), ((21..41).collect(), true));
+
+        // One in the middle: what came before it is above the bound.
+        kv.overwrite(&blocks[1], None);
+        let found = world.run(sequences(&store));
+        if consistent {
+            is_corrupt(found);
+        } else {
+            assert_eq!(found.expect("reads"), ((21..25).collect(), true), "the rest is not visible yet");
+        }
+        kv.overwrite(&blocks[1], whole.get(&blocks[1]).cloned());
+
+        // The first: only a host that shows everything leaves no other reason than the trim.
+        if !consistent {
+            kv.overwrite(&blocks[0], None);
+            assert_eq!(world.run(sequences(&store)).expect("reads"), (Vec::new(), true));
+            // Nor can anybody say, while commit rows are missing that would tell.
+            let commits = keys(&kv, COMMITS);
+            kv.overwrite(&commits[0], None);
+            assert_eq!(world.run(sequences(&store)).expect("reads"), (Vec::new(), true));
+        }
+    }
 }
