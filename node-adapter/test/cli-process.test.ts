@@ -15,7 +15,7 @@ const ESCAPE = "\u001b";
 const plain = (text: string): void => assert.ok(!text.includes(ESCAPE), JSON.stringify(text));
 
 const COMMANDS = [
-	...["publish", "produce", "consume", "peek", "spaces", "segments", "status"],
+	...["publish", "produce", "consume", "peek", "spaces", "segments", "status", "stream", "ns"],
 	...["health", "compact", "verify", "export", "import"],
 ];
 
@@ -36,12 +36,12 @@ test("--version prints the package's version", async () => {
 
 test("--help lists all commands and the exit codes, and each command has help with examples", async () => {
 	const help = await done(["--help"]);
-	for (const command of COMMANDS) assert.match(help, new RegExp(`^  ${command} `, "m"));
+	for (const command of COMMANDS) assert.match(help, new RegExp(`^  ${command}[ |]`, "m"));
 	assert.match(help, /Exit codes:/);
 	assert.match(help, /STREAMKIT_DIR/);
 	const texts = await Promise.all(COMMANDS.map((command) => done([command, "--help"])));
 	for (const [i, text] of texts.entries()) {
-		assert.match(text, new RegExp(`^Usage: streamkit ${COMMANDS[i]} `));
+		assert.match(text, new RegExp(`^Usage: streamkit ${COMMANDS[i]}[ |]`));
 		assert.match(text, new RegExp(`Examples?:\n  \\$ [^\\n]*streamkit ${COMMANDS[i]}`), text);
 		assert.match(text, /--dir <path>/);
 		plain(text);
@@ -98,6 +98,9 @@ test("a directory out of reach is exit code 5", { skip: !isRoot && "needs to bec
 		["publish", "s", "a", "x", "--dir", join(parent, "new")],
 		["spaces", "--dir", closed],
 		["spaces", "--dir", join(closed, "store")],
+		["stream", "append", "s", "x", "--dir", join(parent, "new")],
+		["stream", "read", "s", "-n", "staging", "--dir", closed],
+		["ns", "create", "staging", "--dir", join(parent, "new")],
 	]) {
 		const { code, stderr } = await as(args);
 		assert.equal(code, 5, `${args.join(" ")}: ${stderr}`);
