@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::id::{EntryId, MAX_INTEGER};
 use crate::kv::{Atomicity, Durability};
 use crate::name::check_name;
-use crate::plan::{COMMIT_RECORDS, LeaseHold, Write, WriteRequest, Written};
+use crate::plan::{Attached, COMMIT_RECORDS, LeaseHold, Write, WriteRequest, Written};
 use crate::status::SegmentStatus;
 
 /// Records for one segment.
@@ -111,10 +111,21 @@ impl Store {
     }
 
     async fn write(&self, writes: Vec<NewRecords>, options: WriteOptions) -> Result<Vec<Appended>> {
+        self.write_attached(writes, options, Attached::default()).await
+    }
+
+    /// Writes, and changes what is attached in the same commit.
+    pub(crate) async fn write_attached(
+        &self,
+        writes: Vec<NewRecords>,
+        options: WriteOptions,
+        attached: Attached,
+    ) -> Result<Vec<Appended>> {
         let inner = &self.inner;
         inner.check_open()?;
         let (writes, positions) = inner.check_writes(writes)?;
-        let request = inner.request(writes, options.clone())?;
+        let mut request = inner.request(writes, options.clone())?;
+        request.attached = attached;
         let named: Vec<(Rc<str>, Rc<str>)> =
             request.writes.iter().map(|write| (Rc::clone(&write.space), Rc::clone(&write.segment))).collect();
         let written = match inner.submit(Job::Write(request), options.tag).await? {
@@ -272,6 +283,7 @@ impl Inner {
                 token: proof.token,
             }),
             durability: options.durability.unwrap_or(self.options.durability),
+            attached: Attached::default(),
         })
     }
 }
