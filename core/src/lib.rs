@@ -41,4 +41,7 @@ pub use store::{
     Importer, LeaseProof, Listing, Names, NewRecords, OpenOptions, Page, PageRun, Problem, SegmentRead,
     SpaceRead, Store, StoreLimits, Tier, Verifier, VerifyReport, WriteOptions,
 };
-pub use streams::partition_of_key;
+pub use streams::{
+    MOST_PARTITIONS, PARTITION_KEY, PartitionChoice, StreamAppend, StreamAppended, StreamInfo, StreamList,
+    StreamRead, Trim, Trimmed, partition_of_key,
+};

@@ -16,12 +16,13 @@ use super::{
 };
 use crate::codec::Trx;
 use crate::error::{Detail, Error, ErrorCode, Result};
-use crate::id::{EntryId, MAX_INTEGER};
+use crate::id::{EntryId, MAX_INTEGER, MAX_MS};
 use crate::kv::{Check, Durability};
 use crate::layout::commit::Item;
 use crate::layout::lease::LeaseRow;
 use crate::layout::segment::{SEGMENT_HEAD_BYTES, SegmentHead};
 use crate::layout::space::{SPACE_HEAD_BYTES, SpaceHead};
+use crate::layout::stream::{STREAM_META_BYTES, StreamMeta};
 use crate::layout::trx::{TRX_ROW_BYTES, TrxRow};
 use crate::layout::{Packing, Run, lease};
 
@@ -116,6 +117,7 @@ impl<'s> Planner<'s> {
         for write in &request.writes {
             self.check_write(request, write, known)?;
             self.check_ids(write, count, known)?;
+            self.check_stream(write, known)?;
         }
         if let Some(trim) = &request.attached.trim {
             self.check_trim(trim, known)?;
@@ -302,6 +304,25 @@ impl<'s> Planner<'s> {
         })
     }
 
+    fn check_stream(&self, write: &Write, known: &dyn Known) -> Result {
+        let Some(stream) = write.stream else {
+            return Ok(());
+        };
+        let known_head = known.space(&write.space).map(|(_, head)| head);
+        let head = self.spaces.get(&write.space).map(|draft| &draft.head).or(known_head);
+        let meta = head.map_or_else(|| Ok(StreamMeta::default()), StreamMeta::read)?;
+        // What was to be made with one partition may have been made by another writer.
+        let partitions_fit =
+            meta.partitions == stream.partitions || (meta.partitions.max(1), stream.partitions) == (1, 0);
+        if meta.epoch == stream.epoch && partitions_fit {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorCode::Conflict,
+            format!("stream: \"{}\" was deleted or created meanwhile", write.space),
+        ))
+    }
+
     /// Whether the share of each space fits a commit of its own.
     fn fits_by_space(&self, request: &WriteRequest) -> bool {
         request.writes.iter().all(|one| {
@@ -333,7 +354,7 @@ impl<'s> Planner<'s> {
             }
             if draft.is_none() {
                 ops += 3;
-                bytes += 3 * key(write) + 2 * SPACE_HEAD_BYTES + 256;
+                bytes += 3 * key(write) + 2 * (SPACE_HEAD_BYTES + STREAM_META_BYTES) + 256;
             }
             let inline = if run <= self.sizes.inline_bytes { run } else { 0 };
             let item = write.segment.len() + 64 + inline;
@@ -389,6 +410,13 @@ impl<'s> Planner<'s> {
         };
         let first =
             *segment.state.first.get_or_insert(FirstEntry { sequence: run.first_sequence, ms: first_id.ms });
+        if write.stream.is_some() {
+            let meta = StreamMeta::read(&draft.head)?;
+            if !meta.is_stream() {
+                let made = StreamMeta { partitions: 1, created_at: now.min(MAX_MS), ..meta };
+                draft.head.metadata = made.encode();
+            }
+        }
         draft.head.last_id = last_id;
         draft.head.deleted = false;
         draft.head.records += write.count;

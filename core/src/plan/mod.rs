@@ -39,6 +39,16 @@ pub(crate) struct Write {
     pub(crate) expected: Option<u64>,
     /// Per record the sequence the caller expects it to get; 0: any.
     pub(crate) sequences: Option<Vec<u64>>,
+    /// The write is to a partition of a stream.
+    pub(crate) stream: Option<StreamWrite>,
+}
+
+/// The stream that a partition was chosen of: the write is refused where it is another one by now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StreamWrite {
+    /// 0: there was none. The write makes one, with one partition.
+    pub(crate) partitions: u32,
+    pub(crate) epoch: u64,
 }
 
 /// A lease that a write depends on.

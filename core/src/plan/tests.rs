@@ -56,6 +56,7 @@ fn write(space: &str, segment: &str, sizes: &[usize]) -> Write {
         logical,
         expected: None,
         sequences: None,
+        stream: None,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::id::{EntryId, MAX_INTEGER};
 use crate::kv::{Atomicity, Durability};
 use crate::name::check_name;
-use crate::plan::{Attached, COMMIT_RECORDS, LeaseHold, Write, WriteRequest, Written};
+use crate::plan::{Attached, COMMIT_RECORDS, LeaseHold, StreamWrite, Write, WriteRequest, Written};
 use crate::status::SegmentStatus;
 
 /// Records for one segment.
@@ -91,7 +91,21 @@ impl Store {
     /// `TRX_*`, `LEASE_LOST`, `CONFLICT` when the store's state refuses it; `UNAVAILABLE`,
     /// `QUOTA_EXCEEDED` when the host fails.
     pub async fn append(&self, records: NewRecords, options: WriteOptions) -> Result<Appended> {
-        let written = self.write(Vec::from([records]), options).await?;
+        let written = self.write(Vec::from([records]), None, options).await?;
+        written.into_iter().next().ok_or_else(|| Error::unknown("append: no reply"))
+    }
+
+    /// Like [`Store::append`], where the segment is a partition of a stream.
+    ///
+    /// # Errors
+    /// `CONFLICT` as well, where the stream is another one by now.
+    pub(crate) async fn append_to_partition(
+        &self,
+        records: NewRecords,
+        stream: StreamWrite,
+        options: WriteOptions,
+    ) -> Result<Appended> {
+        let written = self.write(Vec::from([records]), Some(stream), options).await?;
         written.into_iter().next().ok_or_else(|| Error::unknown("append: no reply"))
     }
 
@@ -101,7 +115,7 @@ impl Store {
     /// # Errors
     /// Like [`Store::append`]; `UNSUPPORTED` over several spaces where the host commits single rows.
     pub async fn transact(&self, writes: Vec<NewRecords>, options: WriteOptions) -> Result<Vec<Appended>> {
-        self.write(writes, options).await
+        self.write(writes, None, options).await
     }
 
     /// Takes back a write or a wait known by this tag. Without effect once it was handed to the
@@ -110,20 +124,29 @@ impl Store {
         tag != 0 && (self.inner.queue.borrow_mut().cancel(tag) || self.inner.cancel_wait(tag))
     }
 
-    async fn write(&self, writes: Vec<NewRecords>, options: WriteOptions) -> Result<Vec<Appended>> {
-        self.write_attached(writes, options, Attached::default()).await
+    async fn write(
+        &self,
+        writes: Vec<NewRecords>,
+        stream: Option<StreamWrite>,
+        options: WriteOptions,
+    ) -> Result<Vec<Appended>> {
+        self.write_attached(writes, stream, options, Attached::default()).await
     }
 
     /// Writes, and changes what is attached in the same commit.
     pub(crate) async fn write_attached(
         &self,
         writes: Vec<NewRecords>,
+        stream: Option<StreamWrite>,
         options: WriteOptions,
         attached: Attached,
     ) -> Result<Vec<Appended>> {
         let inner = &self.inner;
         inner.check_open()?;
-        let (writes, positions) = inner.check_writes(writes)?;
+        let (mut writes, positions) = inner.check_writes(writes)?;
+        for write in &mut writes {
+            write.stream = stream;
+        }
         let mut request = inner.request(writes, options.clone())?;
         request.attached = attached;
         let named: Vec<(Rc<str>, Rc<str>)> =
@@ -240,6 +263,7 @@ impl Inner {
             logical,
             expected: given.expected,
             sequences,
+            stream: None,
         })
     }
 
@@ -322,5 +346,6 @@ fn join(before: &Write, after: Write) -> Result<Write> {
         logical: before.logical + after.logical,
         expected: before.expected,
         sequences,
+        stream: before.stream,
     })
 }

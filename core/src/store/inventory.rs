@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use super::{Inner, Store};
 use crate::error::{Error, Result};
 use crate::id::EntryId;
-use crate::kv::ScanRange;
+use crate::kv::{Bytes, ScanRange};
 use crate::layout::segment::SegmentHead;
 use crate::layout::space::SpaceHead;
 use crate::layout::{commit, segment, space};
@@ -190,7 +190,23 @@ fn add_carried(names: &mut Names, head: &SpaceHead, listing: &Listing) {
     }
 }
 
+/// One step over the heads of spaces.
+#[derive(Debug)]
+pub(crate) struct Heads {
+    pub(crate) rows: Vec<(Bytes, Bytes)>,
+    /// The last space looked at, where there are more.
+    pub(crate) more: Option<String>,
+}
+
 impl Inner {
+    /// Heads of the spaces that a listing is about, whatever is in them.
+    pub(crate) async fn list_heads(&self, listing: &Listing) -> Result<Heads> {
+        let range = space::range();
+        let page = self.list(range.start, range.end, listing, space::key, false).await?;
+        let last = page.pairs.last().and_then(|(key, _)| space::name(key));
+        Ok(Heads { rows: page.pairs, more: last.filter(|_| page.more) })
+    }
+
     async fn list(
         &self,
         mut start: Vec<u8>,

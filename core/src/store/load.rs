@@ -270,18 +270,15 @@ impl Inner {
         if head.first_id > trimmed {
             return Ok(Some(FirstEntry { sequence: 1, ms: head.first_id.ms }));
         }
-        let mut from = 1;
-        loop {
-            let Some(found) = self.next_block(space, segment, from).await? else {
-                return Ok(None);
-            };
-            for run in &found.runs {
-                if let Some(run) = run.between(trimmed, head.last_id)? {
-                    return Ok(Some(FirstEntry { sequence: run.first_sequence, ms: run.first_id.ms }));
-                }
+        let Some(found) = self.block_after(space, segment, head.last_sequence, trimmed).await? else {
+            return Ok(None);
+        };
+        for run in &found.runs {
+            if let Some(run) = run.between(trimmed, head.last_id)? {
+                return Ok(Some(FirstEntry { sequence: run.first_sequence, ms: run.first_id.ms }));
             }
-            from = found.last_sequence + 1;
         }
+        Ok(None)
     }
 
     fn pending_among(&self, tickets: &[Ticket]) -> Vec<(Rc<str>, Uuid)> {

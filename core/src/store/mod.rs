@@ -2,6 +2,7 @@
 
 mod append;
 mod cache;
+mod collect;
 mod compact;
 mod export;
 mod health;
@@ -46,6 +47,7 @@ use crate::plan::Sizes;
 use cache::Cache;
 use host::Host;
 use queue::Queue;
+pub(crate) use queue::{Job, Patch};
 use wait::Waiters;
 
 /// An open store. Clones share it.
@@ -54,25 +56,26 @@ use wait::Waiters;
 /// futures are not `Send`. Open the same storage once more for another thread.
 #[derive(Clone)]
 pub struct Store {
-    inner: Rc<Inner>,
+    pub(crate) inner: Rc<Inner>,
 }
 
 /// What the clones of a store, its commits and its background work share.
 pub(crate) struct Inner {
-    env: Env,
-    host: Host,
-    options: OpenOptions,
-    sizes: Sizes,
+    pub(crate) env: Env,
+    pub(crate) host: Host,
+    pub(crate) options: OpenOptions,
+    pub(crate) sizes: Sizes,
     id: Uuid,
     /// This instance, as it stands in the TRX of what it writes.
     node: Uuid,
-    cache: RefCell<Cache>,
+    pub(crate) cache: RefCell<Cache>,
     blocks: RefCell<read::BlockCache>,
     queue: RefCell<Queue>,
     waiters: RefCell<Waiters>,
     compressor: RefCell<Compressor>,
     random: RefCell<host::RandomPool>,
     small: RefCell<compact::SmallRows>,
+    pub(crate) trimming: RefCell<collect::Trimming>,
     /// Who waits for the writes under way to end.
     idle: RefCell<Vec<oneshot::Sender<()>>>,
     /// Pieces of the store's own work under way.
@@ -106,7 +109,7 @@ impl Store {
 }
 
 impl Inner {
-    fn check_open(&self) -> Result {
+    pub(crate) fn check_open(&self) -> Result {
         if self.closed.get() {
             return Err(Error::new(ErrorCode::Closed, "the store is closed"));
         }

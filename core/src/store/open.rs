@@ -57,6 +57,7 @@ impl Store {
             compressor: RefCell::new(Compressor::default()),
             random: RefCell::new(random),
             small: RefCell::default(),
+            trimming: RefCell::default(),
             idle: RefCell::new(Vec::new()),
             background: Cell::new(0),
             closed: Cell::new(false),

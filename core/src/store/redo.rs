@@ -21,7 +21,6 @@ use super::Inner;
 use crate::error::{Error, Result};
 use crate::kv::{Batch, Bytes, Check, Commit, Durability, Put, ScanRange};
 use crate::layout::redo::{self, RedoHeader, RedoPlace, RedoShare, RedoState};
-use crate::layout::space;
 use crate::plan::{AttachedRows, PlannedSpace};
 
 /// How long a transaction may stay *preparing* without change before others give it up, on their own

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use super::super::Inner;
 use crate::error::{Error, Result};
+use crate::id::EntryId;
 use crate::kv::{Atomicity, ScanRange};
 use crate::layout::block::{self, Block};
 
@@ -60,6 +61,35 @@ impl Inner {
     pub(crate) async fn next_block(&self, space: &str, segment: &str, from: u64) -> Result<Option<Block>> {
         let found = self.scan_blocks(space, segment, from, 1, 1).await?;
         Ok(found.0.into_iter().next())
+    }
+
+    /// The first block that ends above an id, of a segment that ends at `last_sequence`. By halving: ids go
+    /// up along a segment, and only its beginning may be gone.
+    pub(crate) async fn block_after(
+        &self,
+        space: &str,
+        segment: &str,
+        last_sequence: u64,
+        after: EntryId,
+    ) -> Result<Option<Block>> {
+        let (mut low, mut high) = (1, last_sequence);
+        let mut best = None;
+        // What was trimmed is collected soon, and what is read next is mostly at an end.
+        let mut ends = [last_sequence, 1].to_vec();
+        while low <= high {
+            let probe = ends.pop().unwrap_or(low + (high - low) / 2).clamp(low, high);
+            match self.next_block(space, segment, probe).await? {
+                None => high = probe - 1,
+                Some(found) if found.runs.last().is_none_or(|run| run.last_id() <= after) => {
+                    low = found.last_sequence + 1;
+                }
+                Some(found) => {
+                    high = found.first_sequence.min(probe) - 1;
+                    best = Some(found);
+                }
+            }
+        }
+        Ok(best)
     }
 
     /// Blocks from the one that holds `from` on, and whether there are more.

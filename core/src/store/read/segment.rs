@@ -64,7 +64,7 @@ pub(super) fn check_times(min: Option<u64>, max: Option<u64>) -> Result {
 }
 
 impl Inner {
-    async fn read_segment(&self, read: SegmentRead) -> Result<Page> {
+    pub(crate) async fn read_segment(&self, read: SegmentRead) -> Result<Page> {
         let mut from = read.from.max(1);
         let head = self.fresh_head(&read.space).await?;
         let mut filling = Filling::new(read.max_entries, read.max_bytes, (from, 0));

@@ -1,0 +1,285 @@
+//! Collecting what was trimmed: rows wholly below a space's trim bound go, in bounded steps that remember
+//! how far they got. Nobody misses them, so anyone may do it, beside readers, writers and merges.
+//!
+//! What there is to remove is found by commit rows: they name the segments and sequences up to the bound.
+//! A row goes last of all that is found by it, so that a step which stops half-way is found again.
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
+use futures_channel::oneshot;
+use uuid::Uuid;
+
+use super::queue::{Job, Patch};
+use super::{Inner, Store};
+use crate::error::{Error, ErrorCode, Result};
+use crate::id::EntryId;
+use crate::kv::{Atomicity, Batch, Bytes, Durability, ScanRange};
+use crate::layout::commit::Item;
+use crate::layout::space::SpaceHead;
+use crate::layout::trx::TrxRow;
+use crate::layout::{KeyRange, block, commit, trx};
+use crate::name::check_name;
+
+/// How long after a trim its rows are collected, in milliseconds: trims that come close are collected at once.
+const PAUSE: u64 = 1000;
+/// Most rows that one step removes.
+const MOST_DELETES: usize = 512;
+/// What a step counts for the key of a row that it removes.
+const LONGEST_KEY: usize = 320;
+/// Most commit rows that one step looks at.
+const MOST_ROWS: usize = 64;
+/// Most runs that one step looks at.
+const MOST_ITEMS: usize = 1024;
+/// Bytes of commit rows that one step looks at.
+const STEP_BYTES: usize = 1 << 20;
+/// Tries of one step against others that move the same rows.
+const TRIES: u32 = 8;
+
+/// Trims under way in this instance, and what they leave to do.
+#[derive(Debug, Default)]
+pub(crate) struct Trimming {
+    /// Spaces whose rows wait to be collected.
+    collecting: BTreeSet<Rc<str>>,
+    /// Streams whose retention is being applied, and who waits for the end of that.
+    pub(crate) retaining: BTreeMap<Rc<str>, Vec<oneshot::Sender<()>>>,
+    /// The milliseconds of the oldest record of a stream with a greatest age, under the trim bound.
+    pub(crate) oldest: BTreeMap<Rc<str>, (EntryId, u64)>,
+}
+
+/// What one step found to remove.
+#[derive(Debug, Default)]
+struct Found {
+    trx_rows: Vec<Bytes>,
+    blocks: Vec<Bytes>,
+    commits: Vec<Bytes>,
+    /// Where everything up to here is among the above.
+    reached: EntryId,
+}
+
+impl Store {
+    /// Removes the rows of a space that hold only what was trimmed. Gives how many there were.
+    ///
+    /// The store does this by itself a while after each trim.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for the name; `CONFLICT` when others kept moving the same rows; `CORRUPT` when
+    /// the space's head is damaged; `UNAVAILABLE` when the host fails. What was removed stays removed.
+    pub async fn collect(&self, space: &str) -> Result<u64> {
+        self.inner.check_open()?;
+        check_name("space", space)?;
+        self.inner.collect(&Rc::from(space)).await
+    }
+}
+
+impl Inner {
+    /// Collects a space in the background, a while from now.
+    pub(crate) fn collect_later(self: &Rc<Self>, space: &Rc<str>) {
+        if !self.trimming.borrow_mut().collecting.insert(Rc::clone(space)) {
+            return;
+        }
+        let inner = Rc::clone(self);
+        let space = Rc::clone(space);
+        self.spawn(async move {
+            inner.env.timer.sleep(PAUSE).await;
+            let again = Rc::clone(&inner);
+            again.spawn_background(async move {
+                inner.trimming.borrow_mut().collecting.remove(&space);
+                // What fails here is done after the next trim.
+                if !inner.closed.get() {
+                    let _ = inner.collect(&space).await;
+                }
+            });
+        });
+    }
+
+    pub(crate) async fn collect(self: &Rc<Self>, space: &Rc<str>) -> Result<u64> {
+        let mut removed = 0;
+        while let Some(rows) = self.collect_step(space).await? {
+            removed += rows;
+            self.check_open()?;
+        }
+        Ok(removed)
+    }
+
+    /// Removes a bounded number of rows; `None` when there are none left.
+    async fn collect_step(self: &Rc<Self>, space: &Rc<str>) -> Result<Option<u64>> {
+        for attempt in 0..TRIES {
+            let head = self.fresh_head(space).await?;
+            if head.importing || head.collected >= head.trimmed {
+                return Ok(None);
+            }
+            let found = self.find_collectable(space, &head).await?;
+            let (deletes, reached) = found.cut(self.most_deletes(), head.collected);
+            if deletes.is_empty() && reached == head.collected {
+                return Ok(None);
+            }
+            let rows = deletes.len() as u64;
+            match self.remove_rows(space, &head, deletes, reached).await {
+                Ok(()) => return Ok(Some(rows)),
+                // Somebody else moved rows meanwhile, or nobody knows whether this did: look again.
+                Err(error) if error.code() == ErrorCode::Conflict || error.may_have_applied() => {}
+                Err(error) => return Err(error),
+            }
+            self.pause(attempt).await;
+        }
+        Err(Error::new(ErrorCode::Conflict, "collecting: others kept moving the same rows"))
+    }
+
+    fn most_deletes(&self) -> usize {
+        let by_bytes = (self.sizes.batch_bytes / 2) / LONGEST_KEY;
+        MOST_DELETES.min(self.sizes.batch_ops.saturating_sub(8)).min(by_bytes).max(1)
+    }
+
+    async fn find_collectable(&self, space: &str, head: &SpaceHead) -> Result<Found> {
+        let mut found = Found { reached: head.collected, ..Found::default() };
+        let range = commit::range(space, head.collected, EntryId::MAX);
+        let page = self.page(range, MOST_ROWS, STEP_BYTES, false).await?;
+        let mut items: Vec<Item> = Vec::new();
+        // Whether everything up to the bound was looked at.
+        let mut all = !page.1;
+        'rows: for (key, value) in page.0 {
+            let bad = || Error::corrupt("commit row: its key is malformed").at_key(&key);
+            let last = commit::last_id(&key, space).ok_or_else(bad)?;
+            let Ok(row) = commit::decode(value, last) else {
+                // Nothing tells any more what it named: blocks that stay behind go with later ones.
+                if last > head.trimmed {
+                    all = true;
+                    break;
+                }
+                found.commits.push(key);
+                found.reached = last;
+                continue;
+            };
+            for item in row.items {
+                if item.first_id > head.trimmed || item.last_id() > head.trimmed {
+                    all = true;
+                    break 'rows;
+                }
+                if items.len() >= MOST_ITEMS {
+                    all = false;
+                    break 'rows;
+                }
+                if item.last_id() > head.collected {
+                    found.reached = item.last_id();
+                    items.push(item);
+                }
+            }
+            found.commits.push(key);
+        }
+        if all {
+            found.reached = head.trimmed;
+        }
+        found.trx_rows = self.trx_rows_of(space, &items, head.trimmed).await?;
+        let mut lasts: BTreeMap<&str, u64> = BTreeMap::new();
+        for item in &items {
+            lasts.insert(&item.segment, item.first_sequence + item.count - 1);
+        }
+        for (segment, last) in lasts {
+            let rest = self.most_deletes().saturating_sub(found.blocks.len());
+            let mut range = block::range(space, segment, 0);
+            range.end = block::range(space, segment, last + 1).start;
+            let (rows, _) = self.page(range, rest + 1, usize::MAX, true).await?;
+            found.blocks.extend(rows.into_iter().map(|(key, _)| key));
+        }
+        Ok(found)
+    }
+
+    async fn page(
+        &self,
+        range: KeyRange,
+        limit: usize,
+        max_bytes: usize,
+        keys_only: bool,
+    ) -> Result<(Vec<(Bytes, Bytes)>, bool)> {
+        let scan =
+            ScanRange { start: range.start, end: range.end, reverse: false, limit, max_bytes, keys_only };
+        let page = self.host.scan(scan).await?;
+        Ok((page.pairs, page.more))
+    }
+
+    /// Rows of callers' TRX that wrote these items.
+    async fn trx_rows_of(&self, space: &str, items: &[Item], trimmed: EntryId) -> Result<Vec<Bytes>> {
+        let (any, _) = self.page(trx::range_of_space(space), 1, usize::MAX, true).await?;
+        if any.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut keys: Vec<Bytes> = Vec::new();
+        for item in items {
+            let id = match &item.inline {
+                Some(run) => Some(run.trx.id),
+                None => self.trx_of(space, item).await,
+            };
+            keys.extend(id.map(|id| trx::key(space, &item.segment, id)));
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        let rows = self.host.get(keys.clone()).await?;
+        let is_trimmed = |row: Option<Bytes>| {
+            row.and_then(|row| TrxRow::decode(&row).ok()).is_some_and(|row| row.last_id() <= trimmed)
+        };
+        Ok(keys.into_iter().zip(rows).filter_map(|(key, row)| is_trimmed(row).then_some(key)).collect())
+    }
+
+    /// The TRX of a run that is in blocks only, if it can still be read.
+    async fn trx_of(&self, space: &str, item: &Item) -> Option<Uuid> {
+        let last = item.first_sequence + item.count - 1;
+        let found = self.next_block(space, &item.segment, last).await.ok()??;
+        found.runs.iter().find(|run| run.last_sequence() >= last).map(|run| run.trx.id)
+    }
+
+    async fn remove_rows(
+        self: &Rc<Self>,
+        space: &Rc<str>,
+        head: &SpaceHead,
+        mut deletes: Vec<Bytes>,
+        reached: EntryId,
+    ) -> Result {
+        if self.host.limits().atomic == Atomicity::None {
+            // The head comes last: it says that they are gone.
+            for key in deletes.drain(..) {
+                let batch =
+                    Batch { deletes: Vec::from([key]), durability: Durability::Relaxed, ..Batch::default() };
+                self.host.commit(batch).await?;
+            }
+        }
+        let (layout, collected) = (head.layout, head.collected);
+        let edit = move |head: &mut SpaceHead| {
+            if head.layout != layout
+                || head.collected != collected
+                || head.trimmed < reached
+                || head.importing
+            {
+                return Err(Error::new(ErrorCode::Conflict, "the rows were moved meanwhile"));
+            }
+            head.layout = layout.wrapping_add(1);
+            head.collected = reached;
+            Ok(())
+        };
+        let patch = Patch {
+            space: Rc::clone(space),
+            edit: Box::new(edit),
+            puts: Vec::new(),
+            deletes,
+            durability: Durability::Relaxed,
+        };
+        self.submit(Job::Patch(patch), 0).await.map(drop)
+    }
+}
+
+impl Found {
+    /// What one commit can remove of it, and how far that is; rows that are found by others go before them.
+    fn cut(self, most: usize, collected: EntryId) -> (Vec<Bytes>, EntryId) {
+        let all = self.trx_rows.len() + self.blocks.len() + self.commits.len();
+        let mut deletes = self.trx_rows;
+        deletes.extend(self.blocks);
+        deletes.extend(self.commits);
+        if all <= most {
+            return (deletes, self.reached);
+        }
+        deletes.truncate(most);
+        (deletes, collected)
+    }
+}

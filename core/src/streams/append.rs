@@ -1,0 +1,149 @@
+//! Appending to a stream: the partition is chosen, and checked again in the commit itself.
+
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::string::{String, ToString};
+
+use super::{not_found, partition_of_key};
+use crate::codec::RecordFrame;
+use crate::error::{Error, ErrorCode, Result};
+use crate::id::EntryId;
+use crate::layout::stream::StreamMeta;
+use crate::name::check_name;
+use crate::plan::StreamWrite;
+use crate::store::{Inner, NewRecords, Store, WriteOptions};
+
+/// The metadata under which a record keeps the key that chose its partition.
+pub const PARTITION_KEY: &str = "partition-key";
+/// Tries against others that delete and create the same stream.
+const TRIES: u32 = 8;
+
+/// Records for one partition of a stream.
+#[derive(Debug, Clone)]
+pub struct StreamAppend {
+    /// The stream; made with one partition where there is none.
+    pub stream: String,
+    /// The records, encoded.
+    pub records: RecordFrame,
+    /// The partition. Not together with a key.
+    pub partition: Option<u32>,
+    /// The key that chooses the partition. Every record carries it in its metadata, under
+    /// [`PARTITION_KEY`]; without a key none does.
+    pub partition_key: Option<String>,
+}
+
+/// What an append to a stream made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamAppended {
+    /// The id of the first record.
+    pub first_id: EntryId,
+    /// The id of the last record.
+    pub last_id: EntryId,
+    /// The partition that they are in.
+    pub partition: u32,
+}
+
+impl StreamAppended {
+    /// How many records there are.
+    pub const fn count(&self) -> u64 {
+        self.last_id.n - self.first_id.n + 1
+    }
+}
+
+impl Store {
+    /// Appends records to one partition of a stream, all of them or none, and applies the stream's
+    /// retention.
+    ///
+    /// # Errors
+    /// Like [`Store::append`]; `INVALID_ARGUMENT` also for a partition that the stream does not have, and
+    /// for records whose [`PARTITION_KEY`] is not the one given.
+    pub async fn append_to_stream(
+        &self,
+        append: StreamAppend,
+        options: WriteOptions,
+    ) -> Result<StreamAppended> {
+        self.inner.check_open()?;
+        check_name("name", &append.stream)?;
+        if append.partition.is_some() && append.partition_key.is_some() {
+            return Err(Error::invalid("partition: not together with partitionKey"));
+        }
+        if append.partition_key.as_ref().is_some_and(String::is_empty) {
+            return Err(Error::invalid("partitionKey: must not be empty"));
+        }
+        check_keys(&append.records, append.partition_key.as_deref())?;
+        let name = Rc::<str>::from(&*append.stream);
+        let mut cached = self.inner.cached_meta(&name)?;
+        for _ in 0..TRIES {
+            let meta = match cached {
+                Some(meta) => meta,
+                None => self.inner.stream_head(&name).await?.1,
+            };
+            let partition = match choose(&append, &meta) {
+                Ok(partition) => partition,
+                // The cache may be about a stream that is another one by now.
+                Err(_) if cached.take().is_some() => continue,
+                Err(error) => return Err(error),
+            };
+            let records = NewRecords {
+                space: append.stream.clone(),
+                segment: partition.to_string(),
+                records: append.records.clone(),
+                expected: None,
+            };
+            let stream = StreamWrite { partitions: meta.partitions, epoch: meta.epoch };
+            match self.append_to_partition(records, stream, options.clone()).await {
+                Ok(appended) => {
+                    self.inner.retain_after_append(&name).await;
+                    let (first_id, last_id) = (appended.first_id, appended.last_id);
+                    return Ok(StreamAppended { first_id, last_id, partition });
+                }
+                Err(error) if error.code() == ErrorCode::Conflict => {
+                    let now = self.inner.stream_head(&name).await?.1;
+                    if (now.partitions, now.epoch) == (meta.partitions, meta.epoch) {
+                        return Err(error);
+                    }
+                    cached = Some(now);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(not_found(&name).retryable(true))
+    }
+}
+
+impl Inner {
+    /// What the cache knows of a space as a stream; the commit checks it.
+    fn cached_meta(&self, name: &str) -> Result<Option<StreamMeta>> {
+        let cache = self.cache.borrow();
+        cache.space(name).map(|known| StreamMeta::read(&known.head)).transpose()
+    }
+}
+
+fn choose(append: &StreamAppend, meta: &StreamMeta) -> Result<u32> {
+    let partitions = meta.partitions.max(1);
+    match (&append.partition_key, append.partition) {
+        (Some(key), _) => Ok(partition_of_key(key, partitions)),
+        (None, Some(partition)) => check_partition(partition, partitions),
+        (None, None) => Ok(0),
+    }
+}
+
+pub(super) fn check_partition(partition: u32, partitions: u32) -> Result<u32> {
+    if partition < partitions {
+        return Ok(partition);
+    }
+    Err(Error::invalid(format!("partition: must be from 0 to {}, the stream's last", partitions - 1)))
+}
+
+/// Every record carries the key that was given, and none where there is none.
+fn check_keys(records: &RecordFrame, key: Option<&str>) -> Result {
+    for (record, index) in records.views().zip(0_u64..) {
+        let own = record.metadata().find(|(name, _)| *name == PARTITION_KEY).map(|(_, value)| value);
+        if own != key {
+            return Err(Error::invalid(format!(
+                "records[{index}].metadata: \"{PARTITION_KEY}\" is set by partitionKey alone"
+            )));
+        }
+    }
+    Ok(())
+}

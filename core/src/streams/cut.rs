@@ -1,0 +1,325 @@
+//! Finding where a trim cuts: the id up to which records go, and the totals there. Commit rows carry
+//! running totals, so what a trim passes over is never read: the row of the cut is found by halving, and
+//! only the run that is cut is looked into.
+
+use alloc::rc::Rc;
+
+use crate::codec::{EntryViews, measure_entries};
+use crate::error::{Error, ErrorCode, Result};
+use crate::id::EntryId;
+use crate::kv::ScanRange;
+use crate::layout::commit::{self, CommitRow, Item};
+use crate::layout::space;
+use crate::layout::space::SpaceHead;
+use crate::layout::{KeyRange, Run};
+use crate::store::Inner;
+
+/// What is to be reached by as few records as may be, counted from the first ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Goal {
+    /// All ids below this one.
+    Before(EntryId),
+    /// So many records.
+    Records(u64),
+    /// So many logical bytes.
+    Bytes(u64),
+}
+
+/// A place between two records, and what there ever was up to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cut {
+    /// The last id before it.
+    pub(super) bound: EntryId,
+    pub(super) records: u64,
+    pub(super) bytes: u64,
+}
+
+impl Cut {
+    /// Where a space is trimmed now.
+    pub(super) fn of_trimmed(head: &SpaceHead) -> Self {
+        Self { bound: head.trimmed, records: head.trimmed_records, bytes: head.trimmed_bytes }
+    }
+
+    /// The end of a space.
+    pub(super) fn of_end(head: &SpaceHead) -> Self {
+        Self { bound: head.last_id, records: head.records, bytes: head.bytes }
+    }
+
+    fn reaches(&self, goal: Goal) -> bool {
+        match goal {
+            // The next id is at least the one after the bound.
+            Goal::Before(id) => {
+                self.bound.n.checked_add(1).is_some_and(|n| EntryId { n, ..self.bound } >= id)
+            }
+            Goal::Records(records) => self.records >= records,
+            Goal::Bytes(bytes) => self.bytes >= bytes,
+        }
+    }
+
+    /// How far along it is, to guess where a goal lies; nothing for ids.
+    fn measure(&self, goal: Goal) -> Option<(u64, u64)> {
+        match goal {
+            Goal::Before(_) => None,
+            Goal::Records(records) => Some((self.records, records)),
+            Goal::Bytes(bytes) => Some((self.bytes, bytes)),
+        }
+    }
+
+    /// The place after a whole run.
+    fn after(self, item: &Item) -> Self {
+        Self { bound: item.last_id(), records: self.records + item.count, bytes: self.bytes + item.logical }
+    }
+}
+
+/// A commit row and the place before it.
+struct Found {
+    row: CommitRow,
+    start: Cut,
+    end: Cut,
+}
+
+impl Inner {
+    /// The first place at which a goal is reached; the place of the trim bound, if it is reached there
+    /// already.
+    pub(super) async fn find_cut(
+        self: &Rc<Self>,
+        name: &Rc<str>,
+        head: &SpaceHead,
+        goal: Goal,
+    ) -> Result<Cut> {
+        let trimmed = Cut::of_trimmed(head);
+        let end = Cut::of_end(head);
+        if trimmed.reaches(goal) || trimmed.bound >= end.bound {
+            return Ok(trimmed);
+        }
+        if let Goal::Before(id) = goal
+            && id > end.bound
+        {
+            return Ok(end);
+        }
+        let found = match self.row_of(name, trimmed, end, goal).await {
+            Ok(Some(found)) => self.cut_in_row(name, &found, trimmed, goal).await,
+            Ok(None) => Err(Error::corrupt("space head: commit rows of its entries are missing")
+                .at_key(&space::key(name))),
+            Err(error) => Err(error),
+        };
+        if found.as_ref().is_err_and(|error| error.code() == ErrorCode::Corrupt) {
+            // Rows that were trimmed meanwhile may be gone.
+            if self.fresh_head(name).await?.trimmed > head.trimmed {
+                return Err(Error::new(ErrorCode::Conflict, "trim: others trimmed the stream meanwhile"));
+            }
+            if !self.host.limits().consistent {
+                return Err(Error::unavailable("trim: the host does not show all of the stream yet"));
+            }
+        }
+        found
+    }
+
+    /// The id of the first record above the trim bound; [`EntryId::ZERO`] when there is none.
+    pub(super) async fn first_id(&self, name: &str, bound: EntryId, last: EntryId) -> Result<EntryId> {
+        if bound >= last {
+            return Ok(EntryId::ZERO);
+        }
+        let from = EntryId { ms: bound.ms, n: bound.n + 1 };
+        let found = self.row_from(name, from).await?;
+        let item =
+            found.as_ref().and_then(|found| found.row.items.iter().find(|item| item.last_id() > bound));
+        Ok(item.map_or(EntryId::ZERO, |item| item.first_id.max(from)))
+    }
+
+    /// The first commit row that ends at or after an id.
+    async fn row_from(&self, name: &str, from: EntryId) -> Result<Option<Found>> {
+        let all = commit::range_of_space(name);
+        let range = KeyRange { start: commit::key(name, from), end: all.end };
+        let page = self
+            .host
+            .scan(ScanRange {
+                start: range.start,
+                end: range.end,
+                reverse: false,
+                limit: 1,
+                max_bytes: 1,
+                keys_only: false,
+            })
+            .await?;
+        let Some((key, value)) = page.pairs.into_iter().next() else {
+            return Ok(None);
+        };
+        let malformed = || Error::corrupt("commit row: its key is malformed").at_key(&key);
+        let last = commit::last_id(&key, name).ok_or_else(malformed)?;
+        let row = commit::decode(value, last).map_err(|error| error.at_key(&key))?;
+        let records: u64 = row.items.iter().map(|item| item.count).sum();
+        let bytes = row.items.iter().fold(0_u64, |sum, item| sum.saturating_add(item.logical));
+        let (Some(records), Some(bytes)) = (row.records.checked_sub(records), row.bytes.checked_sub(bytes))
+        else {
+            return Err(Error::corrupt("commit row: its totals are below those of its entries").at_key(&key));
+        };
+        let start = Cut { bound: row.previous, records, bytes };
+        let end = Cut { bound: last, records: row.records, bytes: row.bytes };
+        Ok(Some(Found { row, start, end }))
+    }
+
+    /// The row in which a goal is reached that `low` does not reach and `high` does.
+    async fn row_of(&self, name: &str, mut low: Cut, mut high: Cut, goal: Goal) -> Result<Option<Found>> {
+        // A trim that goes on where the last one ended finds its row at once.
+        let mut probe = EntryId { ms: low.bound.ms, n: low.bound.n + 1 };
+        if let Goal::Before(id) = goal {
+            probe = probe.max(id);
+        }
+        let mut by_halves = false;
+        loop {
+            let Some(found) = self.row_from(name, probe).await? else {
+                return Ok(None);
+            };
+            if found.start.bound >= probe && found.start.bound > low.bound {
+                // There is nothing where something must be.
+                return Ok(None);
+            }
+            if matches!(goal, Goal::Before(_)) {
+                return Ok(Some(found));
+            }
+            if !found.end.reaches(goal) {
+                low = found.end;
+            } else if found.start.bound <= low.bound || !found.start.reaches(goal) {
+                return Ok(Some(found));
+            } else {
+                high = found.start;
+            }
+            if low.bound >= high.bound {
+                return Ok(None);
+            }
+            probe = if by_halves { halfway(low.bound, high.bound) } else { guess(low, high, goal) };
+            by_halves = !by_halves;
+        }
+    }
+
+    async fn cut_in_row(&self, name: &Rc<str>, found: &Found, trimmed: Cut, goal: Goal) -> Result<Cut> {
+        let mut at = found.start;
+        for item in &found.row.items {
+            if at.reaches(goal) && at.bound >= trimmed.bound {
+                return Ok(at);
+            }
+            let last = item.last_id();
+            if last <= trimmed.bound {
+                at = at.after(item);
+                continue;
+            }
+            // Within the run that the trim bound cuts, the totals are those of the bound.
+            let from = if at.bound < trimmed.bound { trimmed } else { at };
+            let whole = at.after(item);
+            let before = matches!(goal, Goal::Before(id) if last < id);
+            let exactly = matches!(goal, Goal::Records(records) if whole.records == records);
+            let short = !matches!(goal, Goal::Before(_)) && !whole.reaches(goal);
+            if before || exactly || short {
+                at = whole;
+                continue;
+            }
+            return self.cut_in_item(name, item, from, goal).await;
+        }
+        Ok(at)
+    }
+
+    /// Cuts a run after its first entries. `from`: the place before it, or in it.
+    async fn cut_in_item(&self, name: &Rc<str>, item: &Item, from: Cut, goal: Goal) -> Result<Cut> {
+        let mut at = from;
+        let skipped = if at.bound >= item.first_id { at.bound.n - item.first_id.n + 1 } else { 0 };
+        // How many entries to pass, where that is known without looking at them.
+        let take = match goal {
+            Goal::Before(id) if id.ms == item.first_id.ms => {
+                Some(id.n.saturating_sub(item.first_id.n + skipped))
+            }
+            Goal::Before(_) => Some(0),
+            Goal::Records(records) => Some(records - at.records),
+            Goal::Bytes(_) => None,
+        };
+        let mut left = take.unwrap_or(u64::MAX);
+        let mut sequence = item.first_sequence + skipped;
+        let end = item.first_sequence + item.count;
+        while sequence < end && left > 0 {
+            if take.is_none() && at.reaches(goal) {
+                break;
+            }
+            let part = self.part_of(name, item, sequence).await?;
+            let Some(part) = part.slice(0, left)? else {
+                break;
+            };
+            let taken = if take.is_some() {
+                at.bytes += measure_entries(part.body.bytes(), part.count)?.logical;
+                part.count
+            } else {
+                bytes_reach(&part, &mut at.bytes, goal)
+            };
+            at.records += taken;
+            at.bound = EntryId { ms: part.first_id.ms, n: part.first_id.n + taken - 1 };
+            sequence += taken;
+            left -= taken.min(left);
+        }
+        Ok(at)
+    }
+
+    /// The entries of an item from a sequence on, or the first of them.
+    async fn part_of(&self, name: &Rc<str>, item: &Item, sequence: u64) -> Result<Run> {
+        let missing = || {
+            Error::corrupt(alloc::format!(
+                "commit row: sequence {sequence} of \"{}\" is in no block",
+                item.segment
+            ))
+            .at_key(&space::key(name))
+        };
+        let end = item.first_sequence + item.count;
+        if let Some(run) = &item.inline {
+            return run.slice(sequence - item.first_sequence, u64::MAX)?.ok_or_else(missing);
+        }
+        let found = self.next_block(name, &item.segment, sequence).await?;
+        let run = found
+            .as_ref()
+            .and_then(|found| found.runs.iter().find(|run| run.last_sequence() >= sequence))
+            .filter(|run| run.first_sequence <= sequence)
+            .ok_or_else(missing)?;
+        run.slice(sequence - run.first_sequence, end - sequence)?.ok_or_else(missing)
+    }
+}
+
+/// How many entries of a run it takes to reach a goal of bytes, at least one; `bytes` goes on by theirs.
+fn bytes_reach(run: &Run, bytes: &mut u64, goal: Goal) -> u64 {
+    let Goal::Bytes(wanted) = goal else {
+        return run.count;
+    };
+    let mut taken = 0;
+    for entry in EntryViews::new(run.body.bytes()) {
+        let metadata: usize = entry.metadata().map(|(key, value)| key.len() + value.len()).sum();
+        *bytes += (entry.payload().len() + metadata) as u64;
+        taken += 1;
+        if *bytes >= wanted {
+            break;
+        }
+    }
+    taken
+}
+
+/// An id above `low` and not above `high`, in the middle.
+fn halfway(low: EntryId, high: EntryId) -> EntryId {
+    if low.ms == high.ms {
+        return EntryId { ms: low.ms, n: low.n + (high.n - low.n).div_ceil(2) };
+    }
+    let ms = low.ms + (high.ms - low.ms).div_ceil(2);
+    EntryId { ms, n: 0 }
+}
+
+/// An id above `low` and not above `high`, where a goal lies if everything came evenly.
+fn guess(low: Cut, high: Cut, goal: Goal) -> EntryId {
+    let (Some((at, wanted)), Some((end, _))) = (low.measure(goal), high.measure(goal)) else {
+        return halfway(low.bound, high.bound);
+    };
+    let share = |span: u64| {
+        let (part, whole) = (wanted.saturating_sub(at), end.saturating_sub(at).max(1));
+        let share = u128::from(span) * u128::from(part.min(whole)) / u128::from(whole);
+        u64::try_from(share).unwrap_or(span)
+    };
+    if low.bound.ms == high.bound.ms {
+        let n = low.bound.n + share(high.bound.n - low.bound.n).max(1);
+        return EntryId { ms: low.bound.ms, n };
+    }
+    let ms = low.bound.ms + share(high.bound.ms - low.bound.ms).max(1);
+    EntryId { ms, n: 0 }
+}

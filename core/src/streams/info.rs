@@ -1,0 +1,129 @@
+//! What a stream is, and which there are.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use futures_util::future::join_all;
+
+use super::not_found;
+use crate::error::{Error, Result};
+use crate::id::EntryId;
+use crate::layout::Retention;
+use crate::layout::space;
+use crate::layout::space::SpaceHead;
+use crate::layout::stream::StreamMeta;
+use crate::name::check_name;
+use crate::store::{Inner, Listing, Store};
+
+/// Streams whose first ids are looked up at once.
+const AT_ONCE: usize = 32;
+
+/// A stream as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamInfo {
+    /// Its name.
+    pub name: String,
+    /// Its partitions: the segments "0", "1" and so on.
+    pub partitions: u32,
+    /// The id of its first record; [`EntryId::ZERO`] when it holds none.
+    pub first_id: EntryId,
+    /// The id of its last record; [`EntryId::ZERO`] when it holds none.
+    pub last_id: EntryId,
+    /// Its records.
+    pub count: u64,
+    /// Bytes of their payloads and metadata.
+    pub bytes: u64,
+    /// How much it keeps.
+    pub retention: Retention,
+    /// Milliseconds at which it was created.
+    pub created_at: u64,
+}
+
+/// One step of a listing: streams in byte order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StreamList {
+    /// The streams.
+    pub streams: Vec<StreamInfo>,
+    /// Where to go on: the last space looked at, a stream or not; `None` at the end.
+    pub rest: Option<String>,
+}
+
+impl Store {
+    /// A stream as it stands.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for the name; `NOT_FOUND` for a space that is no stream; `CORRUPT` when a row is
+    /// damaged; `UNAVAILABLE` when the host fails.
+    pub async fn stream(&self, name: &str) -> Result<StreamInfo> {
+        self.inner.check_open()?;
+        check_name("name", name)?;
+        self.inner.stream_info(name).await?.ok_or_else(|| not_found(name))
+    }
+
+    /// Streams in byte order of their names. A step may give none though more follow.
+    ///
+    /// # Errors
+    /// `CORRUPT` when a row is damaged; `UNAVAILABLE` when the host fails.
+    pub async fn streams(&self, listing: Listing) -> Result<StreamList> {
+        self.inner.check_open()?;
+        let wanted = listing.limit.max(1);
+        let heads = self.inner.list_heads(&listing).await?;
+        let mut list = StreamList { rest: heads.more, ..StreamList::default() };
+        let mut found: Vec<(String, SpaceHead, StreamMeta)> = Vec::new();
+        for (key, row) in heads.rows {
+            let name = space::name(&key)
+                .ok_or_else(|| Error::corrupt("space head: its key is malformed").at_key(&key))?;
+            let head = SpaceHead::decode(&row).map_err(|error| error.at_key(&key))?;
+            let meta = StreamMeta::read(&head).map_err(|error| error.at_key(&key))?;
+            if meta.is_stream() {
+                found.push((name, head, meta));
+            }
+        }
+        found.truncate(wanted);
+        for some in found.chunks(AT_ONCE) {
+            let infos = some.iter().map(|(name, head, meta)| self.inner.describe(name, head, meta));
+            for info in join_all(infos).await {
+                list.streams.push(info?);
+            }
+        }
+        Ok(list)
+    }
+}
+
+impl Inner {
+    /// A stream as it stands; `None` for a space that is none.
+    pub(super) async fn stream_info(&self, name: &str) -> Result<Option<StreamInfo>> {
+        let (head, meta) = self.stream_head(name).await?;
+        if !meta.is_stream() {
+            return Ok(None);
+        }
+        self.describe(name, &head, &meta).await.map(Some)
+    }
+
+    /// A space's head as the host has it now, and what it is as a stream.
+    pub(crate) async fn stream_head(&self, name: &str) -> Result<(SpaceHead, StreamMeta)> {
+        let head = self.fresh_head(name).await?;
+        let meta = StreamMeta::read(&head).map_err(|error| error.at_key(&space::key(name)))?;
+        Ok((head, meta))
+    }
+
+    pub(super) async fn describe(
+        &self,
+        name: &str,
+        head: &SpaceHead,
+        meta: &StreamMeta,
+    ) -> Result<StreamInfo> {
+        let count = head.records - head.trimmed_records;
+        let first_id = self.first_id(name, head.trimmed, head.last_id).await?;
+        Ok(StreamInfo {
+            name: name.into(),
+            partitions: meta.partitions,
+            first_id,
+            last_id: if count == 0 { EntryId::ZERO } else { head.last_id },
+            count,
+            bytes: head.bytes.saturating_sub(head.trimmed_bytes),
+            retention: meta.retention,
+            created_at: meta.created_at,
+        })
+    }
+}

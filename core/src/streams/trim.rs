@@ -1,0 +1,309 @@
+//! Trimming: one checked commit moves the trim bound and the totals. The rows below it are collected
+//! afterwards.
+
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
+use futures_channel::oneshot;
+
+use super::cut::{Cut, Goal};
+use super::not_found;
+use crate::error::{Error, ErrorCode, Result};
+use crate::id::EntryId;
+use crate::kv::{Durability, ScanRange};
+use crate::layout::space;
+use crate::layout::space::SpaceHead;
+use crate::layout::stream::StreamMeta;
+use crate::name::check_name;
+use crate::store::{Inner, Store};
+
+/// Tries against others that trim the same stream.
+const TRIES: u32 = 8;
+/// Heads of one step of a sweep.
+const SWEEP_ROWS: usize = 1024;
+const SWEEP_BYTES: usize = 1 << 20;
+/// Streams whose oldest record is remembered; past that it starts over.
+const MOST_OLDEST: usize = 10_000;
+
+/// Which records go: always the oldest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trim {
+    /// Those with ids below this one.
+    Before(EntryId),
+    /// All but so many.
+    MaxCount(u64),
+    /// Those older than so many milliseconds.
+    MaxAge(u64),
+    /// All but the newest that have together at most so many bytes.
+    MaxBytes(u64),
+}
+
+/// What a trim removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trimmed {
+    /// Records that went.
+    pub trimmed: u64,
+    /// The id of the first record left; [`EntryId::ZERO`] when there is none.
+    pub first_id: EntryId,
+}
+
+impl Trim {
+    fn check(self) -> Result {
+        let zero = match self {
+            Self::Before(id) => (id == EntryId::ZERO).then_some("before: must be above 0-0"),
+            Self::MaxCount(count) => (count == 0).then_some("maxCount: must be at least 1"),
+            Self::MaxAge(age) => (age == 0).then_some("maxAge: must be at least 1"),
+            Self::MaxBytes(bytes) => (bytes == 0).then_some("maxBytes: must be at least 1"),
+        };
+        zero.map_or(Ok(()), |rule| Err(Error::invalid(rule)))
+    }
+
+    fn goal(self, head: &SpaceHead, now: u64) -> Goal {
+        match self {
+            Self::Before(id) => Goal::Before(id),
+            Self::MaxAge(age) => Goal::Before(EntryId { ms: now.saturating_sub(age), n: 0 }),
+            Self::MaxCount(count) => Goal::Records(head.records.saturating_sub(count)),
+            Self::MaxBytes(bytes) => Goal::Bytes(head.bytes.saturating_sub(bytes)),
+        }
+    }
+}
+
+impl Store {
+    /// Removes the oldest records of a stream, exact to the record; all at once, and without reading them.
+    /// `dry_run`: only says what would go.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for the name and for a bound of zero; `NOT_FOUND` for a space that is no stream;
+    /// `CONFLICT` when others kept trimming it; `CORRUPT` when the row of the cut is damaged;
+    /// `UNAVAILABLE` when the host fails.
+    pub async fn trim_stream(&self, name: &str, trim: Trim, dry_run: bool) -> Result<Trimmed> {
+        self.inner.check_open()?;
+        check_name("name", name)?;
+        trim.check()?;
+        let name = Rc::<str>::from(name);
+        let durability = self.inner.options.durability;
+        self.inner.trim(&name, &[trim], dry_run, durability).await?.ok_or_else(|| not_found(&name))
+    }
+
+    /// Applies the retention of the streams after a name, as many as one step looks at, and has what
+    /// earlier trims left collected. Gives the name to go on after; `None` at the end.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` when the host fails. What is wrong with one stream does not keep the others from
+    /// their turn.
+    pub async fn sweep_streams(&self, after: Option<&str>) -> Result<Option<alloc::string::String>> {
+        self.inner.check_open()?;
+        let all = space::range();
+        let start = after.map_or(all.start, |name| {
+            let mut key = space::key(name);
+            key.push(0);
+            key
+        });
+        let page = self
+            .inner
+            .host
+            .scan(ScanRange {
+                start,
+                end: all.end,
+                reverse: false,
+                limit: SWEEP_ROWS,
+                max_bytes: SWEEP_BYTES,
+                keys_only: false,
+            })
+            .await?;
+        let more = page.more;
+        let mut last = None;
+        for (key, row) in page.pairs {
+            let Some(name) = space::name(&key) else { continue };
+            let shared = Rc::<str>::from(&*name);
+            last = Some(name);
+            let Ok(head) = SpaceHead::decode(&row) else { continue };
+            if head.importing {
+                continue;
+            }
+            if StreamMeta::read(&head).is_ok_and(|meta| !meta.retention.is_none()) {
+                match self.inner.retain(&shared).await {
+                    Err(error) if error.code() == ErrorCode::Closed => return Err(error),
+                    _ => {}
+                }
+            }
+            if head.collected < head.trimmed {
+                self.inner.collect_later(&shared);
+            }
+        }
+        Ok(last.filter(|_| more))
+    }
+}
+
+impl Inner {
+    /// Trims to the strictest of these bounds; `None` for a space that is no stream.
+    async fn trim(
+        self: &Rc<Self>,
+        name: &Rc<str>,
+        trims: &[Trim],
+        dry_run: bool,
+        durability: Durability,
+    ) -> Result<Option<Trimmed>> {
+        let mut unclear: Option<Error> = None;
+        // What was trimmed before the first try whose reply was lost.
+        let mut before = None;
+        for attempt in 0..TRIES {
+            let (head, meta) = self.stream_head(name).await?;
+            if !meta.is_stream() {
+                return Ok(None);
+            }
+            match self.trim_once(name, &head, &meta, trims, dry_run, durability).await {
+                Ok(cut) => {
+                    let first_id = self.first_id(name, cut.bound, head.last_id).await?;
+                    let trimmed = cut.records - before.unwrap_or(head.trimmed_records);
+                    return Ok(Some(Trimmed { trimmed, first_id }));
+                }
+                // The bound only goes up, so the same again does no harm.
+                Err(error) if error.may_have_applied() => {
+                    before.get_or_insert(head.trimmed_records);
+                    unclear = Some(error);
+                }
+                Err(error) if error.code() == ErrorCode::Conflict => {}
+                Err(error) => return Err(unclear.unwrap_or(error)),
+            }
+            self.pause(attempt).await;
+        }
+        Err(unclear
+            .unwrap_or_else(|| Error::new(ErrorCode::Conflict, "trim: others kept trimming the stream")))
+    }
+
+    /// Gives where the stream is cut then.
+    async fn trim_once(
+        self: &Rc<Self>,
+        name: &Rc<str>,
+        head: &SpaceHead,
+        meta: &StreamMeta,
+        trims: &[Trim],
+        dry_run: bool,
+        durability: Durability,
+    ) -> Result<Cut> {
+        let now = self.env.clock.now();
+        let mut cut = Cut::of_trimmed(head);
+        for trim in trims {
+            let one = self.find_cut(name, head, trim.goal(head, now)).await?;
+            if one.records > cut.records {
+                cut = one;
+            }
+        }
+        if dry_run || cut.records == head.trimmed_records {
+            return Ok(cut);
+        }
+        let epoch = meta.epoch;
+        let edit = move |head: &mut SpaceHead| {
+            let meta = StreamMeta::read(head)?;
+            let fits = cut.bound > head.trimmed && cut.bound <= head.last_id && cut.records <= head.records;
+            if !meta.is_stream() || meta.epoch != epoch || !fits {
+                return Err(Error::new(ErrorCode::Conflict, "trim: the stream was changed meanwhile"));
+            }
+            head.trimmed = cut.bound;
+            head.trimmed_records = cut.records;
+            head.trimmed_bytes = cut.bytes;
+            Ok(())
+        };
+        self.patch_head(name, edit, durability).await?;
+        self.collect_later(name);
+        Ok(cut)
+    }
+
+    /// Applies a stream's retention, if it has any.
+    pub(super) async fn retain(self: &Rc<Self>, name: &Rc<str>) -> Result {
+        let (head, meta) = self.stream_head(name).await?;
+        let retention = meta.retention;
+        let trims: Vec<Trim> = [
+            retention.max_age.map(Trim::MaxAge),
+            retention.max_count.map(Trim::MaxCount),
+            retention.max_bytes.map(Trim::MaxBytes),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        if trims.is_empty() || head.records == head.trimmed_records {
+            return Ok(());
+        }
+        let trimmed = self.trim(name, &trims, false, Durability::Relaxed).await?;
+        if let (Some(trimmed), Some(_)) = (trimmed, retention.max_age) {
+            self.note_oldest(name, trimmed.first_id.ms);
+        }
+        Ok(())
+    }
+
+    fn note_oldest(&self, name: &Rc<str>, ms: u64) {
+        let bound = self.cache.borrow().space(name).map(|known| known.head.trimmed);
+        if let Some(bound) = bound.filter(|_| ms > 0) {
+            let mut trimming = self.trimming.borrow_mut();
+            if trimming.oldest.len() >= MOST_OLDEST {
+                trimming.oldest.clear();
+            }
+            trimming.oldest.insert(Rc::clone(name), (bound, ms));
+        }
+    }
+
+    /// Applies a stream's retention after an append, where what this instance knows says that something
+    /// has to go. Appends that end together share the work; what fails is left to the next one.
+    pub(super) async fn retain_after_append(self: &Rc<Self>, name: &Rc<str>) {
+        while self.may_exceed(name) {
+            let waits = {
+                let mut trimming = self.trimming.borrow_mut();
+                match trimming.retaining.get_mut(name) {
+                    Some(waiting) => {
+                        let (sender, done) = oneshot::channel();
+                        waiting.push(sender);
+                        Some(done)
+                    }
+                    None => {
+                        trimming.retaining.insert(Rc::clone(name), Vec::new());
+                        None
+                    }
+                }
+            };
+            if let Some(done) = waits {
+                let _ = done.await;
+                continue;
+            }
+            let _guard = Retaining { inner: Rc::clone(self), name: Rc::clone(name) };
+            let _ = self.retain(name).await;
+            return;
+        }
+    }
+
+    fn may_exceed(&self, name: &str) -> bool {
+        let cache = self.cache.borrow();
+        let Some(head) = cache.space(name).map(|known| &known.head) else {
+            return true;
+        };
+        let Ok(meta) = StreamMeta::read(head) else {
+            return false;
+        };
+        let retention = meta.retention;
+        let count = head.records - head.trimmed_records;
+        let bytes = head.bytes.saturating_sub(head.trimmed_bytes);
+        let oldest = self.trimming.borrow().oldest.get(name).copied();
+        let now = self.env.clock.now();
+        retention.max_count.is_some_and(|most| count > most)
+            || retention.max_bytes.is_some_and(|most| bytes > most)
+            || retention.max_age.is_some_and(|age| match oldest {
+                Some((bound, ms)) if bound == head.trimmed => ms < now.saturating_sub(age),
+                _ => true,
+            })
+    }
+}
+
+/// Ends an application of a retention, also one whose caller went away.
+struct Retaining {
+    inner: Rc<Inner>,
+    name: Rc<str>,
+}
+
+impl Drop for Retaining {
+    fn drop(&mut self) {
+        let waiting = self.inner.trimming.borrow_mut().retaining.remove(&self.name);
+        for one in waiting.into_iter().flatten() {
+            let _ = one.send(());
+        }
+    }
+}
