@@ -147,7 +147,7 @@ impl<'s> Planner<'s> {
         if let Some(trim) = &request.attached.trim {
             self.trim(trim, known);
         }
-        self.attached.extend(request.attached.rows.clone());
+        self.attached.extend(request.attached.rows.as_deref().cloned());
         self.ops += ops;
         self.bytes += bytes;
         self.durability = self.durability.max(request.durability);

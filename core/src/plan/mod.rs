@@ -15,6 +15,7 @@ pub(crate) use merge::{MergeGroup, MergeSize, plan_merges};
 pub(crate) use pack::{pack_blocks, pack_items};
 pub(crate) use sizes::{COMMIT_RECORDS, Sizes};
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -63,8 +64,8 @@ pub(crate) struct LeaseHold {
 /// their own, and trim bounds of spaces.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Attached {
-    pub(crate) rows: Option<AttachedRows>,
-    pub(crate) trim: Option<TrimTo>,
+    pub(crate) rows: Option<Box<AttachedRows>>,
+    pub(crate) trim: Option<Box<TrimTo>>,
 }
 
 /// Rows of a consumer group, covered by the check of its head.

@@ -18,6 +18,7 @@ mod queue;
 mod read;
 mod redo;
 mod single;
+mod turns;
 mod verify;
 mod wait;
 
@@ -48,6 +49,7 @@ use cache::Cache;
 use host::Host;
 use queue::Queue;
 pub(crate) use queue::{Job, Patch};
+pub(crate) use turns::{Turn, take_turn};
 use wait::Waiters;
 
 /// An open store. Clones share it.
@@ -76,6 +78,7 @@ pub(crate) struct Inner {
     random: RefCell<host::RandomPool>,
     small: RefCell<compact::SmallRows>,
     pub(crate) trimming: RefCell<collect::Trimming>,
+    pub(crate) turns: RefCell<turns::Turns>,
     /// Who waits for the writes under way to end.
     idle: RefCell<Vec<oneshot::Sender<()>>>,
     /// Pieces of the store's own work under way.

@@ -58,6 +58,7 @@ impl Store {
             random: RefCell::new(random),
             small: RefCell::default(),
             trimming: RefCell::default(),
+            turns: RefCell::default(),
             idle: RefCell::new(Vec::new()),
             background: Cell::new(0),
             closed: Cell::new(false),

@@ -55,7 +55,7 @@ impl Job {
     /// The rows that a write changes besides those of its spaces.
     pub(crate) fn attached_rows(&self) -> Option<&AttachedRows> {
         match self {
-            Self::Write(request) => request.attached.rows.as_ref(),
+            Self::Write(request) => request.attached.rows.as_deref(),
             Self::Patch(_) => None,
         }
     }

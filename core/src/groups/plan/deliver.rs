@@ -44,10 +44,15 @@ impl Draft {
 
     /// In a group by key, the records due for a session: its own by (deadline, id), then those of
     /// sessions that have ended whose slots are its own now, each session's in id order.
-    pub(crate) fn due_by_key(&self, session: u64, owners: &[u64]) -> Vec<(u64, EntryId, u64)> {
+    pub(crate) fn due_by_key(
+        &self,
+        session: u64,
+        owners: &[u64],
+        bound: (u64, EntryId),
+    ) -> Vec<(u64, EntryId, u64)> {
         let mut due: Vec<(u64, EntryId, u64)> = self
             .records_of(session)
-            .filter(|(_, record)| record.deadline <= self.now)
+            .filter(|(id, record)| record.deadline <= self.now && (record.deadline, *id) <= bound)
             .map(|(id, record)| (record.deadline, id, session))
             .collect();
         due.sort_unstable();

@@ -112,6 +112,11 @@ impl Draft {
         self.base.as_ref()
     }
 
+    /// The generation that was loaded.
+    pub(crate) fn generation_before(&self) -> u64 {
+        self.before.generation
+    }
+
     // ---------------------------------------------------------------- what is loaded
 
     /// Takes in a session that was read; one that is known already stays as it is.
@@ -185,6 +190,11 @@ impl Draft {
         self.members()
             .find(|(_, held, row)| &*held.consumer == consumer && row.ended.is_none())
             .map(|(session, ..)| session)
+    }
+
+    /// Whose session it is.
+    pub(crate) fn consumer_of(&self, session: u64) -> &str {
+        self.members.get(&session).map_or("", |held| &*held.consumer)
     }
 
     pub(super) fn insert_member(&mut self, session: u64, consumer: &str, row: MemberRow) {
@@ -356,6 +366,14 @@ impl Draft {
         Some(GroupPlan { check: Check { key, value: self.base }, deletes, puts, nonce })
     }
 
+    /// The commit that creates the group.
+    pub(crate) fn anew(mut self, nonce: u64) -> GroupPlan {
+        self.head.advance(nonce);
+        let key = group::key(&self.space, &self.group);
+        let puts = Vec::from([Put { key: key.clone(), value: self.head.encode() }]);
+        GroupPlan { check: Check { key, value: self.base }, deletes: Vec::new(), puts, nonce }
+    }
+
     fn finish_members(&self, rows: &mut BTreeMap<Bytes, Option<Bytes>>) {
         let place = self.place();
         let timer = |session: u64, row: &MemberRow| {
@@ -404,8 +422,7 @@ impl Draft {
                 }
                 written.push((group_page::key(&place, *session, first), group_page::encode(&chunk)));
                 if let Some(timer) = self.page_timer(*session, &chunk) {
-                    let consumer = self.members.get(session).map_or("", |held| &*held.consumer);
-                    let value = TimerRow { consumer: consumer.into(), page: Some(first) };
+                    let value = TimerRow { consumer: self.consumer_of(*session).into(), page: Some(first) };
                     written.push((group_timer::key(&place, &timer), value.encode()));
                 }
             }

@@ -10,7 +10,7 @@ mod settle;
 mod tests;
 
 pub(crate) use deliver::{Offer, Taken};
-pub(crate) use draft::{Draft, GroupPlan};
+pub(crate) use draft::{ASIDE, Draft, GroupPlan};
 pub(crate) use keys::assign;
 pub(crate) use members::Joined;
-pub(crate) use settle::{Settle, Settled};
+pub(crate) use settle::Settle;

@@ -24,11 +24,13 @@ pub(crate) struct Settled {
     pub(crate) count: u64,
     /// Those that are dead now; taken off already.
     pub(crate) dead: Vec<Taken>,
+    /// Those that would have been too many dead at once.
+    pub(crate) left: Vec<EntryId>,
 }
 
 impl Draft {
     /// Settles records of these sessions of a consumer. The pages that answer for the ids are loaded. At
-    /// most `most_dead` die; further ones are left as they are, and not counted.
+    /// most `most_dead` die; further ones are left, and not counted.
     pub(crate) fn settle(&mut self, sessions: &[u64], ids: &[EntryId], how: Settle, most_dead: usize) -> Settled {
         let mut settled = Settled::default();
         for id in ids {
@@ -40,6 +42,7 @@ impl Draft {
                 Settle::Ack => drop(self.remove(session, *id)),
                 Settle::Nack(_) if self.is_exhausted(&record) => {
                     if settled.dead.len() >= most_dead {
+                        settled.left.push(*id);
                         continue;
                     }
                     settled.dead.extend(self.take_due(session, *id));
