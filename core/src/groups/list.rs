@@ -81,8 +81,8 @@ impl Group {
         let sessions: Vec<u64> =
             draft.members().filter(|(_, _, row)| row.pending > 0).map(|(session, ..)| session).collect();
         for session in &sessions {
-            let enough = |draft: &Draft| {
-                draft.records_of(*session).filter(|(id, _)| *id >= least).take(most).count() >= most
+            let enough = |draft: &Draft, reached: EntryId| {
+                draft.records_of(*session).filter(|(id, _)| *id >= least && *id <= reached).count() >= most
             };
             self.load_pages(&mut draft, *session, least, enough).await?;
         }

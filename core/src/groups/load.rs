@@ -180,13 +180,27 @@ impl Group {
         Ok(())
     }
 
-    fn take_page(draft: &mut Draft, key: &[u8], row: &[u8]) -> Result<EntryId> {
+    /// Takes in a page; gives its first and its last id.
+    fn take_page(draft: &mut Draft, key: &[u8], row: &[u8]) -> Result<(EntryId, EntryId)> {
         let (session, first) = group_page::parse(key, &draft.place()).ok_or_else(|| malformed(key))?;
         if !draft.has_page(session, first) {
             let records = group_page::decode(row, first).map_err(|error| error.at_key(key))?;
             draft.add_page(session, first, records);
         }
-        Ok(first)
+        Ok((first, draft.last_of_page(session, first).unwrap_or(first)))
+    }
+
+    /// Loads the page of a session that answers for an id; gives its first and its last id.
+    async fn load_floor(
+        &self,
+        draft: &mut Draft,
+        session: u64,
+        id: EntryId,
+    ) -> Result<Option<(EntryId, EntryId)>> {
+        let range = group_page::range_upto(&draft.place(), session, id);
+        let (pairs, _) = self.scan(range, true, 1).await?;
+        let page = pairs.first().map(|(key, row)| Self::take_page(draft, key, row));
+        page.transpose()
     }
 
     /// Loads the pages of a session that answer for these ids: one scan for each, from the highest id
@@ -194,44 +208,45 @@ impl Group {
     pub(super) async fn load_floors(&self, draft: &mut Draft, session: u64, ids: &[EntryId]) -> Result {
         let mut ids: BTreeSet<EntryId> = ids.iter().copied().collect();
         while let Some(id) = ids.pop_last() {
-            let range = group_page::range_upto(&draft.place(), session, id);
-            let (pairs, _) = self.scan(range, true, 1).await?;
-            let Some((key, row)) = pairs.into_iter().next() else {
+            let Some((first, _)) = self.load_floor(draft, session, id).await? else {
                 return Ok(());
             };
-            let first = Self::take_page(draft, &key, &row)?;
             ids.retain(|id| *id < first);
         }
         Ok(())
     }
 
-    /// Loads pages of a session from the one that answers for `from` on, until `enough` says so. Gives
-    /// whether there are more.
+    /// Loads pages of a session from the one that answers for `from` on, until `enough` says so of what
+    /// there is up to an id. Gives that id where there are more pages.
     pub(super) async fn load_pages(
         &self,
         draft: &mut Draft,
         session: u64,
         from: EntryId,
-        mut enough: impl FnMut(&Draft) -> bool,
-    ) -> Result<bool> {
-        self.load_floors(draft, session, &[from]).await?;
+        mut enough: impl FnMut(&Draft, EntryId) -> bool,
+    ) -> Result<Option<EntryId>> {
+        // Other pages of the session may be loaded already: only what lies without a gap counts.
+        let mut reached = from;
+        for (_, last) in self.load_floor(draft, session, from).await? {
+            reached = reached.max(last);
+        }
         let mut range = group_page::range_of(&draft.place(), session);
         if from > EntryId::ZERO {
             range.start = after(&group_page::key(&draft.place(), session, from));
         }
         let mut rows = 4;
-        while !enough(draft) {
+        while !enough(draft, reached) {
             let (pairs, more) = self.scan(range.clone(), false, rows).await?;
             for (key, row) in &pairs {
-                Self::take_page(draft, key, row)?;
+                reached = reached.max(Self::take_page(draft, key, row)?.1);
             }
             let Some((last, _)) = pairs.last().filter(|_| more) else {
-                return Ok(false);
+                return Ok(None);
             };
             range.start = after(last);
             rows = (rows * 4).min(SCAN_ROWS);
         }
-        Ok(true)
+        Ok(Some(reached))
     }
 
     /// Loads all rows of slots.
@@ -301,13 +316,13 @@ impl Group {
                     continue;
                 }
                 let trimmed = draft.trimmed;
-                let enough = |draft: &Draft| {
-                    draft.records_of(session).filter(|(id, _)| *id > trimmed).count() >= wanted
+                let enough = |draft: &Draft, reached: EntryId| {
+                    draft.records_of(session).filter(|(id, _)| *id > trimmed && *id <= reached).count()
+                        >= wanted
                 };
-                if self.load_pages(draft, session, EntryId::ZERO, enough).await? {
+                if let Some(reached) = self.load_pages(draft, session, EntryId::ZERO, enough).await? {
                     // Records that are not loaded come after those that are.
-                    let last = draft.records_of(session).map(|(id, _)| id).last();
-                    bound = bound.min((due.at.0, last.unwrap_or_default()));
+                    bound = bound.min((due.at.0, reached));
                 }
             }
             draft.drop_trimmed();

@@ -420,17 +420,18 @@ impl Group {
             let start = if known { looked.upto } else { EntryId::ZERO };
             let mut scans = 0;
             let more = self
-                .load_pages(draft, from, start, |draft| {
+                .load_pages(draft, from, start, |draft, reached| {
                     scans += 1;
-                    let ready = draft.records_of(from).filter(|(_, record)| slots.contains(&record.slot));
+                    let ready = draft
+                        .records_of(from)
+                        .filter(|(id, record)| *id <= reached && slots.contains(&record.slot));
                     ready.count() >= wanted || scans > MOST_SCANS
                 })
                 .await?;
             // Records of all its slots count, also of those that are somebody else's turn.
             let first = draft.records_of(from).find(|(id, record)| *id > start && mine(record.slot));
-            let last = draft.records_of(from).map(|(id, _)| id).last().unwrap_or(start);
-            let upto = first.map_or(last, |(id, _)| before(id)).max(start);
-            unfinished |= more && upto > start;
+            let upto = first.map(|(id, _)| before(id)).or(more).unwrap_or(start).max(start);
+            unfinished |= more.is_some() && upto > start;
             if let Some(row) = draft.member_mut(session)
                 && upto > start
             {
@@ -453,7 +454,7 @@ impl Group {
         if draft.head.skipped == 0 {
             return Ok(());
         }
-        self.load_pages(draft, ASIDE, EntryId::ZERO, |_| false).await?;
+        self.load_pages(draft, ASIDE, EntryId::ZERO, |_, _| false).await?;
         draft.drop_trimmed();
         let room = wanted.saturating_sub(given.len());
         let taken: Vec<(EntryId, u64)> = draft

@@ -139,6 +139,11 @@ impl Draft {
         self.pages.contains_key(&(session, first))
     }
 
+    /// The last id that a page held when it was read.
+    pub(crate) fn last_of_page(&self, session: u64, first: EntryId) -> Option<EntryId> {
+        self.pages.get(&(session, first))?.before.as_ref()?.keys().next_back().copied()
+    }
+
     /// Takes in a row of slots; `None`: there was none.
     pub(crate) fn add_slots(&mut self, n: u64, slots: Option<Slots>) {
         let now = slots.clone().unwrap_or_default();

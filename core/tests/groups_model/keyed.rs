@@ -1,0 +1,1 @@
+//! Groups by key: laws that hold whatever the calls.
