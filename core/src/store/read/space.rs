@@ -71,13 +71,15 @@ impl Inner {
         }
         // Beyond the last id too: rows that were merged since the head was read end after it.
         let range = commit::range(&read.space, passed, EntryId::MAX);
+        // Every row beyond has an entry that is wanted: no more rows than entries.
+        let most = usize::try_from(read.max_entries).unwrap_or(MOST_ROWS).clamp(1, MOST_ROWS);
         let rows = self
             .host
             .scan(ScanRange {
                 start: range.start,
                 end: range.end,
                 reverse: false,
-                limit: MOST_ROWS,
+                limit: most,
                 max_bytes: read.max_bytes,
                 keys_only: false,
             })
