@@ -14,19 +14,39 @@ use crate::streams::{PARTITION_KEY, partition_of_key};
 
 /// Most records that one step reads.
 const PAGE: u64 = 256;
+/// What a small record takes, and the least that is fetched at once.
+const USUAL_BYTES: usize = 512;
+const LEAST_BYTES: usize = 4096;
 
 impl Group {
-    /// A page of the stream after an id.
+    /// Records of the stream after an id. A read of few fetches few: how much it fetches at once begins
+    /// with what small records take.
     pub(super) async fn read_after(&self, after: EntryId, entries: u64, bytes: usize) -> Result<Page> {
-        let read = SpaceRead {
-            space: (*self.stream).into(),
-            after,
-            min_timestamp: None,
-            max_timestamp: None,
-            max_entries: entries,
-            max_bytes: bytes,
-        };
-        self.inner().read_space(read).await
+        let mut step = usize::try_from(entries).unwrap_or(usize::MAX).saturating_mul(USUAL_BYTES);
+        step = step.clamp(LEAST_BYTES, bytes.max(LEAST_BYTES));
+        let mut all = Page::default();
+        let (mut after, mut entries, mut bytes) = (after, entries, bytes);
+        loop {
+            let read = SpaceRead {
+                space: (*self.stream).into(),
+                after,
+                min_timestamp: None,
+                max_timestamp: None,
+                max_entries: entries,
+                max_bytes: step.min(bytes).max(1),
+            };
+            let mut page = self.inner().read_space(read).await?;
+            entries = entries.saturating_sub(page.len());
+            let size: usize = page.runs.iter().map(|one| one.run.body.len()).sum();
+            bytes = bytes.saturating_sub(size);
+            let ended = page.tail || page.is_empty();
+            after = EntryId::new(page.next.0, page.next.1);
+            all.runs.append(&mut page.runs);
+            if ended || entries == 0 || bytes == 0 {
+                return Ok(all);
+            }
+            step = step.saturating_mul(4);
+        }
     }
 
     /// These records, each by itself, until `bytes` are reached; at least one. Those that are not there

@@ -301,9 +301,12 @@ impl Group {
     ) -> Result<((u64, EntryId), Vec<u64>)> {
         let mut start = None;
         let mut bound = (u64::MAX, EntryId::MAX);
+        // The first page mostly has them all.
+        let mut step = 1;
         loop {
-            let rows = wanted.saturating_sub(draft.due(bound).len()).clamp(1, SCAN_ROWS) + 1;
-            let (timers, next) = self.timers(draft, lane, start, rows).await?;
+            let missing = wanted.saturating_sub(draft.due(bound).len()).clamp(1, SCAN_ROWS);
+            let (timers, next) = self.timers(draft, lane, start, missing.min(step) + 1).await?;
+            step = step.saturating_mul(8);
             // What timers name is there as long as the head is the one that was read.
             if let Err(error) = self.load_named(draft, &timers).await {
                 return Err(self.unless_stale(draft, error).await);
