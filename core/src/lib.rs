@@ -29,7 +29,8 @@ pub use codec::{
 pub use env::{Clock, Entropy, Env, NoNotify, Notify, Timer};
 pub use error::{Detail, Error, ErrorCode, Result};
 pub use groups::{
-    Consumer, Deliveries, Group, GroupInfo, GroupOptions, GroupRead, GroupStart, Mark, PendingRead, PendingRecord,
+    Consumer, Deliveries, Group, GroupInfo, GroupOptions, GroupRead, GroupStart, Mark, PendingRead,
+    PendingRecord,
 };
 pub use id::{EntryId, MAX_INTEGER, MAX_MS};
 pub use kv::{

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use common::{World, small_blocks};
 use streamkit_core::{
     Deliveries, EntryId, ErrorCode, Group, GroupMode, GroupOptions, GroupRead, GroupStart, MemoryKv,
-    PartitionChoice, PendingRead, RecordFrame, Retention, Store, StreamAppend, StreamRead, Trim, WriteOptions, encode_entry_body,
-    encode_record_frame,
+    PartitionChoice, PendingRead, RecordFrame, Retention, Store, StreamAppend, StreamRead, Trim,
+    WriteOptions, encode_entry_body, encode_record_frame,
 };
 
 fn frame(texts: &[&str], key: Option<&str>) -> RecordFrame {
@@ -98,7 +98,10 @@ fn records_are_shared_and_acknowledged() {
         assert_eq!((info.pending, info.lag), (3, 0));
         world.clock.0.set(world.clock.0.get() + 30_000);
         let again = group.read("a", limit(10)).await.expect("reads");
-        assert_eq!((texts(&again), counts(&again)), (vec!["3".into(), "4".into(), "5".into()], vec![2, 2, 2]));
+        assert_eq!(
+            (texts(&again), counts(&again)),
+            (vec!["3".into(), "4".into(), "5".into()], vec![2, 2, 2])
+        );
         let pending = group.pending(&PendingRead::default()).await.expect("lists");
         assert_eq!(pending.len(), 3);
         assert!(pending.iter().all(|one| one.consumer == "a" && one.delivery_count == 2));
@@ -278,10 +281,14 @@ fn start_trim_and_delete() {
         early.create(&GroupOptions::default()).await.expect("before its stream");
         let first = append(&store, &["1", "2", "3"]).await;
         let tail = store.group("s", "tail");
-        tail.create(&GroupOptions { start: GroupStart::End, ..GroupOptions::default() }).await.expect("creates");
+        tail.create(&GroupOptions { start: GroupStart::End, ..GroupOptions::default() })
+            .await
+            .expect("creates");
         let at = store.group("s", "at");
         let second = EntryId::new(first.ms, first.n + 1);
-        at.create(&GroupOptions { start: GroupStart::At(second), ..GroupOptions::default() }).await.expect("creates");
+        at.create(&GroupOptions { start: GroupStart::At(second), ..GroupOptions::default() })
+            .await
+            .expect("creates");
         assert_eq!(at.info().await.expect("looks").lag, 2);
         append(&store, &["4"]).await;
         assert_eq!(at.info().await.expect("looks").lag, 3);
@@ -290,7 +297,10 @@ fn start_trim_and_delete() {
         assert_eq!(read(&early, "a", 10).await, ["1", "2", "3", "4"]);
         assert_eq!(read(&at, "a", 10).await, ["2", "3", "4"]);
         assert_eq!(read(&tail, "a", 10).await, ["4"]);
-        store.trim_stream("s", Trim::Before(EntryId::new(first.ms, first.n + 2)), false).await.expect("trims");
+        store
+            .trim_stream("s", Trim::Before(EntryId::new(first.ms, first.n + 2)), false)
+            .await
+            .expect("trims");
         let info = early.info().await.expect("looks");
         assert_eq!((info.pending, info.trimmed_pending), (2, 2));
         assert_eq!(early.pending(&PendingRead::default()).await.expect("lists").len(), 2);

@@ -76,12 +76,8 @@ async fn append(store: &Store, count: usize, key: Option<&str>) {
     let body = encode_entry_body(b"a record", &metadata).expect("encodes");
     let bodies: Vec<&Vec<u8>> = (0..count).map(|_| &body).collect();
     let records = RecordFrame::parse(encode_record_frame(&bodies, None).expect("encodes")).expect("parses");
-    let append = StreamAppend {
-        stream: "s".into(),
-        records,
-        partition: None,
-        partition_key: key.map(String::from),
-    };
+    let append =
+        StreamAppend { stream: "s".into(), records, partition: None, partition_key: key.map(String::from) };
     store.append_to_stream(append, WriteOptions::default()).await.expect("appends");
 }
 
@@ -110,8 +106,11 @@ fn costs(mode: GroupMode, pending: usize) -> Vec<(&'static str, Cost)> {
             group.join("b").await.expect("joins");
         }
         // Two keys that belong to two consumers, in groups by key.
-        let keys: &[Option<&str>] =
-            if mode == GroupMode::KeyShared { &[Some("k1"), Some("k2"), Some("k3"), Some("k4")] } else { &[None] };
+        let keys: &[Option<&str>] = if mode == GroupMode::KeyShared {
+            &[Some("k1"), Some("k2"), Some("k3"), Some("k4")]
+        } else {
+            &[None]
+        };
         let mut left = pending;
         while left > 0 {
             let some = left.min(500);

@@ -44,12 +44,8 @@ impl Group {
             });
         }
         let base = plan.check.value.clone();
-        let batch = Batch {
-            checks: Vec::from([plan.check]),
-            deletes: plan.deletes,
-            puts: plan.puts,
-            durability,
-        };
+        let batch =
+            Batch { checks: Vec::from([plan.check]), deletes: plan.deletes, puts: plan.puts, durability };
         let mut unclear: Option<Error> = None;
         for attempt in 0..=MOST_UNCLEAR {
             match self.inner().host.commit(batch.clone()).await {

@@ -23,8 +23,7 @@ pub(super) const MOST_DEAD: usize = 64;
 /// Most letters that one commit of a replay puts back.
 const MOST_REPLAYED: u64 = 256;
 /// What a letter says of where it is from, under these keys of its metadata.
-const ORIGIN: [&str; 5] =
-    ["origin-stream", "origin-group", "origin-id", "origin-attempts", "origin-segment"];
+const ORIGIN: [&str; 5] = ["origin-stream", "origin-group", "origin-id", "origin-attempts", "origin-segment"];
 /// A letter's own metadata of such a name stands under the name with this before it.
 const OWN: &str = "origin-";
 
@@ -101,8 +100,11 @@ impl Group {
         let bodies: Vec<&Vec<u8>> = letters.iter().filter_map(|letter| letter.body.as_ref()).collect();
         draft.head.trimmed_pending += (letters.len() - bodies.len()) as u64;
         let stream = draft.head.dead_letters.clone();
-        let frame =
-            if bodies.is_empty() { None } else { Some(RecordFrame::parse(encode_record_frame(&bodies, None)?)?) };
+        let frame = if bodies.is_empty() {
+            None
+        } else {
+            Some(RecordFrame::parse(encode_record_frame(&bodies, None)?)?)
+        };
         let Some(plan) = draft.finish(self.inner().nonce()) else {
             return Ok(Committed::Done);
         };
@@ -114,8 +116,10 @@ impl Group {
         let name: Rc<str> = Rc::from(&*stream);
         let records = NewRecords { space: stream, segment: "0".into(), records, expected: None };
         let attached = Attached { rows: Some(Box::new(self.attach(plan))), trim: None };
-        let written =
-            self.store.write_attached(Vec::from([records]), Some(write), WriteOptions::default(), attached).await;
+        let written = self
+            .store
+            .write_attached(Vec::from([records]), Some(write), WriteOptions::default(), attached)
+            .await;
         match written {
             Ok(_) => {
                 *lost = 0;
@@ -183,15 +187,19 @@ impl Group {
         let page = inner.read_space(read).await?;
         let meta = inner.stream_head(&self.stream).await?.1;
         let mut writes: Vec<(String, Vec<Vec<u8>>)> = Vec::new();
-        let mut trim =
-            TrimTo { space: Rc::clone(letters), from: head.trimmed, upto: head.trimmed, records: 0, bytes: 0 };
+        let mut trim = TrimTo {
+            space: Rc::clone(letters),
+            from: head.trimmed,
+            upto: head.trimmed,
+            records: 0,
+            bytes: 0,
+        };
         let mut taken = 0;
         'letters: for one in page.runs() {
             for entry in one.entries() {
                 let (origin, metadata) = apart(&entry.content);
                 let mine = origin.get(..2).is_none_or(|place| {
-                    place.iter().all(Option::is_none)
-                        || place == [Some(&*self.stream), Some(&*self.name)]
+                    place.iter().all(Option::is_none) || place == [Some(&*self.stream), Some(&*self.name)]
                 });
                 if !mine || entry.id > upto {
                     break 'letters;

@@ -68,8 +68,7 @@ impl Group {
                 break;
             };
             for one in page.runs() {
-                let ids: Vec<EntryId> =
-                    wanted.range(one.run.first_id..=one.run.last_id()).copied().collect();
+                let ids: Vec<EntryId> = wanted.range(one.run.first_id..=one.run.last_id()).copied().collect();
                 for id in ids {
                     if taken >= bytes && !found.is_empty() {
                         return Ok((found, Some(id)));

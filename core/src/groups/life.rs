@@ -6,11 +6,11 @@ use alloc::vec::Vec;
 
 use uuid::Uuid;
 
+use super::Group;
 use super::commit::Committed;
 use super::load::{Opened, after};
 use super::options::{GroupInfo, GroupOptions, GroupStart};
 use super::plan::Draft;
-use super::Group;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{EntryId, MAX_INTEGER, MAX_MS};
 use crate::kv::{Batch, Bytes, Check, Commit, Durability, ScanRange};
@@ -108,7 +108,8 @@ impl Group {
             let head = self.new_head(options, dead_letters, &space, epoch, life);
             let had = stale.is_some();
             let base = stale.map(|(row, _)| row);
-            let plan = Draft::new(&self.stream, &self.name, base, head, self.page_records()).anew(self.inner().nonce());
+            let plan = Draft::new(&self.stream, &self.name, base, head, self.page_records())
+                .anew(self.inner().nonce());
             match self.commit(plan, self.durability()).await? {
                 Committed::Done => {
                     self.wake();

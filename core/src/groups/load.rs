@@ -81,8 +81,7 @@ impl Group {
                 None => return Ok(Opened { draft: None, stale: None, space, epoch }),
             };
             if !head.transaction.is_nil() {
-                let place =
-                    RedoPlace { space: (*self.stream).into(), group: Some((*self.name).into()) };
+                let place = RedoPlace { space: (*self.stream).into(), group: Some((*self.name).into()) };
                 inner.resolve_place(&place, head.transaction).await?;
                 inner.pause(attempt).await;
                 continue;
@@ -143,7 +142,8 @@ impl Group {
         loop {
             let (pairs, more) = self.scan(range.clone(), false, SCAN_ROWS).await?;
             for (key, row) in &pairs {
-                let (consumer, session) = group_member::parse(key, &draft.place()).ok_or_else(|| malformed(key))?;
+                let (consumer, session) =
+                    group_member::parse(key, &draft.place()).ok_or_else(|| malformed(key))?;
                 let row = MemberRow::decode(row).map_err(|error| error.at_key(key))?;
                 draft.add_member(session, &consumer, row);
             }
@@ -227,7 +227,7 @@ impl Group {
     ) -> Result<Option<EntryId>> {
         // Other pages of the session may be loaded already: only what lies without a gap counts.
         let mut reached = from;
-        for (_, last) in self.load_floor(draft, session, from).await? {
+        if let Some((_, last)) = self.load_floor(draft, session, from).await? {
             reached = reached.max(last);
         }
         let mut range = group_page::range_of(&draft.place(), session);
@@ -291,14 +291,14 @@ impl Group {
     }
 
     /// Loads pages with records that are due in a lane, until `wanted` of them are certain to be the
-    /// first, or there are no more. Gives how far they are certain, and the sessions that have not ended
-    /// but whose timers have come.
+    /// first, or there are no more. Sessions whose timers have come are looked at. Gives how far the
+    /// records are certain.
     pub(super) async fn load_due(
         &self,
         draft: &mut Draft,
         lane: u64,
         wanted: usize,
-    ) -> Result<((u64, EntryId), Vec<u64>)> {
+    ) -> Result<(u64, EntryId)> {
         let mut start = None;
         let mut bound = (u64::MAX, EntryId::MAX);
         // The first page mostly has them all.
@@ -311,13 +311,12 @@ impl Group {
             if let Err(error) = self.load_named(draft, &timers).await {
                 return Err(self.unless_stale(draft, error).await);
             }
-            let mut woken = Vec::new();
             for due in timers.iter().filter(|due| due.row.page.is_none()) {
                 let session = due.session;
-                if draft.member(session).is_none_or(|row| row.ended.is_none()) {
-                    woken.push(session);
+                draft.look_at(session);
+                let Some(ended) = draft.member(session).and_then(|row| row.ended) else {
                     continue;
-                }
+                };
                 let trimmed = draft.trimmed;
                 let enough = |draft: &Draft, reached: EntryId| {
                     draft.records_of(session).filter(|(id, _)| *id > trimmed && *id <= reached).count()
@@ -325,19 +324,16 @@ impl Group {
                 };
                 if let Some(reached) = self.load_pages(draft, session, EntryId::ZERO, enough).await? {
                     // Records that are not loaded come after those that are.
-                    bound = bound.min((due.at.0, reached));
+                    bound = bound.min((ended, reached));
                 }
             }
             draft.drop_trimmed();
-            if !woken.is_empty() {
-                return Ok((bound, woken));
-            }
             let certain = match (&next, timers.last()) {
                 (Some(_), Some(last)) => bound.min(last.at),
                 _ => bound,
             };
             if next.is_none() || draft.due(certain).len() >= wanted {
-                return Ok((certain, Vec::new()));
+                return Ok(certain);
             }
             start = next;
         }
@@ -348,7 +344,8 @@ impl Group {
         let key = group::key(&self.stream, &self.name);
         match self.inner().host.get_one(key).await {
             Ok(row) if row.as_ref() == draft.base() => error,
-            Ok(_) => Error::new(ErrorCode::Conflict, "group: another one changed it").with("moved", Detail::Flag(true)),
+            Ok(_) => Error::new(ErrorCode::Conflict, "group: another one changed it")
+                .with("moved", Detail::Flag(true)),
             Err(failed) => failed,
         }
     }

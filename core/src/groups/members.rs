@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::Group;
 use super::commit::Committed;
-use super::plan::{Draft, Joined};
+use super::plan::Draft;
 use crate::error::Result;
 use crate::kv::Durability;
 use crate::layout::GroupMode;
@@ -27,8 +27,8 @@ impl Group {
             };
             self.load_for(&mut draft, consumer).await?;
             self.end_silent(&mut draft);
-            let joined = draft.join(consumer)?;
-            if self.apply(draft, joined, &mut lost).await? == Committed::Done {
+            draft.join(consumer)?;
+            if self.apply(draft, &mut lost).await? == Committed::Done {
                 return Ok(());
             }
         }
@@ -51,7 +51,7 @@ impl Group {
             if let Some(session) = draft.active_session(consumer) {
                 draft.end(session, draft.now);
             }
-            if self.apply(draft, Joined::Now, &mut lost).await? == Committed::Done {
+            if self.apply(draft, &mut lost).await? == Committed::Done {
                 return Ok(());
             }
         }
@@ -66,8 +66,8 @@ impl Group {
         }
     }
 
-    /// Ends the loaded sessions that fell silent, the longest silent first; whether there were any.
-    pub(super) fn end_silent(&self, draft: &mut Draft) -> bool {
+    /// Ends the loaded sessions that fell silent, the longest silent first.
+    pub(super) fn end_silent(&self, draft: &mut Draft) {
         let mut silent: Vec<(u64, u64)> = draft
             .members()
             .filter(|(session, ..)| draft.is_silent(*session))
@@ -78,13 +78,11 @@ impl Group {
             draft.end(*session, *at);
         }
         draft.promote();
-        !silent.is_empty()
     }
 
     /// Commits what sessions came to, and wakes who waits for it.
-    async fn apply(&self, draft: Draft, joined: Joined, lost: &mut u32) -> Result<Committed> {
-        let generation = draft.head.generation;
-        let wakes = joined == Joined::Now || generation != draft.generation_before();
+    async fn apply(&self, draft: Draft, lost: &mut u32) -> Result<Committed> {
+        let wakes = draft.has_moved();
         let durability = if wakes { self.durability() } else { Durability::Relaxed };
         let Some(plan) = draft.finish(self.inner().nonce()) else {
             return Ok(Committed::Done);

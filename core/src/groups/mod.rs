@@ -93,8 +93,8 @@ pub use options::{
 };
 
 use crate::error::{Error, Result};
-use crate::layout::group_member;
 use crate::layout::group::Place;
+use crate::layout::group_member;
 use crate::name::{MAX_NAME_BYTES, check_name};
 use crate::store::Store;
 

@@ -125,14 +125,14 @@ impl Group {
             return Ok(Attempt::Again);
         };
         self.load_for(&mut draft, consumer).await?;
-        let no_holder = draft.head.mode == GroupMode::Exclusive && draft.head.holder == 0;
-        let ended = self.end_silent(&mut draft);
-        if ended || no_holder && draft.head.holder != 0 {
-            return self.own_affairs(draft, lost).await;
+        // What the group has to do first goes into the same commit: so every try that applies is one that
+        // gives, however much consumers whose clocks differ end one another's sessions.
+        self.end_silent(&mut draft);
+        if draft.active_session(consumer).is_none() {
+            draft.join(consumer)?;
         }
         let Some(session) = draft.active_session(consumer) else {
-            draft.join(consumer)?;
-            return self.own_affairs(draft, lost).await;
+            return Ok(Attempt::Again);
         };
         if draft.head.mode == GroupMode::Exclusive && draft.head.holder != session {
             return self.nothing(draft, session, first, lost).await;
@@ -155,14 +155,9 @@ impl Group {
     }
 
     /// There is nothing for the consumer: it was heard of all the same.
-    async fn nothing(
-        &self,
-        mut draft: Draft,
-        session: u64,
-        first: bool,
-        lost: &mut u32,
-    ) -> Result<Attempt> {
-        let lanes = if draft.head.mode == GroupMode::KeyShared { [0, session].to_vec() } else { [0].to_vec() };
+    async fn nothing(&self, mut draft: Draft, session: u64, first: bool, lost: &mut u32) -> Result<Attempt> {
+        let lanes =
+            if draft.head.mode == GroupMode::KeyShared { [0, session].to_vec() } else { [0].to_vec() };
         let now = draft.now;
         let patience = (draft.head.consumer_timeout / 3).max(1);
         let heard = draft.member(session).map_or(0, |row| row.heard);
@@ -172,16 +167,21 @@ impl Group {
         } else {
             heard + patience - now
         };
+        let wakes = draft.has_moved();
         let mut next = again;
         for lane in lanes {
             if let Some(time) = self.next_timer(&draft, lane).await? {
                 next = next.min(time.saturating_sub(now));
             }
         }
-        if let Some(plan) = draft.finish(self.inner().nonce())
-            && self.try_commit(plan, Durability::Relaxed, lost).await? == Committed::Lost
-        {
-            return Ok(Attempt::Again);
+        if let Some(plan) = draft.finish(self.inner().nonce()) {
+            let durability = if wakes { self.durability() } else { Durability::Relaxed };
+            if self.try_commit(plan, durability, lost).await? == Committed::Lost {
+                return Ok(Attempt::Again);
+            }
+            if wakes {
+                self.wake();
+            }
         }
         Ok(Attempt::Got(Deliveries::default(), Some(next.max(1))))
     }
@@ -197,13 +197,7 @@ impl Group {
         lost: &mut u32,
     ) -> Result<Attempt> {
         let wanted = usize::try_from(read.limit).unwrap_or(usize::MAX);
-        let (bound, woken) = self.load_due(&mut draft, 0, wanted).await?;
-        if !woken.is_empty() {
-            for session in woken {
-                draft.look_at(session);
-            }
-            return self.own_affairs(draft, lost).await;
-        }
+        let bound = self.load_due(&mut draft, 0, wanted).await?;
         let mut due = draft.due(bound);
         due.truncate(wanted);
         if let Some(done) = self.bury_exhausted(&draft, &due, lost).await? {
@@ -252,6 +246,7 @@ impl Group {
         lost: &mut u32,
     ) -> Result<Attempt> {
         draft.hear(session);
+        let wakes = wakes || draft.has_moved();
         let Some(plan) = draft.finish(self.inner().nonce()) else {
             return Ok(Attempt::Again);
         };
@@ -335,7 +330,7 @@ impl Group {
         let wanted = usize::try_from(read.limit).unwrap_or(usize::MAX);
         self.load_slots(&mut draft).await?;
         let owners = self.owners(&draft);
-        let (bound, _) = self.load_due(&mut draft, session, wanted).await?;
+        let bound = self.load_due(&mut draft, session, wanted).await?;
         let more = self.load_left_behind(&mut draft, session, &owners, wanted).await?;
         let mut due = draft.due_by_key(session, &owners, bound);
         due.retain(|(_, id, from)| {
@@ -401,7 +396,10 @@ impl Group {
         wanted: usize,
     ) -> Result<bool> {
         let mine = |slot: u64| {
-            usize::try_from(slot).ok().and_then(|slot| owners.get(slot)).is_some_and(|owner| *owner == session)
+            usize::try_from(slot)
+                .ok()
+                .and_then(|slot| owners.get(slot))
+                .is_some_and(|owner| *owner == session)
         };
         let mut sources: BTreeMap<u64, BTreeSet<u64>> = BTreeMap::new();
         for (slot, takers) in draft.slots_taken().filter(|(slot, _)| mine(*slot)) {

@@ -86,17 +86,9 @@ impl Group {
     ) -> Result<Step> {
         let (mut draft, _) = self.load_existing().await?;
         self.load_sessions(&mut draft, consumer).await?;
-        let silent = draft.active_session(consumer).filter(|session| draft.is_silent(*session));
-        if silent.is_some() {
+        if draft.active_session(consumer).is_some_and(|session| draft.is_silent(session)) {
             self.load_for(&mut draft, consumer).await?;
             self.end_silent(&mut draft);
-            let plan = draft.finish(self.inner().nonce());
-            if let Some(plan) = plan
-                && self.try_commit(plan, self.durability(), lost).await? == Committed::Done
-            {
-                self.wake();
-            }
-            return Ok(Step::Again);
         }
         let active = draft.active_session(consumer);
         // Under a session that ended, records are due whatever is asked for.
@@ -127,6 +119,7 @@ impl Group {
             });
         }
         let settled = draft.settle(&sessions, ids, how, 0);
+        let moved = draft.has_moved();
         let Some(plan) = draft.finish(self.inner().nonce()) else {
             return Ok(Step::Done(settled.count, settled.left));
         };
@@ -137,7 +130,7 @@ impl Group {
             return Ok(Step::Again);
         }
         // An acknowledgement lets nobody go on but who waits for a key.
-        if settled.count > 0 && (by_key || matches!(how, Settle::Nack(_))) {
+        if moved || settled.count > 0 && (by_key || matches!(how, Settle::Nack(_))) {
             self.wake();
         }
         Ok(Step::Done(settled.count, settled.left))

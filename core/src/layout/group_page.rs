@@ -184,8 +184,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn some_records() -> impl Strategy<Value = Records> {
-        let id = (0_u64..5, 0_u64..20, 0_u32..40)
-            .prop_map(|(ms, n, shift)| EntryId::new(ms << shift, n));
+        let id = (0_u64..5, 0_u64..20, 0_u32..40).prop_map(|(ms, n, shift)| EntryId::new(ms << shift, n));
         let record = (1_u64..3, 0_u64..4, prop::option::of(0_u64..3), 0_u64..3).prop_map(
             |(attempts, at, deadline, slot)| Pending {
                 attempts,
@@ -231,7 +230,8 @@ mod tests {
 
     #[test]
     fn a_batch_of_one_append_is_a_few_bytes() {
-        let record = Pending { attempts: 1, delivered_at: 1_700_000_000_000, deadline: 1_700_000_030_000, slot: 0 };
+        let record =
+            Pending { attempts: 1, delivered_at: 1_700_000_000_000, deadline: 1_700_000_030_000, slot: 0 };
         let records: Records = (0..256).map(|n| (EntryId::new(1_700_000_000_000, n), record)).collect();
         assert!(encode(&records).len() < 40, "{}", encode(&records).len());
     }

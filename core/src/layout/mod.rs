@@ -37,11 +37,11 @@ pub(crate) mod stream;
 pub(crate) mod trx;
 
 pub(crate) use envelope::{Packing, is_raw};
+pub use group::GroupMode;
 pub(crate) use key::KeyRange;
 pub(crate) use run::{RUN_HEADER_BYTES, Run};
 pub(crate) use scope::ranges_of_spaces;
 pub use scope::{Scope, scope_of};
-pub use group::GroupMode;
 pub use stream::Retention;
 
 /// The version byte of every stored row.

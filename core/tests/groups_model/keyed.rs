@@ -16,11 +16,25 @@ const KEYS: [&str; 7] = ["k1", "k2", "k3", "k4", "k5", "k6", "k7"];
 
 #[derive(Debug, Clone)]
 enum Call {
-    Append { key: usize, count: usize },
-    Read { consumer: usize, limit: u64, no_ack: bool },
+    Append {
+        key: usize,
+        count: usize,
+    },
+    Read {
+        consumer: usize,
+        limit: u64,
+        no_ack: bool,
+    },
     /// So many twentieths of what the consumer holds.
-    Ack { consumer: usize, share: usize },
-    Nack { consumer: usize, share: usize, delay: u64 },
+    Ack {
+        consumer: usize,
+        share: usize,
+    },
+    Nack {
+        consumer: usize,
+        share: usize,
+        delay: u64,
+    },
     Join(usize),
     Leave(usize),
     Sleep(u64),
@@ -92,10 +106,7 @@ async fn held(group: &Group, consumer: &str) -> Vec<EntryId> {
 }
 
 async fn read(group: &Group, consumer: &str, limit: u64, no_ack: bool, books: &mut Books) -> usize {
-    let got = group
-        .read(consumer, GroupRead { limit, no_ack, ..GroupRead::default() })
-        .await
-        .expect("reads");
+    let got = group.read(consumer, GroupRead { limit, no_ack, ..GroupRead::default() }).await.expect("reads");
     let ids: Vec<EntryId> = got.page.entries().map(|entry| entry.id).collect();
     assert_eq!(ids.len(), got.marks.len());
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
@@ -108,8 +119,7 @@ fn run(by_space: bool, instances: usize, slots: u64, calls: Vec<Call>) {
     let world = World::new();
     let kv = tight(if by_space { Atomicity::Space } else { Atomicity::Store });
     let options = OpenOptions { auto_compact: false, ..OpenOptions::default() };
-    let stores: Vec<Store> =
-        (0..instances).map(|_| open_still(&world, &kv, options.clone())).collect();
+    let stores: Vec<Store> = (0..instances).map(|_| open_still(&world, &kv, options.clone())).collect();
     let groups: Vec<Group> = stores.iter().map(|store| store.group("s", "g")).collect();
     let mut books = Books { records: BTreeMap::new() };
     world.run(async {
@@ -134,7 +144,8 @@ fn run(by_space: bool, instances: usize, slots: u64, calls: Vec<Call>) {
                         partition: None,
                         partition_key: Some(KEYS[key].into()),
                     };
-                    let done = store.append_to_stream(append, WriteOptions::default()).await.expect("appends");
+                    let done =
+                        store.append_to_stream(append, WriteOptions::default()).await.expect("appends");
                     for n in done.first_id.n..=done.last_id.n {
                         books.records.insert(EntryId::new(done.first_id.ms, n), (key, Fate::New));
                     }

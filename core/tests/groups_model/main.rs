@@ -82,17 +82,19 @@ fn setting() -> impl Strategy<Value = Setting> {
         prop_oneof![Just(500_u64), Just(3000), Just(1_000_000)],
         prop::option::of(0_u64..3),
     )
-        .prop_map(|(by_space, instances, exclusive, ack_timeout, max_deliver, consumer_timeout, max_standbys)| {
-            Setting {
-                atomic: if by_space { Atomicity::Space } else { Atomicity::Store },
-                instances,
-                mode: if exclusive { GroupMode::Exclusive } else { GroupMode::Shared },
-                ack_timeout,
-                max_deliver,
-                consumer_timeout,
-                max_standbys,
-            }
-        })
+        .prop_map(
+            |(by_space, instances, exclusive, ack_timeout, max_deliver, consumer_timeout, max_standbys)| {
+                Setting {
+                    atomic: if by_space { Atomicity::Space } else { Atomicity::Store },
+                    instances,
+                    mode: if exclusive { GroupMode::Exclusive } else { GroupMode::Shared },
+                    ack_timeout,
+                    max_deliver,
+                    consumer_timeout,
+                    max_standbys,
+                }
+            },
+        )
 }
 
 pub(crate) fn frame(texts: &[String], key: Option<&str>) -> RecordFrame {
@@ -131,9 +133,10 @@ async fn texts_of(store: &Store, stream: &str) -> Vec<(EntryId, String)> {
     let mut read = read;
     loop {
         let page = store.read_stream(read.clone()).await.expect("reads");
-        all.extend(page.entries().map(|entry| {
-            (entry.id, String::from_utf8_lossy(entry.content.payload()).into_owned())
-        }));
+        all.extend(
+            page.entries()
+                .map(|entry| (entry.id, String::from_utf8_lossy(entry.content.payload()).into_owned())),
+        );
         if page.is_empty() {
             return all;
         }
@@ -231,8 +234,7 @@ fn run(setting: &Setting, calls: Vec<Call>) {
             model.now = world.clock.0.get();
             match call {
                 Call::Append(count) => {
-                    let texts: Vec<String> =
-                        (0..count).map(|n| format!("record {}", appended + n)).collect();
+                    let texts: Vec<String> = (0..count).map(|n| format!("record {}", appended + n)).collect();
                     appended += count;
                     let append = StreamAppend {
                         stream: "s".into(),

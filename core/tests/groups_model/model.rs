@@ -86,9 +86,10 @@ impl Model {
     fn end(&mut self, session: u64, at: u64) {
         self.sessions.get_mut(&session).expect("known").ended = Some(at);
         if self.holder == session {
-            let next = self.sessions.iter().find(|(_, one)| {
-                one.ended.is_none() && one.heard + self.consumer_timeout > self.now
-            });
+            let next = self
+                .sessions
+                .iter()
+                .find(|(_, one)| one.ended.is_none() && one.heard + self.consumer_timeout > self.now);
             self.holder = next.map_or(0, |(session, _)| *session);
         }
     }
@@ -198,8 +199,7 @@ impl Model {
         if !no_ack {
             let deadline = if self.ack_timeout == 0 { u64::MAX } else { self.now + self.ack_timeout };
             for (id, attempts) in &given {
-                let one =
-                    Pending { consumer: consumer.into(), session, attempts: *attempts, deadline };
+                let one = Pending { consumer: consumer.into(), session, attempts: *attempts, deadline };
                 self.pending.insert(*id, one);
             }
         }

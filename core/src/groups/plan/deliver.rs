@@ -84,7 +84,14 @@ impl Draft {
     }
 
     /// Delivers a record: for the first time, or once more.
-    pub(crate) fn deliver(&mut self, session: u64, id: EntryId, slot: u64, attempts: u64, no_ack: bool) -> u64 {
+    pub(crate) fn deliver(
+        &mut self,
+        session: u64,
+        id: EntryId,
+        slot: u64,
+        attempts: u64,
+        no_ack: bool,
+    ) -> u64 {
         let deadline = if no_ack { NEVER } else { self.deadline() };
         if !no_ack {
             let record = Pending { attempts, delivered_at: self.now, deadline, slot };

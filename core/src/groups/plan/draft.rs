@@ -112,9 +112,9 @@ impl Draft {
         self.base.as_ref()
     }
 
-    /// The generation that was loaded.
-    pub(crate) fn generation_before(&self) -> u64 {
-        self.before.generation
+    /// Whether a session began or ended, or the group is held by another one.
+    pub(crate) fn has_moved(&self) -> bool {
+        (self.head.generation, self.head.holder) != (self.before.generation, self.before.holder)
     }
 
     // ---------------------------------------------------------------- what is loaded
@@ -187,7 +187,10 @@ impl Draft {
 
     /// The sessions of a consumer that are loaded, the oldest first.
     pub(crate) fn sessions_of(&self, consumer: &str) -> Vec<u64> {
-        self.members().filter(|(_, held, _)| &*held.consumer == consumer).map(|(session, ..)| session).collect()
+        self.members()
+            .filter(|(_, held, _)| &*held.consumer == consumer)
+            .map(|(session, ..)| session)
+            .collect()
     }
 
     /// The session of a consumer that has not ended.

@@ -66,7 +66,8 @@ mod tests {
     #[test]
     fn few_slots_move_when_one_joins() {
         let names = ["a", "b", "c", "d", "e"];
-        let members: Vec<(u64, &str)> = names.iter().enumerate().map(|(n, name)| (n as u64 + 1, *name)).collect();
+        let members: Vec<(u64, &str)> =
+            names.iter().enumerate().map(|(n, name)| (n as u64 + 1, *name)).collect();
         let (four, five) = (assign(&members[..4], 256), assign(&members, 256));
         let moved = four.iter().zip(&five).filter(|(one, two)| one != two).count();
         assert!(moved < 256 / 5 + 50, "{moved} moved");

@@ -8,15 +8,6 @@ use crate::layout::group::GroupMode;
 use crate::layout::group_member::{Looked, MemberRow};
 use crate::layout::group_page::NEVER;
 
-/// What joining came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Joined {
-    /// It had joined before.
-    Before,
-    /// It has a session now.
-    Now,
-}
-
 impl Draft {
     /// When a session that is heard of now ends for silence.
     fn silent_at(&self, heard: u64) -> u64 {
@@ -34,11 +25,11 @@ impl Draft {
         self.member(session).is_some_and(|row| row.ended.is_none() && self.silent_at(row.heard) <= self.now)
     }
 
-    /// Gives a consumer a session. All its sessions are loaded.
-    pub(crate) fn join(&mut self, consumer: &str) -> Result<Joined> {
+    /// Gives a consumer a session, or hears of the one that it has. All its sessions are loaded.
+    pub(crate) fn join(&mut self, consumer: &str) -> Result {
         if let Some(session) = self.active_session(consumer) {
             self.hear(session);
-            return Ok(Joined::Before);
+            return Ok(());
         }
         let waits = self.head.mode == GroupMode::Exclusive && self.head.holder != 0;
         if let Some(most) = self.head.max_standbys
@@ -65,7 +56,7 @@ impl Draft {
         if self.head.mode == GroupMode::Exclusive && !waits {
             self.head.holder = session;
         }
-        Ok(Joined::Now)
+        Ok(())
     }
 
     /// Notes that a consumer was heard of. Its timer stays where it is: it looks again when it fires.
@@ -110,24 +101,17 @@ impl Draft {
             .map_or(0, |(session, ..)| session)
     }
 
-    /// Looks at a session whose timer has come: ends it for silence, or moves the timer on. Whether it
-    /// changed anything.
-    pub(crate) fn look_at(&mut self, session: u64) -> bool {
+    /// Looks at a session whose timer has come: ends it for silence, or moves the timer on.
+    pub(crate) fn look_at(&mut self, session: u64) {
         let Some(row) = self.member(session).copied().filter(|row| row.ended.is_none()) else {
-            return false;
+            return;
         };
         let silent_at = self.silent_at(row.heard);
         if silent_at <= self.now {
             self.end(session, silent_at);
-            return true;
-        }
-        if row.timer != silent_at
-            && let Some(row) = self.member_mut(session)
-        {
+        } else if let Some(row) = self.member_mut(session) {
             row.timer = silent_at;
-            return true;
         }
-        false
     }
 
     /// In an exclusive group without holder, the one that waits longest gets it. All sessions are

@@ -12,5 +12,4 @@ mod tests;
 pub(crate) use deliver::{Offer, Taken};
 pub(crate) use draft::{ASIDE, Draft, GroupPlan};
 pub(crate) use keys::assign;
-pub(crate) use members::Joined;
 pub(crate) use settle::Settle;

@@ -31,7 +31,13 @@ pub(crate) struct Settled {
 impl Draft {
     /// Settles records of these sessions of a consumer. The pages that answer for the ids are loaded. At
     /// most `most_dead` die; further ones are left, and not counted.
-    pub(crate) fn settle(&mut self, sessions: &[u64], ids: &[EntryId], how: Settle, most_dead: usize) -> Settled {
+    pub(crate) fn settle(
+        &mut self,
+        sessions: &[u64],
+        ids: &[EntryId],
+        how: Settle,
+        most_dead: usize,
+    ) -> Settled {
         let mut settled = Settled::default();
         for id in ids {
             let found = sessions.iter().find_map(|session| Some((*session, *self.find(*session, *id)?)));

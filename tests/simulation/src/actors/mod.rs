@@ -7,7 +7,7 @@ mod looker;
 mod reader;
 mod writer;
 
-pub use chaos::chaos;
+pub use chaos::{chaos, draw_faults};
 pub use compactor::compactor;
 pub use leaser::leaser;
 pub use looker::looker;
