@@ -82,13 +82,13 @@ impl Group {
 
     /// Commits what sessions came to, and wakes who waits for it.
     async fn apply(&self, draft: Draft, lost: &mut u32) -> Result<Committed> {
-        let wakes = draft.has_moved();
-        let durability = if wakes { self.durability() } else { Durability::Relaxed };
+        let (moved, news) = (draft.has_moved(), draft.is_news());
+        let durability = if moved { self.durability() } else { Durability::Relaxed };
         let Some(plan) = draft.finish(self.inner().nonce()) else {
             return Ok(Committed::Done);
         };
         let committed = self.try_commit(plan, durability, lost).await?;
-        if committed == Committed::Done && wakes {
+        if committed == Committed::Done && news {
             self.wake();
         }
         Ok(committed)

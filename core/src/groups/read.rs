@@ -81,9 +81,10 @@ impl Group {
             let woken = core::pin::pin!(self.store.wait(epoch, next, read.tag));
             match &mut end {
                 None => woken.await?,
-                Some(end) => match select(woken, end).await {
-                    Either::Left((woken, _)) => woken?,
-                    Either::Right(((), _)) => return Ok(Deliveries::default()),
+                // The end first: others may keep the group moving for ever.
+                Some(end) => match select(end, woken).await {
+                    Either::Left(((), _)) => return Ok(Deliveries::default()),
+                    Either::Right((woken, _)) => woken?,
                 },
             }
         }
@@ -167,7 +168,7 @@ impl Group {
         } else {
             heard + patience - now
         };
-        let wakes = draft.has_moved();
+        let (moved, news) = (draft.has_moved(), draft.is_news());
         let mut next = again;
         for lane in lanes {
             if let Some(time) = self.next_timer(&draft, lane).await? {
@@ -175,11 +176,11 @@ impl Group {
             }
         }
         if let Some(plan) = draft.finish(self.inner().nonce()) {
-            let durability = if wakes { self.durability() } else { Durability::Relaxed };
+            let durability = if moved { self.durability() } else { Durability::Relaxed };
             if self.try_commit(plan, durability, lost).await? == Committed::Lost {
                 return Ok(Attempt::Again);
             }
-            if wakes {
+            if news {
                 self.wake();
             }
         }
@@ -246,7 +247,7 @@ impl Group {
         lost: &mut u32,
     ) -> Result<Attempt> {
         draft.hear(session);
-        let wakes = wakes || draft.has_moved();
+        let wakes = wakes || draft.is_news();
         let Some(plan) = draft.finish(self.inner().nonce()) else {
             return Ok(Attempt::Again);
         };

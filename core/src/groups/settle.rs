@@ -119,7 +119,7 @@ impl Group {
             });
         }
         let settled = draft.settle(&sessions, ids, how, 0);
-        let moved = draft.has_moved();
+        let news = draft.is_news();
         let Some(plan) = draft.finish(self.inner().nonce()) else {
             return Ok(Step::Done(settled.count, settled.left));
         };
@@ -130,7 +130,7 @@ impl Group {
             return Ok(Step::Again);
         }
         // An acknowledgement lets nobody go on but who waits for a key.
-        if moved || settled.count > 0 && (by_key || matches!(how, Settle::Nack(_))) {
+        if news || settled.count > 0 && (by_key || matches!(how, Settle::Nack(_))) {
             self.wake();
         }
         Ok(Step::Done(settled.count, settled.left))

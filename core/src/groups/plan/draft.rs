@@ -117,6 +117,19 @@ impl Draft {
         (self.head.generation, self.head.holder) != (self.before.generation, self.before.holder)
     }
 
+    /// Whether that is news to consumers that wait: records are due, or belong to others now.
+    pub(crate) fn is_news(&self) -> bool {
+        let left_behind = self.members.values().any(|held| {
+            held.before.is_some_and(|row| row.ended.is_none())
+                && held.now.is_some_and(|row| row.ended.is_some())
+        });
+        match self.head.mode {
+            GroupMode::Shared => left_behind,
+            GroupMode::Exclusive => left_behind || self.head.holder != self.before.holder,
+            GroupMode::KeyShared => self.has_moved(),
+        }
+    }
+
     // ---------------------------------------------------------------- what is loaded
 
     /// Takes in a session that was read; one that is known already stays as it is.

@@ -97,7 +97,7 @@ pub fn run(seed: u64, traced: bool) -> Report {
 fn draw_class(random: &Random) -> Class {
     let mut class = (0..)
         .map(|n| classes::draw(&random.fork(&format!("class {n}"))))
-        .find(|class| class.limits.atomic != Atomicity::None)
+        .find(|class| class.limits.atomic != Atomicity::None && class.limits.max_batch_ops >= 32)
         .expect("most are");
     // What was acknowledged to a relaxed caller may go with the power.
     class.power_loss &= class.options.durability == Durability::Strict;
@@ -205,7 +205,7 @@ async fn drain(scene: &Rc<Scene>, store: &Store) -> Result<(), String> {
         let got = match group.read("last", read).await {
             Ok(got) => got,
             Err(error) if error.code() == ErrorCode::GroupLocked => {
-                world.executor.sleep(1000).await;
+                world.executor.sleep(if round < 100 { 500 } else { 300_000 }).await;
                 continue;
             }
             Err(error) => return Err(fail("reading", error)),
