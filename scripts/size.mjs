@@ -9,7 +9,7 @@ import { at } from "./lib/root.mjs";
 
 const budget = 100 * 1024;
 // The engine is over the budget: until it is not, it may at least not grow unnoticed.
-const ceiling = 400 * 1024;
+const ceiling = 450 * 1024;
 
 async function bundle() {
 	const { outputFiles } = await build({

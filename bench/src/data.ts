@@ -34,7 +34,8 @@ function random(seed: number): () => number {
 
 const hex = (value: number): string => value.toString(16).padStart(8, "0");
 
-function eventText(number: number): string {
+/** The event of that number, as JSON text of EVENT_BYTES characters. */
+export function eventText(number: number): string {
 	const next = random(number);
 	const items = Array.from({ length: 4 }, () => ({
 		sku: `SKU-${hex(next())}`,

@@ -18,7 +18,7 @@ function versionOf(name: string): string {
 }
 
 /** What the numbers were measured on. */
-export function machine(): Record<string, string | number> {
+export function machine(packages: readonly string[] = PACKAGES): Record<string, string | number> {
 	const cores = cpus();
 	return {
 		cpu: cores[0]?.model.trim() ?? "unknown",
@@ -26,6 +26,6 @@ export function machine(): Record<string, string | number> {
 		memoryGiB: Math.round(totalmem() / 2 ** 30),
 		system: `${type()} ${release()}`,
 		node: process.versions.node,
-		...Object.fromEntries(PACKAGES.map((name) => [name, versionOf(name)])),
+		...Object.fromEntries(packages.map((name) => [name, versionOf(name)])),
 	};
 }

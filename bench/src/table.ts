@@ -5,7 +5,7 @@ export interface Figure {
 	readonly unit: Unit;
 }
 
-export type Unit = "events/s" | "ms" | "MiB" | "KiB" | "disk bytes per byte" | "ns";
+export type Unit = "events/s" | "ms" | "MiB" | "KiB" | "disk bytes per byte" | "ns" | "rows";
 
 /** What the ratio of ours to the other must be. */
 export interface Bar {
@@ -29,6 +29,7 @@ const SUFFIX: Record<Unit, string> = {
 	KiB: " KiB",
 	"disk bytes per byte": " B/B",
 	ns: " ns",
+	rows: " rows",
 };
 
 function text(figure: Figure): string {

@@ -1,6 +1,10 @@
 //! Streamkit's engine: ordered event streams over any key-value host.
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(feature = "every-host"),
+    expect(dead_code, reason = "row kinds are whole, whoever of their users is there")
+)]
 
 extern crate alloc;
 #[cfg(test)]
@@ -43,8 +47,8 @@ pub use name::{MAX_NAME_BYTES, check_name};
 pub use status::SegmentStatus;
 pub use store::{
     Appended, Changes, CompactReport, Compactor, Compression, EntryRef, Exporter, Health, ImportReport,
-    Importer, LeaseProof, Listing, Names, NewRecords, OpenOptions, Page, PageRun, Problem, SegmentRead,
-    SpaceRead, Store, StoreLimits, Tier, Verifier, VerifyReport, WriteOptions,
+    Importer, LeaseProof, Listing, Names, NewRecords, OpenOptions, Page, PageFrame, PageRun, Problem,
+    SegmentRead, SpaceRead, Store, StoreLimits, Tier, Verifier, VerifyReport, WriteOptions,
 };
 pub use streams::{
     MOST_PARTITIONS, PARTITION_KEY, PartitionChoice, StreamAppend, StreamAppended, StreamInfo, StreamList,

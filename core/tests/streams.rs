@@ -102,7 +102,7 @@ async fn all(store: &Store, stream: &str, partitions: PartitionChoice, page: u64
             from = Some((partition, entry.sequence + 1));
             found.push(Record { id: entry.id, partition, payload, bytes });
         }
-        assert!(page.len() > 0 || page.tail, "a page moves on");
+        assert!(!page.is_empty() || page.tail, "a page moves on");
         after = EntryId { ms: page.next.0, n: page.next.1 };
         if page.tail {
             return found;

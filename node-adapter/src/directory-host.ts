@@ -13,6 +13,7 @@ import {
 import { DATA_FILE, freeBytes, prepareDirectory, syncDirectory, usedBytes } from "./directory-layout.js";
 import { type Applied, closed, failure, gone, isInputOutput, isInvalidCall, noRoom, tooLarge } from "./errors.js";
 import { type KeyRange, LmdbEnvironment, MAX_KEY_BYTES, MAX_VALUE_BYTES } from "./lmdb-environment.js";
+import { Room } from "./room.js";
 import { Turns } from "./turns.js";
 import { WakeFile } from "./watch.js";
 
@@ -45,7 +46,12 @@ export class DirectoryHost implements HostKv {
 	readonly #path: string;
 	readonly #environment: LmdbEnvironment;
 	readonly #wake: WakeFile;
+	readonly #room: Room;
 	readonly #turns = new Turns();
+	/** Who watches through this very host: to them, its own commits are another's. */
+	readonly #watchers = new Set<() => void>();
+	#unlisten: () => void = () => {};
+	#telling = false;
 	readonly #identity: string;
 	#presentAt = performance.now();
 	#readersAt = performance.now();
@@ -71,6 +77,7 @@ export class DirectoryHost implements HostKv {
 			void environment?.close();
 			throw failure(error, directory, false, "opening");
 		}
+		this.#room = new Room(directory);
 		this.#wake = new WakeFile(directory);
 		this.#identity = identityOf(directory) ?? "";
 	}
@@ -115,13 +122,23 @@ export class DirectoryHost implements HostKv {
 
 	watch(changed: () => void): () => void {
 		if (this.#closing !== undefined) throw closed(this.#path);
-		return this.#wake.listen(() => {
-			if (this.#othersWrote()) changed();
-		});
+		// A function of its own, so that one that is registered twice is stopped once.
+		const watcher = () => changed();
+		if (this.#watchers.size === 0) this.#unlisten = this.#wake.listen(() => this.#otherHostWrote());
+		this.#watchers.add(watcher);
+		return () => {
+			if (this.#watchers.delete(watcher) && this.#watchers.size === 0) this.#unlisten();
+		};
 	}
 
 	notify(): void {
 		this.#wake.touch();
+		if (this.#telling || this.#watchers.size < 2) return;
+		this.#telling = true;
+		queueMicrotask(() => {
+			this.#telling = false;
+			this.#tell();
+		});
 	}
 
 	health(): Partial<Health> {
@@ -155,18 +172,24 @@ export class DirectoryHost implements HostKv {
 		const environment = this.#environment;
 		const failed = failedCheck(environment, batch);
 		if (failed !== undefined) return failed;
+		const lacking = this.#room.lacks(batch, environment);
+		if (lacking !== undefined) throw noRoom(this.#path, new Error(lacking));
 		for (const key of batch.deletes) environment.remove(key);
 		for (const { key, value } of batch.puts) environment.put(key, value);
 		if (batch.puts.length > 0 && commit === this.#seen + 1) this.#seen = commit;
 		return { applied: true };
 	}
 
-	#othersWrote(): boolean {
-		if (this.#closing !== undefined) return false;
+	#otherHostWrote(): void {
+		if (this.#closing !== undefined) return;
 		const last = this.#environment.lastCommit();
-		if (last === this.#seen) return false;
+		if (last === this.#seen) return;
 		this.#seen = last;
-		return true;
+		this.#tell();
+	}
+
+	#tell(): void {
+		for (const watcher of [...this.#watchers]) watcher();
 	}
 
 	#freeDeadReaders(): void {

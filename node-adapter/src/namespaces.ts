@@ -6,7 +6,8 @@ import { failure } from "./errors.js";
 import { isCreated, markCreated, NamespaceHost } from "./namespace-host.js";
 import { openOwned } from "./open-directory.js";
 
-const DEFAULT_NAME = "default";
+/** The namespace that is always there. */
+export const DEFAULT_NAMESPACE = "default";
 const RULE = 'a letter, then up to 62 letters, digits, ".", "_" or "-", not ending in "-"';
 
 // Before the names: those that some file systems reserve, such as "con", are then no names of files.
@@ -40,6 +41,13 @@ export function namespaceOf(directoryName: string): string | undefined {
 	return isName(name) && directoryNameOf(name) === directoryName ? name : undefined;
 }
 
+/** @throws INVALID_ARGUMENT when it is no name of a namespace. */
+export function checkNamespaceName(argument: string, name: unknown): asserts name is string {
+	if (typeof name !== "string" || !isName(name)) {
+		throw new StreamkitError("INVALID_ARGUMENT", `${argument}: must be ${RULE}`, { details: { argument } });
+	}
+}
+
 class DirectoryNamespaces implements Namespaces {
 	readonly #directory: string;
 	readonly #options: OpenOptions;
@@ -56,7 +64,7 @@ class DirectoryNamespaces implements Namespaces {
 		this.#requireOpen();
 		const path = this.#pathOf(name);
 		try {
-			if (name !== DEFAULT_NAME && markCreated(prepareDirectory(path, "store"))) {
+			if (name !== DEFAULT_NAMESPACE && markCreated(prepareDirectory(path, "store"))) {
 				syncDirectory(this.#directory);
 				return;
 			}
@@ -72,8 +80,8 @@ class DirectoryNamespaces implements Namespaces {
 			const names = readdirSync(this.#directory)
 				.filter((entry) => this.#exists(join(this.#directory, entry)))
 				.map(namespaceOf)
-				.filter((name) => name !== undefined && name !== DEFAULT_NAME);
-			return [DEFAULT_NAME, ...names].sort() as string[];
+				.filter((name) => name !== undefined && name !== DEFAULT_NAMESPACE);
+			return [DEFAULT_NAMESPACE, ...names].sort() as string[];
 		} catch (error) {
 			throw failure(error, this.#directory, false, "listing");
 		}
@@ -82,8 +90,8 @@ class DirectoryNamespaces implements Namespaces {
 	async delete(name: string, options: { force?: boolean | undefined } = {}): Promise<void> {
 		this.#requireOpen();
 		const path = this.#pathOf(name);
-		if (name === DEFAULT_NAME) {
-			throw new StreamkitError("INVALID_ARGUMENT", `name: the namespace "${DEFAULT_NAME}" cannot be deleted`, {
+		if (name === DEFAULT_NAMESPACE) {
+			throw new StreamkitError("INVALID_ARGUMENT", `name: the namespace "${DEFAULT_NAMESPACE}" cannot be deleted`, {
 				details: { argument: "name" },
 			});
 		}
@@ -104,7 +112,7 @@ class DirectoryNamespaces implements Namespaces {
 		}
 	}
 
-	async open(name: string = DEFAULT_NAME): Promise<Store> {
+	async open(name: string = DEFAULT_NAMESPACE): Promise<Store> {
 		this.#requireOpen();
 		const host = new NamespaceHost(this.#pathOf(name));
 		const store: Store = await openOwned(host, this.#options, () => this.#open.delete(store));
@@ -126,9 +134,7 @@ class DirectoryNamespaces implements Namespaces {
 	}
 
 	#pathOf(name: string): string {
-		if (typeof name !== "string" || !isName(name)) {
-			throw new StreamkitError("INVALID_ARGUMENT", `name: must be ${RULE}`, { details: { argument: "name" } });
-		}
+		checkNamespaceName("name", name);
 		return join(this.#directory, directoryNameOf(name));
 	}
 

@@ -15,7 +15,7 @@ const ESCAPE = "\u001b";
 const plain = (text: string): void => assert.ok(!text.includes(ESCAPE), JSON.stringify(text));
 
 const COMMANDS = [
-	...["publish", "produce", "consume", "peek", "spaces", "segments", "status"],
+	...["publish", "produce", "consume", "peek", "spaces", "segments", "status", "stream", "ns"],
 	...["health", "compact", "verify", "export", "import"],
 ];
 
@@ -98,6 +98,9 @@ test("a directory out of reach is exit code 5", { skip: !isRoot && "needs to bec
 		["publish", "s", "a", "x", "--dir", join(parent, "new")],
 		["spaces", "--dir", closed],
 		["spaces", "--dir", join(closed, "store")],
+		["stream", "append", "s", "x", "--dir", join(parent, "new")],
+		["stream", "read", "s", "-n", "staging", "--dir", closed],
+		["ns", "create", "staging", "--dir", join(parent, "new")],
 	]) {
 		const { code, stderr } = await as(args);
 		assert.equal(code, 5, `${args.join(" ")}: ${stderr}`);

@@ -28,7 +28,21 @@ export type Printed = {
 		| "warnings"
 		| "limits"
 		| "blocksBefore"
-		| "blocksAfter"]?: unknown;
+		| "blocksAfter"
+		| "name"
+		| "namespace"
+		| "status"
+		| "partition"
+		| "partitions"
+		| "count"
+		| "trimmed"
+		| "retention"
+		| "headers"
+		| "stream_id"
+		| "first_id"
+		| "last_id"
+		| "message_count"
+		| "size_bytes"]?: unknown;
 };
 
 /** Details of the errors that are looked into here. */

@@ -6,14 +6,24 @@ import type { MaybePromise } from "./types.js";
 import { TIMESTAMP_END } from "./validate.js";
 
 const ABSENT = 0xffffffff;
+/** The bit of a length that says that the value is not in the frame, but the next one of a list beside it. */
+const APART = 0x80000000;
+/** From here on a value stands apart, so that it is copied once. */
+const APART_BYTES = 4096;
 
-/** What the engine calls. Byte arrays it passes are views of its memory, valid until the first await. */
+/** An answer in one buffer; where values stand apart, the list that begins with it. */
+type Packed = Bytes | Bytes[];
+
+/**
+ * What the engine calls. Byte arrays it passes are views of its memory, valid until the first await; those in a list
+ * are copies.
+ */
 export interface Bridge {
 	readonly name: string;
 	readonly limits: HostLimits;
-	get(keys: Uint8Array): MaybePromise<Bytes>;
-	scan(range: Uint8Array): MaybePromise<Bytes>;
-	commit(batch: Uint8Array): MaybePromise<Bytes | undefined>;
+	get(keys: Uint8Array): MaybePromise<Packed>;
+	scan(range: Uint8Array): MaybePromise<Packed>;
+	commit(batch: Uint8Array, apart: readonly Bytes[]): MaybePromise<Bytes | undefined>;
 	now(): number;
 	fill(bytes: Uint8Array): void;
 	startTimer(ms: number, callback: () => void): unknown;
@@ -57,6 +67,53 @@ class Unpacker {
 	}
 }
 
+/** Writes an answer's frame, into a buffer whose size was counted with sizeOf. */
+class Packer {
+	readonly #bytes: Bytes;
+	readonly #view: DataView;
+	readonly #apart: Bytes[] = [];
+	#at = 0;
+
+	constructor(size: number) {
+		this.#bytes = new Uint8Array(size);
+		this.#view = new DataView(this.#bytes.buffer);
+	}
+
+	u8(value: number): void {
+		this.#bytes[this.#at++] = value;
+	}
+
+	u32(value: number): void {
+		this.#view.setUint32(this.#at, value, true);
+		this.#at += 4;
+	}
+
+	inline(part: Uint8Array): void {
+		this.u32(part.length);
+		this.#bytes.set(part, this.#at);
+		this.#at += part.length;
+	}
+
+	value(value: Uint8Array): void {
+		if (standsApart(value)) {
+			this.u32((value.length | APART) >>> 0);
+			this.#apart.push(value as Bytes);
+		} else {
+			this.inline(value);
+		}
+	}
+
+	finish(): Packed {
+		return this.#apart.length === 0 ? this.#bytes : [this.#bytes, ...this.#apart];
+	}
+}
+
+// The engine knows arrays by their class, which one of another realm does not have.
+const standsApart = (value: Uint8Array): boolean => value.length >= APART_BYTES && value instanceof Uint8Array;
+
+/** What a value takes in the frame, its length included. */
+const sizeOf = (value: Uint8Array): number => 4 + (standsApart(value) ? 0 : value.length);
+
 // An answer that arrives after the instance has trapped must not wake anything inside it.
 function never<R>(): Promise<R> {
 	return new Promise(() => {});
@@ -96,35 +153,27 @@ export function createBridge(
 		);
 	}
 
-	function packGet(values: readonly (Uint8Array | undefined)[], count: number): Bytes {
+	function packGet(values: readonly (Uint8Array | undefined)[], count: number): Packed {
 		if (!Array.isArray(values)) throw broken("get", "the answer must be an array");
 		if (values.length !== count) throw broken("get", `${count} keys were asked for, ${values.length} values came`);
-		let size = 4 + 4 * count;
+		let size = 4;
 		for (let i = 0; i < count; i++) {
 			const value: unknown = values[i];
-			if (value === undefined) continue;
-			if (!isUint8Array(value)) throw broken("get", `value ${i} is neither a Uint8Array nor undefined`);
-			size += value.length;
+			if (value !== undefined && !isUint8Array(value))
+				throw broken("get", `value ${i} is neither a Uint8Array nor undefined`);
+			size += value === undefined ? 4 : sizeOf(value);
 		}
-		const bytes = new Uint8Array(size);
-		const view = new DataView(bytes.buffer);
-		view.setUint32(0, count, true);
-		let at = 4;
+		const packer = new Packer(size);
+		packer.u32(count);
 		for (let i = 0; i < count; i++) {
 			const value = values[i];
-			if (value === undefined) {
-				view.setUint32(at, ABSENT, true);
-				at += 4;
-			} else {
-				view.setUint32(at, value.length, true);
-				bytes.set(value, at + 4);
-				at += 4 + value.length;
-			}
+			if (value === undefined) packer.u32(ABSENT);
+			else packer.value(value);
 		}
-		return bytes;
+		return packer.finish();
 	}
 
-	function packScan(page: ScanPage, range: ScanRange): Bytes {
+	function packScan(page: ScanPage, range: ScanRange): Packed {
 		if (typeof page !== "object" || page === null) throw broken("scan", "the answer must be an object");
 		const { keys, values, more } = page;
 		if (!Array.isArray(keys) || !Array.isArray(values)) throw broken("scan", "keys and values must be arrays");
@@ -136,7 +185,7 @@ export function createBridge(
 		if (values.length !== (hasValues ? keys.length : 0)) {
 			throw broken("scan", hasValues ? "there must be as many values as keys" : "keysOnly must give no values");
 		}
-		let size = 6 + keys.length * (hasValues ? 8 : 4);
+		let size = 6;
 		let last: Uint8Array | undefined;
 		for (let i = 0; i < keys.length; i++) {
 			const key: unknown = keys[i];
@@ -146,31 +195,22 @@ export function createBridge(
 			if (last !== undefined && compareBytes(last, key) !== (range.reverse === true ? 1 : -1))
 				throw broken("scan", `key ${i} is out of order`);
 			last = key;
-			size += key.length;
+			size += 4 + key.length;
 			if (hasValues) {
 				const value: unknown = values[i];
 				if (!isUint8Array(value)) throw broken("scan", `value ${i} is not a Uint8Array`);
-				size += value.length;
+				size += sizeOf(value);
 			}
 		}
-		const bytes = new Uint8Array(size);
-		const view = new DataView(bytes.buffer);
-		bytes[0] = more ? 1 : 0;
-		view.setUint32(1, keys.length, true);
-		bytes[5] = hasValues ? 1 : 0;
-		let at = 6;
+		const packer = new Packer(size);
+		packer.u8(more ? 1 : 0);
+		packer.u32(keys.length);
+		packer.u8(hasValues ? 1 : 0);
 		for (let i = 0; i < keys.length; i++) {
-			const key = keys[i] as Uint8Array;
-			view.setUint32(at, key.length, true);
-			bytes.set(key, at + 4);
-			at += 4 + key.length;
-			if (!hasValues) continue;
-			const value = values[i] as Uint8Array;
-			view.setUint32(at, value.length, true);
-			bytes.set(value, at + 4);
-			at += 4 + value.length;
+			packer.inline(keys[i] as Uint8Array);
+			if (hasValues) packer.value(values[i] as Uint8Array);
 		}
-		return bytes;
+		return packer.finish();
 	}
 
 	function packCommit(answer: HostCommit, checks: number): Bytes | undefined {
@@ -227,7 +267,7 @@ export function createBridge(
 			);
 		},
 
-		commit(frame) {
+		commit(frame, apart) {
 			const input = new Unpacker(frame);
 			const durability = input.u8() === 1 ? "strict" : "relaxed";
 			const checks: { key: Bytes; value: Bytes | undefined }[] = [];
@@ -239,9 +279,11 @@ export function createBridge(
 			const deletes: Bytes[] = [];
 			for (let left = input.u32(); left > 0; left--) deletes.push(input.take(input.u32()));
 			const puts: { key: Bytes; value: Bytes }[] = [];
+			let next = 0;
 			for (let left = input.u32(); left > 0; left--) {
 				const key = input.take(input.u32());
-				puts.push({ key, value: input.take(input.u32()) });
+				const length = input.u32();
+				puts.push({ key, value: length < APART ? input.take(length) : (apart[next++] as Bytes) });
 			}
 			const batch: HostBatch = { checks, deletes, puts, durability };
 			return run(

@@ -20,7 +20,7 @@ export type {
 	Streams,
 	TrimOptions,
 	TrimResult,
-} from "./streams-types.js";
+} from "./streams/types.js";
 export type {
 	Abortable,
 	CompactReport,

@@ -30,7 +30,7 @@ class Session<T extends Operation> {
 		make: (engine: Engine) => T,
 		signal: AbortSignal | undefined,
 	): Promise<Session<T>> {
-		const engine = await unlessAborted(slot.ready(), signal);
+		const engine = await unlessAborted(slot.full(), signal);
 		return new Session(slot, engine, slot.now(make));
 	}
 

@@ -27,7 +27,8 @@ export interface WriteContext {
 	readonly limits: Store["limits"];
 }
 
-interface WriteOptions {
+/** Options of a write, checked. */
+export interface WriteOptions {
 	readonly signal: AbortSignal | undefined;
 	/** -1: none. */
 	readonly expected: number;
@@ -46,7 +47,8 @@ const PLAIN: WriteOptions = Object.freeze({
 	durability: 0,
 });
 
-function checkWriteOptions(input: ProduceOptions | undefined): WriteOptions {
+/** Checks what all writes have in common. */
+export function checkWriteOptions(input: ProduceOptions | undefined): WriteOptions {
 	if (input === undefined) return PLAIN;
 	const options = optionsObject(input);
 	const trx = optionalTrx(options.trx);
@@ -117,13 +119,29 @@ async function publishLater(
 	return readStatus(await append(context, space, segment, frame, options.expected, options), space, segment);
 }
 
+// A batch makes its frame in memory that the batch before it grew: growing copies the frame as often as it doubles.
+const KEPT_BYTES = 4 << 20;
+let spare: FrameWriter | undefined;
+
+function takeWriter(): FrameWriter {
+	const writer = spare ?? new FrameWriter(1 << 14);
+	spare = undefined;
+	return writer;
+}
+
+function giveBack(writer: FrameWriter): void {
+	writer.reset(KEPT_BYTES);
+	spare = writer;
+}
+
 /** An append of any length: gives one status per commit. */
 export class Production {
 	readonly #context: WriteContext;
 	readonly #space: string;
 	readonly #segment: string;
 	readonly #options: WriteOptions;
-	readonly #writer = new FrameWriter(1 << 14);
+	/** Given back once all is stored. */
+	#writer: FrameWriter | undefined = takeWriter();
 	#source: Iterator<RecordInput> | AsyncIterator<RecordInput> | undefined;
 	readonly #asynchronous: boolean;
 	#ended = false;
@@ -172,13 +190,14 @@ export class Production {
 	async #next(): Promise<SegmentStatus | undefined> {
 		const { slot } = this.#context;
 		const { signal } = this.#options;
+		const writer = this.#writer;
+		if (writer === undefined) return undefined;
 		if (this.#filling !== undefined) await this.#filling;
 		else if (this.#cuts.length === 0 && !this.#ended) await this.#fill();
 		this.#filling = undefined;
 		if (signal?.aborted === true) throw signal.reason;
 		if (slot.engine === undefined || slot.closed) await unlessAborted(slot.ready(), signal);
 
-		const writer = this.#writer;
 		const cut = this.#cuts.shift();
 		let frame: Bytes;
 		let count: number;
@@ -191,6 +210,8 @@ export class Production {
 			count = all.count - this.#from.count;
 			if (count === 0) {
 				if (this.#committed === undefined) throw invalid("records", "must hold at least one record");
+				this.#writer = undefined;
+				giveBack(writer);
 				return undefined;
 			}
 			frame = writer.cut(this.#from, all);
@@ -235,10 +256,13 @@ export class Production {
 		if (step.done === true) {
 			this.#ended = true;
 			this.#source = undefined;
+			// What fits one commit is stored as one, however many chunks it would make.
+			if (!this.#long) this.#cuts = [];
 			return;
 		}
 		const { limits } = this.#context;
 		const writer = this.#writer;
+		if (writer === undefined) return;
 		const index = this.#index++;
 		const record: unknown = step.value;
 		if (typeof record !== "object" || record === null)
@@ -265,8 +289,6 @@ export class Production {
 			}
 			this.#long = true;
 		}
-		// What fits one commit is stored as one, however many chunks it would make.
-		if (this.#ended && !this.#long) this.#cuts = [];
 	}
 
 	/** Closes the source; what is under way is left to end by itself. */

@@ -1,6 +1,6 @@
 import type { Bytes } from "./bytes.js";
 import { EngineSlot, unlessAborted } from "./engine/instance.js";
-import { closedError, fromHost, StreamkitError } from "./errors.js";
+import { closedError, fromHost } from "./errors.js";
 import { readStatus } from "./framing/answers.js";
 import { emptyEntry, readPage } from "./framing/page.js";
 import type { HostKv } from "./host.js";
@@ -17,7 +17,8 @@ import {
 	type WriteContext,
 } from "./produce.js";
 import { consume, consumeSegment, consumeSpace } from "./reading/consume.js";
-import type { Streams } from "./streams-types.js";
+import { StoreStreams } from "./streams/streams.js";
+import type { Streams } from "./streams/types.js";
 import { subscribe } from "./subscriptions.js";
 import type {
 	Abortable,
@@ -54,6 +55,7 @@ class EngineStore implements Store {
 	readonly #writes: WriteContext;
 	/** Awaited before each write; how a namespace comes to be on its first one. */
 	readonly #beforeWrite: (() => Promise<void>) | undefined;
+	#streams: Streams | undefined;
 
 	constructor(slot: EngineSlot, beforeWrite: (() => Promise<void>) | undefined) {
 		this.#slot = slot;
@@ -65,7 +67,8 @@ class EngineStore implements Store {
 	}
 
 	get streams(): Streams {
-		throw new StreamkitError("UNSUPPORTED", "streams are not part of this version yet: use spaces and segments");
+		this.#streams ??= new StoreStreams({ slot: this.#slot, limits: this.limits, beforeWrite: this.#beforeWrite });
+		return this.#streams;
 	}
 
 	async produce(

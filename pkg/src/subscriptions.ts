@@ -31,6 +31,8 @@ class StatusSubscription implements Subscription {
 	#reject!: (error: unknown) => void;
 	/** The latest status of every segment that the handler has not been told of yet, oldest change first. */
 	readonly #due = new Map<string, SegmentStatus>();
+	/** What the last look brought: it may have seen more than it says, and then the next one brings that again. */
+	#brought: ReadonlyMap<string, SegmentStatus> = new Map();
 	#last: SegmentStatus | undefined;
 	#calling = false;
 	#beat: ReturnType<typeof setTimeout> | undefined;
@@ -109,20 +111,29 @@ class StatusSubscription implements Subscription {
 		const { ms, n, statuses } = readChanges(bytes, space);
 		this.#ms = ms;
 		this.#n = n;
-		for (const status of statuses) this.#due.set(status.segment, status);
+		const brought = new Map(statuses.map((status) => [status.segment, status]));
+		for (const status of statuses) {
+			const before = this.#brought.get(status.segment);
+			if (before === undefined || !sameStatus(before, status)) this.#due.set(status.segment, status);
+		}
+		// A look at one segment is made whenever its space changes.
+		if (brought.size > 0 || segment === undefined) this.#brought = brought;
 		return epoch;
 	}
 
 	async #run(first: number): Promise<void> {
 		const slot = this.#slot;
 		const { signal } = this.#stop;
-		let epoch = first;
+		let epoch: number | undefined = first;
 		while (this.#status === "active") {
 			try {
-				const ticket = slot.ticket();
-				const since = epoch;
-				if (slot.engine === undefined || slot.closed) await slot.ready();
-				await slot.run("wait", (engine) => engine.wait(since, -1, ticket), signal, ticket);
+				if (epoch !== undefined) {
+					const ticket = slot.ticket();
+					const since = epoch;
+					if (slot.engine === undefined || slot.closed) await slot.ready();
+					await slot.run("wait", (engine) => engine.wait(since, -1, ticket), signal, ticket);
+				}
+				epoch = undefined;
 				epoch = await this.#poll();
 				void this.#deliver();
 			} catch (error) {
@@ -130,7 +141,11 @@ class StatusSubscription implements Subscription {
 				if (slot.closed) {
 					this.#finish("closed", undefined);
 				} else if (isStreamkitError(error) && error.retryable) {
-					// The host may come back; the next answer brings what was missed.
+					// The host may come back: then all statuses are told again, as at the start.
+					epoch = undefined;
+					this.#ms = -1;
+					this.#n = 0;
+					this.#brought = new Map();
 					this.#report(error);
 					await sleep(slot.options.pollInterval, signal).catch(() => {});
 				} else {
@@ -192,6 +207,15 @@ class StatusSubscription implements Subscription {
 		// A change that came meanwhile found the handler busy.
 		await this.#deliver();
 	}
+}
+
+function sameStatus(a: SegmentStatus, b: SegmentStatus): boolean {
+	return (
+		a.firstSequence === b.firstSequence &&
+		a.firstTimestamp === b.firstTimestamp &&
+		a.lastSequence === b.lastSequence &&
+		a.lastTimestamp === b.lastTimestamp
+	);
 }
 
 /** Subscribes to one segment, or to all of a space. */

@@ -2,7 +2,7 @@
 import type { Bytes } from "./bytes.js";
 import type { HostLimits } from "./host.js";
 import type { LexKey } from "./lexkey.js";
-import type { Streams } from "./streams-types.js";
+import type { Streams } from "./streams/types.js";
 
 /** A value, or a promise of it. */
 export type MaybePromise<T> = T | Promise<T>;
@@ -157,7 +157,7 @@ export interface Store extends AsyncDisposable {
 	/** The status of a segment; undefined when it was never written. */
 	getSegmentStatus(space: string, segment: string, options?: Abortable): Promise<SegmentStatus | undefined>;
 
-	/** The segment's status first, then changes. Calls of one handler never overlap; a slow one gets the latest status, not a backlog. A handler that throws: onError, and the subscription goes on. */
+	/** The segment's status first, then changes. Calls of one handler never overlap; a slow one gets the latest status, not a backlog. A handler that throws: onError, and the subscription goes on. After the host failed for a while: onError, then the status again. */
 	subscribeToSegment(
 		space: string,
 		segment: string,

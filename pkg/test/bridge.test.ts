@@ -58,10 +58,10 @@ test("get packs keys and values", async () => {
 	assert.ok(!(answer instanceof Promise), "a host that gives no promise is not awaited");
 	frame.fill(0);
 	assert.deepEqual(asked.map(text), ["a", "bb", ""]);
-	assert.deepEqual(Buffer.from(answer), Buffer.concat([u32(3), part("1"), u32(0xffffffff), part("")]));
+	assert.deepEqual(Buffer.from(answer as Bytes), Buffer.concat([u32(3), part("1"), u32(0xffffffff), part("")]));
 	const later = bridgeOver({ get: async () => [bytes("1")] }).get(getFrame("a"));
 	assert.ok(later instanceof Promise);
-	assert.deepEqual(Buffer.from(await later), Buffer.concat([u32(1), part("1")]));
+	assert.deepEqual(Buffer.from((await later) as Bytes), Buffer.concat([u32(1), part("1")]));
 });
 
 test("scan packs the range and the page", () => {
@@ -94,7 +94,7 @@ test("commit packs the batch and the refusal", () => {
 			asked = batch;
 			return { applied: true };
 		},
-	}).commit(commitFrame());
+	}).commit(commitFrame(), []);
 	assert.equal(applied, undefined);
 	assert.equal(asked?.durability, "strict");
 	assert.deepEqual(
@@ -111,10 +111,41 @@ test("commit packs the batch and the refusal", () => {
 	);
 	const present = bridgeOver({ commit: () => ({ applied: false, check: 1, current: bytes("x") }) }).commit(
 		commitFrame(),
+		[],
 	);
 	assert.deepEqual(Buffer.from(present as Bytes), Buffer.concat([u32(1), Buffer.from([1]), Buffer.from("x")]));
-	const absent = bridgeOver({ commit: () => ({ applied: false, check: 0, current: undefined }) }).commit(commitFrame());
+	const absent = bridgeOver({ commit: () => ({ applied: false, check: 0, current: undefined }) }).commit(
+		commitFrame(),
+		[],
+	);
 	assert.deepEqual(Buffer.from(absent as Bytes), Buffer.concat([u32(0), Buffer.from([0])]));
+});
+
+test("large values stand apart, and are not copied", () => {
+	const large = new Uint8Array(4096).fill(7);
+	const small = new Uint8Array(4095).fill(8);
+	const apart = u32(0x80000000 + 4096);
+	const got = bridgeOver({ get: () => [large, undefined, small] }).get(getFrame("a", "b", "c")) as Bytes[];
+	assert.equal(got[1], large);
+	assert.deepEqual(Buffer.from(got[0] as Bytes), Buffer.concat([u32(3), apart, u32(0xffffffff), u32(4095), small]));
+	assert.equal(got.length, 2);
+	const page = { keys: [bytes("a"), bytes("b")], values: [small, large], more: false };
+	const scanned = bridgeOver({ scan: () => page }).scan(scanFrame()) as Bytes[];
+	assert.equal(scanned[1], large);
+	assert.deepEqual(
+		Buffer.from(scanned[0] as Bytes),
+		Buffer.concat([Buffer.from([0]), u32(2), Buffer.from([1]), part("a"), u32(4095), small, part("b"), apart]),
+	);
+	let asked: HostBatch | undefined;
+	const puts = [u32(2), part("p"), apart, part("q"), part("w")];
+	void bridgeOver({
+		commit: (batch: HostBatch) => {
+			asked = batch;
+			return { applied: true };
+		},
+	}).commit(Buffer.concat([Buffer.from([0]), u32(0), u32(0), ...puts]), [large]);
+	assert.equal(asked?.puts[0]?.value, large);
+	assert.equal(text(asked?.puts[1]?.value), "w");
 });
 
 test("rubbish from a host is UNAVAILABLE and names host and rule", async () => {
@@ -172,8 +203,8 @@ test("rubbish from a host is UNAVAILABLE and names host and rule", async () => {
 		[commits, "commit", commitFrame()],
 	] as const) {
 		for (const answer of answers) {
-			assert.throws(() => bridgeOver({ [call]: () => answer })[call](frame), refused);
-			await assert.rejects(async () => bridgeOver({ [call]: async () => answer })[call](frame), refused);
+			assert.throws(() => bridgeOver({ [call]: () => answer })[call](frame, []), refused);
+			await assert.rejects(async () => bridgeOver({ [call]: async () => answer })[call](frame, []), refused);
 		}
 	}
 	assert.throws(

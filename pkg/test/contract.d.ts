@@ -600,6 +600,22 @@ declare module "contract:streamkit/azure" {
 		options?: { prefix?: string | undefined; recoveryInterval?: number | undefined },
 	): HostKv;
 }
+declare module "contract:streamkit/cloudflare" {
+	import type { HostKv } from "contract:streamkit";
+	/** Structural: any DurableObjectStorage. */
+	export function durableObjectHost(storage: {
+		sql?: unknown;
+		get: unknown;
+		put: unknown;
+		list: unknown;
+		sync(): Promise<void>;
+	}): HostKv;
+	/** Structural: any KVNamespace. No atomic commits, no checks, eventually consistent: one writer, see docs/hosts.md. */
+	export function workersKvHost(
+		kv: { get: unknown; put: unknown; delete: unknown; list: unknown },
+		options?: { prefix?: string | undefined },
+	): HostKv;
+}
 declare module "contract:streamkit/level" {
 	import type { HostKv } from "contract:streamkit";
 	/** Structural: any AbstractLevel database in one process; singleWriter asserts it where the database could be shared. */

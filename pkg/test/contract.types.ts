@@ -1,9 +1,13 @@
 // Checked by the compiler alone: what the sources export can stand wherever the agreed surface is expected.
 
 import type * as contract from "contract:streamkit";
+import type * as contractCloudflare from "contract:streamkit/cloudflare";
+import type * as contractIndexedDb from "contract:streamkit/indexeddb";
 import type * as contractLevel from "contract:streamkit/level";
 import type * as contractTesting from "contract:streamkit/testing";
+import type * as cloudflare from "../src/cloudflare.js";
 import type * as ours from "../src/index.js";
+import type * as indexeddb from "../src/indexeddb.js";
 import type * as level from "../src/level.js";
 import type * as testing from "../src/testing.js";
 
@@ -11,6 +15,8 @@ type Offers<Theirs, Ours extends Theirs> = [Theirs, Ours];
 
 export type Values = [
 	Offers<typeof contract, typeof ours>,
+	Offers<typeof contractIndexedDb, typeof indexeddb>,
+	Offers<typeof contractCloudflare, typeof cloudflare>,
 	Offers<typeof contractLevel, typeof level>,
 	Offers<typeof contractTesting, typeof testing>,
 ];

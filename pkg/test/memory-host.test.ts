@@ -24,7 +24,7 @@ hostConformance(runner("memory of single rows without checks"), {
 hostConformance(runner("memory with small limits"), {
 	open: async () =>
 		memoryHost({
-			limits: { maxKeyBytes: 400, maxValueBytes: 5000, blockBytes: 4096, maxBatchOps: 8, maxBatchBytes: 16_000 },
+			limits: { maxKeyBytes: 400, maxValueBytes: 5000, blockBytes: 4096, maxBatchOps: 16, maxBatchBytes: 16_384 },
 		}),
 });
 

@@ -269,6 +269,29 @@ test("a signal ends a wait at once, with its reason", async (t) => {
 	assert.equal(await rejection(collect(store.getSpaces({ signal }))), reason);
 });
 
+test("a signal that fires at any moment between reading and waiting ends a read that follows", async (t) => {
+	const host = memoryHost();
+	// No poll may help out.
+	const [store, other] = [await storeIn(t, { pollInterval: 3_600_000 }, host), await storeIn(t, {}, host)];
+	await store.publish("s", "g", "1");
+	for (let turns = 0; turns < 60; turns++) {
+		const controller = new AbortController();
+		const { signal } = controller;
+		const streams = [
+			store.consumeSegment({ space: "s", segment: "g", follow: true, signal }),
+			store.consumeSpace({ space: "s", follow: true, signal }),
+			store.consume({ offsets: { s: "", t: "" }, follow: true, signal }),
+		];
+		const reading = streams.map((stream) => rejection(collect(stream)));
+		await new Promise((resolve) => setTimeout(resolve, 0));
+		// Wakes them: they read once more, then wait again.
+		await other.publish("t", "g", "x");
+		for (let i = 0; i < turns; i++) await undefined;
+		controller.abort("stop");
+		assert.deepEqual(await Promise.all(reading), ["stop", "stop", "stop"]);
+	}
+});
+
 test("aborting between entries ends the read though its page holds more", async (t) => {
 	const store = await storeIn(t);
 	await store.produce("s", "g", numbered(10));

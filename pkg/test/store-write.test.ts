@@ -88,6 +88,20 @@ test("long inputs commit in chunks, short ones as one", async (t) => {
 	assert.equal((await store.produce("s", "long", records, { expectedSequence: 300 })).lastSequence, 600);
 });
 
+test("what fits one commit is one, also where it is longer than a chunk of a longer input", async (t) => {
+	const store = await storeIn(t);
+	const records = Array.from({ length: 6 }, () => ({ payload: new Uint8Array(1 << 20) }));
+	assert.ok(store.limits.maxCommitBytes > 7 << 20);
+	const statuses = await collect(store.produceStream("orders", "order-1", records));
+	assert.deepEqual(
+		statuses.map(({ lastSequence }) => lastSequence),
+		[6],
+	);
+	const trx = { id: "0190a0b0-0000-7000-8000-000000000001" };
+	assert.equal((await store.produce("orders", "order-2", records, { trx })).lastSequence, 6);
+	assert.equal((await store.produce("orders", "order-2", records, { trx })).lastSequence, 6);
+});
+
 test("an error part-way says what was stored", async (t) => {
 	const store = await storeIn(
 		t,

@@ -22,7 +22,7 @@ export type Glue = Omit<typeof bindgen, "default">;
 export function createGlue(environment: GlueEnvironment): Glue;
 `;
 
-export async function writeGlue(bindgen, generated) {
+export async function writeGlue(bindgen, out) {
 	// `export *` leaves out the default export: the asynchronous loader, with its fetch and import.meta.url.
 	const { outputFiles } = await build({
 		stdin: { contents: `export * from ${JSON.stringify(bindgen)};`, resolveDir: at() },
@@ -38,8 +38,8 @@ export async function writeGlue(bindgen, generated) {
 	if (!/\bqueueMicrotask\(/.test(body))
 		throw new Error("the glue no longer calls queueMicrotask: traps would go unseen");
 	writeFileSync(
-		at(generated("glue.js")),
+		at(out, "glue.js"),
 		`${banner}export function createGlue({ queueMicrotask }) {\nconst module = { exports: {} };\n${body}\nreturn module.exports;\n}\n`,
 	);
-	writeFileSync(at(generated("glue.d.ts")), declarations);
+	writeFileSync(at(out, "glue.d.ts"), declarations);
 }

@@ -20,9 +20,13 @@ const allowedInTests = [
 const cargo = (...args) => ["cargo", args];
 const tsc = (folder) => ["tsc", ["--project", folder]];
 
+// Folders below tests/ that are sections of their own.
+const apart = new Set(["tests/azure", "tests/browser", "tests/edge", "tests/live"]);
+
 /** Every test file below the folders, through Node's own runner. */
 function nodeTests(...folders) {
-	const files = filesBelow(folders, (path) => /(^|\/)(node_modules|fixtures)$/.test(path));
+	const skipped = (path) => apart.has(path) && !folders.includes(path);
+	const files = filesBelow(folders, (path) => /(^|\/)(node_modules|fixtures)$/.test(path) || skipped(path));
 	const tests = files.filter((path) => /\.test\.ts$/.test(path));
 	return tests.length === 0 ? [] : [["node", ["--import", "tsx", "--test", "--test-reporter=spec", ...tests]]];
 }
@@ -50,7 +54,7 @@ export const sections = [
 		name: "types",
 		group: "lint",
 		title: "TypeScript types",
-		steps: ["pkg", "node-adapter", "tests", "bench"].map(tsc),
+		steps: ["pkg", "node-adapter", "tests", "bench", "examples/worker"].map(tsc),
 	},
 	{
 		name: "clippy",
@@ -112,12 +116,36 @@ export const sections = [
 		steps: () => nodeTests("node-adapter/test"),
 	},
 	{
+		name: "live",
+		group: "npm",
+		title: "Live across instances, threads and processes",
+		counts: true,
+		needs: ["tests/live"],
+		steps: () => nodeTests("tests/live"),
+	},
+	{
 		name: "across",
 		group: "npm",
 		title: "Across packages",
 		counts: true,
-		needs: ["tests/packaging", "tests/durability"],
+		needs: ["tests/packaging", "tests/durability", "tests/hosts"],
 		steps: () => nodeTests("tests"),
+	},
+	{
+		name: "edge",
+		group: "npm",
+		title: "Durable Objects and Workers KV, in workerd",
+		counts: true,
+		needs: ["tests/edge", "node_modules/miniflare"],
+		steps: () => nodeTests("tests/edge"),
+	},
+	{
+		name: "browser",
+		group: "npm",
+		title: "In a browser",
+		counts: true,
+		needs: ["tests/browser"],
+		steps: () => nodeTests("tests/browser"),
 	},
 	{
 		name: "size",

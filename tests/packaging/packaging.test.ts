@@ -80,6 +80,7 @@ test("an import runs nothing: no compiling, no randomness, no timers", async () 
 		await import("streamkit");
 		await import("streamkit/inline");
 		await import("streamkit/level");
+		await import("streamkit/cloudflare");
 		console.log("quiet");
 	`;
 	assert.equal(await project.run("quiet.mjs", text), "quiet");
@@ -101,6 +102,7 @@ test("the command line is installed", async () => {
 test("the types suit users of every module system", async () => {
 	const user = `
 		import { memoryHost, openStore, type Entry, type Store } from "streamkit";
+		import { durableObjectHost, workersKvHost } from "streamkit/cloudflare";
 		import { levelHost } from "streamkit/level";
 		import { manualClock } from "streamkit/testing";
 		import { openDirectory } from "@streamkit/node";
@@ -108,7 +110,7 @@ test("the types suit users of every module system", async () => {
 			const store: Store = await openStore(memoryHost(), { clock: manualClock(1), signal: undefined });
 			return store.consumeSegment({ space: "orders", segment: "order-1" }).toArray();
 		}
-		export const openers: readonly unknown[] = [levelHost, openDirectory];
+		export const openers: readonly unknown[] = [durableObjectHost, workersKvHost, levelHost, openDirectory];
 	`;
 	await project.write("types/user.mts", user);
 	await project.write("types/user.cts", user);

@@ -1,7 +1,7 @@
 //! Errors of the core as plain objects `{ code, message, details, retryable }`.
 
 use js_sys::Object;
-use streamkit_core::{Detail, Error, ErrorCode, Result};
+use streamkit_core::{Detail, Error, ErrorCode};
 use wasm_bindgen::JsValue;
 
 use crate::numbers::number;
@@ -30,8 +30,9 @@ pub(crate) fn error_object(error: &Error) -> JsValue {
     object.into()
 }
 
+#[cfg(feature = "full")]
 /// The result of a call that throws.
-pub(crate) fn thrown<T>(result: Result<T>) -> Result<T, JsValue> {
+pub(crate) fn thrown<T>(result: streamkit_core::Result<T>) -> Result<T, JsValue> {
     result.map_err(|error| error_object(&error))
 }
 

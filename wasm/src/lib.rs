@@ -17,13 +17,17 @@ mod engine;
 mod env;
 mod errors;
 mod frames;
+#[cfg(feature = "full")]
 mod jobs;
 mod numbers;
 mod objects;
 mod panics;
 mod promise;
+#[cfg(feature = "full")]
+mod stream_frames;
 
 pub use bridge::Bridge;
 pub use engine::Engine;
+#[cfg(feature = "full")]
 pub use jobs::{Compactor, Exporter, Importer, Verifier};
 pub use panics::panic_message;

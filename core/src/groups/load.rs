@@ -52,8 +52,9 @@ pub(super) struct Due {
 impl Group {
     /// What a host must do for a group to be safe on it.
     pub(super) fn check_host(&self) -> Result {
-        let limits = self.inner().host.limits();
-        if limits.atomic == Atomicity::None || !limits.checks || !limits.consistent {
+        let host = &self.inner().host;
+        let limits = host.limits();
+        if host.atomic() == Atomicity::None || !host.has_checks() || !host.is_consistent() {
             return Err(Error::new(
                 ErrorCode::Unsupported,
                 "group: this host has no atomic, checked commits, without which records would be lost",

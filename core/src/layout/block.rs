@@ -34,6 +34,11 @@ pub(crate) fn range(space: &str, segment: &str, from: u64) -> KeyRange {
     KeyRange { start: key(space, segment, from), end: all.end }
 }
 
+/// The blocks of a segment that end at or after `from` and not after `last`.
+pub(crate) fn range_upto(space: &str, segment: &str, from: u64, last: u64) -> KeyRange {
+    KeyRange { start: key(space, segment, from), end: key::successor(key(space, segment, last)) }
+}
+
 /// The blocks of a whole space, in segment order.
 pub(crate) fn range_of_space(space: &str) -> KeyRange {
     key::under(key::begin(&["DAT", "SEGMENTS", space]))

@@ -190,7 +190,13 @@ impl SpaceDraft {
     }
 
     fn commit_rows(&mut self, name: &str, sizes: &Sizes, packing: &mut Packing<'_>) -> Result<Vec<Put>> {
-        let items = core::mem::take(&mut self.items);
+        let mut items = core::mem::take(&mut self.items);
+        for item in &mut items {
+            let segment = self.segments.get(&item.segment);
+            if segment.is_some_and(|segment| segment.bytes > sizes.inline_segment_bytes) {
+                item.inline = None;
+            }
+        }
         let added: u64 = items.iter().map(|item| item.count).sum();
         let added_bytes: u64 = items.iter().map(|item| item.logical).sum();
         let mut records = self.head.records - added;

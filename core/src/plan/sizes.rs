@@ -33,6 +33,9 @@ pub(crate) struct Sizes {
     pub(crate) row_bytes: usize,
     /// A run with an encoding up to this is stored inline in the commit row.
     pub(crate) inline_bytes: usize,
+    /// What one commit adds to a segment above this stands in its blocks alone: reading it costs few
+    /// blocks, and writing it twice as much as all the rest.
+    pub(crate) inline_segment_bytes: usize,
     /// Most operations of a commit.
     pub(crate) batch_ops: usize,
     /// Most bytes of a commit.
@@ -91,6 +94,7 @@ impl Sizes {
         Ok(Self {
             row_bytes,
             inline_bytes,
+            inline_segment_bytes: 8 * inline_bytes,
             batch_ops,
             batch_bytes,
             shared_bytes: batch_bytes.min(SHARED_COMMIT_BYTES),

@@ -212,7 +212,7 @@ impl Compactor {
         let inner = &self.store.inner;
         let head = inner.fresh_head(&space).await?;
         let mut lanes = VecDeque::new();
-        if head.is_visible() && inner.host.limits().atomic != Atomicity::None {
+        if head.is_visible() && inner.host.atomic() != Atomicity::None {
             for segment in inner.all_segments(&space, &head).await? {
                 lanes.push_back(Lane::Blocks { segment, from: 1 });
             }
@@ -393,7 +393,7 @@ impl Inner {
 
     /// Remembers the small rows of a commit, and merges in the background once there are many.
     pub(crate) fn note_small_rows(self: &Rc<Self>, planned: &PlannedSpace) {
-        if !self.options.auto_compact || self.host.limits().atomic == Atomicity::None {
+        if !self.options.auto_compact || self.host.atomic() == Atomicity::None {
             return;
         }
         let mut small = self.small.borrow_mut();

@@ -11,8 +11,10 @@ use futures_util::poll;
 use uuid::{Builder, Uuid};
 
 use crate::env::{Entropy, Env};
-use crate::error::{Error, Result};
-use crate::kv::{Batch, Bytes, Commit, HostLimits, ScanPage, ScanRange};
+use crate::error::{Error, ErrorCode, Result};
+use crate::kv::{Atomicity, Batch, Bytes, Commit, HostLimits, ScanPage, ScanRange};
+
+const EVERY_HOST: bool = cfg!(feature = "every-host");
 
 type Call<'c, T> = Pin<Box<dyn Future<Output = Result<T>> + 'c>>;
 
@@ -30,6 +32,34 @@ impl Host {
 
     pub(crate) fn limits(&self) -> &HostLimits {
         self.env.kv.limits()
+    }
+
+    /// What one commit covers. A build for hosts that can do everything has no code for the others.
+    pub(crate) fn atomic(&self) -> Atomicity {
+        if EVERY_HOST { self.limits().atomic } else { Atomicity::Store }
+    }
+
+    /// Whether checks are honoured.
+    pub(crate) fn has_checks(&self) -> bool {
+        !EVERY_HOST || self.limits().checks
+    }
+
+    /// Whether reads see the latest write, and one get is one snapshot.
+    pub(crate) fn is_consistent(&self) -> bool {
+        !EVERY_HOST || self.limits().consistent
+    }
+
+    /// Whether this build can do with the host.
+    pub(crate) fn check(&self) -> Result {
+        let limits = self.limits();
+        let whole = limits.atomic == Atomicity::Store && limits.checks && limits.consistent;
+        if EVERY_HOST || whole {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorCode::Unsupported,
+            "this build serves hosts with atomic, checked, consistent commits",
+        ))
     }
 
     /// A reply in hand costs no timer.

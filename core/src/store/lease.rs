@@ -110,7 +110,7 @@ fn held<'r>(row: Option<&'r LeaseRow>, proof: &LeaseProof) -> Result<&'r LeaseRo
 impl Inner {
     async fn change_lease(&self, key: &str, decide: &Decide<'_>, durability: Durability) -> Result<LeaseRow> {
         self.check_open()?;
-        if !self.host.limits().checks {
+        if !self.host.has_checks() {
             return Err(Error::new(
                 ErrorCode::Unsupported,
                 "lease: this host honours no checks, so nobody can hold one",

@@ -152,7 +152,7 @@ impl Inner {
         if heads.is_empty() && under.is_empty() {
             return Ok(());
         }
-        let (head_rows, under_rows) = if self.host.limits().consistent {
+        let (head_rows, under_rows) = if self.host.is_consistent() {
             let count = heads.len();
             let mut rows = self.host.get([heads, under].concat()).await?;
             let rest = rows.split_off(count);
@@ -166,7 +166,7 @@ impl Inner {
                 loaded.bad.insert(Rc::clone(name), error);
             }
         }
-        if self.host.limits().atomic == Atomicity::None {
+        if self.host.atomic() == Atomicity::None {
             for name in &wanted.spaces {
                 if self.is_importing(name) {
                     continue;
@@ -218,7 +218,7 @@ impl Inner {
         id: Uuid,
         row: &TrxRow,
     ) -> Result<bool> {
-        if self.host.limits().atomic != Atomicity::None {
+        if self.host.atomic() != Atomicity::None {
             return Ok(true);
         }
         // By its last entry: the first ones may be trimmed.
@@ -243,7 +243,7 @@ impl Inner {
             }
             (None, None) => SegmentHead::EMPTY,
         };
-        if self.host.limits().atomic == Atomicity::None && !self.is_importing(space) {
+        if self.host.atomic() == Atomicity::None && !self.is_importing(space) {
             self.sweep_blocks(space, segment, head.last_sequence).await?;
         }
         let first = self.first_entry(space, segment, &head, trimmed).await?;
@@ -312,7 +312,7 @@ impl Inner {
         if *row == doubt.base {
             // It may still be under way. Planned from this very head, the next commit and the lost one
             // exclude each other; from a head that is read again they would not.
-            if self.host.limits().checks {
+            if self.host.has_checks() {
                 self.cache.borrow_mut().put_space(&doubt.space, row.clone())?;
             }
             return Ok(Applied::NotYet);
@@ -340,7 +340,7 @@ impl Inner {
                     run.trx.id == *trx && run.first_id.ms == id.ms && n == Some(id.n)
                 });
                 // Where commits are not atomic, a block without its head is a leftover.
-                let committed = self.host.limits().atomic != Atomicity::None || *id <= head.last_id;
+                let committed = self.host.atomic() != Atomicity::None || *id <= head.last_id;
                 Ok(if mine && committed { Applied::Yes } else { Applied::Never })
             }
             _ => {

@@ -1,5 +1,7 @@
 //! The store: load, plan, commit, retry; and everything that reads.
 
+#[cfg(not(feature = "every-host"))]
+mod able_host;
 mod append;
 mod cache;
 mod collect;
@@ -16,7 +18,9 @@ mod options;
 mod pump;
 mod queue;
 mod read;
+#[cfg(feature = "every-host")]
 mod redo;
+#[cfg(feature = "every-host")]
 mod single;
 mod turns;
 mod verify;
@@ -37,7 +41,7 @@ pub use health::Health;
 pub use import::{ImportReport, Importer};
 pub use inventory::{Changes, Listing, Names};
 pub use options::{Compression, OpenOptions, StoreLimits};
-pub use read::{EntryRef, Page, PageRun, SegmentRead, SpaceRead, Tier};
+pub use read::{EntryRef, Page, PageFrame, PageRun, SegmentRead, SpaceRead, Tier};
 pub use verify::{Problem, Verifier, VerifyReport};
 
 use crate::codec::ENTRY_LENGTHS;

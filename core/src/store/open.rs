@@ -35,6 +35,7 @@ impl Store {
     /// fails.
     pub async fn open(env: Env, options: OpenOptions) -> Result<Self> {
         let host = Host::new(env.clone(), options.host_timeout);
+        host.check()?;
         let sizes = Sizes::new(host.limits())?;
         if options.store_id.is_some_and(|id| id.is_nil()) {
             return Err(Error::invalid("storeId: must not be the nil UUID"));
@@ -64,7 +65,7 @@ impl Store {
             closed: Cell::new(false),
         };
         let store = Self { inner: Rc::new(inner) };
-        if store.inner.host.limits().atomic == Atomicity::Space {
+        if store.inner.host.atomic() == Atomicity::Space {
             store.inner.recover().await?;
         }
         Ok(store)
@@ -129,11 +130,8 @@ async fn identify(host: &Host, wanted: Option<Uuid>, fresh: Uuid) -> Result<Uuid
             };
         }
         let id = wanted.unwrap_or(fresh);
-        let checks = if host.limits().checks {
-            Vec::from([Check { key: key.clone(), value: None }])
-        } else {
-            Vec::new()
-        };
+        let checks =
+            if host.has_checks() { Vec::from([Check { key: key.clone(), value: None }]) } else { Vec::new() };
         let batch = Batch {
             checks,
             deletes: Vec::new(),

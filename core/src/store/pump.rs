@@ -66,7 +66,7 @@ impl Inner {
     }
 
     fn start_rounds(self: &Rc<Self>) {
-        let across_spaces = self.host.limits().atomic == Atomicity::Store;
+        let across_spaces = self.host.atomic() == Atomicity::Store;
         let picking = Picking { across_spaces, rounds: if across_spaces { ROUNDS_TOGETHER } else { ROUNDS } };
         self.queue.borrow_mut().scheduled = false;
         loop {
@@ -118,7 +118,7 @@ impl Inner {
     }
 
     async fn commit_writes(self: &Rc<Self>, tickets: Vec<Ticket>, loaded: &Loaded) {
-        let by_space = self.host.limits().atomic == Atomicity::Space;
+        let by_space = self.host.atomic() == Atomicity::Space;
         let apart = by_space && tickets.iter().any(|ticket| !ticket.job.is_of_one_space());
         let now = self.env.clock.now();
         let mut planner = Planner::new(&self.sizes, self.node, now, apart);
@@ -157,7 +157,7 @@ impl Inner {
         }
         let durability = planner.durability();
         let nonce = self.nonce();
-        let carry = self.host.limits().atomic == Atomicity::None;
+        let carry = self.host.atomic() == Atomicity::None;
         let finished = self.with_packing(false, |packing| planner.finish(nonce, carry, packing));
         let (mut spaces, lease_checks, attached) = match finished {
             Ok(finished) => finished,
@@ -169,7 +169,7 @@ impl Inner {
             }
         };
         let several = spaces.len() > 1 || !attached.is_empty();
-        let alone = several && self.host.limits().atomic == Atomicity::Space;
+        let alone = several && self.host.atomic() == Atomicity::Space;
         let mut unfinished = false;
         let before_attached = spaces.len() + if alone { 0 } else { lease_checks.len() };
         let result = if alone {
@@ -243,7 +243,7 @@ impl Inner {
     ) -> Result<Commit> {
         let mut batch = Batch { durability, ..Batch::default() };
         for planned in spaces {
-            if self.host.limits().checks {
+            if self.host.has_checks() {
                 batch.checks.push(planned.check.clone());
             }
             batch.puts.append(&mut planned.take_puts());
@@ -566,10 +566,10 @@ impl Inner {
             puts: patch.puts.clone(),
             durability: patch.durability,
         };
-        if self.host.limits().atomic == Atomicity::None {
+        if self.host.atomic() == Atomicity::None {
             return self.commit_patch_row_by_row(batch, head_put).await;
         }
-        if self.host.limits().checks {
+        if self.host.has_checks() {
             batch.checks.push(Check { key: key.to_vec(), value: base });
         }
         batch.puts.push(head_put);

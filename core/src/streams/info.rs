@@ -60,6 +60,18 @@ impl Store {
         self.inner.stream_info(name).await?.ok_or_else(|| not_found(name))
     }
 
+    /// The last id that was given in a stream, also of records that were trimmed since, and of a stream that
+    /// was deleted: what comes later has a higher one. [`EntryId::ZERO`] where there never was any.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for the name; `CORRUPT` when the head is damaged; `UNAVAILABLE` when the host
+    /// fails.
+    pub async fn stream_tail(&self, name: &str) -> Result<EntryId> {
+        self.inner.check_open()?;
+        check_name("name", name)?;
+        Ok(self.inner.fresh_head(name).await?.last_id)
+    }
+
     /// Streams in byte order of their names. A step may give none though more follow.
     ///
     /// # Errors

@@ -1,9 +1,8 @@
-import { readdirSync, statSync } from "node:fs";
 import { resolve } from "node:path";
-import { type OpenOptions, type Store, StreamkitError } from "streamkit";
-import { isOurs } from "../directory-layout.js";
-import { openDirectory } from "../open-directory.js";
+import type { OpenOptions, Store } from "streamkit";
+import { checkNamespaceName, DEFAULT_NAMESPACE } from "../namespaces.js";
 import { Output } from "./output.js";
+import { openPlace, requirePlace } from "./places.js";
 import { type Colors, colorsFor } from "./terminal.js";
 import { usage } from "./usage.js";
 
@@ -30,6 +29,7 @@ export class Context {
 	/** Whether Ctrl-C is the ordinary way to end this command. */
 	endless = false;
 	#options: GlobalOptions = {};
+	#namespace: string | undefined;
 
 	constructor(controller: AbortController) {
 		this.signal = controller.signal;
@@ -45,6 +45,17 @@ export class Context {
 		if (options.dir === "") throw usage("--dir", "must not be empty");
 		// More likely the option after it, with the path forgotten.
 		if (options.dir?.startsWith("-")) throw usage("--dir", `must not begin with "-": use ./${options.dir}`);
+	}
+
+	/** Called once the command line of a command with namespaces is read. undefined: none is named. */
+	useNamespace(name: string | undefined): void {
+		if (name !== undefined) checkNamespaceName("--namespace", name);
+		this.#namespace = name;
+	}
+
+	/** The namespace that the command works in. */
+	get namespace(): string {
+		return this.#namespace ?? DEFAULT_NAMESPACE;
 	}
 
 	/** Whether output is for programs. */
@@ -69,7 +80,7 @@ export class Context {
 
 	/** Runs with the store that is there. @throws NOT_FOUND when there is none; nothing is created. */
 	async reading(run: (store: Store) => Promise<void>): Promise<void> {
-		this.#requireStore();
+		await requirePlace(this.directory, this.#namespace);
 		await this.#open({ autoCompact: false, retentionInterval: 0 }, run);
 	}
 
@@ -79,26 +90,15 @@ export class Context {
 	}
 
 	async #open(options: OpenOptions, run: (store: Store) => Promise<void>): Promise<void> {
-		const store = await openDirectory(this.directory, { ...options, signal: this.signal });
+		const place = await openPlace(this.directory, this.#namespace, { ...options, signal: this.signal });
 		this.opened = true;
 		try {
-			await run(store);
+			await run(place.store);
 		} catch (error) {
 			// The error that ended the command is the one to report.
-			await store.close().catch(() => {});
+			await place.close().catch(() => {});
 			throw error;
 		}
-		await store.close();
-	}
-
-	#requireStore(): void {
-		const directory = this.directory;
-		const stats = statSync(directory, { throwIfNoEntry: false });
-		const missing =
-			stats === undefined ||
-			(stats.isDirectory() && !isOurs(directory, "store") && readdirSync(directory).length === 0);
-		if (missing) {
-			throw new StreamkitError("NOT_FOUND", `there is no store in ${directory}`, { details: { path: directory } });
-		}
+		await place.close();
 	}
 }

@@ -12,6 +12,25 @@ export const integer =
 		return value;
 	};
 
+/** A whole number within bounds. */
+export const integerIn =
+	(option: string, least: number, most: number = Number.MAX_SAFE_INTEGER) =>
+	(text: string): number => {
+		const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+		if (value >= least && value <= most) return value;
+		const rule = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
+		throw usage(option, `must be a whole number ${rule}, got "${text}"`);
+	};
+
+/** A length of time in a unit of so many milliseconds, as whole milliseconds. Fractions such as 0.5 are taken. */
+export const duration =
+	(option: string, unit: number) =>
+	(text: string): number => {
+		const value = /^\d+(\.\d+)?$/.test(text) ? Math.round(Number(text) * unit) : Number.NaN;
+		if (!Number.isSafeInteger(value)) throw usage(option, `must be a number of at least 0, got "${text}"`);
+		return value;
+	};
+
 const ISO = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/;
 
 /** A moment as ISO 8601 text, in milliseconds; undefined when it is none. */

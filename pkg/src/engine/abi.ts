@@ -72,6 +72,38 @@ export interface Engine {
 	changes(space: string, segment: string | undefined, afterMs: number, afterN: number): Promise<Bytes>;
 	epoch(): number;
 	wait(epoch: number, timeout: number, ticket: number): Promise<void>;
+	streamCreate(name: string, partitions: number, maxAge: number, maxCount: number, maxBytes: number): Promise<Bytes>;
+	streamAlter(name: string, maxAge: number, maxCount: number, maxBytes: number): Promise<Bytes>;
+	streamDelete(name: string, force: boolean): Promise<void>;
+	streamInfo(name: string): Promise<Bytes>;
+	streamList(after: string | undefined, prefix: string | undefined, limit: number): Promise<Bytes>;
+	streamAppend(
+		name: string,
+		frame: Bytes,
+		partition: number,
+		partitionKey: string | undefined,
+		trxId: string | undefined,
+		trxNumber: number,
+		lease: EngineLease | undefined,
+		durability: number,
+		ticket: number,
+	): Promise<Float64Array>;
+	streamRead(
+		name: string,
+		partition: number,
+		partitionKey: string | undefined,
+		afterMs: number,
+		afterN: number,
+		lastMs: number,
+		lastN: number,
+		fromPartition: number,
+		fromSequence: number,
+		maxEntries: number,
+		maxBytes: number,
+	): Promise<Bytes>;
+	streamTail(name: string): Promise<Float64Array>;
+	streamTrim(name: string, kind: number, value: number, n: number, dryRun: boolean): Promise<Float64Array>;
+	streamSweep(after: string | undefined): Promise<string | undefined>;
 	leaseAcquire(key: string, holder: string, ttl: number): Promise<number>;
 	leaseRenew(key: string, holder: string, token: number, ttl: number): Promise<void>;
 	leaseRelease(key: string, holder: string, token: number): Promise<void>;

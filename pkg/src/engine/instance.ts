@@ -1,11 +1,10 @@
 import { createBridge } from "../bridge.js";
 import { closedError, describe, fromEngine, fromHost, isAborted, StreamkitError } from "../errors.js";
-import { createGlue } from "../generated/glue.js";
 import type { HostKv } from "../host.js";
 import { type TimerCalls, Timers } from "../timers.js";
 import type { CheckedOptions } from "../validate.js";
-import type { Engine, EngineOptions, Glue } from "./abi.js";
-import { wasmModule } from "./loader.js";
+import type { Engine, EngineOptions } from "./abi.js";
+import { engineModule, firstVariant, type Variant } from "./loader.js";
 
 /** What a call is to the store: close waits for writes and ends the rest; a signal ends reads and waits at once. */
 export type Kind = "read" | "wait" | "write";
@@ -14,20 +13,24 @@ export type Kind = "read" | "wait" | "write";
 class Pending {
 	readonly kind: Kind;
 	readonly reject: (reason: unknown) => void;
+	/** Ends a wait as if something had changed. */
+	readonly wake: (() => void) | undefined;
 	settled = false;
 	previous: Pending | undefined;
 	next: Pending | undefined;
 	signal: AbortSignal | undefined;
 	onAbort: (() => void) | undefined;
 
-	constructor(kind: Kind, reject: (reason: unknown) => void) {
+	constructor(kind: Kind, reject: (reason: unknown) => void, wake?: () => void) {
 		this.kind = kind;
 		this.reject = reject;
+		this.wake = wake;
 	}
 }
 
 /** One wasm instance with everything that is bound to it. */
 interface Instance {
+	readonly variant: Variant;
 	readonly state: { alive: boolean };
 	readonly engine: Engine;
 	readonly timers: Timers;
@@ -44,24 +47,36 @@ export class EngineSlot {
 	readonly host: HostKv;
 	readonly options: CheckedOptions;
 	#storeId: string | undefined;
+	/** What is opened next. */
+	#variant: Variant;
 	#instance: Instance | undefined;
+	/** The instance that makes way for another, until its last call is settled. */
+	#leaving: Instance | undefined;
 	#opening: Promise<Engine> | undefined;
 	#closing: Promise<void> | undefined;
 	#first: Pending | undefined;
 	#count = 0;
 	#writes = 0;
 	#drained: (() => void) | undefined;
+	#idle: (() => void) | undefined;
 	#tickets = 0;
+	readonly #closers: (() => void)[] = [];
 
 	constructor(host: HostKv, options: CheckedOptions) {
 		this.host = host;
 		this.options = options;
 		this.#storeId = options.storeId;
+		this.#variant = firstVariant(host.limits, options);
 	}
 
 	/** The engine, or undefined when it has to be recovered first. */
 	get engine(): Engine | undefined {
 		return this.#instance?.engine;
+	}
+
+	/** Whether the engine that is there has everything in it. */
+	get isFull(): boolean {
+		return this.#instance?.variant === "full";
 	}
 
 	get closed(): boolean {
@@ -78,13 +93,58 @@ export class EngineSlot {
 		return this.#opening;
 	}
 
+	/** The engine with everything in it. A light one makes way for it: what is under way ends first, waits wake early. */
+	async full(): Promise<Engine> {
+		for (;;) {
+			const engine = await this.ready();
+			const instance = this.#instance;
+			if (instance?.variant === "full") return engine;
+			// Loaded before the light one goes, so that without a network everything else goes on.
+			await engineModule("full");
+			if (instance === undefined || this.#instance !== instance || this.#closing !== undefined) continue;
+			this.#variant = "full";
+			this.#instance = undefined;
+			this.#opening = this.#replace(instance).finally(() => {
+				this.#opening = undefined;
+			});
+		}
+	}
+
+	async #replace(old: Instance): Promise<Engine> {
+		this.#leaving = old;
+		quietly(old.unwatch);
+		for (let pending = this.#first; pending !== undefined; ) {
+			const { next } = pending;
+			if (pending.wake !== undefined) {
+				this.#settle(pending);
+				pending.wake();
+			}
+			pending = next;
+		}
+		if (this.#count > 0) {
+			await new Promise<void>((resolve) => {
+				this.#idle = resolve;
+			});
+			this.#idle = undefined;
+		}
+		await this.#end(old);
+		this.#leaving = undefined;
+		return this.#open();
+	}
+
+	/** Calls back when the store begins to close. */
+	onClose(callback: () => void): void {
+		this.#closers.push(callback);
+	}
+
 	/** A number for the next request that may be cancelled. */
 	ticket(): number {
 		return ++this.#tickets;
 	}
 
 	async #open(): Promise<Engine> {
-		const module = await wasmModule();
+		const variant = this.#variant;
+		const { module, createGlue } = await engineModule(variant);
 		const { host, options } = this;
 		const timers = new Timers();
 		const state = { alive: true, fail: (_: unknown): void => {} };
@@ -108,7 +168,7 @@ export class EngineSlot {
 		};
 		let instance: Instance | undefined;
 
-		const glue = createGlue({ queueMicrotask: guarded }) as unknown as Glue;
+		const glue = createGlue({ queueMicrotask: guarded });
 		glue.initSync({ module });
 		const lastWords = (): string | undefined => {
 			try {
@@ -176,7 +236,7 @@ export class EngineSlot {
 			timers.clear();
 			throw fromHost(error, host.name, "watch");
 		}
-		instance = { state, engine, timers, unwatch, lastWords };
+		instance = { variant, state, engine, timers, unwatch, lastWords };
 		this.#instance = instance;
 		return engine;
 	}
@@ -184,8 +244,8 @@ export class EngineSlot {
 	/** Lets go of an instance that trapped. */
 	#lost(instance: Instance, reason: unknown): void {
 		quietly(instance.unwatch);
-		if (this.#instance !== instance) return;
-		this.#instance = undefined;
+		if (this.#instance !== instance && this.#leaving !== instance) return;
+		if (this.#instance === instance) this.#instance = undefined;
 		this.#rejectAll(() => true, reason);
 	}
 
@@ -227,7 +287,10 @@ export class EngineSlot {
 		else this.#first = pending.next;
 		if (pending.next !== undefined) pending.next.previous = pending.previous;
 		if (pending.onAbort !== undefined) pending.signal?.removeEventListener("abort", pending.onAbort);
-		if (--this.#count === 0) this.#instance?.timers.hold(false);
+		if (--this.#count === 0) {
+			this.#instance?.timers.hold(false);
+			this.#idle?.();
+		}
 		if (pending.kind === "write" && --this.#writes === 0) this.#drained?.();
 	}
 
@@ -241,8 +304,12 @@ export class EngineSlot {
 		if (this.#closing !== undefined) return Promise.reject(closedError());
 		if (engine === undefined)
 			return Promise.reject(new StreamkitError("UNAVAILABLE", "the engine was lost", { details: { applied: false } }));
+		// A signal that has fired tells nobody again.
+		if (signal?.aborted === true) return Promise.reject(signal.reason);
 		return new Promise((resolve, reject) => {
-			const pending = new Pending(kind, reject);
+			// Nobody needs what a wait gives.
+			const wake = kind === "wait" ? () => resolve(undefined as T) : undefined;
+			const pending = new Pending(kind, reject, wake);
 			this.#add(pending);
 			let promise: Promise<T>;
 			try {
@@ -288,6 +355,12 @@ export class EngineSlot {
 		return this.run(kind, start, signal, ticket);
 	}
 
+	/** The same with everything in the engine. */
+	async callFull<T>(kind: Kind, start: (engine: Engine) => Promise<T>, signal?: AbortSignal, ticket = 0): Promise<T> {
+		if (!this.isFull) await unlessAborted(this.full(), signal);
+		return this.run(kind, start, signal, ticket);
+	}
+
 	/** A synchronous call of the engine, which must be there. */
 	now<T>(call: (engine: Engine) => T): T {
 		if (this.#closing !== undefined) throw closedError();
@@ -318,7 +391,10 @@ export class EngineSlot {
 
 	/** Ends reads and waits with CLOSED, waits for writes, then closes the engine. */
 	close(): Promise<void> {
-		this.#closing ??= this.#close();
+		if (this.#closing === undefined) {
+			this.#closing = this.#close();
+			for (const callback of this.#closers) callback();
+		}
 		return this.#closing;
 	}
 
@@ -335,15 +411,28 @@ export class EngineSlot {
 		const instance = this.#instance;
 		if (instance === undefined) return;
 		quietly(instance.unwatch);
+		try {
+			await this.#end(instance);
+		} finally {
+			this.#instance = undefined;
+		}
+	}
+
+	/** Closes an instance that nothing stands on any more. */
+	async #end(instance: Instance): Promise<void> {
 		instance.timers.hold(true);
+		let pending: Pending | undefined;
 		try {
 			// A trap while closing leaves nothing to close.
-			const gone = new Promise<void>((resolve) => this.#add(new Pending("read", () => resolve())));
+			const gone = new Promise<void>((resolve) => {
+				pending = new Pending("read", () => resolve());
+				this.#add(pending);
+			});
 			await Promise.race([instance.engine.close().catch((error: unknown) => Promise.reject(fromEngine(error))), gone]);
 		} finally {
 			instance.state.alive = false;
 			instance.timers.clear();
-			this.#instance = undefined;
+			if (pending !== undefined && !pending.settled) this.#settle(pending);
 		}
 	}
 }

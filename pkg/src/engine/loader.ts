@@ -1,21 +1,45 @@
 import { StreamkitError } from "../errors.js";
+import type { HostLimits } from "../host.js";
 import type { MaybePromise } from "../types.js";
-
-let load: (() => MaybePromise<WebAssembly.Module>) | undefined;
-let compiled: Promise<WebAssembly.Module> | undefined;
+import type { CheckedOptions } from "../validate.js";
+import type { Glue } from "./abi.js";
 
 /**
- * Says where the WebAssembly module comes from. The entry points call it; importers of "streamkit/slim" do so
- * themselves, with the file that "streamkit/wasm" names. Nothing is loaded before the first store is opened.
+ * full: everything. light: about half as large, without what most pages never call: streams, export, import, compact and
+ * verify, compressing, and hosts without atomic, checked, consistent commits.
  */
-export function registerWasm(loader: () => MaybePromise<WebAssembly.Module>): void {
-	load = loader;
-	compiled = undefined;
+export type Variant = "full" | "light";
+
+/** A compiled module, and the glue that was made for it. */
+export interface EngineModule {
+	readonly module: WebAssembly.Module;
+	createGlue(environment: { readonly queueMicrotask: (callback: () => void) => void }): Glue;
 }
 
-/** The compiled module, made once. A failure is not kept: the next store to open tries again. */
-export function wasmModule(): Promise<WebAssembly.Module> {
-	if (compiled !== undefined) return compiled;
+type Loader = () => MaybePromise<EngineModule>;
+
+let loaders: { readonly full: Loader; readonly light?: Loader } | undefined;
+let loaded: Partial<Record<Variant, Promise<EngineModule>>> = {};
+
+/** Says where the engine comes from. Nothing is loaded before the first store is opened. */
+export function registerEngine(engines: { readonly full: Loader; readonly light?: Loader }): void {
+	loaders = engines;
+	loaded = {};
+}
+
+/** The variant that a store begins with. */
+export function firstVariant(limits: HostLimits, options: CheckedOptions): Variant {
+	if (loaders?.light === undefined) return "full";
+	const able = limits.atomic === "store" && limits.checks && limits.consistent;
+	const compresses = options.compression === "always" || (options.compression === "auto" && limits.compress);
+	return able && !compresses ? "light" : "full";
+}
+
+/** The compiled engine, made once. A failure is not kept: the next store to open tries again. */
+export function engineModule(variant: Variant): Promise<EngineModule> {
+	const known = loaded[variant];
+	if (known !== undefined) return known;
+	const load = loaders?.[variant];
 	if (load === undefined) {
 		return Promise.reject(
 			new StreamkitError(
@@ -24,10 +48,11 @@ export function wasmModule(): Promise<WebAssembly.Module> {
 			),
 		);
 	}
-	const attempt = (async (loader) => await loader())(load);
-	compiled = attempt;
+	const attempt = (async () => load())();
+	const all = loaded;
+	all[variant] = attempt;
 	attempt.catch(() => {
-		if (compiled === attempt) compiled = undefined;
+		if (all[variant] === attempt) delete all[variant];
 	});
 	return attempt;
 }

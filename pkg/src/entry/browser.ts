@@ -1,8 +1,7 @@
-import { registerWasm } from "../engine/loader.js";
+import { type EngineModule, registerEngine } from "../engine/loader.js";
+import { createGlue as createLightGlue } from "../generated/light/glue.js";
 
-registerWasm(async () => {
-	// Bundlers look for exactly this expression: it makes the engine a file beside the bundle.
-	const url = new URL("../generated/streamkit.wasm", import.meta.url);
+async function compile(url: URL): Promise<WebAssembly.Module> {
 	const response = await fetch(url);
 	const type = response.headers.get("content-type") ?? "";
 	if (!response.ok || type.startsWith("text/html")) {
@@ -12,6 +11,22 @@ registerWasm(async () => {
 	// Streaming insists on the type; a plain file server may not know it.
 	if (type.startsWith("application/wasm")) return WebAssembly.compileStreaming(response);
 	return WebAssembly.compile(await response.arrayBuffer());
+}
+
+// Bundlers look for exactly these expressions: they make the engines files beside the bundle, and the glue of the full
+// one a piece of its own.
+registerEngine({
+	light: async () => ({
+		module: await compile(new URL("../generated/light/streamkit.wasm", import.meta.url)),
+		createGlue: createLightGlue as unknown as EngineModule["createGlue"],
+	}),
+	full: async () => {
+		const [module, { createGlue }] = await Promise.all([
+			compile(new URL("../generated/streamkit.wasm", import.meta.url)),
+			import("../generated/glue.js"),
+		]);
+		return { module, createGlue: createGlue as unknown as EngineModule["createGlue"] };
+	},
 });
 
 export * from "../index.js";

@@ -1,6 +1,6 @@
 // workerd compiles WebAssembly only when it is deployed: the engine comes in as a module.
 
-import { registerWasm } from "../engine/loader.js";
+import { registerWasm } from "../engine/register.js";
 import wasm from "../generated/streamkit.wasm";
 
 registerWasm(() => wasm);

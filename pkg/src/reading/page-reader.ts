@@ -26,7 +26,11 @@ export interface PageSource {
 /** How far and how long to read. */
 export interface ReadPlan {
 	readonly space: string;
+	/** Segments are the partitions of a stream. */
+	readonly stream?: boolean;
 	readonly read: ReadCall;
+	/** Told of the last entry of every page that has any. */
+	readonly passed?: (entry: PageEntry) => void;
 	readonly a: number;
 	readonly b: number;
 	/** 0: no cap. */
@@ -68,7 +72,7 @@ export class PageReader implements PageSource {
 				if (this.ended) return undefined;
 				if (this.tail) {
 					if (!this.#plan.follow) return undefined;
-					await this.#wait();
+					await this.wait();
 				}
 				const entries = await this.poll(maxEntries);
 				if (entries.length > 0) return entries;
@@ -83,21 +87,27 @@ export class PageReader implements PageSource {
 	/** What is committed now, which may be nothing. */
 	async poll(maxEntries: number): Promise<readonly PageEntry[]> {
 		const slot = this.#slot;
-		const { read, space, maxBytes, signal } = this.#plan;
+		const { read, space, stream, maxBytes, signal } = this.#plan;
 		for (;;) {
 			if (this.ended) return [];
 			if (signal?.aborted === true) throw signal.reason;
-			if (slot.engine === undefined || slot.closed) await slot.ready();
+			if (stream === true) {
+				if (!slot.isFull || slot.closed) await slot.full();
+			} else if (slot.engine === undefined || slot.closed) {
+				await slot.ready();
+			}
 			const most = Math.min(maxEntries, this.#size, this.#left);
 			// Before the read: what is committed between the two ends the next wait at once.
 			this.#epoch = slot.now(epochOf);
 			const { a, b } = { a: this.#a, b: this.#b };
 			const bytes = await slot.run("read", (engine) => read(engine, a, b, most, maxBytes), signal);
-			const page = readPage(bytes, space);
+			const page = readPage(bytes, space, stream);
 			this.#a = page.a;
 			this.#b = page.b;
 			this.tail = page.tail;
 			const { entries } = page;
+			const last = entries[entries.length - 1];
+			if (last !== undefined) this.#plan.passed?.(last);
 			this.#left -= entries.length;
 			if (page.done || this.#left <= 0) this.ended = true;
 			if (this.#size < PAGE_ENTRIES) this.#size = Math.min(this.#size * 4, PAGE_ENTRIES);
@@ -106,7 +116,8 @@ export class PageReader implements PageSource {
 		}
 	}
 
-	async #wait(): Promise<void> {
+	/** Waits until something may have changed since the last page, or so many milliseconds (-1: for ever). */
+	async wait(timeout = -1): Promise<void> {
 		const slot = this.#slot;
 		const { signal } = this.#plan;
 		if (signal?.aborted === true) throw signal.reason;
@@ -114,7 +125,7 @@ export class PageReader implements PageSource {
 		const ticket = slot.ticket();
 		this.#waiting = ticket;
 		try {
-			await slot.run("wait", (engine) => engine.wait(this.#epoch, -1, ticket), signal, ticket);
+			await slot.run("wait", (engine) => engine.wait(this.#epoch, timeout, ticket), signal, ticket);
 		} finally {
 			this.#waiting = 0;
 		}

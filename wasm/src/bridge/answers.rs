@@ -1,9 +1,10 @@
-//! What the host answers, each in one buffer. Every length is checked: `Err` names the rule that a
-//! buffer breaks.
+//! What the host answers, each in one buffer; large values stand apart (see `requests`). Every length is
+//! checked: `Err` names the rule that a buffer breaks.
 
 use streamkit_core::{Bytes, Commit, ScanPage};
 
-use super::requests::ABSENT;
+use super::apart::Apart;
+use super::requests::{ABSENT, APART};
 use crate::frames::Cursor;
 
 /// The rule that an answer breaks.
@@ -12,32 +13,36 @@ pub(crate) type Broken = &'static str;
 const SHORT: Broken = "the answer is cut short";
 const LONG: Broken = "the answer goes on after its end";
 
-fn value_or_none(cursor: &mut Cursor<'_>) -> Option<Option<Bytes>> {
+fn value(length: u32, cursor: &mut Cursor<'_>, apart: &mut Apart) -> Option<Bytes> {
+    if length & APART == 0 { cursor.take(length).map(Bytes::from) } else { apart.take(length ^ APART) }
+}
+
+fn value_or_none(cursor: &mut Cursor<'_>, apart: &mut Apart) -> Option<Option<Bytes>> {
     match cursor.u32()? {
         ABSENT => Some(None),
-        length => cursor.take(length).map(|value| Some(value.into())),
+        length => value(length, cursor, apart).map(Some),
     }
 }
 
 /// ```text
 /// u32 count, count x value, or none
 /// ```
-pub(crate) fn get(bytes: &[u8], asked: usize) -> Result<Vec<Option<Bytes>>, Broken> {
+pub(crate) fn get(bytes: &[u8], apart: &mut Apart, asked: usize) -> Result<Vec<Option<Bytes>>, Broken> {
     let mut cursor = Cursor::new(bytes);
     if cursor.count(4).ok_or(SHORT)? != asked {
         return Err("there must be as many values as keys");
     }
     let mut values = Vec::with_capacity(asked);
     for _ in 0..asked {
-        values.push(value_or_none(&mut cursor).ok_or(SHORT)?);
+        values.push(value_or_none(&mut cursor, apart).ok_or(SHORT)?);
     }
-    if cursor.is_at_end() { Ok(values) } else { Err(LONG) }
+    if cursor.is_at_end() && apart.is_at_end() { Ok(values) } else { Err(LONG) }
 }
 
 /// ```text
 /// u8 more | u32 count | u8 has values | count x { key | value, if there are values }
 /// ```
-pub(crate) fn scan(bytes: &[u8], keys_only: bool) -> Result<ScanPage, Broken> {
+pub(crate) fn scan(bytes: &[u8], apart: &mut Apart, keys_only: bool) -> Result<ScanPage, Broken> {
     let mut cursor = Cursor::new(bytes);
     let more = match cursor.u8().ok_or(SHORT)? {
         0 => false,
@@ -51,10 +56,13 @@ pub(crate) fn scan(bytes: &[u8], keys_only: bool) -> Result<ScanPage, Broken> {
     let mut pairs = Vec::with_capacity(count);
     for _ in 0..count {
         let key = cursor.prefixed().ok_or(SHORT)?;
-        let value = if keys_only { &[] } else { cursor.prefixed().ok_or(SHORT)? };
-        pairs.push((key.into(), value.into()));
+        let value = match keys_only {
+            true => Bytes::new(),
+            false => cursor.u32().and_then(|length| value(length, &mut cursor, apart)).ok_or(SHORT)?,
+        };
+        pairs.push((key.into(), value));
     }
-    if cursor.is_at_end() { Ok(ScanPage { pairs, more }) } else { Err(LONG) }
+    if cursor.is_at_end() && apart.is_at_end() { Ok(ScanPage { pairs, more }) } else { Err(LONG) }
 }
 
 /// ```text
@@ -76,6 +84,14 @@ pub(crate) fn refusal(bytes: &[u8]) -> Result<Commit, Broken> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn get(bytes: &[u8], asked: usize) -> Result<Vec<Option<Bytes>>, Broken> {
+        super::get(bytes, &mut Apart::none(), asked)
+    }
+
+    fn scan(bytes: &[u8], keys_only: bool) -> Result<ScanPage, Broken> {
+        super::scan(bytes, &mut Apart::none(), keys_only)
+    }
 
     fn frame(parts: &[&[u8]]) -> Vec<u8> {
         parts.concat()

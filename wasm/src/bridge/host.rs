@@ -1,12 +1,13 @@
 //! The storage behind the bridge.
 
 use async_trait::async_trait;
-use js_sys::{Promise, Uint8Array};
+use js_sys::{Array, Promise, Uint8Array};
 use streamkit_core::{Batch, Bytes, Commit, Detail, Error, HostLimits, Kv, Result, ScanPage, ScanRange};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
 use super::answers::{self, Broken};
+use super::apart::Apart;
 use super::limits::read_limits;
 use super::thrown::host_error;
 use super::{Bridge, requests};
@@ -44,7 +45,7 @@ impl JsHost {
     }
 
     fn no_answer(&self, call: &str) -> Error {
-        self.broken(call, "the answer must be a Uint8Array")
+        self.broken(call, "the answer must be a Uint8Array, or a list of them")
     }
 
     fn broken(&self, call: &str, rule: Broken) -> Error {
@@ -56,7 +57,7 @@ impl JsHost {
 
 /// Something that a host may answer.
 enum Answer {
-    Bytes(Vec<u8>),
+    Bytes(Vec<u8>, Apart),
     Nothing,
 }
 
@@ -65,7 +66,18 @@ impl Answer {
         if value.is_undefined() {
             return Ok(Self::Nothing);
         }
-        value.dyn_into::<Uint8Array>().map(|bytes| Self::Bytes(bytes.to_vec()))
+        let value = match value.dyn_into::<Uint8Array>() {
+            Ok(bytes) => return Ok(Self::Bytes(bytes.to_vec(), Apart::none())),
+            Err(other) => other,
+        };
+        if !Array::is_array(&value) {
+            return Err(value);
+        }
+        let list: Array = value.unchecked_into();
+        match list.get(0).dyn_into::<Uint8Array>() {
+            Ok(bytes) => Ok(Self::Bytes(bytes.to_vec(), Apart::new(list))),
+            Err(_) => Err(list.into()),
+        }
     }
 }
 
@@ -82,7 +94,9 @@ impl Kv for JsHost {
     async fn get(&self, keys: Vec<Bytes>) -> Result<Vec<Option<Bytes>>> {
         let given = self.bridge.get(&requests::get(&keys));
         match self.answer("get", given).await? {
-            Answer::Bytes(bytes) => answers::get(&bytes, keys.len()).map_err(|rule| self.broken("get", rule)),
+            Answer::Bytes(bytes, mut apart) => {
+                answers::get(&bytes, &mut apart, keys.len()).map_err(|rule| self.broken("get", rule))
+            }
             Answer::Nothing => Err(self.no_answer("get")),
         }
     }
@@ -90,22 +104,22 @@ impl Kv for JsHost {
     async fn scan(&self, range: ScanRange) -> Result<ScanPage> {
         let given = self.bridge.scan(&requests::scan(&range));
         match self.answer("scan", given).await? {
-            Answer::Bytes(bytes) => {
-                answers::scan(&bytes, range.keys_only).map_err(|rule| self.broken("scan", rule))
+            Answer::Bytes(bytes, mut apart) => {
+                answers::scan(&bytes, &mut apart, range.keys_only).map_err(|rule| self.broken("scan", rule))
             }
             Answer::Nothing => Err(self.no_answer("scan")),
         }
     }
 
     async fn commit(&self, batch: Batch) -> Result<Commit> {
-        let request = requests::commit(&batch);
-        // The request is a copy of the batch, and JavaScript makes another.
+        let (request, apart) = requests::commit(&batch);
+        // The request is a copy of the batch, and JavaScript makes another of what does not stand apart.
         drop(batch);
-        let given = self.bridge.commit(&request);
-        drop(request);
+        let given = self.bridge.commit(&request, &apart);
+        drop((request, apart));
         match self.answer("commit", given).await? {
             Answer::Nothing => Ok(Commit::Applied),
-            Answer::Bytes(bytes) => answers::refusal(&bytes).map_err(|rule| self.broken("commit", rule)),
+            Answer::Bytes(bytes, _) => answers::refusal(&bytes).map_err(|rule| self.broken("commit", rule)),
         }
     }
 }

@@ -1,11 +1,13 @@
 //! The object that stands for the host, and for time, randomness and timers.
 
 mod answers;
+mod apart;
 mod host;
 mod limits;
 mod requests;
 mod thrown;
 
+use js_sys::Array;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -32,7 +34,7 @@ extern "C" {
     fn scan(this: &Bridge, range: &[u8]) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, catch)]
-    fn commit(this: &Bridge, batch: &[u8]) -> Result<JsValue, JsValue>;
+    fn commit(this: &Bridge, batch: &[u8], apart: &Array) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, catch)]
     pub(crate) fn now(this: &Bridge) -> Result<JsValue, JsValue>;

@@ -1,12 +1,20 @@
 //! What the engine asks of the host, each in one buffer. Bytes stand behind their length; a missing
-//! value has [`ABSENT`] for a length.
+//! value has [`ABSENT`] for a length. A value of [`APART_BYTES`] or more is not in the buffer: it is the
+//! next one of a list that goes with it, and its length carries [`APART`]. So it is copied once.
 
+use js_sys::{Array, Uint8Array};
 use streamkit_core::{Batch, Bytes, Durability, ScanRange};
 
 use crate::frames::{put_prefixed, put_u32};
 
 /// The length that says that there is no value.
 pub(crate) const ABSENT: u32 = u32::MAX;
+
+/// The bit of a length that says that the value stands apart.
+pub(crate) const APART: u32 = 1 << 31;
+
+/// From here on a value stands apart: handing over one more object costs as much as copying this twice.
+const APART_BYTES: usize = 4096;
 
 /// ```text
 /// u32 count, count x key
@@ -37,10 +45,15 @@ pub(crate) fn scan(range: &ScanRange) -> Vec<u8> {
 /// ```text
 /// u8 strict | u32 checks x { key | value, or none } | u32 deletes x key | u32 puts x { key | value }
 /// ```
-pub(crate) fn commit(batch: &Batch) -> Vec<u8> {
+///
+/// Values of puts may stand apart.
+pub(crate) fn commit(batch: &Batch) -> (Vec<u8>, Array) {
     let checks = batch.checks.iter().map(|one| 8 + one.key.len() + one.value.as_ref().map_or(0, Vec::len));
     let deletes = batch.deletes.iter().map(|key| 4 + key.len());
-    let puts = batch.puts.iter().map(|one| 8 + one.key.len() + one.value.len());
+    let puts = batch
+        .puts
+        .iter()
+        .map(|one| 8 + one.key.len() + if one.value.len() < APART_BYTES { one.value.len() } else { 0 });
     let bytes: usize = checks.chain(deletes).chain(puts).sum();
     let mut out = Vec::with_capacity(13 + bytes);
     out.push(u8::from(batch.durability == Durability::Strict));
@@ -57,9 +70,16 @@ pub(crate) fn commit(batch: &Batch) -> Vec<u8> {
         put_prefixed(&mut out, key);
     }
     put_u32(&mut out, batch.puts.len());
+    let apart = Array::new();
     for put in &batch.puts {
         put_prefixed(&mut out, &put.key);
-        put_prefixed(&mut out, &put.value);
+        if put.value.len() < APART_BYTES {
+            put_prefixed(&mut out, &put.value);
+        } else {
+            // No value is as long as the bit: it would not fit into memory with anything else.
+            put_u32(&mut out, put.value.len() | APART as usize);
+            apart.push(&Uint8Array::from(put.value.as_slice()));
+        }
     }
-    out
+    (out, apart)
 }

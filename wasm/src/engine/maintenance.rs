@@ -1,6 +1,5 @@
-//! Work on the whole store, and how it is.
+//! Work on the whole store.
 
-use js_sys::{Array, Promise};
 use streamkit_core::Result;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -8,9 +7,6 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use super::Engine;
 use crate::errors::thrown;
 use crate::jobs::{Compactor, Exporter, Importer, Verifier};
-use crate::numbers::number;
-use crate::objects::object;
-use crate::promise::promise;
 
 #[wasm_bindgen]
 impl Engine {
@@ -40,17 +36,5 @@ impl Engine {
     #[must_use]
     pub fn verifier(&self) -> Verifier {
         Verifier::new(self.store.verifier())
-    }
-
-    /// `{ pendingTransactions, warnings }`.
-    #[wasm_bindgen(unchecked_return_type = "Promise<{ pendingTransactions: number, warnings: string[] }>")]
-    pub fn health(&self) -> Promise {
-        let store = self.store.clone();
-        promise(async move {
-            let health = store.health().await?;
-            let warnings: Array = health.warnings.iter().map(|text| JsValue::from_str(text)).collect();
-            let pending = u64::try_from(health.pending_transactions).unwrap_or(u64::MAX);
-            Ok(object(&[("pendingTransactions", number(pending).into()), ("warnings", warnings.into())]))
-        })
     }
 }

@@ -1,16 +1,20 @@
 //! The exported class.
 
+mod health;
 mod inventory;
 mod lease;
 mod life;
+#[cfg(feature = "full")]
 mod maintenance;
 mod options;
 mod read;
+#[cfg(feature = "full")]
+mod streams;
 mod wait;
 mod write;
 
 use js_sys::Uint8Array;
-use streamkit_core::{Error, Result, Store};
+use streamkit_core::{Error, Page, Result, Store};
 use uuid::Uuid;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -31,6 +35,25 @@ fn uuid(argument: &str, text: &str) -> Result<Uuid> {
         .ok()
         .filter(|_| usual)
         .ok_or_else(|| Error::invalid(format!("{argument}: must be a UUID")))
+}
+
+/// Smaller pages are copied twice rather than piece by piece.
+const SMALL_PAGE: usize = 8192;
+
+/// A page as one buffer outside of this instance's memory.
+pub(crate) fn page_out(page: &Page) -> JsValue {
+    let frame = page.frame();
+    if frame.len() < SMALL_PAGE {
+        return copied_out(&page.encode());
+    }
+    let out = Uint8Array::new_with_length(u32::try_from(frame.len()).unwrap_or(u32::MAX));
+    let mut at = 0;
+    frame.write(|piece| {
+        let end = at + u32::try_from(piece.len()).unwrap_or(u32::MAX);
+        out.subarray(at, end).copy_from(piece);
+        at = end;
+    });
+    out.into()
 }
 
 /// Bytes as a copy of their own, outside of this instance's memory.

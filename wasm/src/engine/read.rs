@@ -4,7 +4,7 @@ use js_sys::Promise;
 use streamkit_core::{EntryId, Result, SegmentRead, SpaceRead};
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::{Engine, copied_out};
+use super::{Engine, page_out};
 use crate::numbers::{bound, integer, integer_unless_negative, integer_unless_zero, size};
 use crate::promise::{promise, promise_or_refusal};
 
@@ -16,7 +16,7 @@ impl Engine {
         let store = self.store.clone();
         promise(async move {
             let page = store.peek(&space, &segment).await?;
-            Ok(copied_out(&page.encode()))
+            Ok(page_out(&page))
         })
     }
 
@@ -48,7 +48,7 @@ impl Engine {
         };
         promise_or_refusal(read().map(|read| {
             let store = self.store.clone();
-            async move { Ok(copied_out(&store.read_segment(read).await?.encode())) }
+            async move { Ok(page_out(&store.read_segment(read).await?)) }
         }))
     }
 
@@ -77,7 +77,7 @@ impl Engine {
         };
         promise_or_refusal(read().map(|read| {
             let store = self.store.clone();
-            async move { Ok(copied_out(&store.read_space(read).await?.encode())) }
+            async move { Ok(page_out(&store.read_space(read).await?)) }
         }))
     }
 }

@@ -25,7 +25,7 @@ fn read_lease(value: &JsValue) -> Result<Option<LeaseProof>> {
     }))
 }
 
-fn read_options(
+pub(super) fn read_options(
     trx_id: Option<String>,
     trx_number: f64,
     lease: &JsValue,

@@ -1,6 +1,8 @@
 // A bridge to a host in memory, as the engine sees one. Knobs make it slow, broken or out of order.
 
 const ABSENT = 0xffffffff;
+const APART = 0x80000000;
+const APART_BYTES = 4096;
 const order = (a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b));
 
 class Reader {
@@ -37,6 +39,14 @@ const u32 = (value) => new Uint8Array(new Uint32Array([value]).buffer);
 const join = (...parts) => new Uint8Array(Buffer.concat(parts.map((part) => Uint8Array.from(part))));
 const prefixed = (bytes) => (bytes === undefined ? u32(ABSENT) : join(u32(bytes.length), bytes));
 
+/** The frame of a value, which goes into the list instead when it is large. */
+function valueInto(apart, value) {
+	if (value === undefined || value.length < APART_BYTES) return prefixed(value);
+	apart.push(value);
+	return u32((value.length | APART) >>> 0);
+}
+const packed = (apart, bytes) => (apart.length === 0 ? bytes : [bytes, ...apart]);
+
 export class MemoryBridge {
 	constructor() {
 		this.name = "memory";
@@ -72,9 +82,11 @@ export class MemoryBridge {
 	get(frame) {
 		const reader = new Reader(frame);
 		const keys = reader.list(() => reader.key());
-		return this.#answer("get", () =>
-			join(u32(keys.length), ...keys.map((key) => prefixed(this.rows.get(String(key))?.value))),
-		);
+		return this.#answer("get", () => {
+			const apart = [];
+			const values = keys.map((key) => valueInto(apart, this.rows.get(String(key))?.value));
+			return packed(apart, join(u32(keys.length), ...values));
+		});
 	}
 
 	scan(frame) {
@@ -91,18 +103,26 @@ export class MemoryBridge {
 			while (count < all.length && count < limit && (count === 0 || bytes + all[count].value.length <= maxBytes))
 				bytes += all[count++].value.length;
 			const pairs = all.slice(0, count);
-			const body = pairs.flatMap(({ key, value }) => (keysOnly ? [prefixed(key)] : [prefixed(key), prefixed(value)]));
+			const apart = [];
+			const body = pairs.flatMap(({ key, value }) =>
+				keysOnly ? [prefixed(key)] : [prefixed(key), valueInto(apart, value)],
+			);
 			const more = count < all.length ? 1 : 0;
-			return join([more], u32(count), [keysOnly ? 0 : 1], ...body);
+			return packed(apart, join([more], u32(count), [keysOnly ? 0 : 1], ...body));
 		});
 	}
 
-	commit(frame) {
+	commit(frame, apart) {
+		const large = apart.values();
 		const reader = new Reader(frame);
+		const written = () => {
+			const length = reader.u32();
+			return length < APART ? reader.take(length) : large.next().value;
+		};
 		reader.u8();
 		const checks = reader.list(() => ({ key: reader.key(), value: reader.value() }));
 		const deletes = reader.list(() => reader.key());
-		const puts = reader.list(() => ({ key: reader.key(), value: reader.key() }));
+		const puts = reader.list(() => ({ key: reader.key(), value: written() }));
 		return this.#answer("commit", () => {
 			this.commits++;
 			for (const [index, { key, value }] of checks.entries()) {

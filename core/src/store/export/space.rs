@@ -155,7 +155,7 @@ impl SpaceExport {
 
     /// What is missing though nothing says that it was trimmed.
     fn missing(&self, inner: &Inner, what: &'static str) -> Error {
-        if inner.host.limits().consistent {
+        if inner.host.is_consistent() {
             Error::corrupt(what).at_key(&space::key(&self.name))
         } else {
             Error::unavailable("export: the host does not show all of the space yet; try again later")

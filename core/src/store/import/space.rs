@@ -167,7 +167,7 @@ impl SpaceImport {
                 return Ok(());
             }
         }
-        if inner.host.limits().consistent {
+        if inner.host.is_consistent() {
             return Err(Error::unavailable(format!(
                 "import: what an earlier one left in \"{}\" cannot be removed",
                 self.name

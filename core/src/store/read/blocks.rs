@@ -8,6 +8,7 @@ use super::super::Inner;
 use crate::error::{Error, Result};
 use crate::id::EntryId;
 use crate::kv::{Atomicity, ScanRange};
+use crate::layout::KeyRange;
 use crate::layout::block::{self, Block};
 
 /// The cache holds blocks up to so many bytes. A space read comes back to the newest blocks of many
@@ -59,7 +60,7 @@ impl BlockCache {
 impl Inner {
     /// The block that holds `from`, or the first one after it.
     pub(crate) async fn next_block(&self, space: &str, segment: &str, from: u64) -> Result<Option<Block>> {
-        let found = self.scan_blocks(space, segment, from, 1, 1).await?;
+        let found = self.scan_blocks(block::range(space, segment, from), space, segment, 1, 1).await?;
         Ok(found.0.into_iter().next())
     }
 
@@ -92,16 +93,15 @@ impl Inner {
         Ok(best)
     }
 
-    /// Blocks from the one that holds `from` on, and whether there are more.
+    /// Blocks of a range of the segment, and whether there are more.
     pub(crate) async fn scan_blocks(
         &self,
+        range: KeyRange,
         space: &str,
         segment: &str,
-        from: u64,
         limit: usize,
         max_bytes: usize,
     ) -> Result<(Vec<Block>, bool)> {
-        let range = block::range(space, segment, from);
         let page = self
             .host
             .scan(ScanRange {
@@ -133,12 +133,14 @@ impl Inner {
         if let Some(found) = self.blocks.borrow().find(space, segment, sequence) {
             return Ok(Some((found, true)));
         }
-        let (found, _) = self.scan_blocks(space, segment, sequence, 64, ahead_bytes).await?;
-        let mut first = None;
-        let mut cache = self.blocks.borrow_mut();
         // Where commits are not atomic, blocks further on may be leftovers, whose sequences are given
         // out again: only what a commit row refers to is kept.
-        let ahead = self.host.limits().atomic != Atomicity::None;
+        let ahead = self.host.atomic() != Atomicity::None;
+        let range = block::range(space, segment, sequence);
+        let (found, _) =
+            self.scan_blocks(range, space, segment, if ahead { 64 } else { 1 }, ahead_bytes).await?;
+        let mut first = None;
+        let mut cache = self.blocks.borrow_mut();
         for one in found {
             let one = Rc::new(one);
             if ahead || (first.is_none() && one.first_sequence <= sequence) {

@@ -7,7 +7,7 @@ mod peek;
 mod segment;
 mod space;
 
-pub use page::{EntryRef, Page, PageRun, Tier};
+pub use page::{EntryRef, Page, PageFrame, PageRun, Tier};
 pub use segment::SegmentRead;
 pub use space::SpaceRead;
 

@@ -1,5 +1,6 @@
 //! Pages: what one step of a read gives.
 
+use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -108,34 +109,73 @@ impl Page {
     ///     u64 TRX number, the entries
     /// ```
     pub fn encode(&self) -> Vec<u8> {
+        let frame = self.frame();
+        let mut out = Vec::with_capacity(frame.len());
+        frame.write(|piece| out.extend_from_slice(piece));
+        out
+    }
+
+    /// The page as what [`Page::encode`] gives, in pieces that are not joined yet.
+    pub fn frame(&self) -> PageFrame<'_> {
+        PageFrame::new(self)
+    }
+}
+
+/// Bytes of a run's fields in a frame.
+const RUN_FIELDS: usize = 80;
+/// Entries of at least so many bytes are a piece of their own.
+const PIECE: usize = 4096;
+
+/// A page on its way into a buffer: see [`Page::encode`].
+#[derive(Debug)]
+pub struct PageFrame<'p> {
+    page: &'p Page,
+    names: Vec<&'p str>,
+    /// The place of each run's name.
+    places: Vec<u32>,
+}
+
+impl<'p> PageFrame<'p> {
+    fn new(page: &'p Page) -> Self {
         let mut names: Vec<&str> = Vec::new();
-        let mut index = alloc::collections::BTreeMap::new();
-        let mut bytes = 0;
-        for one in &self.runs {
-            index.entry(&*one.segment).or_insert_with(|| {
+        let mut index = BTreeMap::new();
+        let places = page.runs.iter().map(|one| {
+            *index.entry(&*one.segment).or_insert_with(|| {
                 names.push(&one.segment);
                 length32(names.len()) - 1
-            });
-            bytes += 80 + one.run.body.bytes().len();
-        }
-        let name_bytes: usize = names.iter().map(|name| name.len() + 4).sum();
-        let mut out = Vec::with_capacity(32 + name_bytes + bytes);
-        out.extend_from_slice(&[u8::from(self.done), u8::from(self.tail), 0, 0]);
-        out.extend_from_slice(&length32(names.len()).to_le_bytes());
-        for name in names {
+            })
+        });
+        let places = places.collect();
+        Self { page, names, places }
+    }
+
+    /// Bytes of all pieces.
+    #[expect(clippy::len_without_is_empty, reason = "a frame is never empty")]
+    pub fn len(&self) -> usize {
+        let names: usize = self.names.iter().map(|name| name.len() + 4).sum();
+        let runs: usize = self.page.runs.iter().map(|one| RUN_FIELDS + one.run.body.bytes().len()).sum();
+        28 + names + runs
+    }
+
+    /// Hands the pieces over, in order. Entries of a large run are not copied.
+    pub fn write(&self, mut hand_over: impl FnMut(&[u8])) {
+        let page = self.page;
+        let mut out = Vec::with_capacity(2 * PIECE);
+        out.extend_from_slice(&[u8::from(page.done), u8::from(page.tail), 0, 0]);
+        out.extend_from_slice(&length32(self.names.len()).to_le_bytes());
+        for name in &self.names {
             out.extend_from_slice(&length32(name.len()).to_le_bytes());
             out.extend_from_slice(name.as_bytes());
         }
-        out.extend_from_slice(&self.next.0.to_le_bytes());
-        out.extend_from_slice(&self.next.1.to_le_bytes());
-        out.extend_from_slice(&length32(self.runs.len()).to_le_bytes());
-        for one in &self.runs {
+        out.extend_from_slice(&page.next.0.to_le_bytes());
+        out.extend_from_slice(&page.next.1.to_le_bytes());
+        out.extend_from_slice(&length32(page.runs.len()).to_le_bytes());
+        for (one, place) in page.runs.iter().zip(&self.places) {
             let run = &one.run;
             let entries = run.body.bytes();
+            let count = u32::try_from(run.count).unwrap_or(u32::MAX);
             let tier = u32::from(one.tier == Tier::Hot);
-            let name = index.get(&*one.segment).copied().unwrap_or(0);
-            for number in [name, u32::try_from(run.count).unwrap_or(u32::MAX), length32(entries.len()), tier]
-            {
+            for number in [*place, count, length32(entries.len()), tier] {
                 out.extend_from_slice(&number.to_le_bytes());
             }
             for number in [run.first_sequence, run.first_id.ms, run.first_id.n] {
@@ -144,9 +184,20 @@ impl Page {
             out.extend_from_slice(run.trx.id.as_bytes());
             out.extend_from_slice(run.trx.node.as_bytes());
             out.extend_from_slice(&run.trx.number.to_le_bytes());
-            out.extend_from_slice(entries);
+            if entries.len() < PIECE {
+                out.extend_from_slice(entries);
+            }
+            if out.len() >= PIECE || entries.len() >= PIECE {
+                hand_over(&out);
+                out.clear();
+            }
+            if entries.len() >= PIECE {
+                hand_over(entries);
+            }
         }
-        out
+        if !out.is_empty() {
+            hand_over(&out);
+        }
     }
 }
 

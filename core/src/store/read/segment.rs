@@ -2,6 +2,7 @@
 
 use alloc::rc::Rc;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::super::{Inner, Store};
 use super::page::{Filling, Page, Tier, place};
@@ -72,28 +73,39 @@ impl Inner {
             filling.page.tail = true;
             return Ok(filling.page);
         }
-        let end = if self.host.limits().atomic == Atomicity::None {
+        let end = if self.host.atomic() == Atomicity::None {
             // Blocks above the head are leftovers of a writer that stopped: they go before their
             // sequences are given out again, so the head is read before the blocks.
             self.fresh_segment(&read.space, &read.segment).await?.1.last_sequence
         } else {
             u64::MAX
         };
-        let (mut blocks, mut more) =
-            self.scan_blocks(&read.space, &read.segment, from, MOST_ROWS, read.max_bytes).await?;
+        if from > end {
+            filling.page.tail = true;
+            return Ok(filling.page);
+        }
+        let (mut blocks, mut more) = self.blocks_upto(&read, from, end).await?;
         if let Some(min) = read.min_timestamp
             && more
             && blocks.iter().all(|one| ends_before(one, min))
         {
             from = self.seek(&read, &blocks, min).await?;
-            (blocks, more) =
-                self.scan_blocks(&read.space, &read.segment, from, MOST_ROWS, read.max_bytes).await?;
+            (blocks, more) = self.blocks_upto(&read, from, end).await?;
+        }
+        if more && blocks.iter().all(|one| is_trimmed(one, head.trimmed)) {
+            // Nothing of what lies between is read.
+            let (_, state) = self.fresh_segment(&read.space, &read.segment).await?;
+            let found =
+                self.block_after(&read.space, &read.segment, state.last_sequence, head.trimmed).await?;
+            from = found.map_or(state.last_sequence + 1, |found| found.first_sequence).max(from);
+            (blocks, more) = self.blocks_upto(&read, from, end).await?;
+            filling.page.next = (from, 0);
         }
         let segment: Rc<str> = Rc::from(&*read.segment);
         let mut expected = from;
         for found in blocks {
             if found.first_sequence > expected && !self.is_gap_fine(&read, &head, expected).await? {
-                if !self.host.limits().consistent {
+                if !self.host.is_consistent() {
                     // Not visible yet: what follows is shown once it can be shown in order.
                     filling.page.tail = true;
                     return Ok(filling.page);
@@ -152,6 +164,17 @@ impl Inner {
         Ok(filling.page)
     }
 
+    /// Blocks for a page from the one that holds `from` on. `end`: the last sequence, where it is known to
+    /// be the last: such hosts find what stands far behind others with difficulty, or that nothing follows.
+    async fn blocks_upto(&self, read: &SegmentRead, from: u64, end: u64) -> Result<(Vec<Block>, bool)> {
+        let range = if end == u64::MAX {
+            block::range(&read.space, &read.segment, from)
+        } else {
+            block::range_upto(&read.space, &read.segment, from, end)
+        };
+        self.scan_blocks(range, &read.space, &read.segment, MOST_ROWS, read.max_bytes).await
+    }
+
     /// Whether the entries that are missing are trimmed ones. The bound is read again: it may have
     /// moved between the head's reading and the blocks'.
     async fn is_gap_fine(
@@ -187,6 +210,10 @@ impl Inner {
         }
         Ok(low)
     }
+}
+
+fn is_trimmed(found: &Block, bound: EntryId) -> bool {
+    found.runs.last().is_some_and(|run| run.last_id() <= bound)
 }
 
 fn ends_before(found: &Block, min: u64) -> bool {

@@ -8,7 +8,7 @@ use super::page::{Filling, Page, Tier, place};
 use super::segment::check_times;
 use crate::error::{Error, Result};
 use crate::id::{EntryId, MAX_INTEGER};
-use crate::kv::ScanRange;
+use crate::kv::{Atomicity, ScanRange};
 use crate::layout::commit::{self, Item};
 use crate::layout::space::SpaceHead;
 use crate::name::check_name;
@@ -69,8 +69,9 @@ impl Inner {
             filling.page.tail = !beyond;
             return Ok(filling.page);
         }
-        // Beyond the last id too: rows that were merged since the head was read end after it.
-        let range = commit::range(&read.space, passed, EntryId::MAX);
+        // Beyond the last id too, where rows are merged: those that were since the head was read end after it.
+        let merges = self.host.limits().atomic != Atomicity::None;
+        let range = commit::range(&read.space, passed, if merges { EntryId::MAX } else { head.last_id });
         // Every row beyond has an entry that is wanted: no more rows than entries.
         let most = usize::try_from(read.max_entries).unwrap_or(MOST_ROWS).clamp(1, MOST_ROWS);
         let rows = self
@@ -91,7 +92,7 @@ impl Inner {
                 .ok_or_else(|| Error::corrupt("commit row: its key is malformed").at_key(&key))?;
             let row = commit::decode(value, row_last).map_err(|error| error.at_key(&key))?;
             if row.previous > passed {
-                if !self.host.limits().consistent {
+                if !self.host.is_consistent() {
                     // Not visible yet: what follows is shown once it can be shown in order.
                     filling.page.tail = true;
                     return Ok(filling.page);
@@ -174,8 +175,8 @@ impl Inner {
             };
             let found = self.block_at(space, &item.segment, sequence, filling.ahead()).await?;
             let run = found.as_ref().and_then(|(found, hot)| {
-                let run = found.runs.iter().find(|run| run.last_sequence() >= sequence)?;
-                Some((run, *hot))
+                let index = found.runs.partition_point(|run| run.last_sequence() < sequence);
+                Some((found.runs.get(index)?, *hot))
             });
             let Some((run, hot)) = run else {
                 let missing = self.missing_item(space, item, head).await?;
@@ -186,7 +187,7 @@ impl Inner {
             let expected = EntryId { ms: item.first_id.ms, n: item.first_id.n + offset };
             let inside = sequence - run.first_sequence;
             if run.first_id.ms != expected.ms || run.first_id.n + inside != expected.n {
-                if !self.host.limits().consistent {
+                if !self.host.is_consistent() {
                     return Ok((reached > passed).then_some(reached));
                 }
                 return Err(Error::corrupt(alloc::format!(
@@ -215,7 +216,7 @@ impl Inner {
         if again.trimmed >= item.last_id() && again.trimmed > head.trimmed {
             return Ok(Some(item.last_id()));
         }
-        if !self.host.limits().consistent {
+        if !self.host.is_consistent() {
             return Ok(None);
         }
         Err(Error::corrupt(alloc::format!(

@@ -56,7 +56,7 @@ impl Verifier {
                 }
             }
             let headless = inner.host.get_one(space::key(&name)).await?.is_none();
-            if headless && inner.host.limits().atomic != Atomicity::None {
+            if headless && inner.host.atomic() != Atomicity::None {
                 self.problems.damage("a row of a space that has no head", &key);
             }
         }

@@ -98,7 +98,7 @@ impl SpaceCheck {
             name,
             head,
             stage,
-            weak: inner.host.limits().atomic == Atomicity::None,
+            weak: inner.host.atomic() == Atomicity::None,
             segments: BTreeMap::new(),
             entries: 0,
             problems,

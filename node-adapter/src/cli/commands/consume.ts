@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import { type ConsumeSpace, type Entry, type EntryStream, LexKey, type Store } from "streamkit";
 import type { Context } from "../context.js";
 import { entryAsJson, entryForPeople } from "../entry-format.js";
+import { printEntries } from "../printing.js";
 import { usage } from "../usage.js";
 import { integer, limitOption, names, repeated, timestamp } from "../values.js";
 
@@ -78,23 +79,10 @@ async function consume(
 				: segment === undefined
 					? readSpace(store, space, options, context.signal)
 					: readSegment(store, space, segment, options, context.signal);
-		await printEntries(context, reading);
+		await printEntries(context, reading.entries.pages(), (entry) =>
+			context.json ? entryAsJson(entry, reading.offsetOf(entry)) : entryForPeople(entry, context.colors),
+		);
 	});
-}
-
-/** Prints entries page by page, waiting for whoever reads them. */
-async function printEntries(context: Context, { entries, offsetOf }: Reading): Promise<void> {
-	for await (const page of entries.pages()) {
-		let text = "";
-		for (const entry of page) {
-			text += `${context.json ? entryAsJson(entry, offsetOf(entry)) : entryForPeople(entry, context.colors)}\n`;
-			if (text.length >= 1 << 16) {
-				await context.out.write(text);
-				text = "";
-			}
-		}
-		await context.out.write(text);
-	}
 }
 
 function bounds(

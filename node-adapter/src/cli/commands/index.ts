@@ -1,5 +1,7 @@
 import type { Command } from "commander";
 import type { Context } from "../context.js";
+import { addNs } from "../ns/ns.js";
+import { addStream } from "../stream/stream.js";
 import { addConsume } from "./consume.js";
 import { addList } from "./list.js";
 import { addMaintenance } from "./maintenance.js";
@@ -20,6 +22,8 @@ export const commands: readonly AddCommands[] = [
 	addPeek,
 	addList,
 	addStatus,
+	addStream,
+	addNs,
 	addMaintenance,
 	addTransfer,
 ];

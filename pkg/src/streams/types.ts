@@ -1,4 +1,4 @@
-import type { Abortable, Entry, EntryStream, ListOptions, ProduceOptions, RecordInput } from "./types.js";
+import type { Abortable, Entry, EntryStream, ListOptions, ProduceOptions, RecordInput } from "../types.js";
 
 /** A stream is a space; its partition n is the segment "n". Its ids are the entries' ids, never reused, not even after delete and create. */
 export interface Streams {

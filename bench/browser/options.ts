@@ -1,0 +1,56 @@
+import { parseArgs } from "node:util";
+
+export interface BrowserOptions {
+	/** Events of a side that gets all. */
+	readonly events: number;
+	/** Events of a side that gets some. */
+	readonly some: number;
+	readonly rounds: number;
+	readonly only: string | undefined;
+	readonly json: string | undefined;
+	/** Where the browser's profile is made. */
+	readonly folder: string;
+}
+
+/** As many as the bars are meant for. */
+export const DEFAULT_EVENTS = 100_000;
+
+export const USAGE = `npm run bench:browser -- [options]
+  --events N      events of 1 KiB that most sides write and read (100000); slow sides get a fifth
+  --rounds N      rounds of which the median is taken (5)
+  --quick         10000 events and 3 rounds: whether it works, not how fast it is
+  --only REGEX    only the rows whose name or title matches
+  --json FILE     also writes what was measured to a file
+  --folder PATH   where the browser's profile is made: on the disk that is to be measured (.tools in the checkout)
+It runs the Chromium that CHROMIUM names, else the first one in PATH.`;
+
+const number = (name: string, text: string | undefined, otherwise: number): number => {
+	if (text === undefined) return otherwise;
+	if (!/^[1-9][0-9]{0,8}$/.test(text)) throw new Error(`--${name} must be a whole number above zero, not "${text}"`);
+	return Number(text);
+};
+
+export function readOptions(args: readonly string[], folder: string): BrowserOptions | "help" {
+	const { values } = parseArgs({
+		args: [...args],
+		options: {
+			events: { type: "string" },
+			rounds: { type: "string" },
+			quick: { type: "boolean" },
+			only: { type: "string" },
+			json: { type: "string" },
+			folder: { type: "string" },
+			help: { type: "boolean", short: "h" },
+		},
+	});
+	if (values.help === true) return "help";
+	const events = number("events", values.events, values.quick === true ? 10_000 : DEFAULT_EVENTS);
+	return {
+		events,
+		some: Math.max(Math.min(1000, events), Math.round(events / 5)),
+		rounds: number("rounds", values.rounds, values.quick === true ? 3 : 5),
+		only: values.only,
+		json: values.json,
+		folder: values.folder ?? folder,
+	};
+}

@@ -1,0 +1,138 @@
+// IndexedDB by itself: a row per event, with no library around it.
+
+import { Tally } from "../../../src/tally.js";
+import { batches, eventBytes, expectedBytes, removeDatabase, type Side, timed } from "../side.js";
+
+const STORE = "events";
+const SEGMENTS = 100;
+const IN_FLIGHT = 1000;
+
+function open(database: string): Promise<IDBDatabase> {
+	return new Promise((resolve, reject) => {
+		const request = indexedDB.open(database, 1);
+		request.onupgradeneeded = () => void request.result.createObjectStore(STORE);
+		request.onsuccess = () => resolve(request.result);
+		request.onerror = () => reject(request.error);
+	});
+}
+
+function ended(transaction: IDBTransaction): Promise<void> {
+	return new Promise((resolve, reject) => {
+		transaction.oncomplete = () => resolve();
+		transaction.onabort = () => reject(transaction.error);
+	});
+}
+
+/** A view is stored with all that its buffer holds, so each event gets a buffer of its own, before the clock starts. */
+const ownBytes = (count: number): Uint8Array<ArrayBuffer>[] => eventBytes(count).map((bytes) => bytes.slice());
+
+async function putAll(db: IDBDatabase, all: readonly Uint8Array[][]): Promise<void> {
+	let sequence = 0;
+	for (const batch of all) {
+		const transaction = db.transaction(STORE, "readwrite", { durability: "relaxed" });
+		const store = transaction.objectStore(STORE);
+		for (const event of batch) store.put(event, ++sequence);
+		await ended(transaction);
+	}
+}
+
+interface RecordsStore {
+	getAllRecords(options: {
+		query: IDBKeyRange;
+		count: number;
+	}): IDBRequest<{ readonly key: number; readonly value: Uint8Array }[]>;
+}
+
+async function readAll(db: IDBDatabase, count: number): Promise<Tally> {
+	const tally = new Tally();
+	let last = 0;
+	for (;;) {
+		const store = db.transaction(STORE).objectStore(STORE) as unknown as RecordsStore;
+		const request = store.getAllRecords({ query: IDBKeyRange.lowerBound(last, true), count });
+		const records = await new Promise<typeof request.result>((resolve, reject) => {
+			request.onsuccess = () => resolve(request.result);
+			request.onerror = () => reject(request.error);
+		});
+		for (const { value } of records) tally.bytes(value);
+		if (records.length < count) return tally;
+		last = records[records.length - 1]?.key ?? last;
+	}
+}
+
+/** Batches: one transaction each. */
+export const putting: Side = {
+	async run(database, count) {
+		const all = batches(ownBytes(count));
+		const db = await open(database);
+		const milliseconds = await timed(() => putAll(db, all));
+		(await readAll(db, 1000)).check("a row per event", expectedBytes(count));
+		db.close();
+		await removeDatabase(database);
+		return milliseconds;
+	},
+};
+
+/** One append as a transaction of its own: the event before is there, and the one to add is not. */
+function append(db: IDBDatabase, segment: number, sequence: number, event: Uint8Array): Promise<void> {
+	const transaction = db.transaction(STORE, "readwrite", { durability: "relaxed" });
+	const store = transaction.objectStore(STORE);
+	const add = (): void => void store.add(event, [segment, sequence]);
+	if (sequence === 1) {
+		add();
+	} else {
+		const before = store.getKey([segment, sequence - 1]);
+		before.onsuccess = () => {
+			if (before.result === undefined) transaction.abort();
+			else add();
+		};
+	}
+	return ended(transaction);
+}
+
+/** Single appends, 1,000 in flight. */
+export const checkingPuts: Side = {
+	async run(database, count) {
+		const events = ownBytes(count);
+		const issued = new Array<number>(SEGMENTS).fill(0);
+		const db = await open(database);
+		let next = 0;
+		const milliseconds = await timed(() => {
+			const caller = async (): Promise<void> => {
+				while (next < count) {
+					const index = next++;
+					const segment = index % SEGMENTS;
+					const sequence = (issued[segment] as number) + 1;
+					issued[segment] = sequence;
+					await append(db, segment, sequence, events[index] as Uint8Array);
+				}
+			};
+			return Promise.all(Array.from({ length: IN_FLIGHT }, caller));
+		});
+		const counted = db.transaction(STORE).objectStore(STORE).count();
+		await ended(counted.transaction as IDBTransaction);
+		if (counted.result !== count) throw new Error(`read-check-put: ${counted.result} of ${count} were stored`);
+		db.close();
+		await removeDatabase(database);
+		return milliseconds;
+	},
+};
+
+/** All rows in key order, so many at a time. */
+export const gettingRecords = (size: number): Side => ({
+	async prepare(database, count) {
+		const db = await open(database);
+		await putAll(db, batches(ownBytes(count)));
+		db.close();
+	},
+	async run(database, count) {
+		const db = await open(database);
+		let tally = new Tally();
+		const milliseconds = await timed(async () => {
+			tally = await readAll(db, size);
+		});
+		db.close();
+		tally.check("getAllRecords", expectedBytes(count));
+		return milliseconds;
+	},
+	remove: removeDatabase,
+});

@@ -1,0 +1,117 @@
+// One Durable Object per store: the one place where it is written.
+
+import { openStore, type RecordInput, type Store, StreamkitError } from "streamkit";
+import { durableObjectHost } from "streamkit/cloudflare";
+import { failure, invalid, notFound, ORIGIN, type Route, read, routeOf } from "./http.js";
+import { Publisher } from "./publisher.js";
+
+export interface Env {
+	readonly STORES: DurableObjectNamespace;
+	readonly COPIES: KVNamespace;
+	/** Milliseconds from a write to its publication. */
+	readonly PUBLISH_EVERY: string;
+}
+
+/** What one request may bring. Far below what a row of the object or of the copy can hold. */
+const MAX_BODY_BYTES = 1 << 20;
+
+interface Appending {
+	records?: unknown;
+	expectedSequence?: number;
+	trx?: { id: string };
+}
+
+export class StoreObject {
+	readonly #state: DurableObjectState;
+	readonly #env: Env;
+	/** Appends under way. */
+	#appending = 0;
+	#opening: Promise<Store> | undefined;
+	#publisher: Publisher | undefined;
+
+	constructor(state: DurableObjectState, env: Env) {
+		this.#state = state;
+		this.#env = env;
+	}
+
+	/** Opened by the first request, and open as long as the object is. */
+	#store(): Promise<Store> {
+		this.#opening ??= openStore(durableObjectHost(this.#state.storage)).catch((error: unknown) => {
+			this.#opening = undefined;
+			throw error;
+		});
+		return this.#opening;
+	}
+
+	async fetch(request: Request): Promise<Response> {
+		try {
+			const route = routeOf(request);
+			const [what] = route.rest;
+			if (request.method === "POST" && what === "spaces") return await this.#append(request, route);
+			if (request.method === "POST" && what === "publish") return Response.json(await this.#publish(route.store));
+			if (request.method !== "GET") throw notFound(`${request.method} is for other paths`);
+			const store = await this.#store();
+			return what === "health" ? Response.json(await store.health()) : await read(store, route);
+		} catch (error) {
+			return failure(error);
+		}
+	}
+
+	async #append(request: Request, { store: name, rest }: Route): Promise<Response> {
+		const [, space = "", segments, segment = "", ...more] = rest;
+		if (segments !== "segments" || more.length > 0) throw notFound("entries are appended to a segment");
+		const bytes = await request.arrayBuffer();
+		if (bytes.byteLength > MAX_BODY_BYTES) {
+			const details = { what: "bytes of one request", limit: MAX_BODY_BYTES, actual: bytes.byteLength };
+			throw new StreamkitError("LIMIT_EXCEEDED", `body: at most ${MAX_BODY_BYTES} bytes`, { details });
+		}
+		let body: Appending | null;
+		try {
+			body = JSON.parse(new TextDecoder().decode(bytes)) as Appending | null;
+		} catch {
+			throw invalid("body", "must be JSON");
+		}
+		const { records, expectedSequence, trx } = body ?? {};
+		if (!Array.isArray(records)) throw invalid("records", "must be an array of {payload, metadata?}");
+		if (records.some((record: RecordInput | null) => record?.metadata?.[ORIGIN] !== undefined))
+			throw invalid("metadata", `"${ORIGIN}" is set by the publisher`);
+		const store = await this.#store();
+		this.#appending++;
+		try {
+			// Before the write: should the object end after it, somebody will look.
+			await this.#publishLater(name);
+			const status = await store.produce(space, segment, records as RecordInput[], { expectedSequence, trx });
+			return Response.json(status, { status: 201 });
+		} finally {
+			this.#appending--;
+		}
+	}
+
+	async #publishLater(name: string): Promise<void> {
+		const { storage } = this.#state;
+		if ((await storage.getAlarm()) !== null) return;
+		// An alarm does not know the object's name.
+		await storage.put("name", name);
+		await storage.setAlarm(Date.now() + Number(this.#env.PUBLISH_EVERY));
+	}
+
+	async #publish(name: string): Promise<{ published: number; more: boolean }> {
+		this.#publisher ??= new Publisher(this.#state.storage, this.#env.COPIES, name);
+		return this.#publisher.run(await this.#store());
+	}
+
+	/** One alarm after the other until all is published: the platform calls one that throws a few times more, then no more. */
+	async alarm(): Promise<void> {
+		const { storage } = this.#state;
+		const name = await storage.get<string>("name");
+		if (name === undefined) return;
+		let again = true;
+		try {
+			again = (await this.#publish(name)).more;
+		} catch (error) {
+			console.error(error);
+		}
+		// An append that found the alarm set may have committed after the look at its space.
+		if (again || this.#appending > 0) await storage.setAlarm(Date.now() + Number(this.#env.PUBLISH_EVERY));
+	}
+}

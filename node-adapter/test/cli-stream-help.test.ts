@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { done, failure } from "./cli-support.js";
+
+const VERBS = ["append", "read", "create", "alter", "info", "ls", "trim", "delete"];
+const GROUP_VERBS = [
+	...["create", "join", "read", "ack", "nack", "touch", "leave", "pending", "info", "delete", "replay"],
+];
+const NS_VERBS = ["create", "list", "info", "delete"];
+
+/** Every verb with its words. */
+const ALL = [
+	...VERBS.map((verb) => ["stream", verb]),
+	...GROUP_VERBS.map((verb) => ["stream", "group", verb]),
+	...NS_VERBS.map((verb) => ["ns", verb]),
+];
+
+test("every verb has help with its options and examples", async () => {
+	await Promise.all(
+		ALL.map(async (words) => {
+			const text = await done([...words, "--help"]);
+			const command = words.join(" ");
+			assert.match(text, new RegExp(`^Usage: streamkit ${command}[| ]`), command);
+			assert.match(text, new RegExp(`Examples?:\n  \\$ [^\\n]*streamkit ${command}`), command);
+			assert.match(text, /--dir <path>/);
+			assert.match(text, /--json/);
+			if (words[0] === "stream") assert.match(text, /-n, --namespace <name>/, command);
+		}),
+	);
+});
+
+test("the help of the groups of commands lists their verbs, and says what a namespace is", async () => {
+	const [stream, group, ns] = await Promise.all(
+		[["stream"], ["stream", "group"], ["ns"]].map((words) => done([...words, "--help"])),
+	);
+	for (const verb of VERBS) assert.match(stream ?? "", new RegExp(`^  ${verb}[| ]`, "m"));
+	for (const verb of GROUP_VERBS) assert.match(group ?? "", new RegExp(`^  ${verb}[| ]`, "m"));
+	for (const verb of NS_VERBS) assert.match(ns ?? "", new RegExp(`^  ${verb}[| ]`, "m"));
+	for (const text of [stream, ns]) assert.match(text ?? "", /"default" is what commands work in without -n/);
+});
+
+test("a missing or an unknown verb is exit code 2", async () => {
+	await Promise.all(
+		[["stream"], ["ns"], ["stream", "group"]].map(async (words) => {
+			assert.match((await failure(2, words)).message, /a command is missing/);
+			assert.match((await failure(2, [...words, "frobnicate"])).message, /unknown command 'frobnicate'/);
+		}),
+	);
+});
+
+test("the group verbs name the argument that is missing or wrong", async () => {
+	const cases: [string, RegExp][] = [
+		["create", /missing required argument 'stream'/],
+		["create s", /^--group: missing/],
+		["create s g --group h", /^--group: "h" is not the group that the argument names/],
+		["create s g --mode any", /Allowed choices are shared, exclusive, key_shared/],
+		["create s g --ack-timeout soon", /^--ack-timeout:/],
+		["create s g --max-deliver -1", /^--max-deliver:/],
+		["create s g --consumer-timeout x", /^--consumer-timeout:/],
+		["create s g --max-standbys x", /^--max-standbys:/],
+		["create s g --slots x", /^--slots:/],
+		["join s g", /^--consumer: missing/],
+		["join s g c --consumer d", /^--consumer: "d" is not the consumer/],
+		["read s --group g", /^--consumer: missing/],
+		["read s g c --limit 0", /^--limit: must be a whole number from 1 to 1000/],
+		["read s g c --block x", /^--block:/],
+		["ack s g c", /'--ids <ids>' not specified/],
+		["ack s g c --ids ,", /^--ids: must be names separated by commas/],
+		["nack s g c", /'--ids <ids>' not specified/],
+		["nack s g c --ids 1-0 --delay x", /^--delay:/],
+		["touch s g c --ids 1-0", /'--extend <ms>' not specified/],
+		["touch s g c --ids 1-0 --extend 0", /^--extend: must be a whole number of at least 1/],
+		["leave s g", /^--consumer: missing/],
+		["pending s", /^--group: missing/],
+		["pending s g --limit x", /^--limit:/],
+		["info s", /^--group: missing/],
+		["delete s", /^--group: missing/],
+		["replay s", /^--group: missing/],
+		["replay s g --limit 0", /^--limit:/],
+	];
+	await Promise.all(
+		cases.map(async ([args, message]) => {
+			const error = await failure(2, ["stream", "group", ...args.split(" ")]);
+			assert.equal(error.code, "INVALID_ARGUMENT");
+			assert.match(error.message, message, args);
+		}),
+	);
+});

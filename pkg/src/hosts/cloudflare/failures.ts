@@ -1,0 +1,17 @@
+import { describe, isStreamkitError, StreamkitError } from "../../errors.js";
+
+/** An error of the storage as one of ours. It is not said that nothing was applied unless that is certain. */
+export function storageFailure(host: string, call: string, error: unknown): StreamkitError {
+	if (isStreamkitError(error)) return error;
+	const text = describe(error);
+	if (/SQLITE_FULL|database or disk is full|exceed(?:s|ed)? .*storage|storage limit/i.test(text)) {
+		return new StreamkitError("QUOTA_EXCEEDED", `host "${host}": the storage is full: ${text}`, {
+			cause: error,
+			details: { applied: false },
+		});
+	}
+	return new StreamkitError("UNAVAILABLE", `host "${host}": ${call} failed: ${text}`, {
+		cause: error,
+		details: { applied: call === "commit" ? "unknown" : false },
+	});
+}

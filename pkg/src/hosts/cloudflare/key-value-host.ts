@@ -1,0 +1,161 @@
+import { type Bytes, copyBytes, equalBytes } from "../../bytes.js";
+import type { HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../../host.js";
+import type { Health } from "../../types.js";
+import { checkBatch } from "../limits.js";
+import { isEmptyRange, keyBytesOf, keyOfText, textOfKey } from "../text-keys.js";
+import { storageFailure } from "./failures.js";
+import { tell, watch, watchersOf } from "./watchers.js";
+
+/** What is used of the storage of an object without SQLite. */
+export interface KeyValueStorage extends KeyValueCalls {
+	transaction<T>(work: (transaction: KeyValueCalls) => Promise<T>): Promise<T>;
+	sync(): Promise<void>;
+}
+
+interface KeyValueCalls {
+	get(keys: string[]): Promise<Map<string, unknown>>;
+	put(entries: Record<string, Uint8Array>): Promise<void>;
+	delete(keys: string[]): Promise<number>;
+	list(options: { start: string; end: string; reverse: boolean; limit: number }): Promise<Map<string, unknown>>;
+}
+
+const MAX_KEY_CHARACTERS = 2048;
+const MAX_VALUE_BYTES = 128 << 10;
+/** Pairs of one get, put or delete. */
+const MAX_PAIRS = 128;
+const MAX_FETCH = 1000;
+
+/** Rows under text keys in the key-value API, for objects of classes without SQLite. */
+export class KeyValueHost implements HostKv {
+	readonly name = "durable-object";
+	readonly limits: HostLimits;
+	readonly #storage: KeyValueStorage;
+	/** Before every key; no name's prefix begins another's. */
+	readonly #prefix: string;
+	readonly #watchers: Set<() => void>;
+
+	constructor(storage: KeyValueStorage, name: string | undefined) {
+		this.#storage = storage;
+		this.#prefix = name === undefined ? "streamkit/" : `streamkit_${name}/`;
+		this.#watchers = watchersOf(storage, this.#prefix);
+		this.limits = Object.freeze<HostLimits>({
+			maxKeyBytes: keyBytesOf(MAX_KEY_CHARACTERS - this.#prefix.length),
+			maxValueBytes: MAX_VALUE_BYTES,
+			maxBatchOps: MAX_PAIRS,
+			maxBatchBytes: 8 << 20,
+			blockBytes: 64 << 10,
+			atomic: "store",
+			checks: true,
+			consistent: true,
+			// Another store of this object may be open on the same rows.
+			shared: true,
+			// Billed by units of 4 KiB read and written.
+			compress: true,
+		});
+	}
+
+	#text(key: Uint8Array): string {
+		return this.#prefix + textOfKey(key);
+	}
+
+	async #run<T>(call: string, work: () => Promise<T>): Promise<T> {
+		try {
+			return await work();
+		} catch (error) {
+			throw storageFailure(this.name, call, error);
+		}
+	}
+
+	async #values(calls: KeyValueCalls, keys: readonly Bytes[]): Promise<(Uint8Array | undefined)[]> {
+		const texts = keys.map((key) => this.#text(key));
+		const found = new Map<string, unknown>();
+		for (let at = 0; at < texts.length; at += MAX_PAIRS) {
+			for (const [text, value] of await calls.get(texts.slice(at, at + MAX_PAIRS))) found.set(text, value);
+		}
+		// What was asked for twice is one value in the answer.
+		return texts.map((text) => {
+			const value = found.get(text) as Uint8Array | undefined;
+			return value === undefined ? undefined : copyBytes(value);
+		});
+	}
+
+	get(keys: readonly Bytes[]): Promise<(Uint8Array | undefined)[]> {
+		// One snapshot also beyond 128 keys: nothing else runs in the object during a transaction.
+		if (keys.length > MAX_PAIRS)
+			return this.#run("get", () => this.#storage.transaction((calls) => this.#values(calls, keys)));
+		return this.#run("get", () => this.#values(this.#storage, keys));
+	}
+
+	async scan(range: ScanRange): Promise<ScanPage> {
+		if (isEmptyRange(range)) return { keys: [], values: [], more: false };
+		return this.#run("scan", () => this.#scan(range));
+	}
+
+	async #scan({ start, end, reverse = false, limit, maxBytes, keysOnly }: ScanRange): Promise<ScanPage> {
+		const keys: Uint8Array[] = [];
+		const values: Uint8Array[] = [];
+		let bytes = 0;
+		let low = this.#text(start);
+		let high = this.#text(end);
+		// Where bytes bound the page, few rows at a time: a row that is read too much is read for nothing.
+		let fetch = maxBytes === undefined ? Math.min(limit + 1, MAX_FETCH) : Math.min(limit + 1, 16);
+		for (;;) {
+			const pairs = await this.#storage.list({ start: low, end: high, reverse, limit: fetch });
+			let last = "";
+			for (const [text, value] of pairs) {
+				last = text;
+				const key = keyOfText(text.slice(this.#prefix.length));
+				if (key === undefined) continue;
+				const length = keysOnly === true ? 0 : (value as Uint8Array).length;
+				if (keys.length > 0 && (keys.length >= limit || (maxBytes !== undefined && bytes + length > maxBytes)))
+					return { keys, values, more: true };
+				bytes += length;
+				keys.push(key);
+				if (keysOnly !== true) values.push(value as Uint8Array);
+			}
+			if (pairs.size < fetch) return { keys, values, more: false };
+			if (reverse) high = last;
+			// Nothing sorts in between: no key's text begins with another's.
+			else low = `${last}!`;
+			fetch = Math.min(fetch * 2, MAX_FETCH);
+		}
+	}
+
+	async commit(batch: HostBatch): Promise<HostCommit> {
+		checkBatch(batch, this.limits);
+		return this.#run("commit", async () => {
+			const answer = await this.#storage.transaction((calls) => this.#apply(calls, batch));
+			if (answer.applied && batch.durability === "strict") await this.#storage.sync();
+			return answer;
+		});
+	}
+
+	async #apply(calls: KeyValueCalls, { checks, deletes, puts }: HostBatch): Promise<HostCommit> {
+		const found = await this.#values(
+			calls,
+			checks.map(({ key }) => key),
+		);
+		for (const [check, { value }] of checks.entries()) {
+			const current = found[check];
+			const same = current === undefined || value === undefined ? current === value : equalBytes(current, value);
+			if (!same) return { applied: false, check, current };
+		}
+		if (deletes.length > 0) await calls.delete(deletes.map((key) => this.#text(key)));
+		// Copies: of a view the storage would keep all the memory that it is a view of.
+		if (puts.length > 0)
+			await calls.put(Object.fromEntries(puts.map(({ key, value }) => [this.#text(key), copyBytes(value)])));
+		return { applied: true };
+	}
+
+	watch(changed: () => void): () => void {
+		return watch(this.#watchers, changed);
+	}
+
+	notify(): void {
+		tell(this.#watchers);
+	}
+
+	health(): Partial<Health> {
+		return { persisted: true };
+	}
+}

@@ -1,0 +1,161 @@
+import { type Bytes, equalBytes } from "../../bytes.js";
+import { describe, StreamkitError } from "../../errors.js";
+import type { HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../../host.js";
+import type { Health } from "../../types.js";
+import { checkBatch } from "../limits.js";
+import { isEmptyRange } from "../text-keys.js";
+import { storageFailure } from "./failures.js";
+import { tell, watch, watchersOf } from "./watchers.js";
+
+type SqlValue = ArrayBuffer | string | number | null;
+
+/** What is used of storage.sql. */
+export interface Sql {
+	exec(query: string, ...bindings: unknown[]): { raw(): IterableIterator<SqlValue[]> };
+	readonly databaseSize: number;
+}
+
+/** What is used of the storage of an object with SQLite. */
+export interface SqlStorage {
+	transactionSync<T>(work: () => T): T;
+	sync(): Promise<void>;
+}
+
+/** Key and value of a row together: the largest key and the largest value fit one row. */
+const MAX_ROW_BYTES = 2_000_000;
+const MAX_KEY_BYTES = 2048;
+/** What SQLite adds to a row of two blobs, and more. */
+const ROW_OVERHEAD = 16;
+/** What one object may hold. */
+const QUOTA = 10_000_000_000;
+
+const LIMITS: HostLimits = Object.freeze<HostLimits>({
+	maxKeyBytes: MAX_KEY_BYTES,
+	maxValueBytes: MAX_ROW_BYTES - MAX_KEY_BYTES - ROW_OVERHEAD,
+	maxBatchOps: 10_000,
+	maxBatchBytes: 16 << 20,
+	// Rows written are what is billed, whatever their size; but who wants one entry reads a whole block.
+	blockBytes: 512 << 10,
+	atomic: "store",
+	checks: true,
+	consistent: true,
+	// Another store of this object may be open on the same rows.
+	shared: true,
+	compress: false,
+});
+
+/** Rows in one table of an object's SQLite database. Everything answers at once but strict commits. */
+export class SqlHost implements HostKv {
+	readonly name = "durable-object";
+	readonly limits = LIMITS;
+	readonly #storage: SqlStorage;
+	readonly #sql: Sql;
+	readonly #table: string;
+	readonly #watchers: Set<() => void>;
+
+	constructor(storage: SqlStorage, sql: Sql, name: string | undefined) {
+		this.#storage = storage;
+		this.#sql = sql;
+		this.#table = name === undefined ? "streamkit" : `streamkit_${name}`;
+		this.#watchers = watchersOf(storage, this.#table);
+	}
+
+	#createTable(): void {
+		// Without row ids a row is one row to the bill; with them its key would be another.
+		this.#sql.exec(
+			`CREATE TABLE IF NOT EXISTS ${this.#table} (key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL) WITHOUT ROWID`,
+		);
+	}
+
+	/** Runs what needs the table, making it where it is missing: at first, and after deleteAll(). */
+	#run<T>(call: string, work: () => T): T {
+		try {
+			try {
+				return work();
+			} catch (error) {
+				if (!/no such table/i.test(describe(error))) throw error;
+				this.#createTable();
+				return work();
+			}
+		} catch (error) {
+			throw storageFailure(this.name, call, error);
+		}
+	}
+
+	#value(key: Bytes): Uint8Array | undefined {
+		for (const [value] of this.#sql.exec(`SELECT value FROM ${this.#table} WHERE key = ?`, key).raw())
+			return new Uint8Array(value as ArrayBuffer);
+		return undefined;
+	}
+
+	get(keys: readonly Bytes[]): (Uint8Array | undefined)[] {
+		return this.#run("get", () => keys.map((key) => this.#value(key)));
+	}
+
+	scan(range: ScanRange): ScanPage {
+		if (isEmptyRange(range)) return { keys: [], values: [], more: false };
+		return this.#run("scan", () => this.#scan(range));
+	}
+
+	#scan({ start, end, reverse, limit, maxBytes, keysOnly }: ScanRange): ScanPage {
+		const columns = keysOnly === true ? "key" : "key, value";
+		const order = reverse === true ? "DESC" : "ASC";
+		const rows = this.#sql.exec(
+			`SELECT ${columns} FROM ${this.#table} WHERE key >= ? AND key < ? ORDER BY key ${order} LIMIT ?`,
+			start,
+			end,
+			limit + 1,
+		);
+		const keys: Uint8Array[] = [];
+		const values: Uint8Array[] = [];
+		let bytes = 0;
+		for (const [key, value] of rows.raw()) {
+			bytes += keysOnly === true ? 0 : (value as ArrayBuffer).byteLength;
+			if (keys.length > 0 && (keys.length >= limit || (maxBytes !== undefined && bytes > maxBytes)))
+				return { keys, values, more: true };
+			keys.push(new Uint8Array(key as ArrayBuffer));
+			if (keysOnly !== true) values.push(new Uint8Array(value as ArrayBuffer));
+		}
+		return { keys, values, more: false };
+	}
+
+	commit(batch: HostBatch): HostCommit | Promise<HostCommit> {
+		checkBatch(batch, this.limits);
+		const answer = this.#run("commit", () => this.#storage.transactionSync(() => this.#apply(batch)));
+		if (!answer.applied || batch.durability !== "strict") return answer;
+		return this.#storage.sync().then(
+			() => answer,
+			(error: unknown) => {
+				throw new StreamkitError("UNAVAILABLE", `host "${this.name}": sync failed: ${describe(error)}`, {
+					cause: error,
+					details: { applied: "unknown" },
+				});
+			},
+		);
+	}
+
+	/** One statement per row: far below 100 bound parameters and 100 KB of text, and prepared once. */
+	#apply({ checks, deletes, puts }: HostBatch): HostCommit {
+		for (const [check, { key, value }] of checks.entries()) {
+			const current = this.#value(key);
+			const same = current === undefined || value === undefined ? current === value : equalBytes(current, value);
+			if (!same) return { applied: false, check, current };
+		}
+		for (const key of deletes) this.#sql.exec(`DELETE FROM ${this.#table} WHERE key = ?`, key);
+		for (const { key, value } of puts)
+			this.#sql.exec(`INSERT OR REPLACE INTO ${this.#table} (key, value) VALUES (?, ?)`, key, value);
+		return { applied: true };
+	}
+
+	watch(changed: () => void): () => void {
+		return watch(this.#watchers, changed);
+	}
+
+	notify(): void {
+		tell(this.#watchers);
+	}
+
+	health(): Partial<Health> {
+		return this.#run("health", () => ({ persisted: true, usage: this.#sql.databaseSize, quota: QUOTA }));
+	}
+}

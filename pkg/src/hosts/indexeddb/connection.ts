@@ -1,0 +1,158 @@
+import { closedError, StreamkitError } from "../../errors.js";
+import { ConnectionLost, failure, foreign, gone, openingFailure } from "./errors.js";
+import { birthOf, createStores, hasStores, VERSION } from "./schema.js";
+
+// A deletion or an upgrade that somebody else's connection holds up would be waited for without end.
+const OPENING_MILLISECONDS = 30_000;
+
+/** A connection to one database that is opened again when the browser or another tab has ended it. */
+export class Connection {
+	readonly #factory: IDBFactory;
+	readonly #database: string;
+	#db: IDBDatabase | undefined;
+	#opening: Promise<IDBDatabase> | undefined;
+	#closing: Promise<void> | undefined;
+	/** Set by the first opening. Any other database of that name holds other data. */
+	#birth: string | undefined;
+	#gone = false;
+	readonly #running = new Set<Promise<unknown>>();
+	/** Whether the first opening made the database. */
+	created = false;
+
+	constructor(factory: IDBFactory, database: string) {
+		this.#factory = factory;
+		this.#database = database;
+	}
+
+	/** The name that the database got when it was made. */
+	get birth(): string {
+		return this.#birth ?? "";
+	}
+
+	/** Opens the database, creating it if it is missing. */
+	async open(): Promise<void> {
+		await this.#open();
+	}
+
+	/** @throws CLOSED */
+	requireOpen(): void {
+		if (this.#closing !== undefined) throw closedError(`the host of database "${this.#database}"`);
+	}
+
+	/** Does the work on an open connection; once more on a new one where nothing was done because the first was lost. */
+	run<T>(doing: string, work: (db: IDBDatabase) => Promise<T>): Promise<T> {
+		const result = this.#run(doing, work);
+		this.#running.add(result);
+		const forget = (): void => {
+			this.#running.delete(result);
+		};
+		result.then(forget, forget);
+		return result;
+	}
+
+	async #run<T>(doing: string, work: (db: IDBDatabase) => Promise<T>): Promise<T> {
+		for (let again = true; ; again = false) {
+			this.requireOpen();
+			const db = this.#db ?? (await this.#open());
+			try {
+				return await work(db);
+			} catch (error) {
+				const problem = failure(error, this.#database, doing, false);
+				// A connection that failed in any other way is not trusted with another transaction.
+				if (problem.code !== "QUOTA_EXCEEDED") this.#forget(db);
+				if (!(error instanceof ConnectionLost) || !again) throw problem;
+			}
+		}
+	}
+
+	#open(): Promise<IDBDatabase> {
+		if (this.#gone) return Promise.reject(gone(this.#database));
+		this.#opening ??= this.#connect().finally(() => {
+			this.#opening = undefined;
+		});
+		return this.#opening;
+	}
+
+	async #connect(): Promise<IDBDatabase> {
+		const { db, created } = await this.#request();
+		try {
+			this.requireOpen();
+			if (!hasStores(db)) throw foreign(this.#database, "belongs to another program");
+			// From here on: an upgrade or a deletion elsewhere must not wait for this connection.
+			db.onversionchange = () => this.#forget(db);
+			db.onclose = () => this.#forget(db);
+			const birth = await birthOf(db);
+			this.requireOpen();
+			if (this.#birth === undefined) this.created = created;
+			this.#birth ??= birth;
+			if (this.#birth !== birth) {
+				this.#gone = true;
+				throw gone(this.#database);
+			}
+		} catch (error) {
+			db.close();
+			throw failure(error, this.#database, "opening", false);
+		}
+		this.#db = db;
+		return db;
+	}
+
+	#request(): Promise<{ db: IDBDatabase; created: boolean }> {
+		return new Promise((resolve, reject) => {
+			let request: IDBOpenDBRequest;
+			try {
+				request = this.#factory.open(this.#database, VERSION);
+			} catch (error) {
+				reject(openingFailure(error, this.#database));
+				return;
+			}
+			let created = false;
+			let late = false;
+			const timer = setTimeout(() => {
+				late = true;
+				reject(
+					new StreamkitError("UNAVAILABLE", `database "${this.#database}": opening took too long`, {
+						details: { database: this.#database, applied: false },
+					}),
+				);
+			}, OPENING_MILLISECONDS);
+			request.onupgradeneeded = () => {
+				if (this.#birth === undefined && !late) {
+					created = true;
+					createStores(request.result);
+					return;
+				}
+				// Undone, so that nothing is left behind of a database that nobody asked for.
+				this.#gone = this.#birth !== undefined;
+				request.transaction?.abort();
+			};
+			request.onsuccess = () => {
+				clearTimeout(timer);
+				if (late) request.result.close();
+				else resolve({ db: request.result, created });
+			};
+			request.onerror = (event) => {
+				clearTimeout(timer);
+				// The promise tells; browsers would report it once more.
+				event.preventDefault();
+				reject(this.#gone ? gone(this.#database) : openingFailure(request.error, this.#database));
+			};
+		});
+	}
+
+	#forget(db: IDBDatabase): void {
+		if (this.#db === db) this.#db = undefined;
+		// Transactions that are under way come to their end.
+		db.close();
+	}
+
+	/** Ends the connection, and waits for what is under way. */
+	close(): Promise<void> {
+		this.#closing ??= (async () => {
+			const opening = this.#opening;
+			if (this.#db !== undefined) this.#forget(this.#db);
+			await Promise.allSettled([...this.#running, opening]);
+		})();
+		return this.#closing;
+	}
+}

@@ -1,0 +1,62 @@
+import { type Bytes, compareBytes } from "../../bytes.js";
+import type { ScanPage, ScanRange } from "../../host.js";
+import { fetchFor } from "./fetch.js";
+import { Filling } from "./filling.js";
+import { reading } from "./transaction.js";
+
+/** A page of a range, in one transaction. */
+export function scanRows(db: IDBDatabase, range: ScanRange): Promise<ScanPage> {
+	// IndexedDB throws for a range that can hold nothing.
+	if (compareBytes(range.start, range.end) >= 0) return Promise.resolve({ keys: [], values: [], more: false });
+	return reading(db, (rows, resolve) => {
+		const filling = new Filling(range);
+		const { keys, values } = filling;
+		const fetch = fetchFor(rows, range);
+		const finish = (more: boolean): void => resolve({ keys, values, more });
+
+		/** Asks for what follows the pairs there are. */
+		const goOn = (): void => {
+			const query = rest(range, keys);
+			const count = filling.next();
+			if (query === undefined) {
+				finish(false);
+			} else if (count === 0) {
+				// The page is full: whether there is more can be told without reading it.
+				const key = rows.getKey(query);
+				key.onsuccess = () => finish(key.result !== undefined);
+			} else {
+				step(query, count);
+			}
+		};
+
+		const step = (query: IDBKeyRange, count: number): void => {
+			fetch(rows, query, count, (pairs) => {
+				if (!filling.take(pairs)) finish(true);
+				else if (pairs.keys.length < count) finish(false);
+				else goOn();
+			});
+		};
+
+		const whole = IDBKeyRange.bound(range.start, range.end, false, true);
+		const first = filling.next();
+		if (first > 1) {
+			step(whole, first);
+			return;
+		}
+		// One pair, and in the same turn whether there is another: a large block is often the whole page.
+		const two = rows.getAllKeys(whole, 2);
+		fetch(rows, whole, 1, (pairs) => {
+			filling.take(pairs);
+			if (two.result.length < 2) finish(false);
+			else if (filling.next() === 0) finish(true);
+			else goOn();
+		});
+	});
+}
+
+/** What is left of the range after those keys; undefined: nothing can be. */
+function rest({ start, end, reverse }: ScanRange, keys: readonly Uint8Array[]): IDBKeyRange | undefined {
+	const last = keys[keys.length - 1] as Bytes;
+	if (reverse !== true) return IDBKeyRange.bound(last, end, true, true);
+	return compareBytes(start, last) < 0 ? IDBKeyRange.bound(start, last, false, true) : undefined;
+}

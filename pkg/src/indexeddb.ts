@@ -1,0 +1,1 @@
+export { indexedDbHost } from "./hosts/indexeddb/host.js";

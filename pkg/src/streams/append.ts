@@ -1,0 +1,135 @@
+import type { Bytes } from "../bytes.js";
+import { isUint8Array } from "../bytes.js";
+import { unlessAborted } from "../engine/instance.js";
+import { invalid, limitExceeded } from "../errors.js";
+import { FrameWriter } from "../framing/record-frame.js";
+import { checkWriteOptions } from "../produce.js";
+import type { RecordInput } from "../types.js";
+import { isWellFormed } from "../utf8.js";
+import { checkInteger, checkName, optionsObject } from "../validate.js";
+import type { StreamContext } from "./context.js";
+import { idText } from "./ids.js";
+import type { AppendOptions, AppendResult } from "./types.js";
+
+/** The metadata under which a record keeps the key that chose its partition. */
+const PARTITION_KEY = "partition-key";
+
+type Metadata = Readonly<Record<string, string>>;
+
+/** What may be appended: one record, or several. */
+export type StreamRecords = string | Uint8Array | RecordInput | readonly (string | Uint8Array | RecordInput)[];
+
+/** Which partition: by number (-1: none) or by key. */
+export interface PartitionOptions {
+	readonly partition: number;
+	readonly partitionKey: string | undefined;
+}
+
+/** Checks the two ways to name a partition. */
+export function checkPartition(options: {
+	partition?: number | undefined;
+	partitionKey?: string | undefined;
+}): PartitionOptions {
+	const { partition, partitionKey } = options;
+	if (partition !== undefined) checkInteger("partition", partition, 0, 0xffff_ffff);
+	if (partitionKey !== undefined) {
+		if (typeof partitionKey !== "string" || partitionKey === "") {
+			throw invalid("partitionKey", "must be a string that is not empty");
+		}
+		if (!isWellFormed(partitionKey)) throw invalid("partitionKey", "must be well-formed UTF-16 (no lone surrogates)");
+		if (partition !== undefined) throw invalid("partition", "must not be given together with partitionKey");
+	}
+	return { partition: partition ?? -1, partitionKey };
+}
+
+function checkHeaders(headers: unknown, partitionKey: string | undefined): Metadata | undefined {
+	if (headers !== undefined) {
+		if (typeof headers !== "object" || headers === null || Array.isArray(headers) || headers instanceof Map) {
+			throw invalid("headers", "must be an object of strings");
+		}
+		for (const [key, value] of Object.entries(headers)) {
+			if (typeof value !== "string") throw invalid(`headers[${JSON.stringify(key)}]`, "must be a string");
+		}
+		checkNoKey("headers", headers as Metadata);
+	}
+	if (partitionKey === undefined) return headers as Metadata | undefined;
+	return { ...(headers as Metadata | undefined), [PARTITION_KEY]: partitionKey };
+}
+
+function checkNoKey(argument: string, metadata: Metadata): void {
+	if (Object.hasOwn(metadata, PARTITION_KEY)) {
+		throw invalid(`${argument}["${PARTITION_KEY}"]`, "must not be given: it is set by partitionKey alone");
+	}
+}
+
+/** A record's own metadata over what all records of the call get. */
+function merged(index: number, common: Metadata | undefined, own: Metadata | undefined): Metadata | undefined {
+	if (own === undefined) return common;
+	// What is no object of strings is refused where it is written.
+	if (typeof own !== "object" || own === null || Array.isArray(own) || own instanceof Map) return own;
+	checkNoKey(`records[${index}].metadata`, own);
+	return common === undefined ? own : { ...common, ...own };
+}
+
+/** Appends records to one partition of a stream. */
+export async function appendToStream(
+	context: StreamContext,
+	name: string,
+	records: StreamRecords,
+	input: AppendOptions | undefined,
+): Promise<AppendResult> {
+	checkName("name", name);
+	const options = optionsObject(input);
+	const { partition, partitionKey } = checkPartition(options);
+	const common = checkHeaders(options.headers, partitionKey);
+	if ((options as { expectedSequence?: unknown }).expectedSequence !== undefined) {
+		throw invalid("expectedSequence", "an append to a stream takes record.sequence instead");
+	}
+	const { signal, trxId, trxNumber, lease, durability } = checkWriteOptions(input);
+	const { slot, limits, beforeWrite } = context;
+	const frame = frameOf(records, common, limits);
+	await beforeWrite?.();
+	if (!slot.isFull || slot.closed) await unlessAborted(slot.full(), signal);
+	if (signal?.aborted === true) throw signal.reason;
+	const ticket = signal === undefined ? 0 : slot.ticket();
+	const numbers = await slot.run(
+		"write",
+		(engine) => engine.streamAppend(name, frame, partition, partitionKey, trxId, trxNumber, lease, durability, ticket),
+		signal,
+		ticket,
+	);
+	const [firstMs, firstN, lastMs, lastN, chosen] = numbers as unknown as [number, number, number, number, number];
+	return {
+		firstId: idText(firstMs, firstN),
+		lastId: idText(lastMs, lastN),
+		count: lastN - firstN + 1,
+		partition: chosen,
+	};
+}
+
+function frameOf(records: StreamRecords, common: Metadata | undefined, limits: StreamContext["limits"]): Bytes {
+	const writer = new FrameWriter(256);
+	const all: readonly unknown[] = Array.isArray(records) ? records : [records];
+	if (all.length === 0) throw invalid("records", "must hold at least one record");
+	if (all.length > limits.maxCommitRecords) {
+		throw limitExceeded("records of one append", limits.maxCommitRecords, all.length);
+	}
+	all.forEach((record, index) => {
+		if (typeof record === "string" || isUint8Array(record)) {
+			writer.add(record, common, undefined, limits.maxRecordBytes, index);
+		} else {
+			if (typeof record !== "object" || record === null || Array.isArray(record)) {
+				throw invalid(
+					`records[${index}]`,
+					"must be a string, a Uint8Array or an object {payload, metadata?, sequence?}",
+				);
+			}
+			const { payload, metadata, sequence } = record as RecordInput;
+			writer.add(payload, merged(index, common, metadata), sequence, limits.maxRecordBytes, index);
+		}
+		if (writer.size() > limits.maxCommitBytes) {
+			throw limitExceeded("bytes of one append", limits.maxCommitBytes, writer.size());
+		}
+	});
+	return writer.finish();
+}

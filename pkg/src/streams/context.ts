@@ -1,0 +1,10 @@
+import type { EngineSlot } from "../engine/instance.js";
+import type { Store } from "../types.js";
+
+/** What streams need of their store. */
+export interface StreamContext {
+	readonly slot: EngineSlot;
+	readonly limits: Store["limits"];
+	/** Awaited before each call that may be a store's first write. */
+	readonly beforeWrite: (() => Promise<void>) | undefined;
+}

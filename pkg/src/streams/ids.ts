@@ -1,0 +1,51 @@
+import { invalid } from "../errors.js";
+import { TIMESTAMP_END } from "../validate.js";
+
+/** An id "<ms>-<n>". */
+export interface Id {
+	readonly ms: number;
+	readonly n: number;
+}
+
+/** Before every id. */
+export const FIRST: Id = Object.freeze({ ms: 0, n: 0 });
+
+const LAST_N = Number.MAX_SAFE_INTEGER;
+
+const FORM = /^(0|[1-9][0-9]{0,15})(?:-(0|[1-9][0-9]{0,15}))?$/;
+
+/** The text form of an id. */
+export function idText(ms: number, n: number): string {
+	return `${ms}-${n}`;
+}
+
+/**
+ * Reads "<ms>-<n>"; where n is given for it, "<ms>" too.
+ * @throws INVALID_ARGUMENT for anything else, and for numbers beyond their limits.
+ */
+export function parseId(argument: string, value: unknown, missingN?: number): Id {
+	const parts = typeof value === "string" ? FORM.exec(value) : null;
+	const forms = missingN === undefined ? "must be an id <ms>-<n>" : "must be an id <ms>-<n>, or <ms>";
+	if (parts === null) throw invalid(argument, `${forms}, of decimal numbers without leading zeros`);
+	if (parts[2] === undefined && missingN === undefined) throw invalid(argument, forms);
+	const ms = Number(parts[1]);
+	const n = parts[2] === undefined ? (missingN as number) : Number(parts[2]);
+	if (ms >= TIMESTAMP_END || n > LAST_N) throw invalid(argument, `${forms}, with ms below 2^48 and n below 2^53`);
+	return { ms, n };
+}
+
+/** The first id that a bound means, of "<ms>" the first of the millisecond. */
+export function parseLowerBound(argument: string, value: unknown): Id {
+	return parseId(argument, value, 0);
+}
+
+/** The last id that a bound means, of "<ms>" the last of the millisecond. */
+export function parseUpperBound(argument: string, value: unknown): Id {
+	return parseId(argument, value, LAST_N);
+}
+
+/** The id right before another, (0, 0) before the first. */
+export function idBefore({ ms, n }: Id): Id {
+	if (n > 0) return { ms, n: n - 1 };
+	return ms > 0 ? { ms: ms - 1, n: LAST_N } : FIRST;
+}

@@ -1,0 +1,157 @@
+import { type EngineSlot, unlessAborted } from "../engine/instance.js";
+import { closedError, invalid } from "../errors.js";
+import type { PageEntry } from "../framing/page.js";
+import { Entries } from "../reading/entry-stream.js";
+import { PAGE_BYTES, PageReader, type PageSource, type ReadPlan } from "../reading/page-reader.js";
+import type { Entry, EntryStream } from "../types.js";
+import { checkInteger, checkName, checkSignal, optionalDuration, optionsObject } from "../validate.js";
+import { checkPartition, type PartitionOptions } from "./append.js";
+import type { StreamContext } from "./context.js";
+import { FIRST, type Id, idBefore, parseId, parseLowerBound, parseUpperBound } from "./ids.js";
+import type { ReadOptions } from "./types.js";
+
+const DEFAULT_LIMIT = 10;
+const MOST_LIMIT = 1000;
+
+interface Range extends PartitionOptions {
+	/** Exclusive; undefined: what is there when the call is made. */
+	readonly after: Id | undefined;
+	/** Inclusive. */
+	readonly last: Id | undefined;
+}
+
+function checkRange(options: Partial<ReadOptions>): Range {
+	const { start, after, end } = options;
+	if (start !== undefined && after !== undefined) throw invalid("after", "must not be given together with start");
+	const last = end === undefined ? undefined : parseUpperBound("end", end);
+	let from: Id | undefined;
+	if (after !== undefined) from = parseId("after", after);
+	else if (start !== "$") from = start === undefined ? FIRST : idBefore(parseLowerBound("start", start));
+	return { ...checkPartition(options), after: from, last };
+}
+
+function planOf(
+	name: string,
+	{ partition, partitionKey, last }: Range,
+	after: Id,
+	rest: Pick<ReadPlan, "limit" | "follow" | "signal">,
+): ReadPlan {
+	// Where the last page ended in its partition: the next one begins there without a search.
+	let [fromPartition, fromSequence] = [-1, -1];
+	const isOfOne = partition >= 0 || partitionKey !== undefined;
+	return {
+		...rest,
+		space: name,
+		stream: true,
+		read: (engine, ms, n, maxEntries, maxBytes) =>
+			engine.streamRead(
+				name,
+				partition,
+				partitionKey,
+				ms,
+				n,
+				last?.ms ?? -1,
+				last?.n ?? -1,
+				fromPartition,
+				fromSequence,
+				maxEntries,
+				maxBytes,
+			),
+		passed: (entry: PageEntry) => {
+			if (isOfOne) [fromPartition, fromSequence] = [entry.partition ?? -1, entry.sequence + 1];
+		},
+		a: after.ms,
+		b: after.n,
+		maxBytes: PAGE_BYTES,
+	};
+}
+
+async function tailOf(slot: EngineSlot, name: string, signal: AbortSignal | undefined): Promise<Id> {
+	const numbers = await slot.callFull("read", (engine) => engine.streamTail(name), signal);
+	return { ms: numbers[0] as number, n: numbers[1] as number };
+}
+
+/** The records of a range, at most `limit`; waits for some where that is asked for. */
+export async function readStream({ slot }: StreamContext, name: string, input?: ReadOptions): Promise<Entry[]> {
+	checkName("name", name);
+	const options = optionsObject(input);
+	const range = checkRange(options);
+	const { limit = DEFAULT_LIMIT } = options;
+	checkInteger("limit", limit, 1, MOST_LIMIT);
+	const block = optionalDuration("block", options.block, undefined);
+	const signal = checkSignal(options.signal);
+	const end = block === undefined || block === 0 ? Number.POSITIVE_INFINITY : performance.now() + block;
+	const after = range.after ?? (await tailOf(slot, name, signal));
+	const reader = new PageReader(slot, planOf(name, range, after, { limit, follow: false, signal }));
+	const found: Entry[] = [];
+	for (;;) {
+		for (const entry of await reader.poll(limit - found.length)) found.push(entry);
+		if (reader.ended || (reader.tail && (found.length > 0 || block === undefined))) return found;
+		if (!reader.tail) continue;
+		const left = end - performance.now();
+		if (left <= 0) return found;
+		await reader.wait(left === Number.POSITIVE_INFINITY ? -1 : left);
+	}
+}
+
+/** A read that has to find out first where it begins. */
+class LateSource implements PageSource {
+	readonly signal: AbortSignal | undefined;
+	readonly #opening: Promise<PageSource>;
+	#source: PageSource | undefined;
+	#closed = false;
+	#stop: (() => void) | undefined;
+	readonly #stopped: Promise<undefined>;
+
+	constructor(signal: AbortSignal | undefined, opening: Promise<PageSource>) {
+		this.signal = signal;
+		this.#opening = opening;
+		this.#stopped = new Promise((resolve) => {
+			this.#stop = () => resolve(undefined);
+		});
+	}
+
+	async next(maxEntries: number): Promise<readonly PageEntry[] | undefined> {
+		if (this.#source === undefined) {
+			const opened = await Promise.race([unlessAborted(this.#opening, this.signal), this.#stopped]);
+			if (opened === undefined || this.#closed) return undefined;
+			this.#source = opened;
+		}
+		return this.#source.next(maxEntries);
+	}
+
+	close(): void {
+		this.#closed = true;
+		this.#stop?.();
+		this.#source?.close();
+	}
+}
+
+/** The records of a range, and what comes after. */
+export function followStream(
+	{ slot }: StreamContext,
+	name: string,
+	input?: Omit<ReadOptions, "block" | "limit">,
+): EntryStream {
+	// "From now on" is from this call on, whenever the first step is taken.
+	let tail: Promise<Id> | undefined;
+	if (typeof input === "object" && input !== null && input.start === "$" && typeof name === "string" && name !== "") {
+		tail = tailOf(slot, name, undefined);
+		tail.catch(() => {});
+	}
+	const open = (): PageSource => {
+		checkName("name", name);
+		const options = optionsObject(input);
+		const range = checkRange(options);
+		for (const other of ["block", "limit"] as const) {
+			if ((options as ReadOptions)[other] !== undefined) throw invalid(other, "must not be given: following has none");
+		}
+		const signal = checkSignal(options.signal);
+		if (slot.closed) throw closedError();
+		const reader = (after: Id): PageSource =>
+			new PageReader(slot, planOf(name, range, after, { limit: 0, follow: true, signal }));
+		if (range.after !== undefined) return reader(range.after);
+		return new LateSource(signal, (tail ?? tailOf(slot, name, signal)).then(reader));
+	};
+	return new Entries(open, () => input?.end === undefined);
+}

@@ -1,0 +1,94 @@
+import { isStreamkitError } from "../../../errors.js";
+import { assert, equal, same, sameKeys, thrown } from "../assert.js";
+import { type Case, needsChecks, needsConsistency, needsReopening, needsSecond, type Rule } from "../case.js";
+import { applied, bytes, commit, keysOf, put, read, refused } from "../rows.js";
+
+const needsClosing: Rule = ({ close }) => (close === undefined ? "the host has nothing to close" : undefined);
+
+export const instanceCases: readonly Case[] = [
+	{
+		name: "a second instance sees what the first wrote",
+		needs: [needsSecond, needsConsistency],
+		async run(setting) {
+			const { host } = setting;
+			await put(host, ["a", "0"]);
+			const other = await setting.second();
+			same(await read(other, "a"), bytes("0"), "what was there before");
+			for (const [writer, reader, value] of [
+				[host, other, "1"],
+				[other, host, "2"],
+				[host, other, "3"],
+			] as const) {
+				await put(writer, ["a", value], [`row ${value}`, ""]);
+				same(await read(reader, "a"), bytes(value), "a");
+			}
+			await applied(host, { deletes: ["a"] });
+			same(await read(other, "a"), undefined, "a, deleted");
+			sameKeys(await keysOf(other, { limit: 10 }), ["row 1", "row 2", "row 3"], "keys");
+		},
+	},
+	{
+		name: "two instances check against each other",
+		needs: [needsSecond, needsChecks],
+		async run(setting) {
+			const { host } = setting;
+			const other = await setting.second();
+			const attempts = [host, other, host, other].map((one, i) =>
+				commit(one, { checks: [["a", undefined]], puts: [["a", `${i}`]] }),
+			);
+			const answers = await Promise.all(attempts);
+			const winner = answers.findIndex((answer) => answer.applied);
+			equal(answers.filter((answer) => answer.applied).length, 1, "commits that win");
+			for (const one of [host, other]) {
+				const answer = await refused(one, { checks: [["a", "no"]], puts: [["a", "x"]] });
+				same(answer.current, bytes(`${winner}`), "current");
+			}
+		},
+	},
+	{
+		name: "closing one instance leaves the other open",
+		needs: [needsSecond, needsClosing],
+		async run(setting) {
+			const other = await setting.second();
+			if (other === setting.host) return setting.skip("a second instance is the same host again");
+			await put(other, ["a", "1"]);
+			await other.close?.();
+			same(await read(setting.host, "a"), bytes("1"), "a");
+			await put(setting.host, ["b", "2"]);
+		},
+	},
+	{
+		name: "what was written is there after reopening",
+		needs: [needsReopening],
+		async run(setting) {
+			const { host } = setting;
+			await put(host, ["a", "1"], ["b", "2"]);
+			await applied(host, { deletes: ["b"], durability: "strict" });
+			await applied(host, { puts: [["c", "3"]], durability: "strict" });
+			const again = await setting.reopen();
+			same(await read(again, "a"), bytes("1"), "a");
+			same(await read(again, "c"), bytes("3"), "c");
+			sameKeys(await keysOf(again, { limit: 5 }), ["a", "c"], "keys");
+			await put(again, ["d", "4"]);
+			sameKeys(await keysOf(again, { limit: 5 }), ["a", "c", "d"], "keys");
+		},
+	},
+	{
+		name: "a closed host refuses, and closing twice is no error",
+		needs: [needsClosing],
+		async run({ host }) {
+			await put(host, ["a", "1"]);
+			await host.close?.();
+			await host.close?.();
+			for (const [call, run] of [
+				["get", () => read(host, "a")],
+				["scan", () => keysOf(host, { limit: 1 })],
+				["commit", () => put(host, ["b", "2"])],
+			] as const) {
+				const error = await thrown(run, `${call} on a closed host`);
+				const known = isStreamkitError(error, "CLOSED") || isStreamkitError(error, "UNAVAILABLE");
+				assert(known, `${call} on a closed host: must be refused with CLOSED or UNAVAILABLE, got ${String(error)}`);
+			}
+		},
+	},
+];

@@ -1,0 +1,210 @@
+import type { HostKv, HostLimits } from "../../../host.js";
+import { assert, equal, refuses } from "../assert.js";
+import type { Case, Rule } from "../case.js";
+import { applied, type batch, bytes, type Content, commit, put, ROW_PREFIX_BYTES, read, scan } from "../rows.js";
+
+// What is stored at a limit is written and read back; what is beyond is only built, and its rows share one value.
+const STORED_BYTES = 16 << 20;
+const BUILT_BYTES = 128 << 20;
+const MOST_OPERATIONS = 10_000;
+
+type Size = "maxKeyBytes" | "maxValueBytes" | "maxBatchOps" | "maxBatchBytes";
+
+const upTo =
+	(limit: Size, most: number): Rule =>
+	({ limits }) =>
+		limits[limit] > most ? `limits.${limit} is ${limits[limit]}: more than this suite tries` : undefined;
+
+/** A value of so many bytes that is not the same everywhere. */
+function large(size: number): Uint8Array<ArrayBuffer> {
+	const value = new Uint8Array(size);
+	for (let i = 0; i < size; i += 251) value[i] = i % 253;
+	return value;
+}
+
+/** Puts whose keys and values come to just so many bytes, all of them within the other limits. */
+function puts(limits: HostLimits, bytesInAll: number): (readonly [string, Content])[] {
+	const most = Math.min(limits.maxValueBytes, limits.maxBatchBytes);
+	const shared = large(most);
+	const made: (readonly [string, Content])[] = [];
+	let left = bytesInAll;
+	while (left > 0) {
+		const key = `k${String(made.length).padStart(6, "0")}`;
+		const overhead = ROW_PREFIX_BYTES + key.length;
+		const length = Math.min(most, left - overhead);
+		assert(length >= 0, "the bytes do not come out even");
+		// The last row must have room for its key.
+		const rest = left - overhead - length;
+		const own = rest > 0 && rest < overhead ? length - overhead : length;
+		made.push([key, own === most ? shared : shared.subarray(0, own)]);
+		left -= overhead + own;
+	}
+	return made;
+}
+
+async function refusedWhole(host: HostKv, change: Parameters<typeof batch>[0], what: string): Promise<void> {
+	const error = await refuses("LIMIT_EXCEEDED", () => commit(host, change), what);
+	assert(error.details["applied"] !== "unknown", `${what}: the refusal must be certain`);
+	equal((await scan(host, { limit: 1 })).keys.length, 0, `${what}: rows that were stored`);
+}
+
+const fits: Rule = ({ limits }) => {
+	const rows = Math.ceil(limits.maxBatchBytes / Math.min(limits.maxValueBytes, limits.maxBatchBytes)) + 1;
+	return rows > limits.maxBatchOps ? "the other limits are reached first" : undefined;
+};
+
+const opsFit: Rule = ({ limits }) =>
+	(limits.maxBatchOps + 1) * (ROW_PREFIX_BYTES + 8) > limits.maxBatchBytes
+		? "limits.maxBatchBytes is reached first"
+		: undefined;
+
+const valueFits: Rule = ({ limits }) =>
+	limits.maxValueBytes + 1 + ROW_PREFIX_BYTES + 16 > limits.maxBatchBytes
+		? "limits.maxBatchBytes is reached first"
+		: undefined;
+
+const twoOperations: Rule = ({ limits }) =>
+	limits.maxBatchOps < 2 ? "the host takes one operation at a time" : undefined;
+
+export const limitCases: readonly Case[] = [
+	{
+		name: "limits are sane",
+		async run({ host: { name, limits } }) {
+			assert(typeof name === "string" && name !== "", "name must not be empty");
+			for (const size of ["maxKeyBytes", "maxValueBytes", "maxBatchOps", "maxBatchBytes", "blockBytes"] as const) {
+				const limit = limits[size];
+				const whole = Number.isSafeInteger(limit) || limit === Number.POSITIVE_INFINITY;
+				assert(whole && limit >= 1, `limits.${size} must be a whole number of at least 1, or Infinity`);
+			}
+			for (const flag of ["checks", "consistent", "shared", "compress"] as const) {
+				assert(typeof limits[flag] === "boolean", `limits.${flag} must be true or false`);
+			}
+			assert(["store", "space", "none"].includes(limits.atomic), 'limits.atomic must be "store", "space" or "none"');
+			assert(limits.maxKeyBytes >= 280, "limits.maxKeyBytes: a key with two names of 128 bytes needs 280");
+			assert(limits.maxValueBytes >= 4096, "limits.maxValueBytes must be at least 4096");
+			assert(limits.blockBytes <= limits.maxValueBytes, "limits.blockBytes must not be above limits.maxValueBytes");
+			if (limits.atomic !== "none") {
+				assert(limits.maxBatchOps >= 16, "limits.maxBatchOps: a commit of one record needs up to 16");
+				assert(limits.maxBatchBytes >= 16 << 10, "limits.maxBatchBytes must be at least 16384");
+			}
+		},
+	},
+	{
+		name: "a key of maxKeyBytes is kept",
+		needs: [upTo("maxKeyBytes", 1 << 20)],
+		async run({ host }) {
+			const key = "k".repeat(host.limits.maxKeyBytes - ROW_PREFIX_BYTES);
+			await put(host, [key, "1"]);
+			equal((await read(host, key))?.length, 1, "bytes of its value");
+			equal((await scan(host, { limit: 2 })).keys[0]?.length, host.limits.maxKeyBytes, "bytes of the key scanned");
+		},
+	},
+	{
+		name: "a key of one byte more is refused",
+		needs: [upTo("maxKeyBytes", 1 << 20)],
+		async run({ host }) {
+			const key = "k".repeat(host.limits.maxKeyBytes - ROW_PREFIX_BYTES + 1);
+			await refusedWhole(host, { puts: [[key, "1"]] }, "a put");
+			await refusedWhole(host, { deletes: [key] }, "a delete");
+		},
+	},
+	{
+		name: "a value of maxValueBytes is kept",
+		needs: [upTo("maxValueBytes", STORED_BYTES), valueFits],
+		async run({ host }) {
+			const value = large(host.limits.maxValueBytes);
+			await put(host, ["a", value]);
+			const found = await read(host, "a");
+			equal(found?.length, value.length, "bytes of the value");
+			const page = await scan(host, { limit: 1, maxBytes: 1 });
+			for (const [what, one] of [
+				["get", found],
+				["scan", page.values[0]],
+			] as const) {
+				let at = 0;
+				while (at < value.length && one?.[at] === value[at]) at++;
+				assert(at === value.length, `${what}: byte ${at} of the value is another`);
+			}
+		},
+	},
+	{
+		name: "a value of one byte more is refused",
+		needs: [upTo("maxValueBytes", BUILT_BYTES), valueFits],
+		async run({ host }) {
+			await refusedWhole(host, { puts: [["a", new Uint8Array(host.limits.maxValueBytes + 1)]] }, "a put");
+		},
+	},
+	{
+		name: "a commit of maxBatchOps operations is applied",
+		needs: [upTo("maxBatchOps", MOST_OPERATIONS), opsFit],
+		async run({ host }) {
+			const { maxBatchOps } = host.limits;
+			// Deletes and puts count together.
+			await applied(host, {
+				deletes: maxBatchOps > 1 ? ["nothing"] : [],
+				puts: Array.from({ length: maxBatchOps - (maxBatchOps > 1 ? 1 : 0) }, (_, i) => [`k${i}`, ""] as const),
+			});
+			let count = 0;
+			let start = bytes("");
+			for (;;) {
+				const page = await scan(host, { start: [...start], limit: 1000, keysOnly: true });
+				count += page.keys.length;
+				const last = page.keys[page.keys.length - 1];
+				if (!page.more || last === undefined) break;
+				start = new Uint8Array([...last.subarray(ROW_PREFIX_BYTES), 0]);
+			}
+			equal(count, Math.max(1, maxBatchOps - 1), "rows stored");
+		},
+	},
+	{
+		name: "a commit of one operation more is refused",
+		needs: [upTo("maxBatchOps", 1 << 20), opsFit],
+		async run({ host }) {
+			const { maxBatchOps } = host.limits;
+			const rows = Array.from({ length: maxBatchOps }, (_, i) => [`k${i}`, ""] as const);
+			await refusedWhole(host, { puts: [...rows, ["last", ""]] }, "puts");
+			await refusedWhole(host, { puts: rows, deletes: ["nothing"] }, "puts and a delete");
+		},
+	},
+	{
+		name: "a commit of maxBatchBytes is applied",
+		needs: [upTo("maxBatchBytes", STORED_BYTES), fits],
+		async run({ host }) {
+			const rows = puts(host.limits, host.limits.maxBatchBytes);
+			await applied(host, { puts: rows });
+			const last = rows[rows.length - 1] as (typeof rows)[number];
+			equal((await read(host, last[0]))?.length, last[1].length, "bytes of the last value");
+		},
+	},
+	{
+		name: "a commit of one byte more is refused",
+		needs: [upTo("maxBatchBytes", BUILT_BYTES), fits],
+		async run({ host }) {
+			await refusedWhole(host, { puts: puts(host.limits, host.limits.maxBatchBytes + 1) }, "puts");
+		},
+	},
+	{
+		name: "a commit whose last operation is beyond a limit leaves nothing",
+		needs: [upTo("maxKeyBytes", 1 << 20), twoOperations],
+		async run({ host }) {
+			const long = "z".repeat(host.limits.maxKeyBytes);
+			await refusedWhole(
+				host,
+				{
+					puts: [
+						["a", "1"],
+						[long, "2"],
+					],
+				},
+				"a put after a put",
+			);
+			await put(host, ["a", "1"]);
+			await refuses(
+				"LIMIT_EXCEEDED",
+				() => commit(host, { deletes: ["a"], puts: [[long, "2"]] }),
+				"a put after a delete",
+			);
+			equal((await read(host, "a"))?.length, 1, "bytes of the row that was to be deleted");
+		},
+	},
+];

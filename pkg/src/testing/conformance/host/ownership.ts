@@ -1,0 +1,72 @@
+import { compareBytes } from "../../../bytes.js";
+import { assert, same, sameKeys } from "../assert.js";
+import { type Case, needsChecks } from "../case.js";
+import { applied, batch, bytes, keysOf, put, read, refused, row, scan } from "../rows.js";
+
+export const ownershipCases: readonly Case[] = [
+	{
+		name: "what get gives belongs to the caller",
+		async run({ host }) {
+			await put(host, ["a", "1"]);
+			(await read(host, "a"))?.fill(0);
+			same(await read(host, "a"), bytes("1"), "a, after the answer was written to");
+		},
+	},
+	{
+		name: "what scan gives belongs to the caller",
+		async run({ host }) {
+			await put(host, ["a", "1"], ["b", "2"]);
+			const page = await scan(host, { limit: 2 });
+			for (const array of [...page.keys, ...page.values]) array.fill(0);
+			sameKeys(await keysOf(host, { limit: 5 }), ["a", "b"], "keys");
+			sameKeys((await scan(host, { limit: 5, keysOnly: true })).keys, ["a", "b"], "keys alone");
+			same(await read(host, "a"), bytes("1"), "a");
+			same(await read(host, "b"), bytes("2"), "b");
+		},
+	},
+	{
+		name: "what a failed check gives belongs to the caller",
+		needs: [needsChecks],
+		async run({ host }) {
+			await put(host, ["a", "1"]);
+			(await refused(host, { checks: [["a", "2"]], puts: [["a", "x"]] })).current?.fill(0);
+			same(await read(host, "a"), bytes("1"), "a, after the answer was written to");
+			await applied(host, { checks: [["a", "1"]], puts: [["a", "3"]] });
+		},
+	},
+	{
+		name: "answers do not change when more is read",
+		async run({ host }) {
+			await put(host, ["a", "1"], ["b", "2"]);
+			const first = await read(host, "a");
+			const page = await scan(host, { limit: 1 });
+			await read(host, "b");
+			await scan(host, { limit: 1, reverse: true });
+			await put(host, ["a", "3"]);
+			await read(host, "a");
+			same(first, bytes("1"), "what get gave");
+			same(page.keys[0], row("a"), "the key that scan gave");
+			same(page.values[0], bytes("1"), "the value that scan gave");
+		},
+	},
+	{
+		name: "what a host is given is left as it was",
+		async run({ host }) {
+			const [kept, key] = [bytes("value"), row("a")];
+			const change = batch({ puts: [["a", kept]] });
+			await host.commit(change);
+			const range = { start: row("a"), end: row("b"), limit: 1 };
+			await host.get([key]);
+			await host.scan(range);
+			for (const [what, given, before] of [
+				["the value of a put", change.puts[0]?.value, bytes("value")],
+				["the key of a put", change.puts[0]?.key, row("a")],
+				["the key of a get", key, row("a")],
+				["the start of a range", range.start, row("a")],
+				["the end of a range", range.end, row("b")],
+			] as const) {
+				assert(given !== undefined && compareBytes(given, before) === 0, `${what} must not be changed or taken away`);
+			}
+		},
+	},
+];

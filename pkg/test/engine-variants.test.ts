@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { test } from "node:test";
+import { type EngineModule, registerEngine, type Variant } from "../src/engine/loader.js";
+import { createGlue } from "../src/generated/glue.js";
+import { createGlue as createLightGlue } from "../src/generated/light/glue.js";
+import { memoryHost, openStore, type Store } from "../src/index.js";
+
+const asked: Variant[] = [];
+let offline = false;
+
+async function engine(variant: Variant, file: string, glue: unknown): Promise<EngineModule> {
+	if (offline && variant === "full") throw new Error("no network");
+	asked.push(variant);
+	const module = await WebAssembly.compile(await readFile(new URL(`../src/generated/${file}`, import.meta.url)));
+	return { module, createGlue: glue as EngineModule["createGlue"] };
+}
+
+/** Forgets what was loaded. */
+function start(): void {
+	asked.length = 0;
+	offline = false;
+	registerEngine({
+		light: () => engine("light", "light/streamkit.wasm", createLightGlue),
+		full: () => engine("full", "streamkit.wasm", createGlue),
+	});
+}
+
+async function payloads(store: Store): Promise<string[]> {
+	return (await store.consumeSpace({ space: "s" }).toArray()).map((entry) => entry.text());
+}
+
+test("a store on an able host begins with the light engine and does all that is usual with it", async () => {
+	start();
+	const host = memoryHost();
+	const store = await openStore(host);
+	await store.produce("s", "a", [{ payload: "1" }, { payload: "2" }], { expectedSequence: 0 });
+	await store.transact([
+		{ space: "s", segment: "b", records: [{ payload: "3" }] },
+		{ space: "t", segment: "c", records: [{ payload: "4" }] },
+	]);
+	await store.withLease("k", 1000, (lease) => store.publish("s", "a", "5", { lease }));
+	assert.deepEqual(await payloads(store), ["1", "2", "3", "5"]);
+	assert.equal((await store.peek("t", "c")).text(), "4");
+	assert.equal((await store.getSegmentStatus("s", "a"))?.lastSequence, 3);
+	assert.deepEqual((await store.health()).warnings, (await (await openStore(host)).health()).warnings);
+	assert.deepEqual(asked, ["light"]);
+	await store.close();
+});
+
+test("what the light engine lacks brings the full one, once, and everything goes on", async () => {
+	start();
+	const store = await openStore(memoryHost());
+	const { id } = store;
+	await store.publish("s", "a", "1");
+	const seen: string[] = [];
+	const arrived = new Map<string, () => void>();
+	const follow = (async () => {
+		for await (const entry of store.consumeSpace({ space: "s", follow: true, limit: 3 })) {
+			seen.push(entry.text());
+			arrived.get(entry.text())?.();
+		}
+	})();
+	const first = new Promise<void>((resolve) => arrived.set("1", resolve));
+	await first;
+	const writes = Array.from({ length: 20 }, (_, index) => store.publish("t", "x", String(index)));
+	const chunks: Uint8Array[] = [];
+	const [report] = await Promise.all([
+		store.verify(),
+		(async () => {
+			for await (const chunk of store.export()) chunks.push(chunk.slice());
+		})(),
+		store.publish("s", "a", "2"),
+		...writes,
+	]);
+	assert.deepEqual(report.problems, []);
+	await store.compact();
+	await store.publish("s", "b", "3");
+	await follow;
+	assert.deepEqual(seen, ["1", "2", "3"]);
+	assert.equal((await store.peek("t", "x")).sequence, 20);
+	assert.deepEqual(asked, ["light", "full"]);
+	assert.equal(store.id, id);
+
+	const copy = await openStore(memoryHost());
+	const { entries } = await copy.import(chunks);
+	assert.ok(entries >= 1);
+	assert.deepEqual((await copy.verify()).problems, []);
+	await store.close();
+	await copy.close();
+	await assert.rejects(store.verify(), { code: "CLOSED" });
+});
+
+test("a full engine that cannot be loaded costs only the call that needs it", async () => {
+	start();
+	const store = await openStore(memoryHost());
+	await store.publish("s", "a", "1");
+	offline = true;
+	await assert.rejects(store.verify(), /no network/);
+	await store.publish("s", "a", "2");
+	assert.deepEqual(await payloads(store), ["1", "2"]);
+	offline = false;
+	assert.equal((await store.verify()).entries, 2);
+	assert.deepEqual(await payloads(store), ["1", "2"]);
+	await store.close();
+});
+
+test("hosts and options that the light engine does not serve get the full one", async () => {
+	for (const [limits, options] of [
+		[{ atomic: "space" }, {}],
+		[{ checks: false }, {}],
+		[{ consistent: false }, {}],
+		[{ compress: true }, {}],
+		[{}, { compression: "always" }],
+	] as const) {
+		start();
+		const store = await openStore(memoryHost({ limits }), options);
+		await store.publish("s", "a", "1");
+		assert.deepEqual(asked, ["full"], JSON.stringify([limits, options]));
+		await store.close();
+	}
+	start();
+	const store = await openStore(memoryHost({ limits: { compress: true } }), { compression: "none" });
+	assert.deepEqual(asked, ["light"]);
+	await store.close();
+});
+
+test("what the full engine compressed the light one reads", async () => {
+	start();
+	const host = memoryHost();
+	const writer = await openStore(host, { compression: "always" });
+	const text = "abc ".repeat(1000);
+	await writer.publish("s", "a", text);
+	await writer.close();
+	asked.length = 0;
+	const reader = await openStore(host);
+	assert.deepEqual(await payloads(reader), [text]);
+	assert.deepEqual(asked, ["light"]);
+	await reader.close();
+});
