@@ -118,7 +118,7 @@ impl Group {
         let attached = Attached { rows: Some(Box::new(self.attach(plan))), trim: None };
         let written = self
             .store
-            .write_attached(Vec::from([records]), Some(write), WriteOptions::default(), attached)
+            .write_attached(Vec::from([records]), Some(write), self.write_options(), attached)
             .await;
         match written {
             Ok(_) => {
@@ -134,6 +134,10 @@ impl Group {
         }
     }
 
+    fn write_options(&self) -> WriteOptions {
+        WriteOptions { tag: self.tag, ..WriteOptions::default() }
+    }
+
     /// Puts dead letters of this group back to the end of the stream, oldest first, each as it was and
     /// into the partition that it came from, and takes them off the dead-letter stream in the same commit.
     /// At most `limit`, where given; else all that are there at the call. How many it put back.
@@ -144,7 +148,7 @@ impl Group {
     /// `NOT_FOUND` when there is no such group; otherwise those of [`Store::append`](crate::Store::append):
     /// what was put back until then stays put back.
     pub async fn replay(&self, limit: Option<u64>) -> Result<u64> {
-        self.check()?;
+        let _run = self.check()?;
         check_number("limit", limit.unwrap_or(1), 1, MAX_INTEGER)?;
         let _turn = self.turn().await;
         let (draft, _) = self.load_existing().await?;
@@ -238,7 +242,7 @@ impl Group {
         }
         let write = StreamWrite { partitions: meta.partitions, epoch: meta.epoch };
         let attached = Attached { rows: None, trim: Some(Box::new(trim)) };
-        match self.store.write_attached(records, Some(write), WriteOptions::default(), attached).await {
+        match self.store.write_attached(records, Some(write), self.write_options(), attached).await {
             Ok(_) => {
                 *lost = 0;
                 inner.collect_later(letters);

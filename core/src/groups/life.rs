@@ -30,7 +30,7 @@ impl Group {
     /// `ALREADY_EXISTS`; `INVALID_ARGUMENT` for names and options; `UNSUPPORTED` on hosts without atomic,
     /// checked commits; `CONFLICT`, `UNAVAILABLE`, `QUOTA_EXCEEDED` as for writes.
     pub async fn create(&self, options: &GroupOptions) -> Result<GroupInfo> {
-        self.check()?;
+        let _run = self.check()?;
         let dead_letters = options.check(&self.stream, &self.name)?;
         {
             let _turn = self.turn().await;
@@ -44,7 +44,7 @@ impl Group {
     /// # Errors
     /// `NOT_FOUND`; otherwise like [`Group::create`].
     pub async fn delete(&self) -> Result {
-        self.check()?;
+        let _run = self.check()?;
         let _turn = self.turn().await;
         let mut lost = 0;
         loop {
@@ -57,6 +57,7 @@ impl Group {
                 puts: Vec::new(),
                 durability: self.durability(),
             };
+            self.inner().check_running(self.tag)?;
             if self.remove_head(batch, life).await? == Committed::Done {
                 break;
             }

@@ -26,7 +26,7 @@ impl Group {
     /// `NOT_FOUND` when there is no such group; `CONFLICT` when others kept changing it; `CORRUPT`;
     /// `UNSUPPORTED`; `UNAVAILABLE` when the host fails.
     pub async fn info(&self) -> Result<GroupInfo> {
-        self.check()?;
+        let _run = self.check()?;
         for attempt in 0..TRIES {
             let (draft, space) = self.load_existing().await?;
             let base = draft.base().cloned();
@@ -44,7 +44,7 @@ impl Group {
     /// # Errors
     /// `INVALID_ARGUMENT`; otherwise like [`Group::info`].
     pub async fn pending(&self, read: &PendingRead) -> Result<Vec<PendingRecord>> {
-        self.check()?;
+        let _run = self.check()?;
         check_number("limit", read.limit, 1, MOST_RECORDS)?;
         if let Some(consumer) = &read.consumer {
             self.check_consumer(consumer)?;

@@ -16,7 +16,7 @@ impl Group {
     /// `GROUP_LOCKED` when an exclusive group is held and no more may stand by; otherwise like
     /// [`Group::create`].
     pub async fn join(&self, consumer: &str) -> Result {
-        self.check()?;
+        let _run = self.check()?;
         self.check_consumer(consumer)?;
         let _turn = self.turn().await;
         let mut lost = 0;
@@ -40,7 +40,7 @@ impl Group {
     /// # Errors
     /// `NOT_FOUND` when there is no such group; otherwise like [`Group::create`].
     pub async fn leave(&self, consumer: &str) -> Result {
-        self.check()?;
+        let _run = self.check()?;
         self.check_consumer(consumer)?;
         let _turn = self.turn().await;
         let mut lost = 0;

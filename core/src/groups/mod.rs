@@ -96,7 +96,7 @@ use crate::error::{Error, Result};
 use crate::layout::group::Place;
 use crate::layout::group_member;
 use crate::name::{MAX_NAME_BYTES, check_name};
-use crate::store::Store;
+use crate::store::{Run, Store};
 
 /// A handle on a consumer group, which need not exist yet.
 #[derive(Debug, Clone)]
@@ -104,25 +104,35 @@ pub struct Group {
     store: Store,
     stream: Rc<str>,
     name: Rc<str>,
+    tag: u64,
 }
 
 impl Store {
     /// A handle on a group of a stream. Names are checked when it is used.
     pub fn group(&self, stream: &str, group: &str) -> Group {
-        Group { store: self.clone(), stream: Rc::from(stream), name: Rc::from(group) }
+        Group { store: self.clone(), stream: Rc::from(stream), name: Rc::from(group), tag: 0 }
     }
 }
 
 impl Group {
+    /// The same group, whose calls [`Store::cancel`] knows by this tag, one at a time: a call that is taken
+    /// back before a commit of it is handed to the host ends with `ABORTED`.
+    #[must_use]
+    pub fn tagged(mut self, tag: u64) -> Self {
+        self.tag = tag;
+        self
+    }
+
     /// What every call begins with.
-    fn check(&self) -> Result {
+    fn check(&self) -> Result<Run> {
         self.inner().check_open()?;
         check_name("stream", &self.stream)?;
         check_name("group", &self.name)?;
         self.check_host()?;
         let place = Place { space: &self.stream, group: &self.name, life: 0 };
         let longest = group_member::key(&place, "", 0).len();
-        self.check_key(longest)
+        self.check_key(longest)?;
+        Ok(Run::begin(self.inner(), self.tag))
     }
 
     fn check_consumer(&self, consumer: &str) -> Result {

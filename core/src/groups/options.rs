@@ -105,13 +105,11 @@ pub struct GroupRead {
     pub block: Option<u64>,
     /// At most once: what is delivered counts as acknowledged.
     pub no_ack: bool,
-    /// What [`Store::cancel`](crate::Store::cancel) knows the wait by; 0: nothing.
-    pub tag: u64,
 }
 
 impl Default for GroupRead {
     fn default() -> Self {
-        Self { limit: 10, block: None, no_ack: false, tag: 0 }
+        Self { limit: 10, block: None, no_ack: false }
     }
 }
 

@@ -62,9 +62,6 @@ impl Group {
     /// `CORRUPT` when a record cannot be read, which is then not passed over; `ABORTED` when the wait was
     /// cancelled; otherwise like [`Group::create`].
     pub async fn read(&self, consumer: &str, read: GroupRead) -> Result<Deliveries> {
-        self.check()?;
-        self.check_consumer(consumer)?;
-        check_number("limit", read.limit, 1, MOST_RECORDS)?;
         check_number("block", read.block.unwrap_or(0), 0, MAX_MS)?;
         let mut end = match read.block {
             None | Some(0) => None,
@@ -73,12 +70,12 @@ impl Group {
         let mut first = true;
         loop {
             let epoch = self.store.epoch();
-            let (got, next) = self.read_now(consumer, read, first).await?;
+            let (got, next) = self.read_once(consumer, read, first).await?;
             first = false;
             if !got.marks.is_empty() || read.block.is_none() {
                 return Ok(got);
             }
-            let woken = core::pin::pin!(self.store.wait(epoch, next, read.tag));
+            let woken = core::pin::pin!(self.store.wait(epoch, next, self.tag));
             match &mut end {
                 None => woken.await?,
                 // The end first: others may keep the group moving for ever.
@@ -88,6 +85,24 @@ impl Group {
                 },
             }
         }
+    }
+
+    /// One step of a read that waits for itself: what there is now, and where that is nothing, after how
+    /// many milliseconds to look again at the latest, whether anything changes or not. `first`: it is the
+    /// first step, by which the consumer is heard of in any case.
+    ///
+    /// # Errors
+    /// Like [`Group::read`].
+    pub async fn read_once(
+        &self,
+        consumer: &str,
+        read: GroupRead,
+        first: bool,
+    ) -> Result<(Deliveries, Option<u64>)> {
+        let _run = self.check()?;
+        self.check_consumer(consumer)?;
+        check_number("limit", read.limit, 1, MOST_RECORDS)?;
+        self.read_now(consumer, read, first).await
     }
 
     async fn read_now(
@@ -332,7 +347,14 @@ impl Group {
         self.load_slots(&mut draft).await?;
         let owners = self.owners(&draft);
         let bound = self.load_due(&mut draft, session, wanted).await?;
-        let more = self.load_left_behind(&mut draft, session, &owners, wanted).await?;
+        let more = loop {
+            let trimmed = draft.head.trimmed_pending;
+            let more = self.load_left_behind(&mut draft, session, &owners, wanted).await?;
+            // What was trimmed makes way for the session that had the slot before.
+            if draft.head.trimmed_pending == trimmed {
+                break more;
+            }
+        };
         let mut due = draft.due_by_key(session, &owners, bound);
         due.retain(|(_, id, from)| {
             draft.find(*from, *id).is_some_and(|record| draft.may_take_over(session, *from, record.slot))

@@ -45,7 +45,7 @@ impl Group {
     }
 
     async fn settle(&self, consumer: &str, ids: &[EntryId], how: Settle) -> Result<u64> {
-        self.check()?;
+        let _run = self.check()?;
         self.check_consumer(consumer)?;
         if ids.is_empty() {
             return Err(Error::invalid("ids: at least one is needed"));

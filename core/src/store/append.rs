@@ -121,7 +121,10 @@ impl Store {
     /// Takes back a write or a wait known by this tag. Without effect once it was handed to the
     /// host; says whether it had one.
     pub fn cancel(&self, tag: u64) -> bool {
-        tag != 0 && (self.inner.queue.borrow_mut().cancel(tag) || self.inner.cancel_wait(tag))
+        tag != 0
+            && (self.inner.queue.borrow_mut().cancel(tag)
+                || self.inner.cancel_wait(tag)
+                || self.inner.cancel_running(tag))
     }
 
     async fn write(

@@ -60,6 +60,7 @@ impl Store {
             small: RefCell::default(),
             trimming: RefCell::default(),
             turns: RefCell::default(),
+            running: RefCell::default(),
             idle: RefCell::new(Vec::new()),
             background: Cell::new(0),
             closed: Cell::new(false),

@@ -222,7 +222,7 @@ fn run(by_space: bool, instances: usize, slots: u64, calls: Vec<Call>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(crate::config(300))]
     #[test]
     fn keys_keep_their_order(by_space in prop::bool::weighted(0.2), instances in 1_usize..3, slots in prop_oneof![Just(1_u64), Just(3), Just(8), Just(300)], calls in calls()) {
         run(by_space, instances, slots, calls);

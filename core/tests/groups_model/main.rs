@@ -13,6 +13,7 @@ use common::World;
 use futures::future::{FutureExt, LocalBoxFuture};
 use model::Model;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use streamkit_core::{
     Atomicity, EntryId, Env, ErrorCode, Group, GroupMode, GroupOptions, GroupRead, HostLimits, Kv, MemoryKv,
     OpenOptions, PartitionChoice, PendingRead, RecordFrame, Store, StreamAppend, StreamRead, Timer, Trim,
@@ -343,8 +344,19 @@ fn run(setting: &Setting, calls: Vec<Call>) {
     world.settle();
 }
 
+/// The same cases in every run, unless `PROPTEST_RNG_SEED` says otherwise.
+pub(crate) fn config(cases: u32) -> ProptestConfig {
+    let usual = ProptestConfig::default();
+    let rng_seed = match usual.rng_seed {
+        RngSeed::Random => RngSeed::Fixed(1),
+        seed => seed,
+    };
+    let cases = if usual.cases == 256 { cases } else { usual.cases };
+    ProptestConfig { cases, rng_seed, ..usual }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(config(400))]
     #[test]
     fn a_group_is_what_the_model_says(setting in setting(), calls in calls()) {
         run(&setting, calls);

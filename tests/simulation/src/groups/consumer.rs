@@ -18,7 +18,7 @@ pub(super) async fn consumer(scene: Rc<Scene>, number: usize, rounds: usize) {
         let no_ack = random.chance(30);
         let limit = random.between(1, 12);
         let block = random.chance(300).then(|| random.between(1, 400));
-        let Some(got) = read(&scene, &name, index, GroupRead { limit, block, no_ack, tag: 0 }).await else {
+        let Some(got) = read(&scene, &name, index, GroupRead { limit, block, no_ack }).await else {
             continue;
         };
         if got.is_empty() || no_ack {
