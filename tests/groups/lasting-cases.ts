@@ -11,6 +11,7 @@ export function lastingCases(test: Case): void {
 		await withStore(open({ clock }), async ({ streams }) => {
 			await streams.append("s", numbers(6));
 			const group = streams.group("s", "g");
+			await group.create({ consumerTimeout: 100_000 });
 			mine = ids(await group.read("a", { limit: 4 }));
 			await group.join("b");
 			await group.ack("a", mine.slice(1, 2));

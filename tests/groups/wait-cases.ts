@@ -70,20 +70,6 @@ export function waitCases(test: Case): void {
 			same(texts(await waiting), numbers(2));
 		}));
 
-	test("block: a waiting consumer is heard of, and keeps what it has", (factory) =>
-		withStore(factory.open(), async (store) => {
-			const group = store.streams.group("s", "g");
-			await group.create({ mode: "exclusive", consumerTimeout: 150, ackTimeout: 0 });
-			await store.streams.append("s", "1");
-			const mine = ids(await group.read("a"));
-			const waiting = group.read("a", { block: 0 });
-			// A standby that waits several times as long as a silent consumer is given.
-			same(await group.read("b", { block: 600 }), []);
-			same(await group.ack("a", mine), 1);
-			await store.streams.append("s", "2");
-			same(texts(await waiting), ["2"]);
-		}));
-
 	test("block: several consumers wait, and each record goes to one", (factory) =>
 		withStore(factory.open(), async ({ streams }) => {
 			const group = streams.group("s", "g");

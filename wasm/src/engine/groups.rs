@@ -85,25 +85,28 @@ impl Engine {
     /// Deletes a group.
     #[wasm_bindgen(js_name = groupDelete, unchecked_return_type = "Promise<void>")]
     pub fn group_delete(&self, stream: &str, group: &str, ticket: f64) -> Promise {
-        promise_or_refusal(self.group(stream, group, ticket).map(|group| async move {
-            group.delete().await.map(|()| JsValue::UNDEFINED)
-        }))
+        promise_or_refusal(
+            self.group(stream, group, ticket)
+                .map(|group| async move { group.delete().await.map(|()| JsValue::UNDEFINED) }),
+        )
     }
 
     /// Joins a consumer.
     #[wasm_bindgen(js_name = groupJoin, unchecked_return_type = "Promise<void>")]
     pub fn group_join(&self, stream: &str, group: &str, consumer: String, ticket: f64) -> Promise {
-        promise_or_refusal(self.group(stream, group, ticket).map(|group| async move {
-            group.join(&consumer).await.map(|()| JsValue::UNDEFINED)
-        }))
+        promise_or_refusal(
+            self.group(stream, group, ticket)
+                .map(|group| async move { group.join(&consumer).await.map(|()| JsValue::UNDEFINED) }),
+        )
     }
 
     /// Ends a consumer's session.
     #[wasm_bindgen(js_name = groupLeave, unchecked_return_type = "Promise<void>")]
     pub fn group_leave(&self, stream: &str, group: &str, consumer: String, ticket: f64) -> Promise {
-        promise_or_refusal(self.group(stream, group, ticket).map(|group| async move {
-            group.leave(&consumer).await.map(|()| JsValue::UNDEFINED)
-        }))
+        promise_or_refusal(
+            self.group(stream, group, ticket)
+                .map(|group| async move { group.leave(&consumer).await.map(|()| JsValue::UNDEFINED) }),
+        )
     }
 
     /// One step of a read as a consumer. `first`: of a read that waits, the first.
