@@ -13,6 +13,7 @@ extern crate std;
 mod codec;
 mod env;
 mod error;
+mod groups;
 mod id;
 mod kv;
 mod layout;
@@ -31,12 +32,16 @@ pub use codec::{
 };
 pub use env::{Clock, Entropy, Env, NoNotify, Notify, Timer};
 pub use error::{Detail, Error, ErrorCode, Result};
+pub use groups::{
+    Consumer, Deliveries, Group, GroupInfo, GroupOptions, GroupRead, GroupStart, Mark, PendingRead,
+    PendingRecord,
+};
 pub use id::{EntryId, MAX_INTEGER, MAX_MS};
 pub use kv::{
     Atomicity, Batch, Bytes, Check, Commit, Durability, FaultPlan, FaultyKv, HostLimits, Kv, MemoryKv, Put,
     ScanPage, ScanRange, SplitMix64,
 };
-pub use layout::{Retention, Scope, scope_of};
+pub use layout::{GroupMode, Retention, Scope, scope_of};
 pub use lexkey::{KeyReader, KeyWriter, LexKey, Part, PrimaryKey, RangeKey, from_hex, to_hex};
 pub use name::{MAX_NAME_BYTES, check_name};
 pub use status::SegmentStatus;

@@ -18,6 +18,8 @@ mod env;
 mod errors;
 mod frames;
 #[cfg(feature = "full")]
+mod group_frames;
+#[cfg(feature = "full")]
 mod jobs;
 mod numbers;
 mod objects;

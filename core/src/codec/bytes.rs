@@ -94,6 +94,23 @@ impl<'a> Reader<'a> {
         core::str::from_utf8(bytes).map_err(|_| Error::corrupt(alloc::format!("{field}: not UTF-8")))
     }
 
+    /// A number in as few bytes as it takes: seven bits a byte, the lowest first, the top bit set where more follow.
+    pub(crate) fn varint(&mut self, field: &str) -> Result<u64> {
+        let mut value = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.u8(field)?;
+            let bits = u64::from(byte & 0x7f);
+            if shift == 63 && bits > 1 || shift > 0 && byte == 0 {
+                break;
+            }
+            value |= bits << shift;
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(Error::corrupt(alloc::format!("{field}: a malformed number")))
+    }
+
     /// A u32 count of things that take at least `bytes_each`: so never more than what is left can hold, and fit to
     /// reserve memory by.
     #[inline]
@@ -145,6 +162,19 @@ fn unknown_version(what: &str, found: u8, known: u8) -> Error {
 #[cold]
 fn crowded(field: &str, count: usize) -> Error {
     Error::corrupt(alloc::format!("{field}: {count} do not fit into what follows"))
+}
+
+/// A number as [`Reader::varint`] reads it.
+pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    loop {
+        let [low, ..] = value.to_le_bytes();
+        value >>= 7;
+        if value == 0 {
+            out.push(low & 0x7f);
+            return;
+        }
+        out.push(low | 0x80);
+    }
 }
 
 /// A length as it is stored in four bytes. Rows and names are held far below by the limits of a commit; a longer one
@@ -232,6 +262,22 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_varint_has_one_spelling(value: u64, bits in 0_u32..64, garbage in prop::collection::vec(any::<u8>(), 0..12)) {
+            let value = value >> bits;
+            let mut out = Vec::new();
+            put_varint(&mut out, value);
+            let mut reader = Reader::new(&out);
+            prop_assert_eq!(reader.varint("n").unwrap(), value);
+            reader.end("n").unwrap();
+            let mut reader = Reader::new(&garbage);
+            if let Ok(value) = reader.varint("n") {
+                let mut again = Vec::new();
+                put_varint(&mut again, value);
+                prop_assert_eq!(&garbage[..reader.position()], &again[..]);
+            }
+        }
+
         #[test]
         fn what_is_put_is_read(a: u8, b: u32, c: u64, d in 0..=MAX_INTEGER, e: u128, f: Vec<u8>, g: alloc::string::String) {
             let mut out = Vec::from([a]);

@@ -10,7 +10,7 @@ mod records;
 mod transaction;
 pub(crate) mod zstd;
 
-pub(crate) use bytes::{Reader, length8, length32};
+pub(crate) use bytes::{Reader, length8, length32, put_varint};
 pub use crc32c::Crc32c;
 pub use entry::{Entry, Trx, decode_compressed_entry, decode_entry, encode_compressed_entry, encode_entry};
 pub(crate) use records::{ENTRY_LENGTHS, fit_entries, measure_entries, skip_entries};

@@ -11,10 +11,20 @@
 //! | `TRX space segment id` | `trx` |
 //! | `TXN id n` | `redo` |
 //! | `LSE key` | `lease` |
+//! | `GRP space group` | `group` |
+//! | `GRP space group life MEM consumer session` | `group_member` |
+//! | `GRP space group life PEL session ms n` | `group_page` |
+//! | `GRP space group life TIM lane time ms n session` | `group_timer` |
+//! | `GRP space group life SLT n` | `group_slots` |
 
 pub(crate) mod block;
 pub(crate) mod commit;
 mod envelope;
+pub(crate) mod group;
+pub(crate) mod group_member;
+pub(crate) mod group_page;
+pub(crate) mod group_slots;
+pub(crate) mod group_timer;
 pub(crate) mod identity;
 mod key;
 pub(crate) mod lease;
@@ -27,6 +37,7 @@ pub(crate) mod stream;
 pub(crate) mod trx;
 
 pub(crate) use envelope::{Packing, is_raw};
+pub use group::GroupMode;
 pub(crate) use key::KeyRange;
 pub(crate) use run::{RUN_HEADER_BYTES, Run};
 pub(crate) use scope::ranges_of_spaces;

@@ -6,15 +6,19 @@
 //!        1   u8    state: 1 preparing, 2 committed (persisted, keep stable)
 //!        2   u64   nonce
 //!        10  u32   parts
-//!        14  u32   spaces, then per space in key order: u8 length, name
+//!        14  u32   places, then per place in key order of spaces:
+//!                  u8 length, the space; u8 length, the group (empty: the space itself)
 //!            u32   CRC-32C of what precedes
 //! part   a slice of the body; the parts in order make it up:
-//!        u32 spaces, then per space in key order:
-//!            u8 length, name
-//!            u32 length, the head that the space had (empty: none)
+//!        u32 places, then per place in the same order:
+//!            u8 length, the space; u8 length, the group
+//!            u32 length, the head that the place had (empty: none)
+//!            u32 deletes, then per delete: u32 length, key
 //!            u32 puts, then per put: u32 length, key, u32 length, value
 //!        u32 CRC-32C of what precedes
 //! ```
+//!
+//! A place is what one head stands for: a space, or a consumer group. Groups come after all spaces.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -23,7 +27,9 @@ use uuid::Uuid;
 
 use super::VERSION;
 use super::envelope::{seal, unseal};
+use super::group::{self, GroupHead};
 use super::key::{self, KeyRange};
+use super::space::{self, SpaceHead};
 use crate::codec::{Reader, length8, length32};
 use crate::error::{Error, Result};
 use crate::kv::Put;
@@ -56,13 +62,70 @@ pub(crate) enum RedoState {
     Committed,
 }
 
+/// What one head stands for, and one commit covers: a space, or a consumer group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RedoPlace {
+    pub(crate) space: String,
+    pub(crate) group: Option<String>,
+}
+
+impl RedoPlace {
+    pub(crate) fn of_space(space: &str) -> Self {
+        Self { space: space.into(), group: None }
+    }
+
+    /// The key of its head.
+    pub(crate) fn key(&self) -> Vec<u8> {
+        match &self.group {
+            Some(group) => group::key(&self.space, group),
+            None => space::key(&self.space),
+        }
+    }
+
+    /// The transaction that its head waits for; nil: none.
+    pub(crate) fn pending(&self, head: Option<&[u8]>) -> Result<Uuid> {
+        match (head, &self.group) {
+            (None, _) => Ok(Uuid::nil()),
+            (Some(row), Some(_)) => Ok(GroupHead::decode(row)?.transaction),
+            (Some(row), None) => Ok(SpaceHead::decode(row)?.pending),
+        }
+    }
+
+    /// The same head, but waiting for this transaction; nil: for none.
+    pub(crate) fn with_pending(&self, head: Option<&[u8]>, id: Uuid, nonce: u64) -> Result<Vec<u8>> {
+        if self.group.is_some() {
+            return GroupHead::with_transaction(head.unwrap_or_default(), id, nonce);
+        }
+        let mut head = head.map_or(Ok(SpaceHead::EMPTY), SpaceHead::decode)?;
+        head.revision = head.revision.wrapping_add(1);
+        head.nonce = nonce;
+        head.pending = id;
+        Ok(head.encode())
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        for name in [&*self.space, self.group.as_deref().unwrap_or_default()] {
+            out.push(length8(name.len()));
+            out.extend_from_slice(name.as_bytes());
+        }
+    }
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Self> {
+        let length = usize::from(reader.u8("space length")?);
+        let space = String::from(reader.text(length, "space")?);
+        let length = usize::from(reader.u8("group length")?);
+        let group = String::from(reader.text(length, "group")?);
+        Ok(Self { space, group: (!group.is_empty()).then_some(group) })
+    }
+}
+
 /// The row whose state decides about a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RedoHeader {
     pub(crate) state: RedoState,
     pub(crate) nonce: u64,
     pub(crate) parts: u32,
-    pub(crate) spaces: Vec<String>,
+    pub(crate) places: Vec<RedoPlace>,
 }
 
 impl RedoHeader {
@@ -75,10 +138,9 @@ impl RedoHeader {
         });
         row.extend_from_slice(&self.nonce.to_le_bytes());
         row.extend_from_slice(&self.parts.to_le_bytes());
-        row.extend_from_slice(&length32(self.spaces.len()).to_le_bytes());
-        for space in &self.spaces {
-            row.push(length8(space.len()));
-            row.extend_from_slice(space.as_bytes());
+        row.extend_from_slice(&length32(self.places.len()).to_le_bytes());
+        for place in &self.places {
+            place.encode(&mut row);
         }
         seal(row)
     }
@@ -93,23 +155,23 @@ impl RedoHeader {
         };
         let nonce = reader.u64("nonce")?;
         let parts = reader.u32("parts")?;
-        let count = reader.u32("spaces")?;
-        let mut spaces = Vec::new();
+        let count = reader.u32("places")?;
+        let mut places = Vec::new();
         for _ in 0..count {
-            let length = usize::from(reader.u8("space length")?);
-            spaces.push(String::from(reader.text(length, "space")?));
+            places.push(RedoPlace::decode(&mut reader)?);
         }
         reader.end("redo header")?;
-        Ok(Self { state, nonce, parts, spaces })
+        Ok(Self { state, nonce, parts, places })
     }
 }
 
-/// What a transaction does to one space. The last put is the space head.
+/// What a transaction does to one place. The last put is its head.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RedoShare {
-    pub(crate) space: String,
+    pub(crate) place: RedoPlace,
     /// The head that the plan was made from; `None`: there was none.
     pub(crate) base: Option<Vec<u8>>,
+    pub(crate) deletes: Vec<Vec<u8>>,
     pub(crate) puts: Vec<Put>,
 }
 
@@ -122,9 +184,12 @@ pub(crate) fn encode_body(shares: &[RedoShare]) -> Vec<u8> {
     let mut body = Vec::new();
     body.extend_from_slice(&length32(shares.len()).to_le_bytes());
     for share in shares {
-        body.push(length8(share.space.len()));
-        body.extend_from_slice(share.space.as_bytes());
+        share.place.encode(&mut body);
         put(&mut body, share.base.as_deref().unwrap_or_default());
+        body.extend_from_slice(&length32(share.deletes.len()).to_le_bytes());
+        for key in &share.deletes {
+            put(&mut body, key);
+        }
         body.extend_from_slice(&length32(share.puts.len()).to_le_bytes());
         for one in &share.puts {
             put(&mut body, &one.key);
@@ -137,14 +202,19 @@ pub(crate) fn encode_body(shares: &[RedoShare]) -> Vec<u8> {
 /// Decodes the joined parts of a redo record.
 pub(crate) fn decode_body(body: &[u8]) -> Result<Vec<RedoShare>> {
     let mut reader = Reader::new(unseal(body, "redo record")?);
-    let count = reader.u32("spaces")?;
+    let count = reader.u32("places")?;
     let mut shares = Vec::new();
     for _ in 0..count {
-        let length = usize::from(reader.u8("space length")?);
-        let space = String::from(reader.text(length, "space")?);
+        let place = RedoPlace::decode(&mut reader)?;
         let length = reader.u32("head length")? as usize;
         let base = reader.take(length, "head")?;
         let base = (!base.is_empty()).then(|| base.to_vec());
+        let number = reader.u32("deletes")?;
+        let mut deletes = Vec::new();
+        for _ in 0..number {
+            let length = reader.u32("key length")? as usize;
+            deletes.push(reader.take(length, "key")?.to_vec());
+        }
         let number = reader.u32("puts")?;
         let mut puts = Vec::new();
         for _ in 0..number {
@@ -154,7 +224,7 @@ pub(crate) fn decode_body(body: &[u8]) -> Result<Vec<RedoShare>> {
             let value = reader.take(length, "value")?.to_vec();
             puts.push(Put { key, value });
         }
-        shares.push(RedoShare { space, base, puts });
+        shares.push(RedoShare { place, base, deletes, puts });
     }
     reader.end("redo record")?;
     Ok(shares)
@@ -178,13 +248,19 @@ mod tests {
                 state: if committed { RedoState::Committed } else { RedoState::Preparing },
                 nonce,
                 parts: puts.len() as u32,
-                spaces: names.iter().cloned().collect(),
+                places: names.iter().map(|name| RedoPlace { space: name.clone(), group: committed.then(|| name.clone()) }).collect(),
             };
             prop_assert_eq!(RedoHeader::decode(&header.encode()).expect("decodes"), header);
             let puts: Vec<Put> = puts.into_iter().map(|(key, value)| Put { key, value }).collect();
+            let deletes: Vec<Vec<u8>> = puts.iter().map(|put| put.value.clone()).collect();
             let shares: Vec<RedoShare> = names
                 .into_iter()
-                .map(|space| RedoShare { base: Some(space.clone().into_bytes()), space, puts: puts.clone() })
+                .map(|space| RedoShare {
+                    base: Some(space.clone().into_bytes()),
+                    place: RedoPlace { group: committed.then(|| space.clone()), space },
+                    deletes: deletes.clone(),
+                    puts: puts.clone(),
+                })
                 .collect();
             prop_assert_eq!(decode_body(&encode_body(&shares)).expect("decodes"), shares);
         }

@@ -10,7 +10,10 @@ use uuid::Uuid;
 
 use super::draft::{SegmentDraft, SpaceDraft};
 use super::sizes::{KEY_BYTES, ROW_BYTES};
-use super::{FirstEntry, LeaseHold, PlannedSpace, SegmentState, Sizes, Write, WriteRequest, Written};
+use super::{
+    AttachedRows, FirstEntry, LeaseHold, PlannedSpace, SegmentState, Sizes, TrimTo, Write, WriteRequest,
+    Written,
+};
 use crate::codec::Trx;
 use crate::error::{Detail, Error, ErrorCode, Result};
 use crate::id::{EntryId, MAX_INTEGER, MAX_MS};
@@ -56,6 +59,7 @@ pub(crate) struct Planner<'s> {
     now: u64,
     spaces: BTreeMap<Rc<str>, SpaceDraft>,
     leases: BTreeMap<String, Vec<u8>>,
+    attached: Vec<AttachedRows>,
     pub(super) ops: usize,
     pub(super) bytes: usize,
     /// Each space is committed by itself.
@@ -74,6 +78,7 @@ impl<'s> Planner<'s> {
             now,
             spaces: BTreeMap::new(),
             leases: BTreeMap::new(),
+            attached: Vec::new(),
             ops: 0,
             bytes: 0,
             durability: Durability::Relaxed,
@@ -114,6 +119,14 @@ impl<'s> Planner<'s> {
             self.check_ids(write, count, known)?;
             self.check_stream(write, known)?;
         }
+        if let Some(trim) = &request.attached.trim {
+            self.check_trim(trim, known)?;
+        }
+        if let Some(rows) = &request.attached.rows
+            && self.attached.iter().any(|other| other.check.key == rows.check.key)
+        {
+            return Ok(Verdict::Full);
+        }
         let (ops, bytes) = self.cost(request);
         let fits_host = if self.apart {
             self.is_empty() && self.fits_by_space(request)
@@ -131,6 +144,10 @@ impl<'s> Planner<'s> {
         for write in &request.writes {
             reply.push(self.apply(request, write, known)?);
         }
+        if let Some(trim) = &request.attached.trim {
+            self.trim(trim, known);
+        }
+        self.attached.extend(request.attached.rows.as_deref().cloned());
         self.ops += ops;
         self.bytes += bytes;
         self.durability = self.durability.max(request.durability);
@@ -261,6 +278,32 @@ impl<'s> Planner<'s> {
         Ok(())
     }
 
+    /// The bound must be where it was when the records were seen.
+    fn check_trim(&self, trim: &TrimTo, known: &dyn Known) -> Result {
+        let head = self.spaces.get(&trim.space).map(|draft| &draft.head);
+        let head = head.or_else(|| known.space(&trim.space).map(|(_, head)| head));
+        if head.is_none_or(|head| head.trimmed != trim.from || head.last_id < trim.upto || head.importing) {
+            return Err(attached_conflict());
+        }
+        Ok(())
+    }
+
+    fn trim(&mut self, trim: &TrimTo, known: &dyn Known) {
+        let head = &mut self.draft(&trim.space, known).head;
+        head.trimmed = trim.upto;
+        head.trimmed_records = (head.trimmed_records + trim.records).min(head.records);
+        head.trimmed_bytes = (head.trimmed_bytes + trim.bytes).min(head.bytes);
+    }
+
+    fn draft(&mut self, space: &Rc<str>, known: &dyn Known) -> &mut SpaceDraft {
+        self.spaces.entry(Rc::clone(space)).or_insert_with(|| {
+            known.space(space).map_or_else(
+                || SpaceDraft::new(None, SpaceHead::EMPTY),
+                |(base, head)| SpaceDraft::new(base.map(<[u8]>::to_vec), head.clone()),
+            )
+        })
+    }
+
     fn check_stream(&self, write: &Write, known: &dyn Known) -> Result {
         let Some(stream) = write.stream else {
             return Ok(());
@@ -346,29 +389,35 @@ impl<'s> Planner<'s> {
             ops += 1;
             bytes += 512;
         }
+        if let Some(rows) = &request.attached.rows {
+            ops += 1 + rows.deletes.len() + rows.puts.len();
+            bytes += rows.bytes();
+        }
+        if let Some(trim) = &request.attached.trim {
+            ops += 2;
+            bytes += 2 * (trim.space.len() + KEY_BYTES + SPACE_HEAD_BYTES) + 256;
+        }
         (ops, bytes)
     }
 
     fn apply(&mut self, request: &WriteRequest, write: &Write, known: &dyn Known) -> Result<Written> {
-        let draft = self.spaces.entry(Rc::clone(&write.space)).or_insert_with(|| {
-            known.space(&write.space).map_or_else(
-                || SpaceDraft::new(None, SpaceHead::EMPTY),
-                |(base, head)| SpaceDraft::new(base.map(<[u8]>::to_vec), head.clone()),
-            )
-        });
+        let now = self.now;
+        let node = self.node;
+        let sizes = self.sizes;
+        let draft = self.draft(&write.space, known);
         let segment = draft.segments.entry(Rc::clone(&write.segment)).or_insert_with(|| SegmentDraft {
             state: known.segment(&write.space, &write.segment),
             runs: Vec::new(),
             bytes: 0,
         });
-        let first_id = draft.head.last_id.next(self.now)?;
+        let first_id = draft.head.last_id.next(now)?;
         let last_id = EntryId { ms: first_id.ms, n: first_id.n + write.count - 1 };
         let head = &mut segment.state.head;
         let run = Run {
             first_sequence: head.last_sequence + 1,
             count: write.count,
             first_id,
-            trx: Trx { id: request.trx_id, node: self.node, number: head.trx.number + 1 },
+            trx: Trx { id: request.trx_id, node, number: head.trx.number + 1 },
             body: write.entries.clone(),
         };
         *head = SegmentHead {
@@ -382,7 +431,7 @@ impl<'s> Planner<'s> {
         if write.stream.is_some() {
             let meta = StreamMeta::read(&draft.head)?;
             if !meta.is_stream() {
-                let made = StreamMeta { partitions: 1, created_at: self.now.min(MAX_MS), ..meta };
+                let made = StreamMeta { partitions: 1, created_at: now.min(MAX_MS), ..meta };
                 draft.head.metadata = made.encode();
             }
         }
@@ -397,7 +446,7 @@ impl<'s> Planner<'s> {
             count: run.count,
             first_id,
             logical: write.logical,
-            inline: (length <= self.sizes.inline_bytes).then(|| run.clone()),
+            inline: (length <= sizes.inline_bytes).then(|| run.clone()),
         };
         draft.item_bytes += item.encoded_len();
         draft.items.push(item);
@@ -423,13 +472,13 @@ impl<'s> Planner<'s> {
         Ok(written)
     }
 
-    /// The rows of the plan, space by space in key order, and the checks on leases.
+    /// The rows of the plan, space by space in key order, the checks on leases, and what is attached.
     pub(crate) fn finish(
         self,
         nonce: u64,
         carry: bool,
         packing: &mut Packing<'_>,
-    ) -> Result<(Vec<PlannedSpace>, Vec<Check>)> {
+    ) -> Result<(Vec<PlannedSpace>, Vec<Check>, Vec<AttachedRows>)> {
         let mut spaces = Vec::with_capacity(self.spaces.len());
         for (name, draft) in self.spaces {
             spaces.push(draft.finish(name, self.sizes, nonce, carry, packing)?);
@@ -439,6 +488,22 @@ impl<'s> Planner<'s> {
             .into_iter()
             .map(|(key, row)| Check { key: lease::key(&key), value: Some(row) })
             .collect();
-        Ok((spaces, checks))
+        Ok((spaces, checks, self.attached))
     }
+}
+
+impl AttachedRows {
+    /// Bytes of keys and values.
+    fn bytes(&self) -> usize {
+        let checked = self.check.key.len() + self.check.value.as_ref().map_or(0, Vec::len);
+        let deleted: usize = self.deletes.iter().map(Vec::len).sum();
+        let put: usize = self.puts.iter().map(|put| put.key.len() + put.value.len()).sum();
+        checked + deleted + put
+    }
+}
+
+/// What a request hears whose attached rows are not what it planned from.
+pub(crate) fn attached_conflict() -> Error {
+    Error::new(ErrorCode::Conflict, "what the write depends on has changed")
+        .with("attached", Detail::Flag(true))
 }

@@ -9,12 +9,13 @@ mod sizes;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use append::{Known, Planner, Verdict};
+pub(crate) use append::{Known, Planner, Verdict, attached_conflict};
 pub(crate) use draft::{FirstEntry, PlannedSpace, SegmentState};
 pub(crate) use merge::{MergeGroup, MergeSize, plan_merges};
 pub(crate) use pack::{pack_blocks, pack_items};
 pub(crate) use sizes::{COMMIT_RECORDS, Sizes};
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -22,7 +23,7 @@ use alloc::vec::Vec;
 use uuid::Uuid;
 
 use crate::id::EntryId;
-use crate::kv::Durability;
+use crate::kv::{Bytes, Check, Durability, Put};
 use crate::shared::SharedBytes;
 
 /// Records for one segment, checked and encoded.
@@ -59,6 +60,38 @@ pub(crate) struct LeaseHold {
     pub(crate) token: u64,
 }
 
+/// What a request changes besides its writes, in the same commit: rows that are covered by a check of
+/// their own, and trim bounds of spaces.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Attached {
+    pub(crate) rows: Option<Box<AttachedRows>>,
+    pub(crate) trim: Option<Box<TrimTo>>,
+}
+
+/// Rows of a consumer group, covered by the check of its head.
+#[derive(Debug, Clone)]
+pub(crate) struct AttachedRows {
+    pub(crate) space: String,
+    pub(crate) group: String,
+    /// Where it fails, the request is refused with `CONFLICT` and the detail `attached`.
+    pub(crate) check: Check,
+    pub(crate) deletes: Vec<Bytes>,
+    pub(crate) puts: Vec<Put>,
+}
+
+/// Moves a space's trim bound over records that the caller has seen.
+#[derive(Debug, Clone)]
+pub(crate) struct TrimTo {
+    pub(crate) space: Rc<str>,
+    /// Where the bound was when they were seen.
+    pub(crate) from: EntryId,
+    pub(crate) upto: EntryId,
+    /// How many records go.
+    pub(crate) records: u64,
+    /// Their logical bytes.
+    pub(crate) bytes: u64,
+}
+
 /// Writes that are stored together or not at all. No two are to the same segment.
 #[derive(Debug, Clone)]
 pub(crate) struct WriteRequest {
@@ -69,6 +102,7 @@ pub(crate) struct WriteRequest {
     pub(crate) trx_number: Option<u64>,
     pub(crate) lease: Option<LeaseHold>,
     pub(crate) durability: Durability,
+    pub(crate) attached: Attached,
 }
 
 /// Where a segment stands after a write, and what the write made.

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::{Known, PlannedSpace, Planner, SegmentState, Sizes, Verdict, Write, WriteRequest};
+use super::{Attached, Known, PlannedSpace, Planner, SegmentState, Sizes, Verdict, Write, WriteRequest};
 use crate::codec::encode_entry_body;
 use crate::error::ErrorCode;
 use crate::id::EntryId;
@@ -68,6 +68,7 @@ fn request(writes: Vec<Write>, id: u128, supplied: bool) -> WriteRequest {
         trx_number: None,
         lease: None,
         durability: Durability::Relaxed,
+        attached: Attached::default(),
     }
 }
 
@@ -130,7 +131,7 @@ proptest! {
         }
         prop_assume!(planned > 0);
         let counted = (planner.ops, planner.bytes);
-        let (spaces, _) = planner.finish(5, false, &mut Packing::Raw).expect("encodes");
+        let (spaces, ..) = planner.finish(5, false, &mut Packing::Raw).expect("encodes");
         let (ops, bytes) = rows(&spaces);
         prop_assert!(ops <= counted.0, "{} operations, {} were counted", ops, counted.0);
         prop_assert!(bytes <= counted.1, "{} bytes, {} were counted", bytes, counted.1);
@@ -175,7 +176,7 @@ proptest! {
             let one = write("space", &format!("s{segment}"), record_sizes);
             planner.add(&request(vec![one], n as u128 + 1, false), &Nothing);
         }
-        let (spaces, _) = planner.finish(5, false, &mut Packing::Raw).expect("encodes");
+        let (spaces, ..) = planner.finish(5, false, &mut Packing::Raw).expect("encodes");
         for planned in &spaces {
             let mut entries: BTreeMap<EntryId, (Rc<str>, u64)> = BTreeMap::new();
             for put in &planned.blocks {

@@ -3,13 +3,15 @@
 //! hosts, so none of this is reached with anything to do.
 
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 
 use uuid::Uuid;
 
 use super::Inner;
 use crate::error::{Error, ErrorCode, Result};
 use crate::kv::{Batch, Commit, Durability, Put};
-use crate::plan::PlannedSpace;
+use crate::layout::redo::RedoPlace;
+use crate::plan::{AttachedRows, PlannedSpace};
 
 fn left_out<T>() -> Result<T> {
     Err(Error::new(ErrorCode::Unsupported, "this build serves hosts with atomic commits"))
@@ -19,6 +21,7 @@ impl Inner {
     pub(crate) async fn commit_by_redo(
         self: &Rc<Self>,
         _: &mut [PlannedSpace],
+        _: Vec<AttachedRows>,
         _: Durability,
         _: &mut bool,
     ) -> Result<Commit> {
@@ -26,6 +29,10 @@ impl Inner {
     }
 
     pub(crate) async fn resolve_pending(self: &Rc<Self>, _: &str, _: Uuid) -> Result {
+        left_out()
+    }
+
+    pub(crate) async fn resolve_place(self: &Rc<Self>, _: &RedoPlace, _: Uuid) -> Result {
         left_out()
     }
 

@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::id::{EntryId, MAX_INTEGER};
 use crate::kv::{Atomicity, Durability};
 use crate::name::check_name;
-use crate::plan::{COMMIT_RECORDS, LeaseHold, StreamWrite, Write, WriteRequest, Written};
+use crate::plan::{Attached, COMMIT_RECORDS, LeaseHold, StreamWrite, Write, WriteRequest, Written};
 use crate::status::SegmentStatus;
 
 /// Records for one segment.
@@ -121,7 +121,10 @@ impl Store {
     /// Takes back a write or a wait known by this tag. Without effect once it was handed to the
     /// host; says whether it had one.
     pub fn cancel(&self, tag: u64) -> bool {
-        tag != 0 && (self.inner.queue.borrow_mut().cancel(tag) || self.inner.cancel_wait(tag))
+        tag != 0
+            && (self.inner.queue.borrow_mut().cancel(tag)
+                || self.inner.cancel_wait(tag)
+                || self.inner.cancel_running(tag))
     }
 
     async fn write(
@@ -130,13 +133,25 @@ impl Store {
         stream: Option<StreamWrite>,
         options: WriteOptions,
     ) -> Result<Vec<Appended>> {
+        self.write_attached(writes, stream, options, Attached::default()).await
+    }
+
+    /// Writes, and changes what is attached in the same commit.
+    pub(crate) async fn write_attached(
+        &self,
+        writes: Vec<NewRecords>,
+        stream: Option<StreamWrite>,
+        options: WriteOptions,
+        attached: Attached,
+    ) -> Result<Vec<Appended>> {
         let inner = &self.inner;
         inner.check_open()?;
         let (mut writes, positions) = inner.check_writes(writes)?;
         for write in &mut writes {
             write.stream = stream;
         }
-        let request = inner.request(writes, options.clone())?;
+        let mut request = inner.request(writes, options.clone())?;
+        request.attached = attached;
         let named: Vec<(Rc<str>, Rc<str>)> =
             request.writes.iter().map(|write| (Rc::clone(&write.space), Rc::clone(&write.segment))).collect();
         let written = match inner.submit(Job::Write(request), options.tag).await? {
@@ -295,6 +310,7 @@ impl Inner {
                 token: proof.token,
             }),
             durability: options.durability.unwrap_or(self.options.durability),
+            attached: Attached::default(),
         })
     }
 }

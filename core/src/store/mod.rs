@@ -20,8 +20,10 @@ mod queue;
 mod read;
 #[cfg(feature = "every-host")]
 mod redo;
+mod running;
 #[cfg(feature = "every-host")]
 mod single;
+mod turns;
 mod verify;
 mod wait;
 
@@ -52,6 +54,8 @@ use cache::Cache;
 use host::Host;
 use queue::Queue;
 pub(crate) use queue::{Job, Patch};
+pub(crate) use running::Run;
+pub(crate) use turns::{Turn, take_turn};
 use wait::Waiters;
 
 /// An open store. Clones share it.
@@ -80,6 +84,8 @@ pub(crate) struct Inner {
     random: RefCell<host::RandomPool>,
     small: RefCell<compact::SmallRows>,
     pub(crate) trimming: RefCell<collect::Trimming>,
+    pub(crate) turns: RefCell<turns::Turns>,
+    running: RefCell<running::Running>,
     /// Who waits for the writes under way to end.
     idle: RefCell<Vec<oneshot::Sender<()>>>,
     /// Pieces of the store's own work under way.

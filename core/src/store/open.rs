@@ -59,6 +59,8 @@ impl Store {
             random: RefCell::new(random),
             small: RefCell::default(),
             trimming: RefCell::default(),
+            turns: RefCell::default(),
+            running: RefCell::default(),
             idle: RefCell::new(Vec::new()),
             background: Cell::new(0),
             closed: Cell::new(false),

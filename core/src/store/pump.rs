@@ -13,7 +13,7 @@ use super::queue::{Doubt, Job, Outcome, Patch, Picking, Round, Ticket, Witness};
 use crate::error::{Detail, Error, ErrorCode, Result};
 use crate::kv::{Atomicity, Batch, Check, Commit, Put};
 use crate::layout::space;
-use crate::plan::{PlannedSpace, Planner, Verdict, Written};
+use crate::plan::{AttachedRows, PlannedSpace, Planner, Verdict, Written, attached_conflict};
 
 /// Races that a request may lose before it is given back.
 const MOST_LOST: u32 = 32;
@@ -159,7 +159,7 @@ impl Inner {
         let nonce = self.nonce();
         let carry = self.host.atomic() == Atomicity::None;
         let finished = self.with_packing(false, |packing| planner.finish(nonce, carry, packing));
-        let (mut spaces, lease_checks) = match finished {
+        let (mut spaces, lease_checks, attached) = match finished {
             Ok(finished) => finished,
             Err(error) => {
                 for one in planned {
@@ -168,14 +168,16 @@ impl Inner {
                 return;
             }
         };
-        let alone = spaces.len() > 1 && self.host.atomic() == Atomicity::Space;
+        let several = spaces.len() > 1 || !attached.is_empty();
+        let alone = several && self.host.atomic() == Atomicity::Space;
         let mut unfinished = false;
+        let before_attached = spaces.len() + if alone { 0 } else { lease_checks.len() };
         let result = if alone {
-            self.commit_by_redo(&mut spaces, durability, &mut unfinished).await
+            self.commit_by_redo(&mut spaces, attached, durability, &mut unfinished).await
         } else if carry {
             self.commit_row_by_row(&spaces, durability).await
         } else {
-            self.commit_at_once(&mut spaces, lease_checks, durability).await
+            self.commit_at_once(&mut spaces, lease_checks, attached, durability).await
         };
         match result {
             Ok(Commit::Applied) => {
@@ -207,6 +209,10 @@ impl Inner {
                         self.cache.borrow_mut().forget(&planned_space.space);
                     }
                 }
+                if let Some(attached) = check.checked_sub(before_attached).filter(|_| check < usize::MAX) {
+                    self.refuse_attached(planned, attached);
+                    return;
+                }
                 let lost = spaces.get(check).map(|planned| Rc::clone(&planned.space));
                 self.lost_race(planned, lost, current).await;
             }
@@ -232,6 +238,7 @@ impl Inner {
         &self,
         spaces: &mut [PlannedSpace],
         lease_checks: Vec<Check>,
+        attached: Vec<AttachedRows>,
         durability: crate::kv::Durability,
     ) -> Result<Commit> {
         let mut batch = Batch { durability, ..Batch::default() };
@@ -242,7 +249,30 @@ impl Inner {
             batch.puts.append(&mut planned.take_puts());
         }
         batch.checks.extend(lease_checks);
+        for rows in attached {
+            if self.host.limits().checks {
+                batch.checks.push(rows.check);
+            }
+            batch.deletes.extend(rows.deletes);
+            batch.puts.extend(rows.puts);
+        }
         self.host.commit(batch).await
+    }
+
+    /// The rows attached to one of the requests are not what it planned from: it is refused, and the
+    /// others are planned again.
+    fn refuse_attached(&self, planned: Vec<Planned>, attached: usize) {
+        let mut queue = self.queue.borrow_mut();
+        let mut with_rows = 0;
+        for Planned { ticket, part, .. } in planned {
+            let mine = part && ticket.job.attached_rows().is_some();
+            with_rows += usize::from(mine);
+            if mine && with_rows == attached + 1 {
+                ticket.settle(Err(attached_conflict()));
+            } else {
+                queue.put_back(ticket);
+            }
+        }
     }
 
     /// Takes in what a commit made, and tells everybody.

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::id::EntryId;
 use crate::kv::{Bytes, Durability, Put};
 use crate::layout::space::SpaceHead;
-use crate::plan::{WriteRequest, Written};
+use crate::plan::{AttachedRows, WriteRequest, Written};
 
 /// A change of a space that appends nothing: merging, collecting, importing.
 pub(crate) struct Patch {
@@ -43,15 +43,28 @@ pub(crate) enum Job {
 
 impl Job {
     pub(crate) fn spaces(&self) -> impl Iterator<Item = &Rc<str>> {
-        let (writes, patch) = match self {
-            Self::Write(request) => (request.writes.as_slice(), None),
+        let (writes, more) = match self {
+            Self::Write(request) => {
+                (request.writes.as_slice(), request.attached.trim.as_ref().map(|trim| &trim.space))
+            }
             Self::Patch(patch) => (Default::default(), Some(&patch.space)),
         };
-        writes.iter().map(|write| &write.space).chain(patch)
+        writes.iter().map(|write| &write.space).chain(more)
+    }
+
+    /// The rows that a write changes besides those of its spaces.
+    pub(crate) fn attached_rows(&self) -> Option<&AttachedRows> {
+        match self {
+            Self::Write(request) => request.attached.rows.as_deref(),
+            Self::Patch(_) => None,
+        }
     }
 
     /// Whether all of it is about one space.
     pub(crate) fn is_of_one_space(&self) -> bool {
+        if self.attached_rows().is_some() {
+            return false;
+        }
         let mut spaces = self.spaces();
         let first = spaces.next();
         spaces.all(|space| Some(space) == first)

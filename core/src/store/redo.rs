@@ -18,13 +18,10 @@ use alloc::vec::Vec;
 use uuid::Uuid;
 
 use super::Inner;
-use super::load::decode_head;
 use crate::error::{Error, Result};
 use crate::kv::{Batch, Bytes, Check, Commit, Durability, Put, ScanRange};
-use crate::layout::redo::{self, RedoHeader, RedoShare, RedoState};
-use crate::layout::space;
-use crate::layout::space::SpaceHead;
-use crate::plan::PlannedSpace;
+use crate::layout::redo::{self, RedoHeader, RedoPlace, RedoShare, RedoState};
+use crate::plan::{AttachedRows, PlannedSpace};
 
 /// How long a transaction may stay *preparing* without change before others give it up, on their own
 /// timers, in milliseconds.
@@ -48,6 +45,7 @@ impl Inner {
     pub(crate) async fn commit_by_redo(
         self: &Rc<Self>,
         spaces: &mut [PlannedSpace],
+        attached: Vec<AttachedRows>,
         durability: Durability,
         unfinished: &mut bool,
     ) -> Result<Commit> {
@@ -58,7 +56,8 @@ impl Inner {
         }
         let now = self.env.clock.now();
         let id = self.random.borrow_mut().uuid(&*self.env.entropy, now);
-        let shares: Vec<RedoShare> = spaces.iter().map(share).collect();
+        let mut shares: Vec<RedoShare> = spaces.iter().map(share).collect();
+        shares.extend(attached.into_iter().map(share_of_group));
         let body = redo::encode_body(&shares);
         let part_bytes = self.sizes.row_bytes.min(self.sizes.batch_bytes / 2).max(1024);
         let parts: Vec<&[u8]> = body.chunks(part_bytes).collect();
@@ -67,24 +66,23 @@ impl Inner {
             nonce: self.nonce(),
             parts: u32::try_from(parts.len())
                 .map_err(|_| Error::limit("parts of a transaction", u32::MAX.into(), u64::MAX))?,
-            spaces: spaces.iter().map(|planned| (*planned.space).into()).collect(),
+            places: shares.iter().map(|share| share.place.clone()).collect(),
         };
         let preparing = header.encode();
         let header_key = redo::key(id, 0);
         self.write_record(id, &preparing, &parts, durability).await?;
 
-        let mut pending: Vec<(Rc<str>, Vec<u8>)> = Vec::new();
-        for (index, planned) in spaces.iter().enumerate() {
-            let head = self.pending_head(planned, id)?;
-            let base = planned.check.value.clone();
-            match self.replace(&planned.check.key, base, head.clone(), durability).await {
-                Ok(Step::Done) => pending.push((Rc::clone(&planned.space), head)),
+        let mut pending: Vec<&RedoPlace> = Vec::new();
+        for (index, share) in shares.iter().enumerate() {
+            let head = share.place.with_pending(share.base.as_deref(), id, self.nonce())?;
+            match self.replace(&share.place.key(), share.base.clone(), head, durability).await {
+                Ok(Step::Done) => pending.push(&share.place),
                 Ok(Step::Lost(current)) => {
                     self.give_up_record(id, &preparing, &pending).await;
                     return Ok(Commit::Refused { check: index, current });
                 }
                 Err(error) => {
-                    pending.push((Rc::clone(&planned.space), head));
+                    pending.push(&share.place);
                     self.give_up_record(id, &preparing, &pending).await;
                     return Err(error.with("applied", crate::error::Detail::Flag(false)));
                 }
@@ -117,12 +115,17 @@ impl Inner {
     /// Finishes, gives up or clears the transaction that a space head is pending on. A transaction
     /// that is being prepared by somebody alive is waited for.
     pub(crate) async fn resolve_pending(self: &Rc<Self>, name: &str, id: Uuid) -> Result {
+        self.resolve_place(&RedoPlace::of_space(name), id).await
+    }
+
+    /// The same for any place.
+    pub(crate) async fn resolve_place(self: &Rc<Self>, place: &RedoPlace, id: Uuid) -> Result {
         let header_key = redo::key(id, 0);
         let mut seen: Option<Bytes> = None;
         let mut waited = 0;
         loop {
             let Some(row) = self.host.get_one(header_key.clone()).await? else {
-                return self.clear_pending(name, id).await;
+                return self.clear_pending(place, id).await;
             };
             let header = RedoHeader::decode(&row).map_err(|error| error.at_key(&header_key))?;
             if header.state == RedoState::Committed {
@@ -143,8 +146,7 @@ impl Inner {
             }
             self.env.timer.sleep(LOOK_AGAIN).await;
             waited += LOOK_AGAIN;
-            let head = self.stored_head(name).await?.1;
-            if head.pending != id {
+            if self.pending_on(place).await?.1 != id {
                 return Ok(());
             }
         }
@@ -194,9 +196,9 @@ impl Inner {
     }
 
     async fn resolve_abandoned(self: &Rc<Self>, id: Uuid, header: &RedoHeader) -> Result {
-        for name in &header.spaces {
-            if self.stored_head(name).await?.1.pending == id {
-                self.resolve_pending(name, id).await?;
+        for place in &header.places {
+            if self.pending_on(place).await?.1 == id {
+                self.resolve_place(place, id).await?;
             }
         }
         // No head waits for it. Its owner, if it lives, still needs the header to commit: removing it
@@ -323,34 +325,23 @@ impl Inner {
         Err(last.unwrap_or_else(|| Error::unavailable("a row could not be replaced")))
     }
 
-    /// The head that waits for the record: nothing but the mark and the revision differ.
-    fn pending_head(&self, planned: &PlannedSpace, id: Uuid) -> Result<Vec<u8>> {
-        let mut head = decode_head(planned.check.value.as_deref(), &planned.check.key)?;
-        head.revision = head.revision.wrapping_add(1);
-        head.nonce = self.nonce();
-        head.pending = id;
-        Ok(head.encode())
-    }
-
-    async fn stored_head(&self, name: &str) -> Result<(Option<Bytes>, SpaceHead)> {
-        let key = space::key(name);
+    /// A place's head as it is stored, and the transaction that it waits for.
+    async fn pending_on(&self, place: &RedoPlace) -> Result<(Option<Bytes>, Uuid)> {
+        let key = place.key();
         let row = self.host.get_one(key.clone()).await?;
-        let head = decode_head(row.as_deref(), &key)?;
-        Ok((row, head))
+        let pending = place.pending(row.as_deref()).map_err(|error| error.at_key(&key))?;
+        Ok((row, pending))
     }
 
     /// Takes the mark off a head whose record is gone.
-    async fn clear_pending(&self, name: &str, id: Uuid) -> Result {
-        let key = space::key(name);
+    async fn clear_pending(&self, place: &RedoPlace, id: Uuid) -> Result {
         for attempt in 0..TRIES {
-            let (row, mut head) = self.stored_head(name).await?;
-            if head.pending != id {
+            let (row, pending) = self.pending_on(place).await?;
+            if pending != id {
                 return Ok(());
             }
-            head.pending = Uuid::nil();
-            head.revision = head.revision.wrapping_add(1);
-            head.nonce = self.nonce();
-            if self.replace(&key, row, head.encode(), Durability::Relaxed).await? == Step::Done {
+            let head = place.with_pending(row.as_deref(), Uuid::nil(), self.nonce())?;
+            if self.replace(&place.key(), row, head, Durability::Relaxed).await? == Step::Done {
                 return Ok(());
             }
             self.pause(attempt).await;
@@ -359,7 +350,7 @@ impl Inner {
     }
 
     /// Gives a transaction up that is not committed. Best effort: whoever meets what stays goes on.
-    async fn give_up_record(&self, id: Uuid, preparing: &[u8], pending: &[(Rc<str>, Vec<u8>)]) {
+    async fn give_up_record(&self, id: Uuid, preparing: &[u8], pending: &[&RedoPlace]) {
         let header_key = redo::key(id, 0);
         let batch = Batch {
             checks: Vec::from([Check { key: header_key.clone(), value: Some(preparing.to_vec()) }]),
@@ -374,8 +365,8 @@ impl Inner {
         if !removed {
             return;
         }
-        for (name, _) in pending {
-            let _ = self.clear_pending(name, id).await;
+        for place in pending {
+            let _ = self.clear_pending(place, id).await;
         }
         let _ = self.remove_record(id).await;
     }
@@ -428,8 +419,8 @@ impl Inner {
         if header.parts != parts {
             // It is being removed by another helper, or a late request put back its header alone: then
             // its spaces have been applied, and none waits for it.
-            for name in &header.spaces {
-                if self.stored_head(name).await?.1.pending == id
+            for place in &header.places {
+                if self.pending_on(place).await?.1 == id
                     && self.host.get_one(redo::key(id, 0)).await?.is_some()
                 {
                     return Err(Error::corrupt("redo record: parts are missing").at_key(&redo::key(id, 0)));
@@ -447,14 +438,14 @@ impl Inner {
         for share in shares {
             let mut last = None;
             for attempt in 0..TRIES {
-                let (row, head) = self.stored_head(&share.space).await?;
-                if head.pending != id {
+                let (row, pending) = self.pending_on(&share.place).await?;
+                if pending != id {
                     last = None;
                     break;
                 }
                 let batch = Batch {
-                    checks: Vec::from([Check { key: space::key(&share.space), value: row }]),
-                    deletes: Vec::new(),
+                    checks: Vec::from([Check { key: share.place.key(), value: row }]),
+                    deletes: share.deletes.clone(),
                     puts: share.puts.clone(),
                     durability: Durability::Strict,
                 };
@@ -508,8 +499,19 @@ impl Inner {
 /// What a plan does to its space, as a share of a record.
 fn share(planned: &PlannedSpace) -> RedoShare {
     RedoShare {
-        space: (*planned.space).into(),
+        place: RedoPlace::of_space(&planned.space),
         base: planned.check.value.clone(),
+        deletes: Vec::new(),
         puts: planned.puts().cloned().collect(),
+    }
+}
+
+/// What is attached, as a share of a record: rows of a group, whose head is checked.
+fn share_of_group(rows: AttachedRows) -> RedoShare {
+    RedoShare {
+        place: RedoPlace { space: rows.space, group: Some(rows.group) },
+        base: rows.check.value,
+        deletes: rows.deletes,
+        puts: rows.puts,
     }
 }

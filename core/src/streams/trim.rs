@@ -252,7 +252,7 @@ impl Inner {
 
     /// Applies a stream's retention after an append, where what this instance knows says that something
     /// has to go. Appends that end together share the work; what fails is left to the next one.
-    pub(super) async fn retain_after_append(self: &Rc<Self>, name: &Rc<str>) {
+    pub(crate) async fn retain_after_append(self: &Rc<Self>, name: &Rc<str>) {
         while self.may_exceed(name) {
             let waits = {
                 let mut trimming = self.trimming.borrow_mut();

@@ -104,6 +104,51 @@ export interface Engine {
 	streamTail(name: string): Promise<Float64Array>;
 	streamTrim(name: string, kind: number, value: number, n: number, dryRun: boolean): Promise<Float64Array>;
 	streamSweep(after: string | undefined): Promise<string | undefined>;
+	groupCreate(
+		stream: string,
+		group: string,
+		mode: number,
+		startMs: number,
+		startN: number,
+		ackTimeout: number,
+		maxDeliver: number,
+		consumerTimeout: number,
+		maxStandbys: number,
+		slots: number,
+		deadLetterStream: string | undefined,
+		ticket: number,
+	): Promise<Bytes>;
+	groupDelete(stream: string, group: string, ticket: number): Promise<void>;
+	groupJoin(stream: string, group: string, consumer: string, ticket: number): Promise<void>;
+	groupLeave(stream: string, group: string, consumer: string, ticket: number): Promise<void>;
+	groupRead(
+		stream: string,
+		group: string,
+		consumer: string,
+		limit: number,
+		noAck: boolean,
+		first: boolean,
+		ticket: number,
+	): Promise<Bytes>;
+	groupSettle(
+		stream: string,
+		group: string,
+		consumer: string,
+		ids: Float64Array,
+		kind: number,
+		ms: number,
+		ticket: number,
+	): Promise<number>;
+	groupPending(
+		stream: string,
+		group: string,
+		consumer: string | undefined,
+		limit: number,
+		afterMs: number,
+		afterN: number,
+	): Promise<Bytes>;
+	groupReplay(stream: string, group: string, limit: number, ticket: number): Promise<number>;
+	groupInfo(stream: string, group: string): Promise<Bytes>;
 	leaseAcquire(key: string, holder: string, ttl: number): Promise<number>;
 	leaseRenew(key: string, holder: string, token: number, ttl: number): Promise<void>;
 	leaseRelease(key: string, holder: string, token: number): Promise<void>;

@@ -37,6 +37,12 @@ impl SimClock {
         self.offset.set(self.offset.get() + ms);
     }
 
+    /// Sets it right.
+    pub fn set_right(&self) {
+        self.frozen.set(None);
+        self.offset.set(0);
+    }
+
     /// Lets it stand still.
     pub fn freeze(&self) {
         self.frozen.set(Some(self.now()));

@@ -6,9 +6,10 @@
 //! * `executor`: one thread, virtual time. `clock`: wall clocks that jump.
 //! * `host`: the disk, and the host that each instance reaches it by. `classes`: what kinds of hosts there are.
 //! * `actors`: who uses the store. `oracle`: what they were told, and whether it was true.
+//! * `groups`: the same for consumer groups, with actors and books of their own.
 //! * `world`: what they share. `run`: one seed. `campaign`: many.
 //!
-//! `STREAMKIT_SIM_SEED=<n>` runs that seed alone; `STREAMKIT_SIM_SEEDS=<count>` so many; `STREAMKIT_SIM_TRACE=1`
+//! `STREAMKIT_SIM_SEED=<n>` (for groups `STREAMKIT_SIM_GROUP_SEED=<n>`) runs that seed alone; `STREAMKIT_SIM_SEEDS=<count>` so many; `STREAMKIT_SIM_TRACE=1`
 //! prints what happens.
 
 pub mod actors;
@@ -16,6 +17,7 @@ pub mod campaign;
 pub mod classes;
 pub mod clock;
 pub mod executor;
+pub mod groups;
 pub mod host;
 pub mod oracle;
 pub mod random;

@@ -147,6 +147,12 @@ impl World {
         Ok((group, store, died))
     }
 
+    /// Opens a store on the disk whose clock is right.
+    pub async fn open_right(self: &Rc<Self>) -> streamkit_core::Result<(u64, Store, oneshot::Receiver<()>)> {
+        self.instances[0].clock.set_right();
+        self.open(0).await
+    }
+
     /// Keeps an instance open: opens it again whenever it died.
     pub async fn keep_open(self: Rc<Self>, index: usize) {
         let random = self.random.fork(&format!("instance {index}"));

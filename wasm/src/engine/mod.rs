@@ -1,5 +1,7 @@
 //! The exported class.
 
+#[cfg(feature = "full")]
+mod groups;
 mod health;
 mod inventory;
 mod lease;

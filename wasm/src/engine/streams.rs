@@ -71,7 +71,12 @@ impl Engine {
     #[wasm_bindgen(js_name = streamDelete, unchecked_return_type = "Promise<void>")]
     pub fn stream_delete(&self, name: String, force: bool) -> Promise {
         let store = self.store.clone();
-        promise(async move { store.delete_stream(&name, force).await.map(|()| JsValue::UNDEFINED) })
+        promise(async move {
+            store.delete_stream(&name, force).await?;
+            // Its groups went with it; what they leave is only room, and may wait for another sweep.
+            let _ = store.sweep_groups(&name).await;
+            Ok(JsValue::UNDEFINED)
+        })
     }
 
     /// A stream as it stands.

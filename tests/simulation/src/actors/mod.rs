@@ -8,7 +8,7 @@ mod reader;
 mod trimmer;
 mod writer;
 
-pub use chaos::chaos;
+pub use chaos::{chaos, draw_faults};
 pub use compactor::compactor;
 pub use leaser::leaser;
 pub use looker::looker;

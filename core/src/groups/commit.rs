@@ -1,0 +1,140 @@
+//! Committing: one checked commit against the group's head. A lost reply is looked up by its nonce.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::Group;
+use super::plan::GroupPlan;
+use crate::error::{Error, ErrorCode, Result};
+use crate::kv::{Batch, Bytes, Commit, Durability};
+use crate::layout::group::{self, GroupHead, NONCES};
+use crate::plan::AttachedRows;
+
+/// Races that one call may lose.
+pub(super) const MOST_LOST: u32 = 32;
+/// Lost replies that one commit may meet before its caller is told that nobody knows.
+const MOST_UNCLEAR: u32 = 4;
+
+/// What became of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Committed {
+    Done,
+    /// The head is another one by now: plan again.
+    Lost,
+}
+
+impl Group {
+    /// Whether a plan fits one commit of the host.
+    pub(super) fn fits(&self, plan: &GroupPlan) -> bool {
+        let sizes = &self.inner().sizes;
+        let (ops, bytes) = plan.cost();
+        ops <= sizes.batch_ops && bytes <= sizes.batch_bytes
+    }
+
+    /// Commits a plan. A try whose reply was lost is handed over again as it is: whichever applies, it is
+    /// the same.
+    pub(super) async fn commit(&self, plan: GroupPlan, durability: Durability) -> Result<Committed> {
+        if !self.fits(&plan) {
+            let (ops, bytes) = plan.cost();
+            let sizes = &self.inner().sizes;
+            return Err(if ops > sizes.batch_ops {
+                Error::limit("operations of one commit", sizes.batch_ops as u64, ops as u64)
+            } else {
+                Error::limit("bytes of one commit", sizes.batch_bytes as u64, bytes as u64)
+            });
+        }
+        let base = plan.check.value.clone();
+        let batch =
+            Batch { checks: Vec::from([plan.check]), deletes: plan.deletes, puts: plan.puts, durability };
+        let mut unclear: Option<Error> = None;
+        for attempt in 0..=MOST_UNCLEAR {
+            match self.inner().host.commit(batch.clone()).await {
+                Ok(Commit::Applied) => return Ok(Committed::Done),
+                Ok(Commit::Refused { current, .. }) => {
+                    return self.lost_or_done(base.as_ref(), current.as_ref(), plan.nonce, unclear);
+                }
+                Err(error) if error.may_have_applied() => unclear = Some(error),
+                Err(error) => return Err(unclear.unwrap_or(error)),
+            }
+            self.inner().pause(attempt + 1).await;
+        }
+        Err(unclear.unwrap_or_else(|| Error::unknown("group: the commit could not be settled")))
+    }
+
+    /// The head is not the one planned from: it may carry this very commit.
+    fn lost_or_done(
+        &self,
+        base: Option<&Bytes>,
+        current: Option<&Bytes>,
+        nonce: u64,
+        unclear: Option<Error>,
+    ) -> Result<Committed> {
+        let Some(error) = unclear else {
+            return Ok(Committed::Lost);
+        };
+        let key = group::key(&self.stream, &self.name);
+        let decode = |row: &Bytes| GroupHead::decode(row).map_err(|error| error.at_key(&key));
+        let base = base.map(decode).transpose()?;
+        let Some(head) = current.map(decode).transpose()? else {
+            // It is gone: with it what would tell.
+            return if base.is_none() { Ok(Committed::Lost) } else { Err(error) };
+        };
+        if head.nonces.contains(&nonce) {
+            return Ok(Committed::Done);
+        }
+        let since = match &base {
+            Some(base) if base.life == head.life => head.revision.wrapping_sub(base.revision),
+            Some(_) => u64::MAX,
+            None => head.revision,
+        };
+        // A redo record moves the head on once more than it notes.
+        if since <= NONCES as u64 / 2 { Ok(Committed::Lost) } else { Err(error) }
+    }
+
+    /// Like [`Group::commit`]; losing a race too often is `CONFLICT`.
+    pub(super) async fn try_commit(
+        &self,
+        plan: GroupPlan,
+        durability: Durability,
+        lost: &mut u32,
+    ) -> Result<Committed> {
+        let committed = self.commit(plan, durability).await?;
+        if committed == Committed::Lost {
+            self.lost(lost).await?;
+        } else {
+            *lost = 0;
+        }
+        Ok(committed)
+    }
+
+    /// Another one was faster: wait a little, and give up after too many.
+    pub(super) async fn lost(&self, lost: &mut u32) -> Result {
+        *lost += 1;
+        if *lost > MOST_LOST {
+            return Err(Error::new(ErrorCode::Conflict, "group: too many others changed it meanwhile"));
+        }
+        self.inner().pause(*lost).await;
+        Ok(())
+    }
+
+    /// The rows of a plan, to go with a write.
+    pub(super) fn attach(&self, plan: GroupPlan) -> AttachedRows {
+        AttachedRows {
+            space: String::from(&*self.stream),
+            group: String::from(&*self.name),
+            check: plan.check,
+            deletes: plan.deletes,
+            puts: plan.puts,
+        }
+    }
+
+    /// Consumers that wait may have something to do.
+    pub(super) fn wake(&self) {
+        self.inner().changed();
+        self.inner().env.notify.notify();
+    }
+
+    pub(super) fn durability(&self) -> Durability {
+        self.inner().options.durability
+    }
+}

@@ -1,0 +1,334 @@
+//! Dead letters: records that had their last delivery go to a stream of their own, and come back from
+//! there.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::Group;
+use super::commit::Committed;
+use super::options::check_number;
+use super::plan::{Draft, Taken};
+use crate::codec::{EntryView, RecordFrame, encode_entry_body, encode_record_frame};
+use crate::error::{Detail, Error, ErrorCode, Result};
+use crate::id::{EntryId, MAX_INTEGER};
+use crate::plan::{Attached, StreamWrite, TrimTo};
+use crate::store::{NewRecords, PageRun, SpaceRead, WriteOptions};
+
+/// Most letters of one commit.
+pub(super) const MOST_DEAD: usize = 64;
+/// Most letters that one commit of a replay puts back.
+const MOST_REPLAYED: u64 = 256;
+/// What a letter says of where it is from, under these keys of its metadata.
+const ORIGIN: [&str; 5] = ["origin-stream", "origin-group", "origin-id", "origin-attempts", "origin-segment"];
+/// A letter's own metadata of such a name stands under the name with this before it.
+const OWN: &str = "origin-";
+
+/// A record on its way to the dead-letter stream.
+pub(super) struct Letter {
+    pub(super) taken: Taken,
+    /// `None`: it is trimmed.
+    body: Option<Vec<u8>>,
+}
+
+impl Group {
+    /// The letters of records that are dead, as many as fit one commit; at least one. Those of the lowest
+    /// ids, in the order given.
+    pub(super) async fn letters(&self, dead: &[Taken]) -> Result<Vec<Letter>> {
+        let sizes = &self.inner().sizes;
+        let room = (sizes.commit_bytes / 2).min(sizes.shared_bytes / 2);
+        let (mut found, stopped) = self.read_ids(dead.iter().map(|one| one.id), room).await?;
+        let mut letters = Vec::new();
+        for taken in dead {
+            let body = match found.remove(&taken.id) {
+                Some(one) => Some(self.letter(taken, &one)?),
+                None if stopped.is_some_and(|stopped| taken.id >= stopped) => continue,
+                None => None,
+            };
+            letters.push(Letter { taken: *taken, body });
+        }
+        // What they say of their origin takes room too.
+        letters.sort_by_key(|letter| letter.taken.id);
+        let mut bytes = 0;
+        let mut fitting = 0;
+        for letter in &letters {
+            bytes += letter.body.as_ref().map_or(0, Vec::len);
+            if fitting > 0 && bytes > sizes.commit_bytes / 2 {
+                break;
+            }
+            fitting += 1;
+        }
+        letters.truncate(fitting);
+        Ok(letters)
+    }
+
+    fn letter(&self, taken: &Taken, one: &PageRun) -> Result<Vec<u8>> {
+        let entry = one.entries().next().ok_or_else(|| Error::corrupt("entry: it is not there"))?;
+        let mut metadata: BTreeMap<String, String> = BTreeMap::new();
+        for (key, value) in entry.content.metadata() {
+            let key = if is_origin(key) { format!("{OWN}{key}") } else { String::from(key) };
+            metadata.insert(key, value.into());
+        }
+        let origin = [
+            String::from(&*self.stream),
+            String::from(&*self.name),
+            taken.id.to_string(),
+            taken.record.attempts.to_string(),
+            String::from(&*one.segment),
+        ];
+        metadata.extend(ORIGIN.iter().map(|key| String::from(*key)).zip(origin));
+        let body = encode_entry_body(entry.content.payload(), &metadata)?;
+        if body.len() <= self.inner().sizes.record_bytes {
+            return Ok(body);
+        }
+        // So near the largest record that its origin does not fit: the record itself comes first.
+        let own = entry.content.metadata().map(|(key, value)| (key.into(), value.into())).collect();
+        encode_entry_body(entry.content.payload(), &own)
+    }
+
+    /// Commits a draft of which these records were taken off, and puts them into the dead-letter stream in
+    /// the same commit.
+    pub(super) async fn bury(
+        &self,
+        mut draft: Draft,
+        letters: Vec<Letter>,
+        lost: &mut u32,
+    ) -> Result<Committed> {
+        let bodies: Vec<&Vec<u8>> = letters.iter().filter_map(|letter| letter.body.as_ref()).collect();
+        draft.head.trimmed_pending += (letters.len() - bodies.len()) as u64;
+        let stream = draft.head.dead_letters.clone();
+        let frame = if bodies.is_empty() {
+            None
+        } else {
+            Some(RecordFrame::parse(encode_record_frame(&bodies, None)?)?)
+        };
+        let Some(plan) = draft.finish(self.inner().nonce()) else {
+            return Ok(Committed::Done);
+        };
+        let Some(records) = frame else {
+            return self.try_commit(plan, self.durability(), lost).await;
+        };
+        let meta = self.inner().stream_head(&stream).await?.1;
+        let write = StreamWrite { partitions: meta.partitions, epoch: meta.epoch };
+        let name: Rc<str> = Rc::from(&*stream);
+        let records = NewRecords { space: stream, segment: "0".into(), records, expected: None };
+        let attached = Attached { rows: Some(Box::new(self.attach(plan))), trim: None };
+        let written = self
+            .store
+            .write_attached(Vec::from([records]), Some(write), self.write_options(), attached)
+            .await;
+        match written {
+            Ok(_) => {
+                *lost = 0;
+                self.inner().retain_after_append(&name).await;
+                Ok(Committed::Done)
+            }
+            Err(error) if error.code() == ErrorCode::Conflict => {
+                self.lost(lost).await?;
+                Ok(Committed::Lost)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn write_options(&self) -> WriteOptions {
+        WriteOptions { tag: self.tag, ..WriteOptions::default() }
+    }
+
+    /// Puts dead letters of this group back to the end of the stream, oldest first, each as it was and
+    /// into the partition that it came from, and takes them off the dead-letter stream in the same commit.
+    /// At most `limit`, where given; else all that are there at the call. How many it put back.
+    ///
+    /// In a dead-letter stream that several groups share, it stops before the first letter of another.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` when there is no such group; otherwise those of [`Store::append`](crate::Store::append):
+    /// what was put back until then stays put back.
+    pub async fn replay(&self, limit: Option<u64>) -> Result<u64> {
+        let _run = self.check()?;
+        check_number("limit", limit.unwrap_or(1), 1, MAX_INTEGER)?;
+        let _turn = self.turn().await;
+        let (draft, _) = self.load_existing().await?;
+        let letters: Rc<str> = Rc::from(&*draft.head.dead_letters);
+        let upto = self.inner().fresh_head(&letters).await?.last_id;
+        let mut replayed = 0;
+        let mut lost = 0;
+        loop {
+            self.inner().check_open()?;
+            let room = limit.map_or(u64::MAX, |limit| limit - replayed).min(MOST_REPLAYED);
+            if room == 0 {
+                return Ok(replayed);
+            }
+            match self.replay_some(&letters, upto, room, &mut lost).await? {
+                Some(0) => return Ok(replayed),
+                Some(count) => replayed += count,
+                None => {}
+            }
+        }
+    }
+
+    /// One commit of a replay; `None`: somebody else was faster.
+    async fn replay_some(
+        &self,
+        letters: &Rc<str>,
+        upto: EntryId,
+        most: u64,
+        lost: &mut u32,
+    ) -> Result<Option<u64>> {
+        let inner = self.inner();
+        let head = inner.fresh_head(letters).await?;
+        let read = SpaceRead {
+            space: (**letters).into(),
+            after: head.trimmed,
+            min_timestamp: None,
+            max_timestamp: None,
+            max_entries: most,
+            max_bytes: (inner.sizes.commit_bytes / 4).max(1),
+        };
+        let page = inner.read_space(read).await?;
+        let meta = inner.stream_head(&self.stream).await?.1;
+        let mut writes: Vec<(String, Vec<Vec<u8>>)> = Vec::new();
+        let mut trim = TrimTo {
+            space: Rc::clone(letters),
+            from: head.trimmed,
+            upto: head.trimmed,
+            records: 0,
+            bytes: 0,
+        };
+        let mut taken = 0;
+        'letters: for one in page.runs() {
+            for entry in one.entries() {
+                let (origin, metadata) = apart(&entry.content);
+                let mine = origin.get(..2).is_none_or(|place| {
+                    place.iter().all(Option::is_none) || place == [Some(&*self.stream), Some(&*self.name)]
+                });
+                if !mine || entry.id > upto {
+                    break 'letters;
+                }
+                let segment = partition(origin.get(4).copied().flatten(), meta.partitions);
+                let body = encode_entry_body(entry.content.payload(), &metadata)?;
+                taken += body.len();
+                if trim.records > 0 && taken > inner.sizes.commit_bytes / 2 {
+                    break 'letters;
+                }
+                let before = writes.iter().position(|(name, _)| *name == segment);
+                match before.and_then(|at| Some((at + 1 == writes.len(), writes.get_mut(at)?))) {
+                    Some((true, (_, bodies))) => bodies.push(body),
+                    // Order is kept: a partition that was left is not gone back to.
+                    Some((false, _)) => break 'letters,
+                    None => writes.push((segment, Vec::from([body]))),
+                }
+                trim.upto = entry.id;
+                trim.records += 1;
+                trim.bytes += logical(&entry.content);
+            }
+        }
+        let count = trim.records;
+        if count == 0 {
+            return Ok(Some(0));
+        }
+        let mut records = Vec::with_capacity(writes.len());
+        for (segment, bodies) in writes {
+            let frame = RecordFrame::parse(encode_record_frame(&bodies, None)?)?;
+            records.push(NewRecords {
+                space: (*self.stream).into(),
+                segment,
+                records: frame,
+                expected: None,
+            });
+        }
+        let write = StreamWrite { partitions: meta.partitions, epoch: meta.epoch };
+        let attached = Attached { rows: None, trim: Some(Box::new(trim)) };
+        match self.store.write_attached(records, Some(write), self.write_options(), attached).await {
+            Ok(_) => {
+                *lost = 0;
+                inner.collect_later(letters);
+                inner.retain_after_append(&self.stream).await;
+                Ok(Some(count))
+            }
+            Err(error) if error.code() == ErrorCode::Conflict => {
+                self.lost(lost).await?;
+                Ok(None)
+            }
+            Err(error) => Err(error.with("replayed", Detail::Flag(false))),
+        }
+    }
+}
+
+/// Whether a key of metadata is one that letters use, or one that was moved out of their way.
+fn is_origin(key: &str) -> bool {
+    let mut key = key;
+    loop {
+        if ORIGIN.contains(&key) {
+            return true;
+        }
+        match key.strip_prefix(OWN) {
+            Some(rest) => key = rest,
+            None => return false,
+        }
+    }
+}
+
+/// What a letter says of its origin, and the record's own metadata.
+fn apart<'e>(entry: &EntryView<'e>) -> ([Option<&'e str>; 5], BTreeMap<String, String>) {
+    let mut origin = [None; 5];
+    let mut own = BTreeMap::new();
+    let pairs: Vec<(&str, &str)> = entry.metadata().collect();
+    let is_letter = ORIGIN.iter().all(|key| pairs.iter().any(|(name, _)| name == key));
+    for (key, value) in pairs {
+        let place = ORIGIN.iter().position(|name| *name == key).filter(|_| is_letter);
+        if let Some(place) = place.and_then(|place| origin.get_mut(place)) {
+            *place = Some(value);
+            continue;
+        }
+        let name = if is_letter && is_origin(key) { key.strip_prefix(OWN).unwrap_or(key) } else { key };
+        own.insert(name.into(), value.into());
+    }
+    (origin, own)
+}
+
+/// The partition that a letter goes back to: where it came from, if the stream has it.
+fn partition(segment: Option<&str>, partitions: u32) -> String {
+    segment
+        .and_then(|name| name.parse::<u32>().ok())
+        .filter(|partition| *partition < partitions.max(1))
+        .unwrap_or(0)
+        .to_string()
+}
+
+fn logical(entry: &EntryView<'_>) -> u64 {
+    let pairs: usize = entry.metadata().map(|(key, value)| key.len() + value.len()).sum();
+    (entry.payload().len() + pairs) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_letters_own_metadata_comes_back(pairs in prop::collection::btree_map("(origin-)?(origin-)?(stream|id|group|x)", "[a-z]{0,3}", 0..6)) {
+            let mut metadata: BTreeMap<String, String> = pairs
+                .iter()
+                .map(|(key, value)| (if is_origin(key) { format!("{OWN}{key}") } else { key.clone() }, value.clone()))
+                .collect();
+            metadata.extend(ORIGIN.iter().map(|key| (String::from(*key), String::from("0"))));
+            let body = encode_entry_body(b"x", &metadata).expect("encodes");
+            let (origin, own) = apart(&EntryView::parse(&body).expect("parses"));
+            prop_assert_eq!(own, pairs);
+            prop_assert!(origin.iter().all(|value| *value == Some("0")));
+        }
+    }
+
+    #[test]
+    fn letters_go_back_to_partitions_that_exist() {
+        assert_eq!(partition(Some("3"), 4), "3");
+        assert_eq!(partition(Some("3"), 3), "0");
+        assert_eq!(partition(Some("x"), 3), "0");
+        assert_eq!(partition(None, 0), "0");
+    }
+}

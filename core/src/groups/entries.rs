@@ -1,0 +1,118 @@
+//! Reading the records that a group is about.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
+use super::Group;
+use super::life::before;
+use crate::error::Result;
+use crate::id::{EntryId, MAX_INTEGER};
+use crate::layout::Run;
+use crate::store::{Page, PageRun, SpaceRead};
+use crate::streams::{PARTITION_KEY, partition_of_key};
+
+/// Most records that one step reads.
+const PAGE: u64 = 256;
+/// What a small record takes, and the least that is fetched at once.
+const USUAL_BYTES: usize = 512;
+const LEAST_BYTES: usize = 4096;
+
+impl Group {
+    /// Records of the stream after an id. A read of few fetches few: how much it fetches at once begins
+    /// with what small records take.
+    pub(super) async fn read_after(&self, after: EntryId, entries: u64, bytes: usize) -> Result<Page> {
+        let mut step = usize::try_from(entries).unwrap_or(usize::MAX).saturating_mul(USUAL_BYTES);
+        step = step.clamp(LEAST_BYTES, bytes.max(LEAST_BYTES));
+        let mut all = Page::default();
+        let (mut after, mut entries, mut bytes) = (after, entries, bytes);
+        loop {
+            let read = SpaceRead {
+                space: (*self.stream).into(),
+                after,
+                min_timestamp: None,
+                max_timestamp: None,
+                max_entries: entries,
+                max_bytes: step.min(bytes).max(1),
+            };
+            let mut page = self.inner().read_space(read).await?;
+            entries = entries.saturating_sub(page.len());
+            let size: usize = page.runs.iter().map(|one| one.run.body.len()).sum();
+            bytes = bytes.saturating_sub(size);
+            let ended = page.tail || page.is_empty();
+            after = EntryId::new(page.next.0, page.next.1);
+            all.runs.append(&mut page.runs);
+            if ended || entries == 0 || bytes == 0 {
+                return Ok(all);
+            }
+            step = step.saturating_mul(4);
+        }
+    }
+
+    /// These records, each by itself, until `bytes` are reached; at least one. Those that are not there
+    /// are trimmed. Gives also where it stopped: ids above are not looked for.
+    pub(super) async fn read_ids(
+        &self,
+        ids: impl IntoIterator<Item = EntryId>,
+        bytes: usize,
+    ) -> Result<(BTreeMap<EntryId, PageRun>, Option<EntryId>)> {
+        let mut wanted: BTreeSet<EntryId> = ids.into_iter().collect();
+        let mut found = BTreeMap::new();
+        let mut taken = 0;
+        while let Some(first) = wanted.first().copied() {
+            // As many as lie close together are read at once.
+            let near = wanted.iter().take_while(|id| id.ms == first.ms).count() as u64;
+            let page = self.read_after(before(first), near.clamp(1, PAGE), bytes.max(1)).await?;
+            let Some(last) = page.runs().last().map(|one| one.run.last_id()) else {
+                // Nothing is left from here on.
+                break;
+            };
+            for one in page.runs() {
+                let ids: Vec<EntryId> = wanted.range(one.run.first_id..=one.run.last_id()).copied().collect();
+                for id in ids {
+                    if taken >= bytes && !found.is_empty() {
+                        return Ok((found, Some(id)));
+                    }
+                    if let Some(alone) = single(one, id)? {
+                        taken += alone.run.body.len();
+                        found.insert(id, alone);
+                    }
+                    wanted.remove(&id);
+                }
+            }
+            wanted.retain(|id| *id > last);
+        }
+        Ok((found, None))
+    }
+}
+
+/// One record of a run.
+fn single(one: &PageRun, id: EntryId) -> Result<Option<PageRun>> {
+    let skip = id.n - one.run.first_id.n;
+    let run = one.run.slice(skip, 1)?;
+    Ok(run.map(|run| with_run(one, run)))
+}
+
+pub(super) fn with_run(one: &PageRun, run: Run) -> PageRun {
+    PageRun { segment: Rc::clone(&one.segment), run, tier: one.tier }
+}
+
+/// Every record of a page by itself.
+pub(super) fn singles(page: &Page) -> Result<Vec<PageRun>> {
+    let mut all = Vec::new();
+    for one in page.runs() {
+        for n in 0..one.run.count {
+            all.extend(one.run.slice(n, 1)?.map(|run| with_run(one, run)));
+        }
+    }
+    Ok(all)
+}
+
+/// The slot of a record: of its key, or of its segment's name where it has none.
+pub(super) fn slot_of(one: &PageRun, slots: u64) -> u64 {
+    let key = one.entries().next().and_then(|entry| {
+        entry.content.metadata().find(|(name, _)| *name == PARTITION_KEY).map(|(_, value)| value)
+    });
+    let slots = u32::try_from(slots.min(MAX_INTEGER)).unwrap_or(u32::MAX);
+    u64::from(partition_of_key(key.unwrap_or(&one.segment), slots))
+}

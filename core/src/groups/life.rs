@@ -1,0 +1,303 @@
+//! Creating and deleting groups, and sweeping what they leave.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use uuid::Uuid;
+
+use super::Group;
+use super::commit::Committed;
+use super::load::{Opened, after};
+use super::options::{GroupInfo, GroupOptions, GroupStart};
+use super::plan::Draft;
+use crate::error::{Error, ErrorCode, Result};
+use crate::id::{EntryId, MAX_INTEGER, MAX_MS};
+use crate::kv::{Batch, Bytes, Check, Commit, Durability, ScanRange};
+use crate::layout::group::{self, GroupHead};
+use crate::layout::space::SpaceHead;
+use crate::layout::stream::StreamMeta;
+use crate::name::check_name;
+use crate::store::{Store, take_turn};
+
+/// Rows that one step of a sweep removes.
+const SWEEP_ROWS: usize = 256;
+
+impl Group {
+    /// Creates the group. Its stream need not exist yet.
+    ///
+    /// # Errors
+    /// `ALREADY_EXISTS`; `INVALID_ARGUMENT` for names and options; `UNSUPPORTED` on hosts without atomic,
+    /// checked commits; `CONFLICT`, `UNAVAILABLE`, `QUOTA_EXCEEDED` as for writes.
+    pub async fn create(&self, options: &GroupOptions) -> Result<GroupInfo> {
+        let _run = self.check()?;
+        let dead_letters = options.check(&self.stream, &self.name)?;
+        {
+            let _turn = self.turn().await;
+            self.create_group(options, &dead_letters, true).await?;
+        }
+        self.info().await
+    }
+
+    /// Deletes the group with all that is pending in it. Its dead letters stay.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`; otherwise like [`Group::create`].
+    pub async fn delete(&self) -> Result {
+        let _run = self.check()?;
+        let _turn = self.turn().await;
+        let mut lost = 0;
+        loop {
+            let (draft, _) = self.load_existing().await?;
+            let key = group::key(&self.stream, &self.name);
+            let life = draft.head.life;
+            let batch = Batch {
+                checks: Vec::from([Check { key: key.clone(), value: draft.base().cloned() }]),
+                deletes: Vec::from([key]),
+                puts: Vec::new(),
+                durability: self.durability(),
+            };
+            self.inner().check_running(self.tag)?;
+            if self.remove_head(batch, life).await? == Committed::Done {
+                break;
+            }
+            self.lost(&mut lost).await?;
+        }
+        self.wake();
+        // The group is gone; what it leaves is swept by whoever comes if this fails.
+        let _ = self.sweep_lives().await;
+        Ok(())
+    }
+
+    async fn remove_head(&self, batch: Batch, life: u64) -> Result<Committed> {
+        let mut unclear = None;
+        for attempt in 0..4 {
+            match self.inner().host.commit(batch.clone()).await {
+                Ok(Commit::Applied) => return Ok(Committed::Done),
+                Ok(Commit::Refused { current, .. }) => {
+                    let same = match &current {
+                        Some(row) => GroupHead::decode(row)?.life == life,
+                        None => false,
+                    };
+                    // Gone, or another by now: where a reply was lost, it was this that removed it.
+                    let done = unclear.is_some() && !same;
+                    return Ok(if done { Committed::Done } else { Committed::Lost });
+                }
+                Err(error) if error.may_have_applied() => unclear = Some(error),
+                Err(error) => return Err(unclear.unwrap_or(error)),
+            }
+            self.inner().pause(attempt + 1).await;
+        }
+        Err(unclear.unwrap_or_else(|| Error::unknown("group: the commit could not be settled")))
+    }
+
+    /// Creates the group as a reader does that finds none.
+    pub(super) async fn create_default(&self) -> Result {
+        let options = GroupOptions::default();
+        let dead_letters = options.check(&self.stream, &self.name)?;
+        self.create_group(&options, &dead_letters, false).await
+    }
+
+    async fn create_group(&self, options: &GroupOptions, dead_letters: &str, alone: bool) -> Result {
+        let mut lost = 0;
+        loop {
+            let Opened { draft, stale, space, epoch } = self.load().await?;
+            if draft.is_some() {
+                return if alone { Err(self.exists()) } else { Ok(()) };
+            }
+            let life = self.inner().nonce();
+            let head = self.new_head(options, dead_letters, &space, epoch, life);
+            let had = stale.is_some();
+            let base = stale.map(|(row, _)| row);
+            let plan = Draft::new(&self.stream, &self.name, base, head, self.page_records())
+                .anew(self.inner().nonce());
+            match self.commit(plan, self.durability()).await? {
+                Committed::Done => {
+                    self.wake();
+                    if had || self.has_rows().await.unwrap_or(false) {
+                        let _ = self.sweep_lives().await;
+                    }
+                    return Ok(());
+                }
+                Committed::Lost => self.lost(&mut lost).await?,
+            }
+        }
+    }
+
+    fn new_head(
+        &self,
+        options: &GroupOptions,
+        dead_letters: &str,
+        space: &SpaceHead,
+        epoch: u64,
+        life: u64,
+    ) -> GroupHead {
+        let cursor = match options.start {
+            GroupStart::Beginning => EntryId::ZERO,
+            GroupStart::End => space.last_id,
+            GroupStart::At(id) => before(id),
+        };
+        GroupHead {
+            mode: options.mode,
+            revision: 0,
+            life,
+            epoch,
+            transaction: Uuid::nil(),
+            created_at: self.inner().env.clock.now().min(MAX_MS),
+            ack_timeout: options.ack_timeout,
+            max_deliver: options.max_deliver,
+            consumer_timeout: options.consumer_timeout,
+            max_standbys: options.max_standbys,
+            slots: options.slots,
+            cursor,
+            delivered: EntryId::ZERO,
+            pending: 0,
+            trimmed_pending: 0,
+            skipped: 0,
+            members: 0,
+            last_session: 0,
+            holder: 0,
+            generation: 0,
+            dead_letters: dead_letters.into(),
+            nonces: Vec::new(),
+        }
+    }
+
+    fn exists(&self) -> Error {
+        Error::new(
+            ErrorCode::AlreadyExists,
+            format!("group: \"{}\" has a group \"{}\" already", self.stream, self.name),
+        )
+    }
+
+    pub(super) async fn turn(&self) -> crate::store::Turn {
+        take_turn(self.inner(), group::key(&self.stream, &self.name)).await
+    }
+
+    /// Whether rows stand there besides the head.
+    async fn has_rows(&self) -> Result<bool> {
+        let range = group::range_of_rows(&self.stream, &self.name);
+        let (pairs, _) = self.scan(range, false, 1).await?;
+        Ok(!pairs.is_empty())
+    }
+
+    /// Removes the rows of all lives of the group but the one that lasts. Rows are looked at before the
+    /// head: a life that has rows, and is not the head's afterwards, is over for good.
+    async fn sweep_lives(&self) -> Result {
+        let range = group::range_of_rows(&self.stream, &self.name);
+        let mut start = range.start;
+        let most = self.inner().sizes.batch_ops.min(SWEEP_ROWS).min(self.inner().sizes.batch_bytes / 512);
+        loop {
+            let page = self
+                .inner()
+                .host
+                .scan(ScanRange {
+                    start,
+                    end: range.end.clone(),
+                    reverse: false,
+                    limit: most.max(1),
+                    max_bytes: usize::MAX,
+                    keys_only: true,
+                })
+                .await?;
+            let more = page.more;
+            let keys: Vec<Bytes> = page.pairs.into_iter().map(|(key, _)| key).collect();
+            let Some(last) = keys.last() else {
+                return Ok(());
+            };
+            start = after(last);
+            let lasts = self.stored_head().await?.map(|(_, head)| head.life);
+            let is_over = |key: &Bytes| {
+                let life = group::life_in(key, &self.stream, &self.name);
+                life.is_some() && life != lasts
+            };
+            let deletes: Vec<Bytes> = keys.into_iter().filter(is_over).collect();
+            if !deletes.is_empty() {
+                let batch = Batch { deletes, durability: Durability::Relaxed, ..Batch::default() };
+                self.inner().host.commit(batch).await?;
+            }
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn stored_head(&self) -> Result<Option<(Bytes, GroupHead)>> {
+        let key = group::key(&self.stream, &self.name);
+        let Some(row) = self.inner().host.get_one(key.clone()).await? else {
+            return Ok(None);
+        };
+        let head = GroupHead::decode(&row).map_err(|error| error.at_key(&key))?;
+        Ok(Some((row, head)))
+    }
+}
+
+impl Store {
+    /// Removes what groups of a stream left that were deleted, or went with their stream.
+    ///
+    /// Nobody needs to call this for correctness; it gives room back.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for the name; `UNSUPPORTED` on hosts without atomic, checked commits;
+    /// `UNAVAILABLE` when the host fails.
+    pub async fn sweep_groups(&self, stream: &str) -> Result {
+        self.inner.check_open()?;
+        check_name("stream", stream)?;
+        let epoch = StreamMeta::read(&self.inner.fresh_head(stream).await?)?.epoch;
+        let range = group::range_of_space(stream);
+        let mut start = range.start;
+        loop {
+            let page = self
+                .inner
+                .host
+                .scan(ScanRange {
+                    start,
+                    end: range.end.clone(),
+                    reverse: false,
+                    limit: 1,
+                    max_bytes: 1,
+                    keys_only: true,
+                })
+                .await?;
+            let Some((key, _)) = page.pairs.first() else {
+                return Ok(());
+            };
+            let Some(name) = group::name_in(key, stream).map(String::from) else {
+                return Ok(());
+            };
+            let group = self.group(stream, &name);
+            group.check_host()?;
+            group.sweep(epoch).await?;
+            start = group::range_of_rows(stream, &name).end;
+        }
+    }
+}
+
+impl Group {
+    /// Removes the head if it is of an earlier epoch, and the rows of all lives that are over.
+    async fn sweep(&self, epoch: u64) -> Result {
+        if let Some((row, head)) = self.stored_head().await?
+            && head.epoch < epoch
+            && head.transaction.is_nil()
+        {
+            let key = group::key(&self.stream, &self.name);
+            let batch = Batch {
+                checks: Vec::from([Check { key: key.clone(), value: Some(row) }]),
+                deletes: Vec::from([key]),
+                durability: self.durability(),
+                puts: Vec::new(),
+            };
+            self.inner().host.commit(batch).await?;
+        }
+        self.sweep_lives().await
+    }
+}
+
+/// The id before this one, be it given or not.
+pub(super) fn before(id: EntryId) -> EntryId {
+    match (id.ms, id.n) {
+        (_, 1..) => EntryId::new(id.ms, id.n - 1),
+        (1.., _) => EntryId::new(id.ms - 1, MAX_INTEGER),
+        _ => EntryId::ZERO,
+    }
+}

@@ -1,0 +1,399 @@
+//! Loading what a plan needs. The head is read before anything under it: what changes in between makes
+//! the commit's check of the head fail.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
+use super::Group;
+use super::plan::Draft;
+use crate::error::{Detail, Error, ErrorCode, Result};
+use crate::id::EntryId;
+use crate::kv::{Atomicity, Bytes, ScanRange};
+use crate::layout::group::GroupHead;
+use crate::layout::group_member::MemberRow;
+use crate::layout::group_slots::SLOTS_OF_ROW;
+use crate::layout::group_timer::TimerRow;
+use crate::layout::redo::RedoPlace;
+use crate::layout::space::SpaceHead;
+use crate::layout::stream::StreamMeta;
+use crate::layout::{KeyRange, group, group_member, group_page, group_slots, group_timer};
+
+/// Tries at finishing what another instance left in the head.
+const MOST_PENDING: u32 = 16;
+/// Rows of one scan.
+const SCAN_ROWS: usize = 512;
+/// What a commit must take: a record that moves from one session to another, or to the dead letters.
+const LEAST_OPS: usize = 32;
+/// What a record takes in a page at most: its own run, and its own delivery.
+const MOST_RECORD_BYTES: usize = 48;
+/// Records of a page where values may be large.
+const PAGE_RECORDS: usize = 256;
+
+/// A group as it is stored.
+pub(super) struct Opened {
+    /// The group; `None`: there is none.
+    pub(super) draft: Option<Draft>,
+    /// The head of a group that went with its stream.
+    pub(super) stale: Option<(Bytes, GroupHead)>,
+    pub(super) space: SpaceHead,
+    /// Of the stream.
+    pub(super) epoch: u64,
+}
+
+/// A timer that has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Due {
+    pub(super) at: (u64, EntryId),
+    pub(super) session: u64,
+    pub(super) row: TimerRow,
+}
+
+impl Group {
+    /// What a host must do for a group to be safe on it.
+    pub(super) fn check_host(&self) -> Result {
+        let host = &self.inner().host;
+        let limits = host.limits();
+        if host.atomic() == Atomicity::None || !host.has_checks() || !host.is_consistent() {
+            return Err(Error::new(
+                ErrorCode::Unsupported,
+                "group: this host has no atomic, checked commits, without which records would be lost",
+            ));
+        }
+        if limits.max_batch_ops < LEAST_OPS {
+            return Err(Error::new(
+                ErrorCode::Unsupported,
+                alloc::format!(
+                    "group: maxBatchOps of the host must be at least {LEAST_OPS}, it is {}",
+                    limits.max_batch_ops
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Most records of a page on this host.
+    pub(super) fn page_records(&self) -> usize {
+        let room = self.inner().host.limits().max_value_bytes.saturating_sub(256);
+        // Where commits are small, a page must leave room for a letter beside it.
+        let room = room.min(self.inner().sizes.batch_bytes / 16);
+        (room / MOST_RECORD_BYTES).clamp(8, PAGE_RECORDS)
+    }
+
+    /// The group as the host has it now.
+    pub(super) async fn load(&self) -> Result<Opened> {
+        let inner = self.inner();
+        let key = group::key(&self.stream, &self.name);
+        for attempt in 0..MOST_PENDING {
+            let row = inner.host.get_one(key.clone()).await?;
+            let space = inner.fresh_head(&self.stream).await?;
+            let epoch = StreamMeta::read(&space)?.epoch;
+            let head = match &row {
+                Some(row) => GroupHead::decode(row).map_err(|error| error.at_key(&key))?,
+                None => return Ok(Opened { draft: None, stale: None, space, epoch }),
+            };
+            if !head.transaction.is_nil() {
+                let place = RedoPlace { space: (*self.stream).into(), group: Some((*self.name).into()) };
+                inner.resolve_place(&place, head.transaction).await?;
+                inner.pause(attempt).await;
+                continue;
+            }
+            if head.epoch != epoch {
+                let stale = row.map(|row| (row, head));
+                return Ok(Opened { draft: None, stale, space, epoch });
+            }
+            let mut draft = Draft::new(&self.stream, &self.name, row, head, self.page_records());
+            draft.now = inner.env.clock.now();
+            draft.trimmed = space.trimmed;
+            return Ok(Opened { draft: Some(draft), stale: None, space, epoch });
+        }
+        Err(Error::new(ErrorCode::Conflict, "another instance's transaction keeps the group; try again"))
+    }
+
+    /// The group, which must exist.
+    pub(super) async fn load_existing(&self) -> Result<(Draft, SpaceHead)> {
+        let opened = self.load().await?;
+        let draft = opened.draft.ok_or_else(|| self.not_found())?;
+        Ok((draft, opened.space))
+    }
+
+    pub(super) async fn scan(
+        &self,
+        range: KeyRange,
+        reverse: bool,
+        limit: usize,
+    ) -> Result<(Vec<(Bytes, Bytes)>, bool)> {
+        let page = self
+            .inner()
+            .host
+            .scan(ScanRange {
+                start: range.start,
+                end: range.end,
+                reverse,
+                limit,
+                max_bytes: usize::MAX,
+                keys_only: false,
+            })
+            .await?;
+        Ok((page.pairs, page.more))
+    }
+
+    /// Loads the sessions of one consumer.
+    pub(super) async fn load_sessions(&self, draft: &mut Draft, consumer: &str) -> Result {
+        let range = group_member::range_of(&draft.place(), consumer);
+        self.load_members_in(draft, range).await
+    }
+
+    /// Loads all sessions.
+    pub(super) async fn load_members(&self, draft: &mut Draft) -> Result {
+        let range = group_member::range(&draft.place());
+        self.load_members_in(draft, range).await
+    }
+
+    async fn load_members_in(&self, draft: &mut Draft, mut range: KeyRange) -> Result {
+        loop {
+            let (pairs, more) = self.scan(range.clone(), false, SCAN_ROWS).await?;
+            for (key, row) in &pairs {
+                let (consumer, session) =
+                    group_member::parse(key, &draft.place()).ok_or_else(|| malformed(key))?;
+                let row = MemberRow::decode(row).map_err(|error| error.at_key(key))?;
+                draft.add_member(session, &consumer, row);
+            }
+            let Some((last, _)) = pairs.last().filter(|_| more) else {
+                return Ok(());
+            };
+            range.start = after(last);
+        }
+    }
+
+    /// Loads the sessions and pages that timers name, in one go.
+    async fn load_named(&self, draft: &mut Draft, timers: &[Due]) -> Result {
+        let mut members: BTreeMap<Bytes, &Due> = BTreeMap::new();
+        let mut pages: BTreeSet<Bytes> = BTreeSet::new();
+        for due in timers {
+            if draft.member(due.session).is_none() {
+                members.insert(group_member::key(&draft.place(), &due.row.consumer, due.session), due);
+            }
+            if let Some(first) = due.row.page.filter(|first| !draft.has_page(due.session, *first)) {
+                pages.insert(group_page::key(&draft.place(), due.session, first));
+            }
+        }
+        let keys: Vec<Bytes> = members.keys().chain(&pages).cloned().collect();
+        let mut rows = self.inner().host.get(keys).await?.into_iter();
+        for (key, due) in members {
+            let row = rows.next().flatten().ok_or_else(|| missing(&key))?;
+            let row = MemberRow::decode(&row).map_err(|error| error.at_key(&key))?;
+            draft.add_member(due.session, &due.row.consumer, row);
+        }
+        for key in pages {
+            let row = rows.next().flatten().ok_or_else(|| missing(&key))?;
+            Self::take_page(draft, &key, &row)?;
+        }
+        Ok(())
+    }
+
+    /// Takes in a page; gives its first and its last id.
+    fn take_page(draft: &mut Draft, key: &[u8], row: &[u8]) -> Result<(EntryId, EntryId)> {
+        let (session, first) = group_page::parse(key, &draft.place()).ok_or_else(|| malformed(key))?;
+        if !draft.has_page(session, first) {
+            let records = group_page::decode(row, first).map_err(|error| error.at_key(key))?;
+            draft.add_page(session, first, records);
+        }
+        Ok((first, draft.last_of_page(session, first).unwrap_or(first)))
+    }
+
+    /// Loads the page of a session that answers for an id; gives its first and its last id.
+    async fn load_floor(
+        &self,
+        draft: &mut Draft,
+        session: u64,
+        id: EntryId,
+    ) -> Result<Option<(EntryId, EntryId)>> {
+        let range = group_page::range_upto(&draft.place(), session, id);
+        let (pairs, _) = self.scan(range, true, 1).await?;
+        let page = pairs.first().map(|(key, row)| Self::take_page(draft, key, row));
+        page.transpose()
+    }
+
+    /// Loads the pages of a session that answer for these ids: one scan for each, from the highest id
+    /// down.
+    pub(super) async fn load_floors(&self, draft: &mut Draft, session: u64, ids: &[EntryId]) -> Result {
+        let mut ids: BTreeSet<EntryId> = ids.iter().copied().collect();
+        while let Some(id) = ids.pop_last() {
+            let Some((first, _)) = self.load_floor(draft, session, id).await? else {
+                return Ok(());
+            };
+            ids.retain(|id| *id < first);
+        }
+        Ok(())
+    }
+
+    /// Loads pages of a session from the one that answers for `from` on, until `enough` says so of what
+    /// there is up to an id. Gives that id where there are more pages.
+    pub(super) async fn load_pages(
+        &self,
+        draft: &mut Draft,
+        session: u64,
+        from: EntryId,
+        mut enough: impl FnMut(&Draft, EntryId) -> bool,
+    ) -> Result<Option<EntryId>> {
+        // Other pages of the session may be loaded already: only what lies without a gap counts.
+        let mut reached = from;
+        if let Some((_, last)) = self.load_floor(draft, session, from).await? {
+            reached = reached.max(last);
+        }
+        let mut range = group_page::range_of(&draft.place(), session);
+        if from > EntryId::ZERO {
+            range.start = after(&group_page::key(&draft.place(), session, from));
+        }
+        let mut rows = 4;
+        while !enough(draft, reached) {
+            let (pairs, more) = self.scan(range.clone(), false, rows).await?;
+            for (key, row) in &pairs {
+                reached = reached.max(Self::take_page(draft, key, row)?.1);
+            }
+            let Some((last, _)) = pairs.last().filter(|_| more) else {
+                return Ok(None);
+            };
+            range.start = after(last);
+            rows = (rows * 4).min(SCAN_ROWS);
+        }
+        Ok(Some(reached))
+    }
+
+    /// Loads all rows of slots.
+    pub(super) async fn load_slots(&self, draft: &mut Draft) -> Result {
+        let rows = draft.head.slots.div_ceil(SLOTS_OF_ROW);
+        let keys: Vec<Bytes> = (0..rows).map(|n| group_slots::key(&draft.place(), n)).collect();
+        let values = self.inner().host.get(keys.clone()).await?;
+        for ((n, key), value) in (0..rows).zip(keys).zip(values) {
+            let slots = match value {
+                Some(row) => Some(group_slots::decode(&row, n).map_err(|error| error.at_key(&key))?),
+                None => None,
+            };
+            draft.add_slots(n, slots);
+        }
+        Ok(())
+    }
+
+    /// Timers of a lane that have come, from `start` on.
+    async fn timers(
+        &self,
+        draft: &Draft,
+        lane: u64,
+        start: Option<Bytes>,
+        limit: usize,
+    ) -> Result<(Vec<Due>, Option<Bytes>)> {
+        let place = draft.place();
+        let range = group_timer::range_of(&place, lane);
+        let end = group_timer::after(&place, lane, draft.now);
+        let range = KeyRange { start: start.unwrap_or(range.start), end };
+        if range.start >= range.end {
+            return Ok((Vec::new(), None));
+        }
+        let (pairs, more) = self.scan(range, false, limit).await?;
+        let next = pairs.last().filter(|_| more).map(|(key, _)| after(key));
+        let mut timers = Vec::with_capacity(pairs.len());
+        for (key, row) in pairs {
+            let timer = group_timer::parse(&key, &place).ok_or_else(|| malformed(&key))?;
+            let row = TimerRow::decode(&row).map_err(|error| error.at_key(&key))?;
+            timers.push(Due { at: (timer.time, timer.id), session: timer.session, row });
+        }
+        Ok((timers, next))
+    }
+
+    /// Loads pages with records that are due in a lane, until `wanted` of them are certain to be the
+    /// first, or there are no more. Sessions whose timers have come are looked at. Gives how far the
+    /// records are certain.
+    pub(super) async fn load_due(
+        &self,
+        draft: &mut Draft,
+        lane: u64,
+        wanted: usize,
+    ) -> Result<(u64, EntryId)> {
+        let mut start = None;
+        let mut bound = (u64::MAX, EntryId::MAX);
+        // The first page mostly has them all.
+        let mut step = 1;
+        loop {
+            let missing = wanted.saturating_sub(draft.due(bound).len()).clamp(1, SCAN_ROWS);
+            let (timers, next) = self.timers(draft, lane, start, missing.min(step) + 1).await?;
+            step = step.saturating_mul(8);
+            // What timers name is there as long as the head is the one that was read.
+            if let Err(error) = self.load_named(draft, &timers).await {
+                return Err(self.unless_stale(draft, error).await);
+            }
+            for due in timers.iter().filter(|due| due.row.page.is_none()) {
+                let session = due.session;
+                draft.look_at(session);
+                let Some(ended) = draft.member(session).and_then(|row| row.ended) else {
+                    continue;
+                };
+                let trimmed = draft.trimmed;
+                let enough = |draft: &Draft, reached: EntryId| {
+                    draft.records_of(session).filter(|(id, _)| *id > trimmed && *id <= reached).count()
+                        >= wanted
+                };
+                if let Some(reached) = self.load_pages(draft, session, EntryId::ZERO, enough).await? {
+                    // Records that are not loaded come after those that are.
+                    bound = bound.min((ended, reached));
+                }
+            }
+            draft.drop_trimmed();
+            let certain = match (&next, timers.last()) {
+                (Some(_), Some(last)) => bound.min(last.at),
+                _ => bound,
+            };
+            if next.is_none() || draft.due(certain).len() >= wanted {
+                return Ok(certain);
+            }
+            start = next;
+        }
+    }
+
+    /// Damage that is seen while others change the group is none: `CONFLICT` then.
+    async fn unless_stale(&self, draft: &Draft, error: Error) -> Error {
+        let key = group::key(&self.stream, &self.name);
+        match self.inner().host.get_one(key).await {
+            Ok(row) if row.as_ref() == draft.base() => error,
+            Ok(_) => Error::new(ErrorCode::Conflict, "group: another one changed it")
+                .with("moved", Detail::Flag(true)),
+            Err(failed) => failed,
+        }
+    }
+
+    /// When the next timer of a lane comes that has not come yet.
+    pub(super) async fn next_timer(&self, draft: &Draft, lane: u64) -> Result<Option<u64>> {
+        let place = draft.place();
+        let mut range = group_timer::range_of(&place, lane);
+        range.start = group_timer::after(&place, lane, draft.now);
+        let (pairs, _) = self.scan(range, false, 1).await?;
+        Ok(pairs.first().and_then(|(key, _)| group_timer::parse(key, &place)).map(|timer| timer.time))
+    }
+
+    pub(super) fn not_found(&self) -> Error {
+        Error::new(
+            ErrorCode::NotFound,
+            alloc::format!("group: \"{}\" has no group \"{}\"", self.stream, self.name),
+        )
+    }
+
+    pub(super) fn inner(&self) -> &Rc<crate::store::Inner> {
+        &self.store.inner
+    }
+}
+
+fn missing(key: &[u8]) -> Error {
+    Error::corrupt("group row: a timer names it, and it is not there").at_key(key)
+}
+
+fn malformed(key: &[u8]) -> Error {
+    Error::corrupt("group row: its key is malformed").at_key(key)
+}
+
+/// The first key after this one.
+pub(super) fn after(key: &[u8]) -> Bytes {
+    let mut next = key.to_vec();
+    next.push(0);
+    next
+}

@@ -1,0 +1,96 @@
+//! Joining and leaving.
+
+use alloc::vec::Vec;
+
+use super::Group;
+use super::commit::Committed;
+use super::plan::Draft;
+use crate::error::Result;
+use crate::kv::Durability;
+use crate::layout::GroupMode;
+
+impl Group {
+    /// Joins a consumer; creates the group where there is none. Joining twice is being heard of again.
+    ///
+    /// # Errors
+    /// `GROUP_LOCKED` when an exclusive group is held and no more may stand by; otherwise like
+    /// [`Group::create`].
+    pub async fn join(&self, consumer: &str) -> Result {
+        let _run = self.check()?;
+        self.check_consumer(consumer)?;
+        let _turn = self.turn().await;
+        let mut lost = 0;
+        loop {
+            let Some(mut draft) = self.load().await?.draft else {
+                self.create_default().await?;
+                continue;
+            };
+            self.load_for(&mut draft, consumer).await?;
+            self.end_silent(&mut draft);
+            draft.join(consumer)?;
+            if self.apply(draft, &mut lost).await? == Committed::Done {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Ends a consumer's session: what is pending for it is due at once. A consumer that has not joined
+    /// is left alone.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` when there is no such group; otherwise like [`Group::create`].
+    pub async fn leave(&self, consumer: &str) -> Result {
+        let _run = self.check()?;
+        self.check_consumer(consumer)?;
+        let _turn = self.turn().await;
+        let mut lost = 0;
+        loop {
+            let (mut draft, _) = self.load_existing().await?;
+            self.load_for(&mut draft, consumer).await?;
+            self.end_silent(&mut draft);
+            if let Some(session) = draft.active_session(consumer) {
+                draft.end(session, draft.now);
+            }
+            if self.apply(draft, &mut lost).await? == Committed::Done {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Loads the sessions that matter to a consumer: all of them where they are about one another.
+    pub(super) async fn load_for(&self, draft: &mut Draft, consumer: &str) -> Result {
+        if draft.head.mode == GroupMode::Shared {
+            self.load_sessions(draft, consumer).await
+        } else {
+            self.load_members(draft).await
+        }
+    }
+
+    /// Ends the loaded sessions that fell silent, the longest silent first.
+    pub(super) fn end_silent(&self, draft: &mut Draft) {
+        let mut silent: Vec<(u64, u64)> = draft
+            .members()
+            .filter(|(session, ..)| draft.is_silent(*session))
+            .map(|(session, _, row)| (draft.end_of(row), session))
+            .collect();
+        silent.sort_unstable();
+        for (at, session) in &silent {
+            draft.end(*session, *at);
+        }
+        draft.promote();
+    }
+
+    /// Commits what sessions came to, and wakes who waits for it.
+    async fn apply(&self, draft: Draft, lost: &mut u32) -> Result<Committed> {
+        let (moved, news) = (draft.has_moved(), draft.is_news());
+        let durability = if moved { self.durability() } else { Durability::Relaxed };
+        let Some(plan) = draft.finish(self.inner().nonce()) else {
+            return Ok(Committed::Done);
+        };
+        let committed = self.try_commit(plan, durability, lost).await?;
+        if committed == Committed::Done && news {
+            self.wake();
+        }
+        Ok(committed)
+    }
+}

@@ -1,0 +1,125 @@
+//! Delivering: which records a consumer gets, and what that leaves behind.
+
+use alloc::vec::Vec;
+
+use super::Draft;
+use super::draft::ASIDE;
+use crate::id::EntryId;
+use crate::layout::group::GroupMode;
+use crate::layout::group_page::{NEVER, Pending};
+
+/// A record that was taken off a session because it was due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Taken {
+    pub(crate) id: EntryId,
+    pub(crate) from: u64,
+    pub(crate) record: Pending,
+}
+
+/// What becomes of a new record in a group by key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Offer {
+    /// The consumer may have it.
+    Take,
+    /// It is for another, or waits for an earlier one of its key at another.
+    SetAside,
+}
+
+impl Draft {
+    /// Whether a record has had its last delivery.
+    pub(crate) fn is_exhausted(&self, record: &Pending) -> bool {
+        self.head.max_deliver > 0 && record.attempts >= self.head.max_deliver
+    }
+
+    /// The records due among those loaded, up to `bound`, by (deadline, id).
+    pub(crate) fn due(&self, bound: (u64, EntryId)) -> Vec<(u64, EntryId, u64)> {
+        let mut due: Vec<(u64, EntryId, u64)> = self
+            .records()
+            .map(|(session, id, record)| (self.due_at(session, record), id, session))
+            .filter(|(at, id, _)| *at <= self.now && (*at, *id) <= bound)
+            .collect();
+        due.sort_unstable();
+        due
+    }
+
+    /// In a group by key, the records due for a session: its own by (deadline, id), then those of
+    /// sessions that have ended whose slots are its own now, each session's in id order.
+    pub(crate) fn due_by_key(
+        &self,
+        session: u64,
+        owners: &[u64],
+        bound: (u64, EntryId),
+    ) -> Vec<(u64, EntryId, u64)> {
+        let mut due: Vec<(u64, EntryId, u64)> = self
+            .records_of(session)
+            .filter(|(id, record)| record.deadline <= self.now && (record.deadline, *id) <= bound)
+            .map(|(id, record)| (record.deadline, id, session))
+            .collect();
+        due.sort_unstable();
+        let ended = self.members().filter(|(from, _, row)| *from != session && row.ended.is_some());
+        let mut ended: Vec<(u64, u64)> =
+            ended.map(|(from, _, row)| (row.ended.unwrap_or_default(), from)).collect();
+        ended.sort_unstable();
+        for (at, from) in ended {
+            let mine = self.records_of(from).filter(|(_, record)| owner(owners, record.slot) == session);
+            due.extend(mine.map(|(id, _)| (at, id, from)));
+        }
+        due
+    }
+
+    /// Whether a record of an ended session may go to this one: no other session has an earlier record
+    /// of its slot.
+    pub(crate) fn may_take_over(&self, session: u64, from: u64, slot: u64) -> bool {
+        if self.head.mode != GroupMode::KeyShared || from == session {
+            return true;
+        }
+        let last = self.takers(slot).iter().rev().find(|taker| taker.session != session);
+        last.is_some_and(|taker| taker.session == from)
+    }
+
+    /// Takes a record that is due off its session.
+    pub(crate) fn take_due(&mut self, from: u64, id: EntryId) -> Option<Taken> {
+        let record = self.remove(from, id)?;
+        Some(Taken { id, from, record })
+    }
+
+    /// Delivers a record: for the first time, or once more.
+    pub(crate) fn deliver(
+        &mut self,
+        session: u64,
+        id: EntryId,
+        slot: u64,
+        attempts: u64,
+        no_ack: bool,
+    ) -> u64 {
+        let deadline = if no_ack { NEVER } else { self.deadline() };
+        if !no_ack {
+            let record = Pending { attempts, delivered_at: self.now, deadline, slot };
+            self.put(session, id, record);
+        }
+        self.head.delivered = self.head.delivered.max(id);
+        deadline
+    }
+
+    /// What becomes of a record of this slot that nobody has: whose it is by `owners`, and whether
+    /// earlier ones of the slot are elsewhere.
+    pub(crate) fn offer(&self, session: u64, slot: u64, owners: &[u64]) -> Offer {
+        let elsewhere = self.takers(slot).iter().any(|taker| taker.session != session);
+        if owner(owners, slot) == session && !elsewhere { Offer::Take } else { Offer::SetAside }
+    }
+
+    /// Sets a new record aside for the consumer of its key.
+    pub(crate) fn set_aside(&mut self, id: EntryId, slot: u64) {
+        self.put(ASIDE, id, Pending { attempts: 0, delivered_at: 0, deadline: NEVER, slot });
+    }
+
+    /// The records set aside that are loaded, in id order.
+    pub(crate) fn aside(&self) -> Vec<(EntryId, u64)> {
+        self.records_of(ASIDE).map(|(id, record)| (id, record.slot)).collect()
+    }
+}
+
+/// The session that a slot belongs to; 0: none.
+fn owner(owners: &[u64], slot: u64) -> u64 {
+    usize::try_from(slot).ok().and_then(|slot| owners.get(slot)).copied().unwrap_or_default()
+}

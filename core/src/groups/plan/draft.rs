@@ -1,0 +1,472 @@
+//! A group while a commit to it is being planned: what was loaded of it, what becomes of it, and the rows
+//! that differ.
+
+use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
+use crate::id::EntryId;
+use crate::kv::{Bytes, Check, Put};
+use crate::layout::group::{GroupHead, GroupMode, Place};
+use crate::layout::group_member::MemberRow;
+use crate::layout::group_page::{NEVER, Pending, Records};
+use crate::layout::group_slots::{SLOTS_OF_ROW, Slots, Taker};
+use crate::layout::group_timer::{Timer, TimerRow};
+use crate::layout::{group, group_member, group_page, group_slots, group_timer};
+
+/// The session under which records stand that were set aside.
+pub(crate) const ASIDE: u64 = 0;
+
+/// A session, as it was loaded and as it will be; `None`: there is none.
+#[derive(Debug, Clone)]
+pub(crate) struct HeldMember {
+    pub(crate) consumer: Rc<str>,
+    before: Option<MemberRow>,
+    pub(crate) now: Option<MemberRow>,
+}
+
+/// A page, by the first id that it had when it was loaded: it answers for all ids from there up to the
+/// next page of its session.
+#[derive(Debug, Clone)]
+struct HeldPage {
+    before: Option<Records>,
+    now: Records,
+}
+
+#[derive(Debug, Clone)]
+struct HeldSlots {
+    before: Option<Slots>,
+    now: Slots,
+}
+
+/// The rows of the next commit.
+#[derive(Debug, Clone)]
+pub(crate) struct GroupPlan {
+    /// The head that it was planned from.
+    pub(crate) check: Check,
+    pub(crate) deletes: Vec<Bytes>,
+    /// The head comes last.
+    pub(crate) puts: Vec<Put>,
+    pub(crate) nonce: u64,
+}
+
+impl GroupPlan {
+    /// What the commit takes of a host's limits: operations and bytes.
+    pub(crate) fn cost(&self) -> (usize, usize) {
+        let ops = 1 + self.deletes.len() + self.puts.len();
+        let checked = self.check.key.len() + self.check.value.as_ref().map_or(0, Vec::len);
+        let deleted: usize = self.deletes.iter().map(Vec::len).sum();
+        let put: usize = self.puts.iter().map(|put| put.key.len() + put.value.len()).sum();
+        (ops, checked + deleted + put)
+    }
+}
+
+/// What was loaded of a group, and what becomes of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    pub(crate) space: Rc<str>,
+    pub(crate) group: Rc<str>,
+    base: Option<Bytes>,
+    pub(crate) head: GroupHead,
+    before: GroupHead,
+    /// The host's time.
+    pub(crate) now: u64,
+    /// Records up to here are trimmed.
+    pub(crate) trimmed: EntryId,
+    /// Most records of a page.
+    page_records: usize,
+    pub(super) members: BTreeMap<u64, HeldMember>,
+    pages: BTreeMap<(u64, EntryId), HeldPage>,
+    slots: BTreeMap<u64, HeldSlots>,
+}
+
+impl Draft {
+    pub(crate) fn new(
+        space: &Rc<str>,
+        group: &Rc<str>,
+        base: Option<Bytes>,
+        head: GroupHead,
+        page_records: usize,
+    ) -> Self {
+        Self {
+            space: Rc::clone(space),
+            group: Rc::clone(group),
+            base,
+            before: head.clone(),
+            head,
+            now: 0,
+            trimmed: EntryId::ZERO,
+            page_records: page_records.max(1),
+            members: BTreeMap::new(),
+            pages: BTreeMap::new(),
+            slots: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn place(&self) -> Place<'_> {
+        Place { space: &self.space, group: &self.group, life: self.head.life }
+    }
+
+    /// The head that it was planned from, as stored.
+    pub(crate) fn base(&self) -> Option<&Bytes> {
+        self.base.as_ref()
+    }
+
+    /// Whether a session began or ended, or the group is held by another one.
+    pub(crate) fn has_moved(&self) -> bool {
+        (self.head.generation, self.head.holder) != (self.before.generation, self.before.holder)
+    }
+
+    /// Whether that is news to consumers that wait: records are due, or belong to others now.
+    pub(crate) fn is_news(&self) -> bool {
+        let left_behind = self.members.values().any(|held| {
+            held.before.is_some_and(|row| row.ended.is_none())
+                && held.now.is_some_and(|row| row.ended.is_some())
+        });
+        match self.head.mode {
+            GroupMode::Shared => left_behind,
+            GroupMode::Exclusive => left_behind || self.head.holder != self.before.holder,
+            GroupMode::KeyShared => self.has_moved(),
+        }
+    }
+
+    // ---------------------------------------------------------------- what is loaded
+
+    /// Takes in a session that was read; one that is known already stays as it is.
+    pub(crate) fn add_member(&mut self, session: u64, consumer: &str, row: MemberRow) {
+        self.members.entry(session).or_insert_with(|| HeldMember {
+            consumer: Rc::from(consumer),
+            before: Some(row),
+            now: Some(row),
+        });
+    }
+
+    /// Takes in a page that was read; one that is known already stays as it is.
+    pub(crate) fn add_page(&mut self, session: u64, first: EntryId, records: Records) {
+        self.pages
+            .entry((session, first))
+            .or_insert_with(|| HeldPage { before: Some(records.clone()), now: records });
+    }
+
+    pub(crate) fn has_page(&self, session: u64, first: EntryId) -> bool {
+        self.pages.contains_key(&(session, first))
+    }
+
+    /// The last id that a page held when it was read.
+    pub(crate) fn last_of_page(&self, session: u64, first: EntryId) -> Option<EntryId> {
+        self.pages.get(&(session, first))?.before.as_ref()?.keys().next_back().copied()
+    }
+
+    /// Takes in a row of slots; `None`: there was none.
+    pub(crate) fn add_slots(&mut self, n: u64, slots: Option<Slots>) {
+        let now = slots.clone().unwrap_or_default();
+        self.slots.entry(n).or_insert(HeldSlots { before: slots, now });
+    }
+
+    /// Forgets what is trimmed of the pages that are loaded.
+    pub(crate) fn drop_trimmed(&mut self) {
+        let trimmed = self.trimmed;
+        let gone: Vec<(u64, EntryId)> = self
+            .pages
+            .iter()
+            .flat_map(|((session, _), page)| page.now.range(..=trimmed).map(|(id, _)| (*session, *id)))
+            .collect();
+        for (session, id) in gone {
+            self.forget_trimmed(session, id);
+        }
+    }
+
+    /// Forgets a record that is trimmed.
+    pub(crate) fn forget_trimmed(&mut self, session: u64, id: EntryId) {
+        if self.remove(session, id).is_some() && session != ASIDE {
+            self.head.trimmed_pending += 1;
+        }
+    }
+
+    // ---------------------------------------------------------------- sessions
+
+    pub(crate) fn member(&self, session: u64) -> Option<&MemberRow> {
+        self.members.get(&session)?.now.as_ref()
+    }
+
+    pub(crate) fn member_mut(&mut self, session: u64) -> Option<&mut MemberRow> {
+        self.members.get_mut(&session)?.now.as_mut()
+    }
+
+    /// The sessions that are loaded.
+    pub(crate) fn members(&self) -> impl Iterator<Item = (u64, &HeldMember, &MemberRow)> {
+        self.members.iter().filter_map(|(session, held)| Some((*session, held, held.now.as_ref()?)))
+    }
+
+    /// The sessions of a consumer that are loaded, the oldest first.
+    pub(crate) fn sessions_of(&self, consumer: &str) -> Vec<u64> {
+        self.members()
+            .filter(|(_, held, _)| &*held.consumer == consumer)
+            .map(|(session, ..)| session)
+            .collect()
+    }
+
+    /// The session of a consumer that has not ended.
+    pub(crate) fn active_session(&self, consumer: &str) -> Option<u64> {
+        self.members()
+            .find(|(_, held, row)| &*held.consumer == consumer && row.ended.is_none())
+            .map(|(session, ..)| session)
+    }
+
+    /// Whose session it is.
+    pub(crate) fn consumer_of(&self, session: u64) -> &str {
+        self.members.get(&session).map_or("", |held| &*held.consumer)
+    }
+
+    pub(super) fn insert_member(&mut self, session: u64, consumer: &str, row: MemberRow) {
+        self.members
+            .insert(session, HeldMember { consumer: Rc::from(consumer), before: None, now: Some(row) });
+    }
+
+    /// When a record of a session is due: its deadline, or the end of the session before it.
+    pub(crate) fn due_at(&self, session: u64, record: &Pending) -> u64 {
+        let ended = self.member(session).and_then(|row| row.ended);
+        record.deadline.min(ended.unwrap_or(NEVER))
+    }
+
+    // ---------------------------------------------------------------- records
+
+    /// The records loaded under a session, in id order.
+    pub(crate) fn records_of(&self, session: u64) -> impl Iterator<Item = (EntryId, &Pending)> {
+        self.pages
+            .range((session, EntryId::ZERO)..=(session, EntryId::MAX))
+            .flat_map(|(_, page)| page.now.iter().map(|(id, record)| (*id, record)))
+    }
+
+    /// All records loaded under sessions.
+    pub(crate) fn records(&self) -> impl Iterator<Item = (u64, EntryId, &Pending)> {
+        self.pages
+            .iter()
+            .filter(|((session, _), _)| *session != ASIDE)
+            .flat_map(|((session, _), page)| page.now.iter().map(|(id, record)| (*session, *id, record)))
+    }
+
+    pub(crate) fn find(&self, session: u64, id: EntryId) -> Option<&Pending> {
+        self.floor(session, id)?.now.get(&id)
+    }
+
+    fn floor(&self, session: u64, id: EntryId) -> Option<&HeldPage> {
+        self.pages.range((session, EntryId::ZERO)..=(session, id)).next_back().map(|(_, page)| page)
+    }
+
+    /// Takes a record off its session, with all that counts it.
+    pub(crate) fn remove(&mut self, session: u64, id: EntryId) -> Option<Pending> {
+        let (_, page) = self.pages.range_mut((session, EntryId::ZERO)..=(session, id)).next_back()?;
+        let record = page.now.remove(&id)?;
+        if session == ASIDE {
+            self.head.skipped = self.head.skipped.saturating_sub(1);
+            return Some(record);
+        }
+        self.head.pending = self.head.pending.saturating_sub(1);
+        if self.head.mode == GroupMode::KeyShared {
+            self.untake(session, record.slot);
+        }
+        if let Some(held) = self.members.get_mut(&session)
+            && let Some(row) = &mut held.now
+        {
+            row.pending = row.pending.saturating_sub(1);
+            if row.pending == 0 && row.ended.is_some() {
+                held.now = None;
+            }
+        }
+        Some(record)
+    }
+
+    /// Puts a record under a session, or changes it there. The page that answers for the id is loaded.
+    pub(crate) fn put(&mut self, session: u64, id: EntryId, record: Pending) {
+        let key = self
+            .pages
+            .range((session, EntryId::ZERO)..=(session, id))
+            .next_back()
+            .map_or((session, id), |(key, _)| *key);
+        let page = self.pages.entry(key).or_insert_with(|| HeldPage { before: None, now: Records::new() });
+        if page.now.insert(id, record).is_some() {
+            return;
+        }
+        if session == ASIDE {
+            self.head.skipped += 1;
+            return;
+        }
+        self.head.pending += 1;
+        if let Some(row) = self.member_mut(session) {
+            row.pending += 1;
+        }
+        if self.head.mode == GroupMode::KeyShared {
+            self.take(session, record.slot);
+        }
+    }
+
+    // ---------------------------------------------------------------- slots
+
+    /// The sessions under which records of a slot are pending, in the order in which they took it over.
+    pub(crate) fn takers(&self, slot: u64) -> &[Taker] {
+        self.slots
+            .get(&(slot / SLOTS_OF_ROW))
+            .and_then(|held| held.now.get(&slot))
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+    }
+
+    /// All slots under which records are pending.
+    pub(crate) fn slots_taken(&self) -> impl Iterator<Item = (u64, &[Taker])> {
+        self.slots.values().flat_map(|held| held.now.iter().map(|(slot, takers)| (*slot, takers.as_slice())))
+    }
+
+    fn take(&mut self, session: u64, slot: u64) {
+        let held = self
+            .slots
+            .entry(slot / SLOTS_OF_ROW)
+            .or_insert_with(|| HeldSlots { before: None, now: Slots::new() });
+        let takers = held.now.entry(slot).or_default();
+        match takers.iter_mut().find(|taker| taker.session == session) {
+            Some(taker) => taker.pending += 1,
+            None => takers.push(Taker { session, pending: 1 }),
+        }
+    }
+
+    fn untake(&mut self, session: u64, slot: u64) {
+        if let Some(held) = self.slots.get_mut(&(slot / SLOTS_OF_ROW))
+            && let Some(takers) = held.now.get_mut(&slot)
+        {
+            if let Some(taker) = takers.iter_mut().find(|taker| taker.session == session) {
+                taker.pending = taker.pending.saturating_sub(1);
+            }
+            takers.retain(|taker| taker.pending > 0);
+            if takers.is_empty() {
+                held.now.remove(&slot);
+            }
+        }
+    }
+
+    // ---------------------------------------------------------------- rows
+
+    /// The timer of a page: its earliest deadline.
+    fn page_timer(&self, session: u64, records: &Records) -> Option<Timer> {
+        if session == ASIDE {
+            return None;
+        }
+        let lane = if self.head.mode == GroupMode::KeyShared { session } else { 0 };
+        records
+            .iter()
+            .filter(|(_, record)| record.deadline != NEVER)
+            .map(|(id, record)| Timer { lane, time: record.deadline, id: *id, session })
+            .min()
+    }
+
+    /// The rows that differ, and the head; `None` when nothing does.
+    pub(crate) fn finish(mut self, nonce: u64) -> Option<GroupPlan> {
+        let mut rows: BTreeMap<Bytes, Option<Bytes>> = BTreeMap::new();
+        self.finish_members(&mut rows);
+        self.finish_pages(&mut rows);
+        for (n, held) in &self.slots {
+            if held.before.as_ref() == Some(&held.now) || held.before.is_none() && held.now.is_empty() {
+                continue;
+            }
+            let row = (!held.now.is_empty()).then(|| group_slots::encode(&held.now, *n));
+            rows.insert(group_slots::key(&self.place(), *n), row);
+        }
+        if rows.is_empty() && self.head == self.before && self.base.is_some() {
+            return None;
+        }
+        self.head.advance(nonce);
+        let key = group::key(&self.space, &self.group);
+        let mut deletes = Vec::new();
+        let mut puts = Vec::new();
+        for (key, row) in rows {
+            match row {
+                Some(value) => puts.push(Put { key, value }),
+                None => deletes.push(key),
+            }
+        }
+        puts.push(Put { key: key.clone(), value: self.head.encode() });
+        Some(GroupPlan { check: Check { key, value: self.base }, deletes, puts, nonce })
+    }
+
+    /// The commit that creates the group.
+    pub(crate) fn anew(mut self, nonce: u64) -> GroupPlan {
+        self.head.advance(nonce);
+        let key = group::key(&self.space, &self.group);
+        let puts = Vec::from([Put { key: key.clone(), value: self.head.encode() }]);
+        GroupPlan { check: Check { key, value: self.base }, deletes: Vec::new(), puts, nonce }
+    }
+
+    fn finish_members(&self, rows: &mut BTreeMap<Bytes, Option<Bytes>>) {
+        let place = self.place();
+        let timer = |session: u64, row: &MemberRow| {
+            group_timer::key(&place, &Timer { lane: 0, time: row.timer, id: EntryId::ZERO, session })
+        };
+        for (session, held) in &self.members {
+            if held.before == held.now {
+                continue;
+            }
+            let key = group_member::key(&place, &held.consumer, *session);
+            let moved = held.before.map(|row| row.timer) != held.now.map(|row| row.timer);
+            if let Some(row) = held.before.filter(|_| moved) {
+                rows.insert(timer(*session, &row), None);
+            }
+            if let Some(row) = held.now.filter(|_| moved) {
+                let value = TimerRow { consumer: (*held.consumer).into(), page: None };
+                rows.insert(timer(*session, &row), Some(value.encode()));
+            }
+            rows.insert(key, held.now.map(|row| row.encode()));
+        }
+    }
+
+    fn finish_pages(&self, rows: &mut BTreeMap<Bytes, Option<Bytes>>) {
+        let place = self.place();
+        let mut written: Vec<(Bytes, Bytes)> = Vec::new();
+        for ((session, first), held) in &self.pages {
+            if held.before.as_ref() == Some(&held.now) {
+                continue;
+            }
+            let chunks = self.chunks(&held.now);
+            let stays = held.before.as_ref().is_some_and(|before| chunks.contains(before));
+            if let Some(before) = &held.before
+                && !stays
+            {
+                rows.insert(group_page::key(&place, *session, *first), None);
+                if let Some(timer) = self.page_timer(*session, before) {
+                    rows.insert(group_timer::key(&place, &timer), None);
+                }
+            }
+            for chunk in chunks {
+                let Some(first) = chunk.keys().next().copied() else {
+                    continue;
+                };
+                if held.before.as_ref() == Some(&chunk) {
+                    continue;
+                }
+                written.push((group_page::key(&place, *session, first), group_page::encode(&chunk)));
+                if let Some(timer) = self.page_timer(*session, &chunk) {
+                    let value = TimerRow { consumer: self.consumer_of(*session).into(), page: Some(first) };
+                    written.push((group_timer::key(&place, &timer), value.encode()));
+                }
+            }
+        }
+        // After all deletes: a page may come to stand where another one was.
+        for (key, value) in written {
+            rows.insert(key, Some(value));
+        }
+    }
+
+    fn chunks(&self, records: &Records) -> Vec<Records> {
+        if records.len() <= self.page_records {
+            return if records.is_empty() { Vec::new() } else { Vec::from([records.clone()]) };
+        }
+        let mut chunks = Vec::new();
+        for (id, record) in records {
+            match chunks.last_mut() {
+                Some(chunk) if Records::len(chunk) < self.page_records => {
+                    chunk.insert(*id, *record);
+                }
+                _ => chunks.push(Records::from([(*id, *record)])),
+            }
+        }
+        chunks
+    }
+}

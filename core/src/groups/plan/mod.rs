@@ -1,0 +1,15 @@
+//! Planning: pure functions from the rows of a group and a request to the rows of the next commit and
+//! the reply. No I/O, no clock, no randomness.
+
+mod deliver;
+mod draft;
+mod keys;
+mod members;
+mod settle;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use deliver::{Offer, Taken};
+pub(crate) use draft::{ASIDE, Draft, GroupPlan};
+pub(crate) use keys::assign;
+pub(crate) use settle::Settle;

@@ -1,0 +1,544 @@
+//! Reading as a consumer: what is due first, then new records.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use futures_util::future::{Either, select};
+
+use super::Group;
+use super::commit::Committed;
+use super::dead::MOST_DEAD;
+use super::entries::{singles, slot_of};
+use super::life::before;
+use super::options::{Deliveries, GroupRead, MOST_RECORDS, Mark, check_number};
+use super::plan::{ASIDE, Draft, Offer, Taken, assign};
+use crate::error::{Error, Result};
+use crate::id::{EntryId, MAX_MS};
+use crate::kv::Durability;
+use crate::layout::GroupMode;
+use crate::layout::group_member::Looked;
+use crate::layout::group_page::NEVER;
+use crate::store::{Page, PageRun};
+
+/// Bytes of the records of one read, give or take one.
+const READ_BYTES: usize = 8 << 20;
+/// Most records that are set aside for others: then the cursor stops.
+pub(super) const MOST_ASIDE: u64 = 1024;
+/// New records that one step of a read by key looks at.
+const LOOK_AHEAD: u64 = 256;
+/// Scans of an ended session's pages, each longer than the last, in one read by key.
+const MOST_SCANS: usize = 4;
+
+/// What one try gave.
+enum Attempt {
+    /// Records; where there are none, when to look again at the latest, in milliseconds from now.
+    Got(Deliveries, Option<u64>),
+    /// The group's own affairs came first, or somebody else was faster.
+    Again,
+    /// More than one commit takes.
+    TooMuch,
+}
+
+/// A record about to be delivered.
+struct Given {
+    id: EntryId,
+    slot: u64,
+    attempts: u64,
+    /// It was set aside before.
+    aside: bool,
+    entry: PageRun,
+}
+
+impl Group {
+    /// Reads as a consumer: records that are due again first, by (deadline, id), then new ones. Creates
+    /// the group and joins the consumer where needed. What is given is the consumer's until it is
+    /// acknowledged, or due again.
+    ///
+    /// A consumer that stands by in an exclusive group waits out `block` and gets nothing, unless it is
+    /// promoted meanwhile.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT`; `GROUP_LOCKED` when an exclusive group is held and no more may stand by;
+    /// `CORRUPT` when a record cannot be read, which is then not passed over; `ABORTED` when the wait was
+    /// cancelled; otherwise like [`Group::create`].
+    pub async fn read(&self, consumer: &str, read: GroupRead) -> Result<Deliveries> {
+        check_number("block", read.block.unwrap_or(0), 0, MAX_MS)?;
+        let mut end = match read.block {
+            None | Some(0) => None,
+            Some(ms) => Some(self.inner().env.timer.sleep(ms)),
+        };
+        let mut first = true;
+        loop {
+            let epoch = self.store.epoch();
+            let (got, next) = self.read_once(consumer, read, first).await?;
+            first = false;
+            if !got.marks.is_empty() || read.block.is_none() {
+                return Ok(got);
+            }
+            let woken = core::pin::pin!(self.store.wait(epoch, next, self.tag));
+            match &mut end {
+                None => woken.await?,
+                // The end first: others may keep the group moving for ever.
+                Some(end) => match select(end, woken).await {
+                    Either::Left(((), _)) => return Ok(Deliveries::default()),
+                    Either::Right((woken, _)) => woken?,
+                },
+            }
+        }
+    }
+
+    /// One step of a read that waits for itself: what there is now, and where that is nothing, after how
+    /// many milliseconds to look again at the latest, whether anything changes or not. `first`: it is the
+    /// first step, by which the consumer is heard of in any case.
+    ///
+    /// # Errors
+    /// Like [`Group::read`].
+    pub async fn read_once(
+        &self,
+        consumer: &str,
+        read: GroupRead,
+        first: bool,
+    ) -> Result<(Deliveries, Option<u64>)> {
+        let _run = self.check()?;
+        self.check_consumer(consumer)?;
+        check_number("limit", read.limit, 1, MOST_RECORDS)?;
+        self.read_now(consumer, read, first).await
+    }
+
+    async fn read_now(
+        &self,
+        consumer: &str,
+        read: GroupRead,
+        first: bool,
+    ) -> Result<(Deliveries, Option<u64>)> {
+        let _turn = self.turn().await;
+        let mut lost = 0;
+        let mut limit = read.limit;
+        loop {
+            self.inner().check_open()?;
+            let attempt = match self.attempt(consumer, GroupRead { limit, ..read }, first, &mut lost).await {
+                Err(error) if error.detail("moved").is_some() => {
+                    self.lost(&mut lost).await?;
+                    continue;
+                }
+                attempt => attempt?,
+            };
+            match attempt {
+                Attempt::Got(got, next) => return Ok((got, next)),
+                Attempt::Again => {}
+                Attempt::TooMuch if limit > 1 => limit /= 2,
+                Attempt::TooMuch => {
+                    let limit = self.inner().sizes.batch_ops as u64;
+                    return Err(Error::limit("operations of one commit", limit, limit + 1));
+                }
+            }
+        }
+    }
+
+    async fn attempt(&self, consumer: &str, read: GroupRead, first: bool, lost: &mut u32) -> Result<Attempt> {
+        let Some(mut draft) = self.load().await?.draft else {
+            self.create_default().await?;
+            return Ok(Attempt::Again);
+        };
+        self.load_for(&mut draft, consumer).await?;
+        // What the group has to do first goes into the same commit: so every try that applies is one that
+        // gives, however much consumers whose clocks differ end one another's sessions.
+        self.end_silent(&mut draft);
+        if draft.active_session(consumer).is_none() {
+            draft.join(consumer)?;
+        }
+        let Some(session) = draft.active_session(consumer) else {
+            return Ok(Attempt::Again);
+        };
+        if draft.head.mode == GroupMode::Exclusive && draft.head.holder != session {
+            return self.nothing(draft, session, first, lost).await;
+        }
+        if draft.head.mode == GroupMode::KeyShared {
+            self.attempt_by_key(draft, session, read, first, lost).await
+        } else {
+            self.attempt_shared(draft, session, read, first, lost).await
+        }
+    }
+
+    /// Commits what the group has to do before it can give anything.
+    async fn own_affairs(&self, draft: Draft, lost: &mut u32) -> Result<Attempt> {
+        if let Some(plan) = draft.finish(self.inner().nonce())
+            && self.try_commit(plan, self.durability(), lost).await? == Committed::Done
+        {
+            self.wake();
+        }
+        Ok(Attempt::Again)
+    }
+
+    /// There is nothing for the consumer: it was heard of all the same.
+    async fn nothing(&self, mut draft: Draft, session: u64, first: bool, lost: &mut u32) -> Result<Attempt> {
+        let lanes =
+            if draft.head.mode == GroupMode::KeyShared { [0, session].to_vec() } else { [0].to_vec() };
+        let now = draft.now;
+        let patience = (draft.head.consumer_timeout / 3).max(1);
+        let heard = draft.member(session).map_or(0, |row| row.heard);
+        let again = if first || heard.saturating_add(patience) <= now || heard > now {
+            draft.hear(session);
+            patience
+        } else {
+            heard + patience - now
+        };
+        let (moved, news) = (draft.has_moved(), draft.is_news());
+        let mut next = again;
+        for lane in lanes {
+            if let Some(time) = self.next_timer(&draft, lane).await? {
+                next = next.min(time.saturating_sub(now));
+            }
+        }
+        if let Some(plan) = draft.finish(self.inner().nonce()) {
+            let durability = if moved { self.durability() } else { Durability::Relaxed };
+            if self.try_commit(plan, durability, lost).await? == Committed::Lost {
+                return Ok(Attempt::Again);
+            }
+            if news {
+                self.wake();
+            }
+        }
+        Ok(Attempt::Got(Deliveries::default(), Some(next.max(1))))
+    }
+
+    // ---------------------------------------------------------------- shared and exclusive
+
+    async fn attempt_shared(
+        &self,
+        mut draft: Draft,
+        session: u64,
+        read: GroupRead,
+        first: bool,
+        lost: &mut u32,
+    ) -> Result<Attempt> {
+        let wanted = usize::try_from(read.limit).unwrap_or(usize::MAX);
+        let bound = self.load_due(&mut draft, 0, wanted).await?;
+        let mut due = draft.due(bound);
+        due.truncate(wanted);
+        if let Some(done) = self.bury_exhausted(&draft, &due, lost).await? {
+            return Ok(done);
+        }
+        let mut given = self.take(&mut draft, &due).await?;
+        let bytes = READ_BYTES.saturating_sub(given.iter().map(|one| one.entry.run.body.len()).sum());
+        let rest = read.limit - given.len() as u64;
+        let mut fresh = Page::default();
+        if rest > 0 && bytes > 0 {
+            fresh = self.read_after(draft.head.cursor, rest, bytes).await?;
+        }
+        if given.is_empty() && fresh.is_empty() {
+            return self.nothing(draft, session, first, lost).await;
+        }
+        let ids: Vec<EntryId> = fresh.entries().map(|entry| entry.id).collect();
+        if let Some(last) = ids.last() {
+            draft.head.cursor = *last;
+        }
+        let all = given.iter().map(|one| one.id).chain(ids.iter().copied()).collect::<Vec<_>>();
+        if !read.no_ack {
+            self.load_floors(&mut draft, session, &all).await?;
+        }
+        let mut marks = Vec::with_capacity(all.len());
+        for one in &given {
+            let deadline = draft.deliver(session, one.id, 0, one.attempts, read.no_ack);
+            marks.push(mark(one.attempts, deadline));
+        }
+        for id in ids {
+            let deadline = draft.deliver(session, id, 0, 1, read.no_ack);
+            marks.push(mark(1, deadline));
+        }
+        let mut page = Page { runs: Vec::new(), next: (0, 0), done: false, tail: false };
+        page.runs.extend(given.drain(..).map(|one| one.entry));
+        page.runs.append(&mut fresh.runs);
+        self.give(draft, session, Deliveries { page, marks }, false, lost).await
+    }
+
+    /// Commits a delivery.
+    async fn give(
+        &self,
+        mut draft: Draft,
+        session: u64,
+        deliveries: Deliveries,
+        wakes: bool,
+        lost: &mut u32,
+    ) -> Result<Attempt> {
+        draft.hear(session);
+        let wakes = wakes || draft.is_news();
+        let Some(plan) = draft.finish(self.inner().nonce()) else {
+            return Ok(Attempt::Again);
+        };
+        if !self.fits(&plan) {
+            return Ok(Attempt::TooMuch);
+        }
+        if self.try_commit(plan, self.durability(), lost).await? == Committed::Lost {
+            return Ok(Attempt::Again);
+        }
+        if wakes {
+            self.wake();
+        }
+        Ok(Attempt::Got(deliveries, None))
+    }
+
+    /// Takes records that are due off their sessions, with their entries; those that are gone are counted
+    /// as trimmed, and past the bytes of a read they stay where they are.
+    async fn take(&self, draft: &mut Draft, due: &[(u64, EntryId, u64)]) -> Result<Vec<Given>> {
+        if due.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (mut found, stopped) = self.read_ids(due.iter().map(|(_, id, _)| *id), READ_BYTES).await?;
+        let mut given = Vec::with_capacity(due.len());
+        for (_, id, from) in due {
+            match found.remove(id) {
+                Some(entry) => {
+                    let taken = draft.take_due(*from, *id);
+                    given.extend(taken.map(|Taken { id, record, .. }| Given {
+                        id,
+                        slot: record.slot,
+                        attempts: record.attempts + 1,
+                        aside: false,
+                        entry,
+                    }));
+                }
+                None if stopped.is_some_and(|stopped| *id >= stopped) => {}
+                None => draft.forget_trimmed(*from, *id),
+            }
+        }
+        Ok(given)
+    }
+
+    /// Buries the first of what is due if that had its last delivery, and the like that follow it.
+    async fn bury_exhausted(
+        &self,
+        draft: &Draft,
+        due: &[(u64, EntryId, u64)],
+        lost: &mut u32,
+    ) -> Result<Option<Attempt>> {
+        let mut draft = draft.clone();
+        let mut dead = Vec::new();
+        for (_, id, from) in due {
+            let record = draft.find(*from, *id).filter(|record| draft.is_exhausted(record));
+            if dead.len() < MOST_DEAD
+                && let Some(record) = record
+            {
+                dead.push(Taken { id: *id, from: *from, record: *record });
+            }
+        }
+        if dead.is_empty() {
+            return Ok(None);
+        }
+        let letters = self.letters(&dead).await?;
+        for letter in &letters {
+            draft.take_due(letter.taken.from, letter.taken.id);
+        }
+        self.bury(draft, letters, lost).await?;
+        Ok(Some(Attempt::Again))
+    }
+
+    // ---------------------------------------------------------------- by key
+
+    async fn attempt_by_key(
+        &self,
+        mut draft: Draft,
+        session: u64,
+        read: GroupRead,
+        first: bool,
+        lost: &mut u32,
+    ) -> Result<Attempt> {
+        let wanted = usize::try_from(read.limit).unwrap_or(usize::MAX);
+        self.load_slots(&mut draft).await?;
+        let owners = self.owners(&draft);
+        let bound = self.load_due(&mut draft, session, wanted).await?;
+        let more = loop {
+            let trimmed = draft.head.trimmed_pending;
+            let more = self.load_left_behind(&mut draft, session, &owners, wanted).await?;
+            // What was trimmed makes way for the session that had the slot before.
+            if draft.head.trimmed_pending == trimmed {
+                break more;
+            }
+        };
+        let mut due = draft.due_by_key(session, &owners, bound);
+        due.retain(|(_, id, from)| {
+            draft.find(*from, *id).is_some_and(|record| draft.may_take_over(session, *from, record.slot))
+        });
+        due.truncate(wanted);
+        if let Some(done) = self.bury_exhausted(&draft, &due, lost).await? {
+            return Ok(done);
+        }
+        let mut given = self.take(&mut draft, &due).await?;
+        self.take_aside(&mut draft, session, &owners, wanted, &mut given).await?;
+        let aside = self.look_ahead(&mut draft, session, &owners, wanted, &mut given).await?;
+        if given.is_empty() && aside.is_empty() {
+            return match more {
+                true => self.own_affairs(draft, lost).await,
+                false => self.nothing(draft, session, first, lost).await,
+            };
+        }
+        if !read.no_ack {
+            let ids: Vec<EntryId> = given.iter().map(|one| one.id).collect();
+            self.load_floors(&mut draft, session, &ids).await?;
+        }
+        for (id, slot) in &aside {
+            draft.set_aside(*id, *slot);
+        }
+        let mut marks = Vec::with_capacity(given.len());
+        let mut page = Page::default();
+        for one in given {
+            if one.aside {
+                draft.remove(ASIDE, one.id);
+            }
+            let deadline = draft.deliver(session, one.id, one.slot, one.attempts, read.no_ack);
+            marks.push(mark(one.attempts, deadline));
+            page.runs.push(one.entry);
+        }
+        let nothing = marks.is_empty();
+        let wakes = !aside.is_empty() || read.no_ack;
+        let attempt = self.give(draft, session, Deliveries { page, marks }, wakes, lost).await?;
+        // What was set aside makes room to look further.
+        Ok(match attempt {
+            Attempt::Got(..) if nothing => Attempt::Again,
+            other => other,
+        })
+    }
+
+    /// The session that each slot belongs to.
+    fn owners(&self, draft: &Draft) -> Vec<u64> {
+        let members: Vec<(u64, &str)> = draft
+            .members()
+            .filter(|(_, _, row)| row.ended.is_none())
+            .map(|(session, held, _)| (session, &*held.consumer))
+            .collect();
+        assign(&members, draft.head.slots)
+    }
+
+    /// Loads records of ended sessions that are this one's now: of each slot that is its own, from the
+    /// session that took it over last. Whether there is more to look through than was.
+    async fn load_left_behind(
+        &self,
+        draft: &mut Draft,
+        session: u64,
+        owners: &[u64],
+        wanted: usize,
+    ) -> Result<bool> {
+        let mine = |slot: u64| {
+            usize::try_from(slot)
+                .ok()
+                .and_then(|slot| owners.get(slot))
+                .is_some_and(|owner| *owner == session)
+        };
+        let mut sources: BTreeMap<u64, BTreeSet<u64>> = BTreeMap::new();
+        for (slot, takers) in draft.slots_taken().filter(|(slot, _)| mine(*slot)) {
+            let last = takers.iter().rev().find(|taker| taker.session != session);
+            if let Some(taker) = last
+                && draft.member(taker.session).is_some_and(|row| row.ended.is_some())
+            {
+                sources.entry(taker.session).or_default().insert(slot);
+            }
+        }
+        let generation = draft.head.generation;
+        let mut unfinished = false;
+        for (from, slots) in sources {
+            let looked = draft.member(session).map(|row| row.looked).unwrap_or_default();
+            let known = looked.generation == generation && looked.session == from;
+            let start = if known { looked.upto } else { EntryId::ZERO };
+            let mut scans = 0;
+            let more = self
+                .load_pages(draft, from, start, |draft, reached| {
+                    scans += 1;
+                    let ready = draft
+                        .records_of(from)
+                        .filter(|(id, record)| *id <= reached && slots.contains(&record.slot));
+                    ready.count() >= wanted || scans > MOST_SCANS
+                })
+                .await?;
+            // Records of all its slots count, also of those that are somebody else's turn.
+            let first = draft.records_of(from).find(|(id, record)| *id > start && mine(record.slot));
+            let upto = first.map(|(id, _)| before(id)).or(more).unwrap_or(start).max(start);
+            unfinished |= more.is_some() && upto > start;
+            if let Some(row) = draft.member_mut(session)
+                && upto > start
+            {
+                row.looked = Looked { generation, session: from, upto };
+            }
+        }
+        draft.drop_trimmed();
+        Ok(unfinished)
+    }
+
+    /// Gives records that were set aside, in id order, where the consumer may have them.
+    async fn take_aside(
+        &self,
+        draft: &mut Draft,
+        session: u64,
+        owners: &[u64],
+        wanted: usize,
+        given: &mut Vec<Given>,
+    ) -> Result {
+        if draft.head.skipped == 0 {
+            return Ok(());
+        }
+        self.load_pages(draft, ASIDE, EntryId::ZERO, |_, _| false).await?;
+        draft.drop_trimmed();
+        let room = wanted.saturating_sub(given.len());
+        let taken: Vec<(EntryId, u64)> = draft
+            .aside()
+            .into_iter()
+            .filter(|(_, slot)| draft.offer(session, *slot, owners) == Offer::Take)
+            .take(room)
+            .collect();
+        let (mut found, stopped) = self.read_ids(taken.iter().map(|(id, _)| *id), READ_BYTES).await?;
+        for (id, slot) in taken {
+            match found.remove(&id) {
+                Some(entry) => given.push(Given { id, slot, attempts: 1, aside: true, entry }),
+                None if stopped.is_some_and(|stopped| id >= stopped) => return Ok(()),
+                None => drop(draft.remove(ASIDE, id)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on from the cursor: gives what the consumer may have, and finds what is to be set aside.
+    async fn look_ahead(
+        &self,
+        draft: &mut Draft,
+        session: u64,
+        owners: &[u64],
+        wanted: usize,
+        given: &mut Vec<Given>,
+    ) -> Result<Vec<(EntryId, u64)>> {
+        let mut aside = Vec::new();
+        let taken: BTreeSet<EntryId> = given.iter().filter(|one| one.aside).map(|one| one.id).collect();
+        let mut waiting: BTreeSet<u64> =
+            draft.aside().into_iter().filter(|(id, _)| !taken.contains(id)).map(|(_, slot)| slot).collect();
+        let mut bytes = READ_BYTES;
+        while given.len() < wanted && bytes > 0 {
+            let room = MOST_ASIDE.saturating_sub(draft.head.skipped + aside.len() as u64);
+            if room == 0 {
+                break;
+            }
+            let page = self.read_after(draft.head.cursor, LOOK_AHEAD, bytes).await?;
+            if page.is_empty() {
+                break;
+            }
+            for entry in singles(&page)? {
+                let room = MOST_ASIDE.saturating_sub(draft.head.skipped + aside.len() as u64);
+                if room == 0 || given.len() >= wanted {
+                    return Ok(aside);
+                }
+                let id = entry.run.first_id;
+                let slot = slot_of(&entry, draft.head.slots);
+                bytes = bytes.saturating_sub(entry.run.body.len());
+                if !waiting.contains(&slot) && draft.offer(session, slot, owners) == Offer::Take {
+                    given.push(Given { id, slot, attempts: 1, aside: false, entry });
+                } else {
+                    waiting.insert(slot);
+                    aside.push((id, slot));
+                }
+                draft.head.cursor = id;
+            }
+        }
+        Ok(aside)
+    }
+}
+
+fn mark(attempts: u64, deadline: u64) -> Mark {
+    Mark { delivery_count: attempts, deadline: (deadline != NEVER).then_some(deadline) }
+}

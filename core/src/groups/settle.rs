@@ -1,0 +1,148 @@
+//! Acknowledging, giving back, and asking for more time.
+
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::Group;
+use super::commit::Committed;
+use super::dead::MOST_DEAD;
+use super::options::{MOST_RECORDS, check_number};
+use super::plan::Settle;
+use crate::error::{Error, Result};
+use crate::id::{EntryId, MAX_MS};
+use crate::layout::GroupMode;
+
+impl Group {
+    /// Acknowledges records: they never come back. How many were pending for the consumer; at most 1,000
+    /// ids a call, and at least one.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` when there is no such group; `INVALID_ARGUMENT`; otherwise like [`Group::create`].
+    pub async fn ack(&self, consumer: &str, ids: &[EntryId]) -> Result<u64> {
+        self.settle(consumer, ids, Settle::Ack).await
+    }
+
+    /// Gives records back: they are due again after `delay` milliseconds. After their last delivery they
+    /// go to the dead-letter stream at once. How many were pending for the consumer.
+    ///
+    /// # Errors
+    /// Like [`Group::ack`], and those of [`Store::append`](crate::Store::append) to the dead-letter
+    /// stream. Where many records die, an error may come after some of them.
+    pub async fn nack(&self, consumer: &str, ids: &[EntryId], delay: u64) -> Result<u64> {
+        check_number("delay", delay, 0, MAX_MS)?;
+        self.settle(consumer, ids, Settle::Nack(delay)).await
+    }
+
+    /// Asks for more time: the records are due in `extend` milliseconds from now. In a group where
+    /// nothing is due by time that changes nothing. How many were pending for the consumer.
+    ///
+    /// # Errors
+    /// Like [`Group::ack`].
+    pub async fn touch(&self, consumer: &str, ids: &[EntryId], extend: u64) -> Result<u64> {
+        check_number("extend", extend, 0, MAX_MS)?;
+        self.settle(consumer, ids, Settle::Touch(extend)).await
+    }
+
+    async fn settle(&self, consumer: &str, ids: &[EntryId], how: Settle) -> Result<u64> {
+        let _run = self.check()?;
+        self.check_consumer(consumer)?;
+        if ids.is_empty() {
+            return Err(Error::invalid("ids: at least one is needed"));
+        }
+        if ids.len() as u64 > MOST_RECORDS {
+            return Err(Error::limit("ids", MOST_RECORDS, ids.len() as u64));
+        }
+        if let Some(id) = ids.iter().find(|id| !id.in_bounds()) {
+            return Err(Error::invalid(format!("ids: {id} is above the largest id")));
+        }
+        let distinct: BTreeSet<EntryId> = ids.iter().copied().collect();
+        let mut rest: Vec<EntryId> = distinct.into_iter().collect();
+        let mut count = 0;
+        let mut most = rest.len();
+        let _turn = self.turn().await;
+        let mut lost = 0;
+        while !rest.is_empty() {
+            let some: Vec<EntryId> = rest.iter().copied().take(most).collect();
+            match self.settle_some(consumer, &some, how, &mut lost).await? {
+                Step::Done(settled, left) => {
+                    count += settled;
+                    rest.drain(..some.len());
+                    rest.splice(..0, left);
+                }
+                Step::Again => {}
+                Step::TooMuch => most = (most / 2).max(1),
+            }
+        }
+        Ok(count)
+    }
+
+    async fn settle_some(
+        &self,
+        consumer: &str,
+        ids: &[EntryId],
+        how: Settle,
+        lost: &mut u32,
+    ) -> Result<Step> {
+        let (mut draft, _) = self.load_existing().await?;
+        self.load_sessions(&mut draft, consumer).await?;
+        if draft.active_session(consumer).is_some_and(|session| draft.is_silent(session)) {
+            self.load_for(&mut draft, consumer).await?;
+            self.end_silent(&mut draft);
+        }
+        let active = draft.active_session(consumer);
+        // Under a session that ended, records are due whatever is asked for.
+        let sessions = match how {
+            Settle::Touch(_) => active.into_iter().collect(),
+            _ => draft.sessions_of(consumer),
+        };
+        for session in &sessions {
+            if draft.member(*session).is_some_and(|row| row.pending > 0) {
+                self.load_floors(&mut draft, *session, ids).await?;
+            }
+        }
+        if draft.head.mode == GroupMode::KeyShared {
+            self.load_slots(&mut draft).await?;
+        }
+        draft.drop_trimmed();
+        if let Some(session) = active {
+            draft.hear(session);
+        }
+        let by_key = draft.head.mode == GroupMode::KeyShared;
+        let dead = draft.clone().settle(&sessions, ids, how, MOST_DEAD).dead;
+        if !dead.is_empty() {
+            let letters = self.letters(&dead).await?;
+            let settled = draft.settle(&sessions, ids, how, letters.len());
+            return Ok(match self.bury(draft, letters, lost).await? {
+                Committed::Done => Step::Done(settled.count, settled.left),
+                Committed::Lost => Step::Again,
+            });
+        }
+        let settled = draft.settle(&sessions, ids, how, 0);
+        let news = draft.is_news();
+        let Some(plan) = draft.finish(self.inner().nonce()) else {
+            return Ok(Step::Done(settled.count, settled.left));
+        };
+        if !self.fits(&plan) && ids.len() > 1 {
+            return Ok(Step::TooMuch);
+        }
+        if self.try_commit(plan, self.durability(), lost).await? == Committed::Lost {
+            return Ok(Step::Again);
+        }
+        // An acknowledgement lets nobody go on but who waits for a key.
+        if news || settled.count > 0 && (by_key || matches!(how, Settle::Nack(_))) {
+            self.wake();
+        }
+        Ok(Step::Done(settled.count, settled.left))
+    }
+}
+
+/// What one commit came to.
+enum Step {
+    /// So many were settled; these are still to be.
+    Done(u64, Vec<EntryId>),
+    /// Somebody else was faster.
+    Again,
+    /// Too many for one commit.
+    TooMuch,
+}

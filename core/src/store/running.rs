@@ -1,0 +1,53 @@
+//! Calls of several steps that can be taken back between two of them, by their tags.
+
+use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
+
+use super::Inner;
+use crate::error::{Error, ErrorCode, Result};
+
+/// The tags of such calls, and whether they were taken back.
+pub(crate) type Running = BTreeMap<u64, bool>;
+
+/// A call under way; it ends when this is dropped.
+pub(crate) struct Run {
+    inner: Rc<Inner>,
+    tag: u64,
+}
+
+impl Run {
+    /// `tag`: what [`Store::cancel`](super::Store::cancel) knows the call by; 0: nothing.
+    pub(crate) fn begin(inner: &Rc<Inner>, tag: u64) -> Self {
+        if tag != 0 {
+            inner.running.borrow_mut().insert(tag, false);
+        }
+        Self { inner: Rc::clone(inner), tag }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.inner.running.borrow_mut().remove(&self.tag);
+    }
+}
+
+impl Inner {
+    /// Takes a call back before its next commit; whether there is such a call.
+    pub(crate) fn cancel_running(&self, tag: u64) -> bool {
+        match self.running.borrow_mut().get_mut(&tag) {
+            Some(cancelled) => {
+                *cancelled = true;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Before a commit of a call that has a tag.
+    pub(crate) fn check_running(&self, tag: u64) -> Result {
+        if self.running.borrow().get(&tag).copied().unwrap_or(false) {
+            return Err(Error::new(ErrorCode::Aborted, "the request was taken back"));
+        }
+        Ok(())
+    }
+}

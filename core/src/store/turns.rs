@@ -1,0 +1,98 @@
+//! Turns: callers of one instance that would only race each other go one after another.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::rc::Rc;
+
+use futures_channel::oneshot;
+
+use super::Inner;
+use crate::kv::Bytes;
+
+/// Per key that somebody has a turn at, who waits for the next.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    taken: BTreeMap<Bytes, VecDeque<oneshot::Sender<()>>>,
+}
+
+/// A turn; it ends when this is dropped.
+#[must_use]
+pub(crate) struct Turn {
+    inner: Rc<Inner>,
+    key: Bytes,
+}
+
+/// Waits for a turn at this key.
+pub(crate) async fn take_turn(inner: &Rc<Inner>, key: Bytes) -> Turn {
+    let waiting = {
+        let mut turns = inner.turns.borrow_mut();
+        if let Some(queue) = turns.taken.get_mut(&key) {
+            let (sender, waiting) = oneshot::channel();
+            queue.push_back(sender);
+            Some(waiting)
+        } else {
+            turns.taken.insert(key.clone(), VecDeque::new());
+            None
+        }
+    };
+    // Made before the wait: a turn that comes while its caller goes away is passed on.
+    let turn = Pending { turn: Some(Turn { inner: Rc::clone(inner), key }), waiting };
+    turn.wait().await
+}
+
+/// A turn that was asked for, and has come where nothing is waited for.
+struct Pending {
+    turn: Option<Turn>,
+    waiting: Option<oneshot::Receiver<()>>,
+}
+
+impl Pending {
+    async fn wait(mut self) -> Turn {
+        if let Some(waiting) = &mut self.waiting {
+            let _ = waiting.await;
+        }
+        self.waiting = None;
+        match self.turn.take() {
+            Some(turn) => turn,
+            // It is taken here alone.
+            None => core::future::pending().await,
+        }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if let Some(waiting) = &mut self.waiting {
+            waiting.close();
+            if !matches!(waiting.try_recv(), Ok(Some(()))) {
+                // It never came: nothing to pass on.
+                if let Some(turn) = self.turn.take() {
+                    turn.forget();
+                }
+            }
+        }
+    }
+}
+
+impl Turn {
+    fn forget(mut self) {
+        self.key.clear();
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if self.key.is_empty() {
+            return;
+        }
+        let mut turns = self.inner.turns.borrow_mut();
+        let Some(queue) = turns.taken.get_mut(&self.key) else {
+            return;
+        };
+        while let Some(next) = queue.pop_front() {
+            if next.send(()).is_ok() {
+                return;
+            }
+        }
+        turns.taken.remove(&self.key);
+    }
+}

@@ -1,0 +1,349 @@
+//! Consumer groups on a host in memory.
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::{World, small_blocks};
+use streamkit_core::{
+    Deliveries, EntryId, ErrorCode, Group, GroupMode, GroupOptions, GroupRead, GroupStart, MemoryKv,
+    PartitionChoice, PendingRead, RecordFrame, Retention, Store, StreamAppend, StreamRead, Trim,
+    WriteOptions, encode_entry_body, encode_record_frame,
+};
+
+fn frame(texts: &[&str], key: Option<&str>) -> RecordFrame {
+    let mut metadata = BTreeMap::new();
+    if let Some(key) = key {
+        metadata.insert(String::from("partition-key"), String::from(key));
+    }
+    let bodies: Vec<Vec<u8>> =
+        texts.iter().map(|text| encode_entry_body(text.as_bytes(), &metadata).expect("encodes")).collect();
+    RecordFrame::parse(encode_record_frame(&bodies, None).expect("encodes")).expect("parses")
+}
+
+async fn append(store: &Store, texts: &[&str]) -> EntryId {
+    append_keyed(store, texts, None).await
+}
+
+async fn append_keyed(store: &Store, texts: &[&str], key: Option<&str>) -> EntryId {
+    let append = StreamAppend {
+        stream: "s".into(),
+        records: frame(texts, key),
+        partition: None,
+        partition_key: key.map(String::from),
+    };
+    store.append_to_stream(append, WriteOptions::default()).await.expect("appends").first_id
+}
+
+fn limit(limit: u64) -> GroupRead {
+    GroupRead { limit, ..GroupRead::default() }
+}
+
+fn texts(got: &Deliveries) -> Vec<String> {
+    assert_eq!(got.page.entries().count(), got.marks.len());
+    got.page.entries().map(|entry| String::from_utf8_lossy(entry.content.payload()).into_owned()).collect()
+}
+
+fn ids(got: &Deliveries) -> Vec<EntryId> {
+    got.page.entries().map(|entry| entry.id).collect()
+}
+
+fn counts(got: &Deliveries) -> Vec<u64> {
+    got.marks.iter().map(|mark| mark.delivery_count).collect()
+}
+
+async fn read(group: &Group, consumer: &str, most: u64) -> Vec<String> {
+    texts(&group.read(consumer, limit(most)).await.expect("reads"))
+}
+
+fn everything(stream: &str) -> StreamRead {
+    StreamRead {
+        stream: stream.into(),
+        partitions: PartitionChoice::All,
+        after: EntryId::ZERO,
+        last: None,
+        from: None,
+        max_entries: 1000,
+        max_bytes: 1 << 20,
+    }
+}
+
+async fn stream_texts(store: &Store, stream: &str) -> Vec<String> {
+    let read = everything(stream);
+    let page = store.read_stream(read).await.expect("reads");
+    page.entries().map(|entry| String::from_utf8_lossy(entry.content.payload()).into_owned()).collect()
+}
+
+#[test]
+fn records_are_shared_and_acknowledged() {
+    let world = World::new();
+    let store = world.open(&small_blocks());
+    let group = store.group("s", "g");
+    world.run(async {
+        append(&store, &["1", "2", "3", "4", "5"]).await;
+        let first = group.read("a", limit(2)).await.expect("reads");
+        assert_eq!(texts(&first), ["1", "2"]);
+        assert_eq!(counts(&first), [1, 1]);
+        assert_eq!(read(&group, "b", 2).await, ["3", "4"]);
+        let info = group.info().await.expect("looks");
+        assert_eq!((info.pending, info.lag), (4, 1));
+        assert_eq!(info.consumers.len(), 2);
+        // Not b's.
+        assert_eq!(group.ack("b", &ids(&first)).await.expect("acks"), 0);
+        assert_eq!(group.ack("a", &ids(&first)).await.expect("acks"), 2);
+        assert_eq!(group.ack("a", &ids(&first)).await.expect("acks"), 0);
+        assert_eq!(read(&group, "a", 10).await, ["5"]);
+        assert!(read(&group, "a", 10).await.is_empty());
+        let info = group.info().await.expect("looks");
+        assert_eq!((info.pending, info.lag), (3, 0));
+        world.clock.0.set(world.clock.0.get() + 30_000);
+        let again = group.read("a", limit(10)).await.expect("reads");
+        assert_eq!(
+            (texts(&again), counts(&again)),
+            (vec!["3".into(), "4".into(), "5".into()], vec![2, 2, 2])
+        );
+        let pending = group.pending(&PendingRead::default()).await.expect("lists");
+        assert_eq!(pending.len(), 3);
+        assert!(pending.iter().all(|one| one.consumer == "a" && one.delivery_count == 2));
+    });
+}
+
+#[test]
+fn nack_touch_and_leave() {
+    let world = World::new();
+    let store = world.open(&small_blocks());
+    let group = store.group("s", "g");
+    world.run(async {
+        append(&store, &["1", "2", "3"]).await;
+        let got = group.read("a", limit(10)).await.expect("reads");
+        let all = ids(&got);
+        assert_eq!(group.nack("a", &all[..1], 500).await.expect("nacks"), 1);
+        assert!(read(&group, "b", 10).await.is_empty());
+        world.clock.0.set(world.clock.0.get() + 500);
+        let again = group.read("b", limit(10)).await.expect("reads");
+        assert_eq!((texts(&again), counts(&again)), (vec!["1".into()], vec![2]));
+        assert_eq!(group.touch("a", &all, 100_000).await.expect("touches"), 2);
+        world.clock.0.set(world.clock.0.get() + 29_000);
+        group.touch("a", &all, 100_000).await.expect("is heard");
+        group.ack("b", &[EntryId::new(1, 1)]).await.expect("is heard");
+        world.clock.0.set(world.clock.0.get() + 1_500);
+        assert_eq!(read(&group, "b", 10).await, ["1"], "touched records are not due");
+        group.leave("a").await.expect("leaves");
+        let left = group.read("b", limit(10)).await.expect("reads");
+        assert_eq!(texts(&left), ["2", "3"]);
+        group.leave("a").await.expect("again");
+        let info = group.info().await.expect("looks");
+        assert_eq!(info.consumers.len(), 1);
+        assert_eq!(info.pending, 3);
+    });
+}
+
+#[test]
+fn a_silent_consumer_has_left() {
+    let world = World::new();
+    let store = world.open(&small_blocks());
+    let group = store.group("s", "g");
+    world.run(async {
+        let options = GroupOptions { ack_timeout: 0, ..GroupOptions::default() };
+        group.create(&options).await.expect("creates");
+        assert_eq!(group.create(&options).await.expect_err("exists").code(), ErrorCode::AlreadyExists);
+        append(&store, &["1", "2"]).await;
+        assert_eq!(read(&group, "a", 10).await, ["1", "2"]);
+        world.clock.0.set(world.clock.0.get() + 29_999);
+        assert!(read(&group, "b", 10).await.is_empty());
+        world.clock.0.set(world.clock.0.get() + 1);
+        assert_eq!(read(&group, "b", 10).await, ["1", "2"]);
+    });
+}
+
+#[test]
+fn dead_letters_and_replay() {
+    let world = World::new();
+    let store = world.open(&small_blocks());
+    let group = store.group("s", "g");
+    world.run(async {
+        let options = GroupOptions { max_deliver: 2, ..GroupOptions::default() };
+        group.create(&options).await.expect("creates");
+        let first = append(&store, &["1", "2", "3"]).await;
+        let got = group.read("a", limit(10)).await.expect("reads");
+        let all = ids(&got);
+        assert_eq!(all[0], first);
+        assert_eq!(group.nack("a", &all, 0).await.expect("nacks"), 3);
+        let again = group.read("a", limit(10)).await.expect("reads");
+        assert_eq!(counts(&again), [2, 2, 2]);
+        assert_eq!(group.nack("a", &all[..1], 0).await.expect("nacks"), 1);
+        assert_eq!(stream_texts(&store, "s.g.dlq").await, ["1"]);
+        world.clock.0.set(world.clock.0.get() + 30_000);
+        assert!(read(&group, "b", 10).await.is_empty());
+        assert_eq!(stream_texts(&store, "s.g.dlq").await, ["1", "2", "3"]);
+        let page = store.read_stream(everything("s.g.dlq")).await.expect("reads");
+        let metadata: BTreeMap<String, String> = page
+            .entries()
+            .next()
+            .expect("one")
+            .content
+            .metadata()
+            .map(|(key, value)| (key.into(), value.into()))
+            .collect();
+        assert_eq!(metadata["origin-stream"], "s");
+        assert_eq!(metadata["origin-group"], "g");
+        assert_eq!(metadata["origin-id"], first.to_string());
+        assert_eq!(metadata["origin-attempts"], "2");
+        let info = group.info().await.expect("looks");
+        assert_eq!((info.pending, info.lag), (0, 0));
+        assert_eq!(group.replay(Some(2)).await.expect("replays"), 2);
+        assert_eq!(stream_texts(&store, "s.g.dlq").await, ["3"]);
+        assert_eq!(group.replay(None).await.expect("replays"), 1);
+        assert_eq!(group.replay(None).await.expect("replays"), 0);
+        let got = group.read("b", limit(10)).await.expect("reads");
+        assert_eq!((texts(&got), counts(&got)), (vec!["1".into(), "2".into(), "3".into()], vec![1, 1, 1]));
+        assert_eq!(got.page.entries().next().expect("one").content.metadata().count(), 0);
+        assert_eq!(store.stream("s.g.dlq").await.expect("looks").count, 0);
+    });
+}
+
+#[test]
+fn exclusive_groups_have_one_holder() {
+    let world = World::new();
+    let store = world.open(&small_blocks());
+    let group = store.group("s", "g");
+    world.run(async {
+        let options =
+            GroupOptions { mode: GroupMode::Exclusive, max_standbys: Some(1), ..GroupOptions::default() };
+        group.create(&options).await.expect("creates");
+        append(&store, &["1", "2", "3"]).await;
+        assert_eq!(read(&group, "a", 1).await, ["1"]);
+        assert!(read(&group, "b", 1).await.is_empty());
+        let locked = group.join("c").await.expect_err("too many");
+        assert_eq!(locked.code(), ErrorCode::GroupLocked);
+        assert_eq!(group.read("c", limit(1)).await.expect_err("too many").code(), ErrorCode::GroupLocked);
+        group.leave("a").await.expect("leaves");
+        group.join("c").await.expect("may wait now");
+        assert_eq!(read(&group, "b", 2).await, ["1", "2"]);
+        assert!(read(&group, "c", 1).await.is_empty());
+        let info = group.info().await.expect("looks");
+        let active: Vec<&str> =
+            info.consumers.iter().filter(|one| one.active).map(|one| &*one.name).collect();
+        assert_eq!(active, ["b"]);
+        world.clock.0.set(world.clock.0.get() + 20_000);
+        assert!(read(&group, "c", 1).await.is_empty());
+        world.clock.0.set(world.clock.0.get() + 10_000);
+        assert_eq!(read(&group, "c", 3).await, ["1", "2", "3"]);
+    });
+}
+
+#[test]
+fn keys_go_to_one_consumer_in_order() {
+    let world = World::new();
+    let store = world.open(&small_blocks());
+    let group = store.group("s", "g");
+    world.run(async {
+        let options = GroupOptions { mode: GroupMode::KeyShared, slots: 16, ..GroupOptions::default() };
+        group.create(&options).await.expect("creates");
+        group.join("a").await.expect("joins");
+        group.join("b").await.expect("joins");
+        for round in 0..3 {
+            for key in ["k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8"] {
+                append_keyed(&store, &[&format!("{key}.{round}")], Some(key)).await;
+            }
+        }
+        let a = group.read("a", limit(100)).await.expect("reads");
+        let b = group.read("b", limit(100)).await.expect("reads");
+        assert_eq!(texts(&a).len() + texts(&b).len(), 24);
+        assert!(!texts(&a).is_empty() && !texts(&b).is_empty());
+        for key in ["k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8"] {
+            let of = |got: &Deliveries| -> Vec<String> {
+                texts(got).into_iter().filter(|text| text.starts_with(key)).collect()
+            };
+            assert!(of(&a).is_empty() != of(&b).is_empty(), "{key}");
+            let all = [of(&a), of(&b)].concat();
+            assert_eq!(all, [format!("{key}.0"), format!("{key}.1"), format!("{key}.2")]);
+        }
+        // What a leaves goes to b, in order.
+        group.leave("a").await.expect("leaves");
+        assert_eq!(texts(&group.read("b", limit(100)).await.expect("reads")), texts(&a));
+        let info = group.info().await.expect("looks");
+        assert_eq!((info.pending, info.lag), (24, 0));
+        let pending = group.pending(&PendingRead::default()).await.expect("lists");
+        assert!(pending.iter().all(|one| one.consumer == "b"));
+        let all: Vec<EntryId> = pending.iter().map(|one| one.id).collect();
+        assert_eq!(group.ack("b", &all).await.expect("acks"), 24);
+    });
+}
+
+#[test]
+fn start_trim_and_delete() {
+    let world = World::new();
+    let kv = small_blocks();
+    let store = world.open(&kv);
+    world.run(async {
+        let early = store.group("s", "early");
+        early.create(&GroupOptions::default()).await.expect("before its stream");
+        let first = append(&store, &["1", "2", "3"]).await;
+        let tail = store.group("s", "tail");
+        tail.create(&GroupOptions { start: GroupStart::End, ..GroupOptions::default() })
+            .await
+            .expect("creates");
+        let at = store.group("s", "at");
+        let second = EntryId::new(first.ms, first.n + 1);
+        at.create(&GroupOptions { start: GroupStart::At(second), ..GroupOptions::default() })
+            .await
+            .expect("creates");
+        assert_eq!(at.info().await.expect("looks").lag, 2);
+        append(&store, &["4"]).await;
+        assert_eq!(at.info().await.expect("looks").lag, 3);
+        assert_eq!(early.info().await.expect("looks").lag, 4);
+        assert_eq!(tail.info().await.expect("looks").lag, 1);
+        assert_eq!(read(&early, "a", 10).await, ["1", "2", "3", "4"]);
+        assert_eq!(read(&at, "a", 10).await, ["2", "3", "4"]);
+        assert_eq!(read(&tail, "a", 10).await, ["4"]);
+        store
+            .trim_stream("s", Trim::Before(EntryId::new(first.ms, first.n + 2)), false)
+            .await
+            .expect("trims");
+        let info = early.info().await.expect("looks");
+        assert_eq!((info.pending, info.trimmed_pending), (2, 2));
+        assert_eq!(early.pending(&PendingRead::default()).await.expect("lists").len(), 2);
+        assert_eq!(early.ack("a", &[first]).await.expect("acks"), 0);
+        let info = early.info().await.expect("looks");
+        assert_eq!((info.pending, info.trimmed_pending), (2, 2));
+        world.clock.0.set(world.clock.0.get() + 30_000);
+        assert_eq!(read(&early, "a", 10).await, ["3", "4"]);
+        early.delete().await.expect("deletes");
+        assert_eq!(early.delete().await.expect_err("gone").code(), ErrorCode::NotFound);
+        assert_eq!(early.info().await.expect_err("gone").code(), ErrorCode::NotFound);
+        store.delete_stream("s", true).await.expect("deletes");
+        assert_eq!(at.info().await.expect_err("gone").code(), ErrorCode::NotFound);
+        store.create_stream("s", 1, Retention::default()).await.expect("creates");
+        assert_eq!(tail.info().await.expect_err("gone").code(), ErrorCode::NotFound);
+        append(&store, &["5"]).await;
+        assert_eq!(read(&at, "a", 10).await, ["5"]);
+        store.sweep_groups("s").await.expect("sweeps");
+        assert_eq!(read(&at, "b", 10).await, Vec::<String>::new());
+    });
+    let of_others: Vec<Vec<u8>> = kv
+        .snapshot()
+        .into_keys()
+        .filter(|key| key.starts_with(b"GRP\0s\0early") || key.starts_with(b"GRP\0s\0tail"))
+        .collect();
+    assert!(of_others.is_empty(), "{of_others:?}");
+}
+
+#[test]
+fn at_most_once() {
+    let world = World::new();
+    let store = world.open(&MemoryKv::default());
+    let group = store.group("s", "g");
+    world.run(async {
+        append(&store, &["1", "2", "3"]).await;
+        let got = group.read("a", limit(2)).await.expect("reads");
+        group.nack("a", &ids(&got), 0).await.expect("nacks");
+        let no_ack = GroupRead { no_ack: true, ..GroupRead::default() };
+        let got = group.read("b", no_ack).await.expect("reads");
+        assert_eq!((texts(&got), counts(&got)), (vec!["1".into(), "2".into(), "3".into()], vec![2, 2, 1]));
+        assert!(got.marks.iter().all(|mark| mark.deadline.is_none()));
+        world.clock.0.set(world.clock.0.get() + 100_000);
+        assert!(read(&group, "a", 10).await.is_empty());
+        assert_eq!(group.info().await.expect("looks").pending, 0);
+    });
+}

@@ -1,0 +1,287 @@
+//! A group as plainly as it can be said: one list of records that are pending, looked through every time.
+
+use std::collections::BTreeMap;
+
+use streamkit_core::{EntryId, GroupMode};
+
+/// A record that is pending.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pending {
+    pub(crate) consumer: String,
+    session: u64,
+    pub(crate) attempts: u64,
+    pub(crate) deadline: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Session {
+    consumer: String,
+    heard: u64,
+    ended: Option<u64>,
+}
+
+/// The group, its stream and its dead letters.
+#[derive(Debug, Clone)]
+pub(crate) struct Model {
+    pub(crate) mode: GroupMode,
+    pub(crate) ack_timeout: u64,
+    pub(crate) max_deliver: u64,
+    pub(crate) consumer_timeout: u64,
+    pub(crate) max_standbys: Option<u64>,
+    pub(crate) now: u64,
+    /// The stream: ids and payloads, without what is trimmed.
+    pub(crate) stream: BTreeMap<EntryId, String>,
+    trimmed: EntryId,
+    cursor: EntryId,
+    pub(crate) pending: BTreeMap<EntryId, Pending>,
+    pub(crate) trimmed_pending: u64,
+    pub(crate) dead: Vec<String>,
+    sessions: BTreeMap<u64, Session>,
+    last_session: u64,
+    holder: u64,
+}
+
+/// An id, and how often it was delivered.
+pub(crate) type Given = (EntryId, u64);
+
+impl Model {
+    pub(crate) fn new(mode: GroupMode, now: u64) -> Self {
+        Self {
+            mode,
+            ack_timeout: 30_000,
+            max_deliver: 10,
+            consumer_timeout: 30_000,
+            max_standbys: None,
+            now,
+            stream: BTreeMap::new(),
+            trimmed: EntryId::ZERO,
+            cursor: EntryId::ZERO,
+            pending: BTreeMap::new(),
+            trimmed_pending: 0,
+            dead: Vec::new(),
+            sessions: BTreeMap::new(),
+            last_session: 0,
+            holder: 0,
+        }
+    }
+
+    /// Whoever is silent for too long has left.
+    pub(crate) fn look(&mut self) {
+        loop {
+            let silent = self
+                .sessions
+                .iter()
+                .filter(|(_, one)| one.ended.is_none() && one.heard + self.consumer_timeout <= self.now)
+                .map(|(session, one)| (one.heard + self.consumer_timeout, *session))
+                .min();
+            let Some((at, session)) = silent else { break };
+            self.end(session, at);
+        }
+        let trimmed = self.trimmed;
+        let before = self.pending.len();
+        self.pending.retain(|id, _| *id > trimmed);
+        self.trimmed_pending += (before - self.pending.len()) as u64;
+    }
+
+    fn end(&mut self, session: u64, at: u64) {
+        self.sessions.get_mut(&session).expect("known").ended = Some(at);
+        if self.holder == session {
+            let next = self
+                .sessions
+                .iter()
+                .find(|(_, one)| one.ended.is_none() && one.heard + self.consumer_timeout > self.now);
+            self.holder = next.map_or(0, |(session, _)| *session);
+        }
+    }
+
+    fn active(&self, consumer: &str) -> Option<u64> {
+        self.sessions
+            .iter()
+            .find(|(_, one)| one.consumer == consumer && one.ended.is_none())
+            .map(|(session, _)| *session)
+    }
+
+    fn hear(&mut self, consumer: &str) {
+        if let Some(session) = self.active(consumer) {
+            self.sessions.get_mut(&session).expect("known").heard = self.now;
+        }
+    }
+
+    /// `false`: no more may stand by.
+    pub(crate) fn join(&mut self, consumer: &str) -> bool {
+        self.look();
+        if self.active(consumer).is_some() {
+            self.hear(consumer);
+            return true;
+        }
+        let joined = self.sessions.values().filter(|one| one.ended.is_none()).count() as u64;
+        let held = self.mode == GroupMode::Exclusive && self.holder != 0;
+        if held && self.max_standbys.is_some_and(|most| joined > most) {
+            return false;
+        }
+        self.last_session += 1;
+        self.sessions
+            .insert(self.last_session, Session { consumer: consumer.into(), heard: self.now, ended: None });
+        if self.mode == GroupMode::Exclusive && !held {
+            self.holder = self.last_session;
+        }
+        true
+    }
+
+    pub(crate) fn leave(&mut self, consumer: &str) {
+        self.look();
+        if let Some(session) = self.active(consumer) {
+            self.end(session, self.now);
+        }
+    }
+
+    pub(crate) fn deadline_of(&self, one: &Pending) -> u64 {
+        one.deadline.min(self.sessions[&one.session].ended.unwrap_or(u64::MAX))
+    }
+
+    fn is_exhausted(&self, attempts: u64) -> bool {
+        self.max_deliver > 0 && attempts >= self.max_deliver
+    }
+
+    fn bury(&mut self, id: EntryId) {
+        self.pending.remove(&id);
+        self.dead.push(self.stream[&id].clone());
+    }
+
+    /// `None`: no more may stand by.
+    pub(crate) fn read(&mut self, consumer: &str, limit: usize, no_ack: bool) -> Option<Vec<Given>> {
+        if !self.join(consumer) {
+            return None;
+        }
+        let session = self.active(consumer).expect("joined");
+        if self.mode == GroupMode::Exclusive && self.holder != session {
+            return Some(Vec::new());
+        }
+        let due = loop {
+            let mut due: Vec<(u64, EntryId)> = self
+                .pending
+                .iter()
+                .map(|(id, one)| (self.deadline_of(one), *id))
+                .filter(|(at, _)| *at <= self.now)
+                .collect();
+            due.sort_unstable();
+            due.truncate(limit);
+            let mut dead: Vec<EntryId> = due
+                .iter()
+                .map(|(_, id)| *id)
+                .filter(|id| self.is_exhausted(self.pending[id].attempts))
+                .take(64)
+                .collect();
+            if dead.is_empty() {
+                break due;
+            }
+            dead.sort_unstable();
+            for id in dead {
+                self.bury(id);
+            }
+        };
+        let mut given = Vec::new();
+        for (_, id) in due {
+            let one = self.pending.remove(&id).expect("pending");
+            given.push((id, one.attempts + 1));
+        }
+        let after = self.cursor.max(self.trimmed);
+        let fresh: Vec<EntryId> = self
+            .stream
+            .range((std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded))
+            .map(|(id, _)| *id)
+            .take(limit - given.len())
+            .collect();
+        for id in fresh {
+            given.push((id, 1));
+            self.cursor = id;
+        }
+        if !no_ack {
+            let deadline = if self.ack_timeout == 0 { u64::MAX } else { self.now + self.ack_timeout };
+            for (id, attempts) in &given {
+                let one = Pending { consumer: consumer.into(), session, attempts: *attempts, deadline };
+                self.pending.insert(*id, one);
+            }
+        }
+        Some(given)
+    }
+
+    fn mine(&self, consumer: &str, ids: &[EntryId], active_only: bool) -> Vec<EntryId> {
+        let mut ids = ids.to_vec();
+        ids.sort_unstable();
+        ids.dedup();
+        ids.retain(|id| {
+            self.pending.get(id).is_some_and(|one| {
+                one.consumer == consumer && (!active_only || self.sessions[&one.session].ended.is_none())
+            })
+        });
+        ids
+    }
+
+    pub(crate) fn ack(&mut self, consumer: &str, ids: &[EntryId]) -> u64 {
+        self.look();
+        self.hear(consumer);
+        let mine = self.mine(consumer, ids, false);
+        for id in &mine {
+            self.pending.remove(id);
+        }
+        mine.len() as u64
+    }
+
+    pub(crate) fn nack(&mut self, consumer: &str, ids: &[EntryId], delay: u64) -> u64 {
+        self.look();
+        self.hear(consumer);
+        let mine = self.mine(consumer, ids, false);
+        for id in &mine {
+            if self.is_exhausted(self.pending[id].attempts) {
+                self.bury(*id);
+            } else {
+                self.pending.get_mut(id).expect("pending").deadline = self.now + delay;
+            }
+        }
+        mine.len() as u64
+    }
+
+    pub(crate) fn touch(&mut self, consumer: &str, ids: &[EntryId], extend: u64) -> u64 {
+        self.look();
+        self.hear(consumer);
+        let mine = self.mine(consumer, ids, true);
+        for id in &mine {
+            let one = self.pending.get_mut(id).expect("pending");
+            if self.ack_timeout > 0 || one.deadline != u64::MAX {
+                one.deadline = self.now + extend;
+            }
+        }
+        mine.len() as u64
+    }
+
+    pub(crate) fn trim(&mut self, before: EntryId) {
+        let last = self.stream.range(..before).map(|(id, _)| *id).last();
+        if let Some(last) = last {
+            self.trimmed = last;
+            self.stream.retain(|id, _| *id > last);
+        }
+    }
+
+    pub(crate) fn lag(&self) -> u64 {
+        let after = self.cursor.max(self.trimmed);
+        let fresh = self.stream.range((std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded));
+        fresh.count() as u64
+    }
+
+    /// Consumers that hold something or have joined: name, active, pending.
+    pub(crate) fn consumers(&self) -> Vec<(String, bool, u64)> {
+        let mut all: BTreeMap<String, (bool, u64)> = BTreeMap::new();
+        for (session, one) in &self.sessions {
+            let pending = self.pending.values().filter(|record| record.session == *session).count() as u64;
+            if one.ended.is_some() && pending == 0 {
+                continue;
+            }
+            let holds = self.mode != GroupMode::Exclusive || self.holder == *session;
+            let known = all.entry(one.consumer.clone()).or_default();
+            known.0 |= one.ended.is_none() && holds;
+            known.1 += pending;
+        }
+        all.into_iter().map(|(name, (active, pending))| (name, active, pending)).collect()
+    }
+}

@@ -1,0 +1,110 @@
+import type { Delivery, Store } from "streamkit";
+import { ok, refused, rejection, same } from "../streams/assert.js";
+import { type Case, numbers, withStore } from "../streams/harness.js";
+import { ids, take, texts, withGroup } from "./harness.js";
+
+/** Whether a promise is still undecided once the store went through what was asked of it. */
+async function isPending(promise: Promise<unknown>, store: Store): Promise<boolean> {
+	let pending = true;
+	const done = (): void => {
+		pending = false;
+	};
+	promise.then(done, done);
+	for (let i = 0; i < 20; i++) await store.streams.read("nobody uses this name");
+	return pending;
+}
+
+/** Reads that wait. */
+export function waitCases(test: Case): void {
+	test("block: what is there is given at once, nothing in time is an empty answer", (factory) =>
+		withStore(factory.open(), async ({ streams }) => {
+			const group = streams.group("s", "g");
+			same(await group.read("a", { block: 20 }), []);
+			await streams.append("s", numbers(2));
+			same(texts(await group.read("a", { block: 60_000 })), numbers(2));
+			same(await group.read("a", { block: 20 }), []);
+		}));
+
+	test("block: an append ends it", (factory) =>
+		withStore(factory.open(), async (store) => {
+			const group = store.streams.group("s", "g");
+			const waiting = group.read("a", { block: 0 });
+			ok(await isPending(waiting, store), "it waits");
+			await store.streams.append("other", "x");
+			ok(await isPending(waiting, store), "for its own stream");
+			await store.streams.append("s", "x");
+			same(texts(await waiting), ["x"]);
+		}));
+
+	test("block: a nack, a leave and a deadline end it", (factory) =>
+		withStore(factory.open(), async (store) => {
+			const group = store.streams.group("s", "g");
+			await group.create({ ackTimeout: 100_000 });
+			await store.streams.append("s", ["1", "2"]);
+			const [first] = ids(await group.read("a", { limit: 1 })) as [string];
+			await group.read("b", { limit: 1 });
+			let waiting = group.read("c", { block: 0 });
+			ok(await isPending(waiting, store), "nothing is due");
+			await group.nack("a", [first]);
+			same(texts(await waiting), ["1"]);
+			waiting = group.read("a", { block: 0 });
+			ok(await isPending(waiting, store), "nothing is due");
+			await group.leave("b");
+			same(texts(await waiting), ["2"]);
+			waiting = group.read("b", { block: 0 });
+			ok(await isPending(waiting, store), "nothing is due");
+			same(await group.touch("c", [first], { extend: 30 }), 1);
+			same(texts(await waiting), ["1"]);
+		}));
+
+	test("block: a standby waits it out, unless it is promoted", (factory) =>
+		withStore(factory.open(), async (store) => {
+			const group = store.streams.group("s", "g");
+			await group.create({ mode: "exclusive" });
+			await store.streams.append("s", numbers(2));
+			await group.join("a");
+			same(await group.read("b", { block: 20 }), []);
+			const waiting = group.read("b", { block: 0 });
+			ok(await isPending(waiting, store), "a holds it");
+			await group.leave("a");
+			same(texts(await waiting), numbers(2));
+		}));
+
+	test("block: several consumers wait, and each record goes to one", (factory) =>
+		withStore(factory.open(), async ({ streams }) => {
+			const group = streams.group("s", "g");
+			await group.create();
+			const waiting = ["a", "b", "c"].map((consumer) => group.read(consumer, { block: 0, limit: 1 }));
+			await streams.append("s", numbers(3));
+			const got = (await Promise.all(waiting)).flatMap((deliveries: Delivery[]) => texts(deliveries));
+			same(got.sort(), numbers(3));
+		}));
+
+	test("a signal ends a wait with its reason, and nothing is delivered", (factory) =>
+		withStore(factory.open(), async (store) => {
+			const group = store.streams.group("s", "g");
+			await group.create();
+			const controller = new AbortController();
+			const waiting = group.read("a", { block: 0, signal: controller.signal });
+			ok(await isPending(waiting, store), "it waits");
+			const reason = new Error("enough");
+			controller.abort(reason);
+			ok((await rejection(waiting)) === reason, "it rejects with the reason");
+			await store.streams.append("s", "x");
+			same((await group.info()).pending, 0);
+			ok((await rejection(group.read("a", { signal: AbortSignal.abort(reason) }))) === reason, "at once");
+			ok((await rejection(group.ack("a", ["1-0"], { signal: AbortSignal.abort(reason) }))) === reason, "any call");
+			same(await take(group, "a"), ["x"]);
+		}));
+
+	test("closing the store ends a wait with CLOSED", (factory) =>
+		withGroup(factory, async ({ group, store }) => {
+			const waiting = group.read("a", { block: 0 });
+			const refusal = refused("CLOSED", waiting);
+			ok(await isPending(waiting, store), "it waits");
+			await store.close();
+			await refusal;
+			await refused("CLOSED", group.read("a"));
+			await refused("CLOSED", group.info());
+		}));
+}
