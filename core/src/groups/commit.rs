@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Group;
-use super::plan::GroupPlan;
+use super::plan::{Draft, GroupPlan};
 use crate::error::{Error, ErrorCode, Result};
 use crate::kv::{Batch, Bytes, Commit, Durability};
 use crate::layout::group::{self, GroupHead, NONCES};
@@ -31,6 +31,13 @@ impl Group {
         ops <= sizes.batch_ops && bytes <= sizes.batch_bytes
     }
 
+    /// Whether what a draft comes to leaves room for letters in the same commit.
+    pub(super) fn leaves_room(&self, draft: &Draft) -> bool {
+        let sizes = &self.inner().sizes;
+        let (ops, bytes) = draft.clone().finish(0).map_or((0, 0), |plan| plan.cost());
+        ops <= sizes.batch_ops / 2 && bytes <= sizes.batch_bytes / 4
+    }
+
     /// Commits a plan. A try whose reply was lost is handed over again as it is: whichever applies, it is
     /// the same.
     pub(super) async fn commit(&self, plan: GroupPlan, durability: Durability) -> Result<Committed> {
@@ -43,6 +50,7 @@ impl Group {
                 Error::limit("bytes of one commit", sizes.batch_bytes as u64, bytes as u64)
             });
         }
+        self.inner().check_running(self.tag)?;
         let base = plan.check.value.clone();
         let batch =
             Batch { checks: Vec::from([plan.check]), deletes: plan.deletes, puts: plan.puts, durability };

@@ -95,7 +95,7 @@ pub use options::{
 use crate::error::{Error, Result};
 use crate::layout::group::Place;
 use crate::layout::group_member;
-use crate::name::{MAX_NAME_BYTES, check_name};
+use crate::name::check_name;
 use crate::store::{Run, Store};
 
 /// A handle on a consumer group, which need not exist yet.
@@ -143,7 +143,7 @@ impl Group {
 
     fn check_key(&self, length: usize) -> Result {
         // Timers have the longest keys besides members.
-        let length = length.max(self.stream.len() + self.name.len() + 64).min(4 * MAX_NAME_BYTES);
+        let length = length.max(self.stream.len() + self.name.len() + 64);
         let most = self.inner().sizes.key_bytes;
         if length > most {
             return Err(Error::limit(

@@ -305,31 +305,37 @@ impl Group {
         Ok(given)
     }
 
-    /// Buries the first of what is due if that had its last delivery, and the like that follow it.
+    /// Buries records among what is due that had their last delivery, as many as one commit takes; `None`
+    /// where there are none.
     async fn bury_exhausted(
         &self,
         draft: &Draft,
         due: &[(u64, EntryId, u64)],
         lost: &mut u32,
     ) -> Result<Option<Attempt>> {
-        let mut draft = draft.clone();
-        let mut dead = Vec::new();
-        for (_, id, from) in due {
-            let record = draft.find(*from, *id).filter(|record| draft.is_exhausted(record));
-            if dead.len() < MOST_DEAD
-                && let Some(record) = record
-            {
-                dead.push(Taken { id: *id, from: *from, record: *record });
-            }
-        }
+        let dead: Vec<Taken> = due
+            .iter()
+            .filter_map(|(_, id, from)| {
+                let record = draft.find(*from, *id).filter(|record| draft.is_exhausted(record))?;
+                Some(Taken { id: *id, from: *from, record: *record })
+            })
+            .take(MOST_DEAD)
+            .collect();
         if dead.is_empty() {
             return Ok(None);
         }
-        let letters = self.letters(&dead).await?;
-        for letter in &letters {
-            draft.take_due(letter.taken.from, letter.taken.id);
-        }
-        self.bury(draft, letters, lost).await?;
+        let mut letters = self.letters(&dead).await?;
+        let without = loop {
+            let mut without = draft.clone();
+            for letter in &letters {
+                without.take_due(letter.taken.from, letter.taken.id);
+            }
+            if letters.len() == 1 || self.leaves_room(&without) {
+                break without;
+            }
+            letters.truncate(letters.len() / 2);
+        };
+        self.bury(without, letters, lost).await?;
         Ok(Some(Attempt::Again))
     }
 

@@ -111,9 +111,22 @@ impl Group {
         let by_key = draft.head.mode == GroupMode::KeyShared;
         let dead = draft.clone().settle(&sessions, ids, how, MOST_DEAD).dead;
         if !dead.is_empty() {
-            let letters = self.letters(&dead).await?;
-            let settled = draft.settle(&sessions, ids, how, letters.len());
-            return Ok(match self.bury(draft, letters, lost).await? {
+            let mut letters = self.letters(&dead).await?;
+            let (settled, rest) = loop {
+                let mut rest = draft.clone();
+                let settled = rest.settle(&sessions, ids, how, letters.len());
+                if self.leaves_room(&rest) {
+                    break (settled, rest);
+                }
+                if letters.len() > 1 {
+                    letters.truncate(letters.len() / 2);
+                } else if ids.len() > 1 {
+                    return Ok(Step::TooMuch);
+                } else {
+                    break (settled, rest);
+                }
+            };
+            return Ok(match self.bury(rest, letters, lost).await? {
                 Committed::Done => Step::Done(settled.count, settled.left),
                 Committed::Lost => Step::Again,
             });

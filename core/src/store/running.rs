@@ -1,4 +1,5 @@
-//! Calls of several steps that can be taken back between two of them, by their tags.
+//! Calls of several steps: they can be taken back between two of them, by their tags, and closing waits
+//! for them.
 
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
@@ -10,6 +11,7 @@ use crate::error::{Error, ErrorCode, Result};
 pub(crate) type Running = BTreeMap<u64, bool>;
 
 /// A call under way; it ends when this is dropped.
+#[must_use]
 pub(crate) struct Run {
     inner: Rc<Inner>,
     tag: u64,
@@ -18,6 +20,7 @@ pub(crate) struct Run {
 impl Run {
     /// `tag`: what [`Store::cancel`](super::Store::cancel) knows the call by; 0: nothing.
     pub(crate) fn begin(inner: &Rc<Inner>, tag: u64) -> Self {
+        inner.background.set(inner.background.get() + 1);
         if tag != 0 {
             inner.running.borrow_mut().insert(tag, false);
         }
@@ -28,6 +31,8 @@ impl Run {
 impl Drop for Run {
     fn drop(&mut self) {
         self.inner.running.borrow_mut().remove(&self.tag);
+        self.inner.background.set(self.inner.background.get() - 1);
+        self.inner.drained();
     }
 }
 

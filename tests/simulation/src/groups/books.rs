@@ -22,6 +22,9 @@ struct Seen {
     free: bool,
 }
 
+/// When a call was made and answered, and whether its consumer was heard of by it.
+type Call = (u64, u64, bool);
+
 /// What is known of a record.
 #[derive(Debug, Default)]
 struct Record {
@@ -49,7 +52,7 @@ pub(super) struct Books {
     /// Per consumer, when replies of reads were lost.
     lost_reads: RefCell<BTreeMap<String, Vec<(u64, u64)>>>,
     /// Per consumer its calls that ended: when they were made and answered, and whether it was heard of by them.
-    calls: RefCell<BTreeMap<String, Vec<(u64, u64, bool)>>>,
+    calls: RefCell<BTreeMap<String, Vec<Call>>>,
     /// In an exclusive group: who got records last, by a call made and answered when.
     holder: RefCell<Option<(String, u64, u64)>>,
     left: RefCell<BTreeSet<String>>,
