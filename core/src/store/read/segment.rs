@@ -242,9 +242,12 @@ impl Inner {
                     return Ok(false);
                 }
                 let named = row.items.iter().any(|item| {
+                    // Of a run that the first id cuts, only what comes after it.
+                    let passed =
+                        if item.first_id > after { 0 } else { (after.n + 1).saturating_sub(item.first_id.n) };
                     item.last_id() > after
                         && *item.segment == *segment
-                        && item.first_sequence < sequences.end
+                        && item.first_sequence + passed < sequences.end
                         && item.first_sequence + item.count > sequences.start
                 });
                 if named {
