@@ -4,6 +4,7 @@ import type { EngineSlot } from "./engine/instance.js";
 import { unlessAborted } from "./engine/instance.js";
 import { fromEngine, invalid, isStreamkitError, limitExceeded, StreamkitError } from "./errors.js";
 import { readStatus } from "./framing/answers.js";
+import { giveBack, takeWriter } from "./framing/frame-pool.js";
 import { FrameWriter, type Mark, transactFrame } from "./framing/record-frame.js";
 import type { ProduceOptions, RecordInput, SegmentStatus, Store } from "./types.js";
 import { encodeUtf8 } from "./utf8.js";
@@ -117,21 +118,6 @@ async function publishLater(
 ): Promise<SegmentStatus> {
 	await unlessAborted(context.slot.ready(), options.signal);
 	return readStatus(await append(context, space, segment, frame, options.expected, options), space, segment);
-}
-
-// A batch makes its frame in memory that the batch before it grew: growing copies the frame as often as it doubles.
-const KEPT_BYTES = 4 << 20;
-let spare: FrameWriter | undefined;
-
-function takeWriter(): FrameWriter {
-	const writer = spare ?? new FrameWriter(1 << 14);
-	spare = undefined;
-	return writer;
-}
-
-function giveBack(writer: FrameWriter): void {
-	writer.reset(KEPT_BYTES);
-	spare = writer;
 }
 
 /** An append of any length: gives one status per commit. */

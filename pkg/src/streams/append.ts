@@ -2,7 +2,8 @@ import type { Bytes } from "../bytes.js";
 import { isUint8Array } from "../bytes.js";
 import { unlessAborted } from "../engine/instance.js";
 import { invalid, limitExceeded } from "../errors.js";
-import { FrameWriter } from "../framing/record-frame.js";
+import { giveBack, takeWriter } from "../framing/frame-pool.js";
+import type { FrameWriter } from "../framing/record-frame.js";
 import { checkWriteOptions } from "../produce.js";
 import type { RecordInput } from "../types.js";
 import { isWellFormed } from "../utf8.js";
@@ -87,17 +88,26 @@ export async function appendToStream(
 	}
 	const { signal, trxId, trxNumber, lease, durability } = checkWriteOptions(input);
 	const { slot, limits, beforeWrite } = context;
-	const frame = frameOf(records, common, limits);
-	await beforeWrite?.();
-	if (!slot.isFull || slot.closed) await unlessAborted(slot.full(), signal);
-	if (signal?.aborted === true) throw signal.reason;
-	const ticket = signal === undefined ? 0 : slot.ticket();
-	const numbers = await slot.run(
-		"write",
-		(engine) => engine.streamAppend(name, frame, partition, partitionKey, trxId, trxNumber, lease, durability, ticket),
-		signal,
-		ticket,
-	);
+	const writer = takeWriter();
+	let answer: Promise<Float64Array>;
+	try {
+		const frame = frameOf(writer, records, common, limits);
+		if (beforeWrite !== undefined) await beforeWrite();
+		if (!slot.isFull || slot.closed) await unlessAborted(slot.full(), signal);
+		if (signal?.aborted === true) throw signal.reason;
+		const ticket = signal === undefined ? 0 : slot.ticket();
+		answer = slot.run(
+			"write",
+			(engine) =>
+				engine.streamAppend(name, frame, partition, partitionKey, trxId, trxNumber, lease, durability, ticket),
+			signal,
+			ticket,
+		);
+	} finally {
+		// The engine has taken the frame over.
+		giveBack(writer);
+	}
+	const numbers = await answer;
 	const [firstMs, firstN, lastMs, lastN, chosen] = numbers as unknown as [number, number, number, number, number];
 	return {
 		firstId: idText(firstMs, firstN),
@@ -107,8 +117,12 @@ export async function appendToStream(
 	};
 }
 
-function frameOf(records: StreamRecords, common: Metadata | undefined, limits: StreamContext["limits"]): Bytes {
-	const writer = new FrameWriter(256);
+function frameOf(
+	writer: FrameWriter,
+	records: StreamRecords,
+	common: Metadata | undefined,
+	limits: StreamContext["limits"],
+): Bytes {
 	const all: readonly unknown[] = Array.isArray(records) ? records : [records];
 	if (all.length === 0) throw invalid("records", "must hold at least one record");
 	if (all.length > limits.maxCommitRecords) {
