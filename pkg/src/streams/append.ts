@@ -89,7 +89,7 @@ export async function appendToStream(
 	const { slot, limits, beforeWrite } = context;
 	const frame = frameOf(records, common, limits);
 	await beforeWrite?.();
-	if (!slot.isFull || slot.closed) await unlessAborted(slot.full(), signal);
+	while (!slot.isFull || slot.closed) await unlessAborted(slot.full(), signal);
 	if (signal?.aborted === true) throw signal.reason;
 	const ticket = signal === undefined ? 0 : slot.ticket();
 	const numbers = await slot.run(
