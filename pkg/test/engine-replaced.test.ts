@@ -361,3 +361,30 @@ test("subscriptions and hints go on", PATIENCE, async () => {
 	await store.close();
 	await other.close();
 });
+
+test("a long read that has asked ahead gives every entry once", PATIENCE, async () => {
+	await startLoaded();
+	const one = gated();
+	const store = await openStore(one.host, OPTIONS);
+	const count = 20_000;
+	await store.produce(
+		"s",
+		"a",
+		Array.from({ length: count }, (_, i) => ({ payload: `${i + 1}` })),
+	);
+	const read: string[] = [];
+	let pages = 0;
+	let verified: Promise<unknown> | undefined;
+	for await (const page of store.consumeSegment({ space: "s", segment: "a" }).pages()) {
+		read.push(...page.map((entry) => entry.text()));
+		// The third page has the next one on its way.
+		if (++pages === 3) verified = store.verify();
+		if (pages === 4) await verified;
+	}
+	assert.ok(pages > 4);
+	assert.deepEqual(
+		read,
+		Array.from({ length: count }, (_, i) => `${i + 1}`),
+	);
+	await store.close();
+});
