@@ -155,9 +155,11 @@ export class EngineSlot {
 		this.#closers.add(callback);
 	}
 
+	/** The promise's outcome, or CLOSED as soon as the store begins to close. */
 	#unlessClosed<T>(promise: Promise<T>): Promise<T> {
 		return new Promise((resolve, reject) => {
 			const onClose = (): void => reject(closedError());
+			if (this.#closing !== undefined) onClose();
 			this.#closers.add(onClose);
 			promise.then(resolve, reject).finally(() => this.#closers.delete(onClose));
 		});
