@@ -146,11 +146,12 @@ export class DirectoryHost implements HostKv {
 		try {
 			this.#requirePresent(false);
 			const usage = usedBytes(this.#path);
+			const free = freeBytes(this.#path);
 			return {
 				warnings: warningsFor(this.#path),
 				persisted: true,
 				usage,
-				quota: usage + freeBytes(this.#path),
+				...(Number.isFinite(free) ? { quota: usage + free } : {}),
 			};
 		} catch (error) {
 			throw this.#failure(error, false, "looking at");

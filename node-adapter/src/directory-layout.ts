@@ -91,10 +91,10 @@ export function syncDirectory(directory: string): void {
 	}
 }
 
-/** Bytes that the file system has left for this user. */
+/** Bytes that the file system has left for this user; infinite where it does not say, as some of the user space do. */
 export function freeBytes(directory: string): number {
-	const { bavail, bsize } = statfsSync(directory);
-	return bavail * bsize;
+	const { blocks, bavail, bsize } = statfsSync(directory);
+	return blocks === 0 ? Number.POSITIVE_INFINITY : bavail * bsize;
 }
 
 /** Bytes that a store takes on the disk; sparse parts of its files take none. */

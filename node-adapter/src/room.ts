@@ -3,9 +3,31 @@ import type { HostBatch } from "streamkit";
 import { freeBytes } from "./directory-layout.js";
 import type { LmdbEnvironment } from "./lmdb-environment.js";
 
-// Pages that a commit rewrites besides those of its values: the paths to them, and the lists of free pages.
+// Pages that a commit rewrites whatever it holds: the paths to the lists of free pages, and those lists.
 const BASE_PAGES = 32;
+// An operation rewrites its leaf and the pages above it, once for each page however many operations are below it.
 const PAGES_PER_OPERATION = 4;
+const LEAVES_PER_BRANCH = 4;
+// What a row takes besides its key and its value, and how empty the pages may be that rows are split into.
+const ROW_BYTES = 32;
+const EMPTIEST = 4;
+
+/** The most pages that a commit may add to a file of so many. */
+export function pagesFor({ puts, deletes }: HostBatch, { size, count }: { size: number; count: number }): number {
+	const operations = puts.length + deletes.length;
+	let large = 0;
+	let small = 0;
+	for (const { key, value } of puts) {
+		const bytes = key.length + value.length + ROW_BYTES;
+		if (bytes > size / EMPTIEST) large += Math.ceil(bytes / size);
+		else small += bytes;
+	}
+	const touched = Math.min(operations * PAGES_PER_OPERATION, operations + Math.ceil(count / LEAVES_PER_BRANCH), count);
+	// A split puts one page beside another, and of a large value its row stays among the small ones.
+	const added =
+		Math.ceil((small * EMPTIEST) / size) + 2 * puts.filter((put) => put.value.length > size / EMPTIEST).length;
+	return BASE_PAGES + touched + large + added;
+}
 
 /**
  * Whether a commit is sure to find room on the disk. It is asked beforehand: where LMDB's own write fails, the package's
@@ -22,10 +44,9 @@ export class Room {
 
 	/** What is missing for the batch, in words; undefined when there is room. */
 	lacks(batch: HostBatch, environment: LmdbEnvironment): string | undefined {
-		const { size, count } = environment.pages();
-		let pages = BASE_PAGES + (batch.puts.length + batch.deletes.length) * PAGES_PER_OPERATION;
-		for (const { value } of batch.puts) pages += Math.ceil((value.length + 32) / size);
-		const needed = pages * size;
+		const pages = environment.pages();
+		const { size, count } = pages;
+		const needed = pagesFor(batch, pages) * size;
 		const length = count * size + needed;
 		if (length > this.#largestFile) return `its file may have ${this.#largestFile} bytes and would need ${length}`;
 		const free = freeBytes(this.#directory);

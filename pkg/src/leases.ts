@@ -1,7 +1,6 @@
 import { randomUuid } from "./bytes.js";
-import type { EngineSlot } from "./engine/instance.js";
+import { type EngineSlot, unlessAborted } from "./engine/instance.js";
 import { invalid, isStreamkitError, StreamkitError } from "./errors.js";
-import { epochOf } from "./reading/page-reader.js";
 import type { Abortable, Lease, MaybePromise } from "./types.js";
 import { checkInteger, checkName, checkSignal, optionsObject } from "./validate.js";
 
@@ -49,8 +48,8 @@ async function acquire(
 ): Promise<number> {
 	const deadline = performance.now() + wait;
 	for (;;) {
-		await slot.ready();
-		const epoch = slot.now(epochOf);
+		while (slot.engine === undefined || slot.closed) await unlessAborted(slot.ready(), signal);
+		const epoch = slot.epoch();
 		try {
 			return await slot.call("write", (engine) => engine.leaseAcquire(key, holder, ttl));
 		} catch (error) {
@@ -61,7 +60,7 @@ async function acquire(
 			const until = typeof expires === "number" ? expires - slot.options.clock() + 1 : RETRY_MS;
 			const pause = Math.max(1, Math.min(left, until, RETRY_MS));
 			const ticket = slot.ticket();
-			await slot.call("wait", (engine) => engine.wait(epoch, pause, ticket), signal, ticket);
+			await slot.wait(epoch, pause, signal, ticket);
 		}
 	}
 }

@@ -116,7 +116,8 @@ async function publishLater(
 	frame: Bytes,
 	options: WriteOptions,
 ): Promise<SegmentStatus> {
-	await unlessAborted(context.slot.ready(), options.signal);
+	const { slot } = context;
+	while (slot.engine === undefined || slot.closed) await unlessAborted(slot.ready(), options.signal);
 	return readStatus(await append(context, space, segment, frame, options.expected, options), space, segment);
 }
 
@@ -182,7 +183,7 @@ export class Production {
 		else if (this.#cuts.length === 0 && !this.#ended) await this.#fill();
 		this.#filling = undefined;
 		if (signal?.aborted === true) throw signal.reason;
-		if (slot.engine === undefined || slot.closed) await unlessAborted(slot.ready(), signal);
+		while (slot.engine === undefined || slot.closed) await unlessAborted(slot.ready(), signal);
 
 		const cut = this.#cuts.shift();
 		let frame: Bytes;

@@ -3,7 +3,6 @@ import { randomUuid } from "./bytes.js";
 import type { EngineSlot } from "./engine/instance.js";
 import { invalid, isStreamkitError } from "./errors.js";
 import { readChanges } from "./framing/answers.js";
-import { epochOf } from "./reading/page-reader.js";
 import type { SegmentStatus, StatusHandler, SubscribeOptions, Subscription } from "./types.js";
 import { checkName, checkSignal, optionalDuration, optionalFunction, optionsObject } from "./validate.js";
 
@@ -101,8 +100,8 @@ class StatusSubscription implements Subscription {
 	async #poll(): Promise<number> {
 		const slot = this.#slot;
 		const { space, segment } = this.#target;
-		if (slot.engine === undefined || slot.closed) await slot.ready();
-		const epoch = slot.now(epochOf);
+		while (slot.engine === undefined || slot.closed) await slot.ready();
+		const epoch = slot.epoch();
 		const bytes = await slot.run(
 			"read",
 			(engine) => engine.changes(space, segment, this.#ms, this.#n),
@@ -129,9 +128,7 @@ class StatusSubscription implements Subscription {
 			try {
 				if (epoch !== undefined) {
 					const ticket = slot.ticket();
-					const since = epoch;
-					if (slot.engine === undefined || slot.closed) await slot.ready();
-					await slot.run("wait", (engine) => engine.wait(since, -1, ticket), signal, ticket);
+					await slot.wait(epoch, -1, signal, ticket);
 				}
 				epoch = undefined;
 				epoch = await this.#poll();

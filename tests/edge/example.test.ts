@@ -160,7 +160,7 @@ test("append, read, and what is refused", async () => {
 	}
 });
 
-test("the alarm publishes what was appended", { timeout: 60_000 }, async () => {
+test("the alarm publishes what was appended", { timeout: 180_000 }, async () => {
 	const miniflare = await startBoth("alarm", 20);
 	try {
 		for (const payload of ["one", "two", "three"])
@@ -177,7 +177,7 @@ test("the alarm publishes what was appended", { timeout: 60_000 }, async () => {
 	}
 });
 
-test("publishing that is cut off anywhere goes on without a gap or a double", { timeout: 120_000 }, async () => {
+test("publishing that is cut off anywhere goes on without a gap or a double", { timeout: 180_000 }, async () => {
 	const payload = "x".repeat(2000);
 	let appended = 0;
 	for (let round = 0; round < 5; round++) {
@@ -209,7 +209,7 @@ test("publishing that is cut off anywhere goes on without a gap or a double", { 
 	}
 });
 
-test("npm start serves both", { timeout: 60_000 }, async () => {
+test("npm start serves both", { timeout: 180_000 }, async () => {
 	const script = fileURLToPath(new URL("start.mjs", local));
 	const options = ["--port", "0", "--reader-port", "0", "--publish-every", "20", "--data", join(folder, "started")];
 	const child = spawn(process.execPath, [script, ...options], { stdio: ["ignore", "pipe", "inherit"] });

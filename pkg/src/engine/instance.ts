@@ -6,6 +6,9 @@ import type { CheckedOptions } from "../validate.js";
 import type { Engine, EngineOptions } from "./abi.js";
 import { engineModule, firstVariant, type Variant } from "./loader.js";
 
+/** More than one instance counts to: so the numbers of two never meet. */
+const EPOCHS = 2 ** 36;
+
 /** What a call is to the store: close waits for writes and ends the rest; a signal ends reads and waits at once. */
 export type Kind = "read" | "wait" | "write";
 
@@ -34,7 +37,7 @@ interface Instance {
 	readonly state: { alive: boolean };
 	readonly engine: Engine;
 	readonly timers: Timers;
-	readonly unwatch: (() => void) | undefined;
+	readonly unwatch: () => void;
 	/** Whether its host takes time to answer. */
 	readonly waits: () => boolean;
 	/** What it said when it panicked, if it did. */
@@ -62,7 +65,9 @@ export class EngineSlot {
 	#drained: (() => void) | undefined;
 	#idle: (() => void) | undefined;
 	#tickets = 0;
-	readonly #closers: (() => void)[] = [];
+	/** How many instances there have been. */
+	#instances = 0;
+	readonly #closers = new Set<() => void>();
 
 	constructor(host: HostKv, options: CheckedOptions) {
 		this.host = host;
@@ -107,7 +112,7 @@ export class EngineSlot {
 			const instance = this.#instance;
 			if (instance?.variant === "full") return engine;
 			// Loaded before the light one goes, so that without a network everything else goes on.
-			await engineModule("full");
+			await this.#unlessClosed(engineModule("full"));
 			if (instance === undefined || this.#instance !== instance || this.#closing !== undefined) continue;
 			this.#variant = "full";
 			this.#instance = undefined;
@@ -134,14 +139,30 @@ export class EngineSlot {
 			});
 			this.#idle = undefined;
 		}
-		await this.#end(old);
+		try {
+			// One that trapped meanwhile answers nothing any more.
+			if (old.state.alive) await this.#end(old);
+		} catch {
+			// All that lasts lies in the host, and every call is settled.
+		}
 		this.#leaving = undefined;
+		if (this.#closing !== undefined) throw closedError();
 		return this.#open();
 	}
 
 	/** Calls back when the store begins to close. */
 	onClose(callback: () => void): void {
-		this.#closers.push(callback);
+		this.#closers.add(callback);
+	}
+
+	/** The promise's outcome, or CLOSED as soon as the store begins to close. */
+	#unlessClosed<T>(promise: Promise<T>): Promise<T> {
+		return new Promise((resolve, reject) => {
+			const onClose = (): void => reject(closedError());
+			if (this.#closing !== undefined) onClose();
+			this.#closers.add(onClose);
+			promise.then(resolve, reject).finally(() => this.#closers.delete(onClose));
+		});
 	}
 
 	/** A number for the next request that may be cancelled. */
@@ -155,11 +176,13 @@ export class EngineSlot {
 		const { host, options } = this;
 		const timers = new Timers();
 		const state = { alive: true, fail: (_: unknown): void => {} };
+		let fallen: StreamkitError | undefined;
 		const trapped = (error: unknown): void => {
 			if (!state.alive) return;
 			state.alive = false;
 			timers.clear();
 			const reason = trapError(error, lastWords());
+			fallen = reason;
 			state.fail(reason);
 			if (instance !== undefined) this.#lost(instance, reason);
 		};
@@ -222,6 +245,8 @@ export class EngineSlot {
 			timers.clear();
 			throw error;
 		});
+		// It may have trapped since it answered.
+		if (fallen !== undefined) throw fallen;
 		this.#storeId = engine.id();
 		timers.hold(this.#count > 0);
 
@@ -235,16 +260,23 @@ export class EngineSlot {
 				engine.hint();
 			});
 		};
-		let unwatch: (() => void) | undefined;
+		let stop: (() => void) | undefined;
 		try {
-			unwatch = host.watch?.(hint);
+			stop = host.watch?.(hint);
 		} catch (error) {
 			state.alive = false;
 			timers.clear();
 			throw fromHost(error, host.name, "watch");
 		}
+		// An instance that traps while it makes way is let go of twice.
+		const unwatch = (): void => {
+			const once = stop;
+			stop = undefined;
+			once?.();
+		};
 		instance = { variant, state, engine, timers, unwatch, waits: () => bridge.waits, lastWords };
 		this.#instance = instance;
+		this.#instances++;
 		this.#lookForLeftovers(instance);
 		return engine;
 	}
@@ -276,9 +308,9 @@ export class EngineSlot {
 	/** Takes what a call into the engine threw: a trap ends the instance, anything else is the answer. */
 	#thrown(engine: Engine, error: unknown): StreamkitError {
 		if (!isTrap(error)) return fromEngine(error);
-		const instance = this.#instance;
-		const reason = trapError(error, instance?.engine === engine ? instance.lastWords() : undefined);
-		if (instance !== undefined && instance.engine === engine) {
+		const instance = [this.#instance, this.#leaving].find((one) => one?.engine === engine);
+		const reason = trapError(error, instance?.lastWords());
+		if (instance !== undefined) {
 			instance.state.alive = false;
 			instance.timers.clear();
 			this.#lost(instance, reason);
@@ -373,15 +405,14 @@ export class EngineSlot {
 
 	/** Opens the engine again if need be, then runs the call. */
 	async call<T>(kind: Kind, start: (engine: Engine) => Promise<T>, signal?: AbortSignal, ticket = 0): Promise<T> {
-		if (this.#instance === undefined) {
-			await unlessAborted(this.ready(), signal);
-		}
+		// It may have made way again before this goes on.
+		while (this.#instance === undefined) await unlessAborted(this.ready(), signal);
 		return this.run(kind, start, signal, ticket);
 	}
 
 	/** The same with everything in the engine. */
 	async callFull<T>(kind: Kind, start: (engine: Engine) => Promise<T>, signal?: AbortSignal, ticket = 0): Promise<T> {
-		if (!this.isFull) await unlessAborted(this.full(), signal);
+		while (!this.isFull) await unlessAborted(this.full(), signal);
 		return this.run(kind, start, signal, ticket);
 	}
 
@@ -398,6 +429,20 @@ export class EngineSlot {
 		}
 	}
 
+	/** A number that moves whenever something may have changed: also with every instance of the engine, which must be there. */
+	epoch(): number {
+		return this.now((engine) => this.#instances * EPOCHS + engine.epoch());
+	}
+
+	/** Waits until the epoch has moved, it is time to look, or so many milliseconds have passed (-1: never). */
+	async wait(epoch: number, timeout: number, signal: AbortSignal | undefined, ticket: number): Promise<void> {
+		while (this.#instance === undefined || this.#closing !== undefined) await unlessAborted(this.ready(), signal);
+		const since = epoch - this.#instances * EPOCHS;
+		// Another instance counts anew: its number says nothing of what changed before it was there.
+		if (since < 0) return;
+		await this.run("wait", (engine) => engine.wait(since, timeout, ticket), signal, ticket);
+	}
+
 	/** Cancels a queued write or a wait by its number; of no effect on anything else. */
 	cancel(ticket: number): void {
 		const engine = this.#instance?.engine;
@@ -405,7 +450,8 @@ export class EngineSlot {
 	}
 
 	#cancel(engine: Engine, ticket: number): void {
-		if (this.#instance?.engine !== engine) return;
+		// What waits in one that makes way can still be taken back.
+		if (this.#instance?.engine !== engine && this.#leaving?.engine !== engine) return;
 		try {
 			engine.cancel(ticket);
 		} catch (error) {
@@ -474,9 +520,9 @@ function trapError(error: unknown, lastWords?: string): StreamkitError {
 	});
 }
 
-function quietly(stop: (() => void) | undefined): void {
+function quietly(stop: () => void): void {
 	try {
-		stop?.();
+		stop();
 	} catch {
 		// A host that cannot stop watching has nothing left to tell us.
 	}

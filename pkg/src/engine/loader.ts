@@ -1,4 +1,4 @@
-import { StreamkitError } from "../errors.js";
+import { describe, isStreamkitError, StreamkitError } from "../errors.js";
 import type { HostLimits } from "../host.js";
 import type { MaybePromise } from "../types.js";
 import type { CheckedOptions } from "../validate.js";
@@ -35,6 +35,18 @@ export function firstVariant(limits: HostLimits, options: CheckedOptions): Varia
 	return able && !compresses ? "light" : "full";
 }
 
+async function loading(load: Loader): Promise<EngineModule> {
+	try {
+		return await load();
+	} catch (error) {
+		if (isStreamkitError(error)) throw error;
+		throw new StreamkitError("UNAVAILABLE", `the engine could not be loaded: ${describe(error)}`, {
+			cause: error,
+			details: { applied: false },
+		});
+	}
+}
+
 /** The compiled engine, made once. A failure is not kept: the next store to open tries again. */
 export function engineModule(variant: Variant): Promise<EngineModule> {
 	const known = loaded[variant];
@@ -48,7 +60,7 @@ export function engineModule(variant: Variant): Promise<EngineModule> {
 			),
 		);
 	}
-	const attempt = (async () => load())();
+	const attempt = loading(load);
 	const all = loaded;
 	all[variant] = attempt;
 	attempt.catch(() => {

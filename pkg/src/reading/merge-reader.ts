@@ -1,6 +1,6 @@
-import type { EngineSlot } from "../engine/instance.js";
+import { type EngineSlot, unlessAborted } from "../engine/instance.js";
 import type { PageEntry } from "../framing/page.js";
-import { epochOf, PAGE_BYTES, PAGE_ENTRIES, PageReader, type PageSource, type ReadPlan } from "./page-reader.js";
+import { PAGE_BYTES, PAGE_ENTRIES, PageReader, type PageSource, type ReadPlan } from "./page-reader.js";
 
 /** One space of a merged read: its reader, and what of its last page is not given out yet. */
 class Lane {
@@ -98,8 +98,8 @@ export class MergeReader implements PageSource {
 		for (let woken = false; ; woken = true) {
 			if (this.#closed || this.#left <= 0 || this.#lanes.length === 0) return undefined;
 			if (signal?.aborted === true) throw signal.reason;
-			if (slot.engine === undefined || slot.closed) await slot.ready();
-			const epoch = slot.now(epochOf);
+			while (slot.engine === undefined || slot.closed) await unlessAborted(slot.ready(), signal);
+			const epoch = slot.epoch();
 			await Promise.all(this.#lanes.map((lane) => this.#fill(lane, epoch, woken)));
 			const entries = this.#merge(Math.min(maxEntries, this.#left));
 			if (entries.length > 0) {
@@ -108,10 +108,13 @@ export class MergeReader implements PageSource {
 			}
 			if (this.#lanes.some((lane) => lane.empty && !lane.reader.ended && !lane.reader.tail)) continue;
 			if (!follow || this.#lanes.every((lane) => lane.reader.ended)) return undefined;
+			while (slot.engine === undefined || slot.closed) await unlessAborted(slot.ready(), signal);
+			// A wait that has not begun cannot be cancelled.
+			if (this.#closed) return undefined;
 			const ticket = slot.ticket();
 			this.#waiting = ticket;
 			try {
-				await slot.run("wait", (engine) => engine.wait(epoch, -1, ticket), signal, ticket);
+				await slot.wait(epoch, -1, signal, ticket);
 			} finally {
 				this.#waiting = 0;
 			}

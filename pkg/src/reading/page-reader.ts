@@ -1,6 +1,6 @@
 import type { Bytes } from "../bytes.js";
 import type { Engine } from "../engine/abi.js";
-import type { EngineSlot } from "../engine/instance.js";
+import { type EngineSlot, unlessAborted } from "../engine/instance.js";
 import { type PageEntry, readPage } from "../framing/page.js";
 import { broken } from "../framing/reader.js";
 
@@ -97,7 +97,7 @@ export class PageReader implements PageSource {
 	#request(maxEntries: number): PageRequest {
 		const { read, maxBytes, signal } = this.#plan;
 		const most = Math.min(maxEntries, this.#size, this.#left);
-		const epoch = this.#slot.now(epochOf);
+		const epoch = this.#slot.epoch();
 		const { a, b } = { a: this.#a, b: this.#b };
 		const bytes = this.#slot.run("read", (engine) => read(engine, a, b, most, maxBytes), signal);
 		return { most, epoch, bytes };
@@ -111,10 +111,11 @@ export class PageReader implements PageSource {
 			if (this.ended) return [];
 			if (signal?.aborted === true) throw signal.reason;
 			if (stream === true) {
-				if (!slot.isFull || slot.closed) await slot.full();
-			} else if (slot.engine === undefined || slot.closed) {
-				await slot.ready();
+				while (!slot.isFull || slot.closed) await unlessAborted(slot.full(), signal);
+			} else {
+				while (slot.engine === undefined || slot.closed) await unlessAborted(slot.ready(), signal);
 			}
+			if (this.ended) return [];
 			const ahead = this.#ahead;
 			this.#ahead = undefined;
 			const request = ahead !== undefined && ahead.most <= maxEntries ? ahead : this.#request(maxEntries);
@@ -149,11 +150,13 @@ export class PageReader implements PageSource {
 		const slot = this.#slot;
 		const { signal } = this.#plan;
 		if (signal?.aborted === true) throw signal.reason;
-		if (slot.engine === undefined || slot.closed) await slot.ready();
+		while (slot.engine === undefined || slot.closed) await unlessAborted(slot.ready(), signal);
+		// A wait that has not begun cannot be cancelled.
+		if (this.#closed) return;
 		const ticket = slot.ticket();
 		this.#waiting = ticket;
 		try {
-			await slot.run("wait", (engine) => engine.wait(this.#epoch, timeout, ticket), signal, ticket);
+			await slot.wait(this.#epoch, timeout, signal, ticket);
 		} finally {
 			this.#waiting = 0;
 		}
@@ -165,8 +168,4 @@ export class PageReader implements PageSource {
 		this.#ahead = undefined;
 		if (this.#waiting > 0) this.#slot.cancel(this.#waiting);
 	}
-}
-
-export function epochOf(engine: Engine): number {
-	return engine.epoch();
 }

@@ -93,7 +93,7 @@ export async function appendToStream(
 	try {
 		const frame = frameOf(writer, records, common, limits);
 		if (beforeWrite !== undefined) await beforeWrite();
-		if (!slot.isFull || slot.closed) await unlessAborted(slot.full(), signal);
+		while (!slot.isFull || slot.closed) await unlessAborted(slot.full(), signal);
 		if (signal?.aborted === true) throw signal.reason;
 		const ticket = signal === undefined ? 0 : slot.ticket();
 		answer = slot.run(

@@ -66,7 +66,7 @@ export async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
 }
 
 /** Waits until the condition holds. */
-export async function until(condition: () => boolean, ms = 2000): Promise<void> {
+export async function until(condition: () => boolean, ms = 60_000): Promise<void> {
 	const end = performance.now() + ms;
 	while (!condition()) {
 		if (performance.now() > end) throw new Error("waited in vain");

@@ -6,14 +6,14 @@ test("a lease is kept against other tabs, and lost with its tab", { timeout: 120
 	const name = freshName();
 	const holder = await openTab();
 	const other = await openTab();
-	const token = await holder.evaluate((name) => streamkit.keepLease(name, "job", 4000), name);
+	const token = await holder.evaluate((name) => streamkit.keepLease(name, "job", 10_000), name);
 	const refused = await other.evaluate(
-		(name) => streamkit.outcome(() => streamkit.takeLease(name, "job", 4000, 0)),
+		(name) => streamkit.outcome(() => streamkit.takeLease(name, "job", 10_000, 0)),
 		name,
 	);
 	assert.equal("code" in refused && refused.code, "LEASE_NOT_ACQUIRED");
 	await holder.close();
-	const next = await other.evaluate((name) => streamkit.takeLease(name, "job", 4000, 100_000), name);
+	const next = await other.evaluate((name) => streamkit.takeLease(name, "job", 10_000, 100_000), name);
 	assert.ok(next > token, `token ${next} after ${token}`);
 	await other.close();
 });
