@@ -26,10 +26,11 @@ export async function serve(): Promise<BenchSite> {
 		write: false,
 		logLevel: "warning",
 	});
-	const engine = await readFile(fileURLToPath(import.meta.resolve("streamkit/wasm")));
+	const wasm = (specifier: string): Promise<Buffer> => readFile(fileURLToPath(import.meta.resolve(specifier)));
 	const files = new Map<string, readonly [type: string, body: string | Uint8Array]>([
 		["/", ["text/html", '<!doctype html><title>bench</title><script type="module" src="/scripts/main.js"></script>']],
-		["/generated/streamkit.wasm", ["application/wasm", engine]],
+		["/generated/streamkit.wasm", ["application/wasm", await wasm("streamkit/wasm")]],
+		["/generated/light/streamkit.wasm", ["application/wasm", await wasm("streamkit/wasm/light")]],
 	]);
 	for (const { path, contents } of outputFiles) {
 		files.set(path.replaceAll("\\", "/").replace(/^.*(?=\/scripts\/)/, ""), ["text/javascript", contents]);

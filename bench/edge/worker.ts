@@ -4,7 +4,7 @@ import { openStore, type RecordInput, type Store } from "streamkit";
 import { durableObjectHost } from "streamkit/cloudflare";
 import { eventText } from "../src/data.js";
 
-export type Side = "ours" | "rows" | "rows50";
+export type Side = "ours" | "rows" | "rows50" | "table";
 
 export interface Answer {
 	readonly rowsWritten: number;
@@ -99,8 +99,13 @@ export class BenchObject {
 	async #prepare(side: Side, count: number): Promise<void> {
 		this.#events = Array.from({ length: count }, (_, i) => utf8.encode(eventText(i)));
 		this.#records = this.#events.map((payload) => ({ payload }));
-		if (side === "ours") this.#store = await openStore(durableObjectHost(this.#counting), { autoCompact: false });
-		else this.#storage.sql.exec("CREATE TABLE events (sequence INTEGER PRIMARY KEY, payload BLOB NOT NULL)");
+		if (side === "ours")
+			this.#store = await openStore(durableObjectHost(this.#counting), { autoCompact: false, compression: "none" });
+		else if (side === "table") {
+			this.#storage.sql.exec(
+				"CREATE TABLE events (position INTEGER PRIMARY KEY, segment TEXT NOT NULL, sequence INTEGER NOT NULL, payload BLOB NOT NULL, UNIQUE (segment, sequence))",
+			);
+		} else this.#storage.sql.exec("CREATE TABLE events (sequence INTEGER PRIMARY KEY, payload BLOB NOT NULL)");
 	}
 
 	async #write(side: Side, batches: number): Promise<void> {
@@ -112,6 +117,11 @@ export class BenchObject {
 				continue;
 			}
 			this.#storage.transactionSync(() => {
+				if (side === "table") {
+					for (const event of this.#events)
+						sql.exec("INSERT INTO events (segment, sequence, payload) VALUES (?, ?, ?)", "order-1", ++sequence, event);
+					return;
+				}
 				if (side === "rows") {
 					for (const event of this.#events)
 						sql.exec("INSERT INTO events (sequence, payload) VALUES (?, ?)", ++sequence, event);
@@ -132,7 +142,7 @@ export class BenchObject {
 
 	async #check(side: Side): Promise<number> {
 		const store = this.#store;
-		if (store === undefined) return Number(this.#storage.sql.exec(`SELECT count(*) AS n FROM events`).one()["n"]);
+		if (store === undefined) return Number(this.#storage.sql.exec("SELECT count(*) AS n FROM events").one()["n"]);
 		await store.compact();
 		let events = 0;
 		for await (const page of store.consumeSegment({ space: "orders", segment: "order-1" }).pages())

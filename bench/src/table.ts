@@ -5,7 +5,7 @@ export interface Figure {
 	readonly unit: Unit;
 }
 
-export type Unit = "events/s" | "ms" | "MiB" | "KiB" | "disk bytes per byte" | "ns" | "rows";
+export type Unit = "events/s" | "ms" | "MiB" | "KiB" | "disk bytes per byte" | "ns" | "rows" | "requests";
 
 /** What the ratio of ours to the other must be. */
 export interface Bar {
@@ -30,6 +30,7 @@ const SUFFIX: Record<Unit, string> = {
 	"disk bytes per byte": " B/B",
 	ns: " ns",
 	rows: " rows",
+	requests: "",
 };
 
 function text(figure: Figure): string {

@@ -243,6 +243,15 @@ impl Error {
         self.0.details.iter().find(|(known, _)| *known == name).map(|(_, detail)| detail)
     }
 
+    /// The same error, of a call of which something was written, or may have been: a failure of the host says so.
+    #[must_use]
+    pub(crate) fn after_write(self) -> Self {
+        if self.code() == ErrorCode::Unavailable {
+            return self.with("applied", Detail::Text(String::from("unknown")));
+        }
+        self
+    }
+
     /// Whether a write that failed with this may nevertheless have been applied.
     pub fn may_have_applied(&self) -> bool {
         self.0.code == ErrorCode::Unavailable && self.detail("applied") != Some(&Detail::Flag(false))

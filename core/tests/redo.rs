@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use common::{World, records};
 use streamkit_core::{
-    Atomicity, EntryId, HostLimits, Kv, MemoryKv, OpenOptions, SpaceRead, Store, WriteOptions,
+    Atomicity, EntryId, ErrorCode, HostLimits, Kv, MemoryKv, OpenOptions, SpaceRead, Store, WriteOptions,
 };
 
 fn by_space() -> MemoryKv {
@@ -105,4 +105,39 @@ fn stopped_at_any_call_it_is_all_or_nothing() {
         calls += 1;
     }
     assert!(outcomes[0] > 3 && outcomes[1] > 2, "{outcomes:?} of {calls}");
+}
+
+/// A store that was open all the while finishes, when asked, what another instance left.
+#[test]
+fn an_open_store_looks_for_leftovers_when_asked() {
+    let (mut calls, mut left) = (1, 0);
+    loop {
+        let world = World::new();
+        let kv = by_space();
+        let open = world.open(&kv);
+        let limited = Rc::new(common::StopAfter::new(kv.clone(), calls));
+        if let Ok(dying) = world.open_with(Rc::clone(&limited) as Rc<dyn Kv>, OpenOptions::default()) {
+            let writes = vec![records("a", "x", &["1"]), records("b", "y", &["2"])];
+            let _ = world.run(dying.transact(writes, WriteOptions::default()));
+        }
+        left += world.run(open.health()).expect("looks").pending_transactions;
+        world.run(open.recover()).expect("recovers");
+        world.settle();
+        assert_eq!(world.run(open.health()).expect("looks").pending_transactions, 0, "after {calls} calls");
+        assert_eq!(world.run(count(&open, "a")), world.run(count(&open, "b")), "after {calls} calls");
+        if limited.is_alive() {
+            break;
+        }
+        calls += 1;
+    }
+    assert!(left > 3, "{left} of {calls} left something");
+}
+
+#[test]
+fn a_closed_store_does_not_look() {
+    let world = World::new();
+    let store = world.open(&by_space());
+    world.run(store.close());
+    let error = world.run(store.recover()).expect_err("closed");
+    assert_eq!(error.code(), ErrorCode::Closed);
 }

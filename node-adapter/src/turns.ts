@@ -3,18 +3,25 @@ const TURN_MILLISECONDS = 10;
 
 /** Gives the event loop its turn now and then: whoever awaits answers that are no promises never does. */
 export class Turns {
-	#at = performance.now();
+	readonly #now: () => number;
+	#at: number;
+
+	/** `now` gives milliseconds of a clock that never goes back. */
+	constructor(now: () => number = () => performance.now()) {
+		this.#now = now;
+		this.#at = now();
+	}
 
 	/** Whether it is time. */
 	due(): boolean {
-		return performance.now() - this.#at >= TURN_MILLISECONDS;
+		return this.#now() - this.#at >= TURN_MILLISECONDS;
 	}
 
 	/** Resolves in the event loop's next turn. */
 	next(): Promise<void> {
 		return new Promise((resolve) => {
 			setImmediate(() => {
-				this.#at = performance.now();
+				this.#at = this.#now();
 				resolve();
 			});
 		});

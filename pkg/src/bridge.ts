@@ -21,6 +21,8 @@ type Packed = Bytes | Bytes[];
 export interface Bridge {
 	readonly name: string;
 	readonly limits: HostLimits;
+	/** Whether the host has answered with a promise: there is time for something else meanwhile. */
+	readonly waits: boolean;
 	get(keys: Uint8Array): MaybePromise<Packed>;
 	scan(range: Uint8Array): MaybePromise<Packed>;
 	commit(batch: Uint8Array, apart: readonly Bytes[]): MaybePromise<Bytes | undefined>;
@@ -127,6 +129,7 @@ export function createBridge(
 	alive: () => boolean = () => true,
 ): Bridge {
 	const { name, limits } = host;
+	let waits = false;
 
 	const broken = (call: string, rule: string): StreamkitError =>
 		new StreamkitError("UNAVAILABLE", `host "${name}": ${call} answered wrongly: ${rule}`, {
@@ -144,6 +147,7 @@ export function createBridge(
 			throw fromHost(error, name, call);
 		}
 		if (!isPromise(answer)) return pack(answer);
+		waits = true;
 		return answer.then(
 			(value) => (alive() ? pack(value) : never<R>()),
 			(error: unknown) => {
@@ -234,6 +238,9 @@ export function createBridge(
 	return {
 		name,
 		limits,
+		get waits() {
+			return waits;
+		},
 
 		get(frame) {
 			const input = new Unpacker(frame);

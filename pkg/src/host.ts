@@ -22,6 +22,11 @@ export interface HostKv {
 	notify?(): void;
 	/** What only the host knows: whether it is persisted, usage and quota, what it cannot promise. */
 	health?(): MaybePromise<Partial<Health>>;
+	/**
+	 * How often, in milliseconds, an open store looks for transactions over several spaces that others left unfinished,
+	 * on a host whose limits.atomic is "space". Left out or 0: only when it is opened. Read again after every look.
+	 */
+	readonly recoveryInterval?: number;
 	/** Ends the host. A store does not call it on a host it was given. */
 	close?(): MaybePromise<void>;
 }

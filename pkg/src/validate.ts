@@ -198,6 +198,7 @@ export function checkHost(host: unknown): asserts host is HostKv {
 		if (limits[size] !== Number.POSITIVE_INFINITY) checkInteger(`host.limits.${size}`, limits[size], 1);
 	for (const flag of FLAGS)
 		if (typeof limits[flag] !== "boolean") throw invalid(`host.limits.${flag}`, "must be true or false");
+	optionalDuration("host.recoveryInterval", (host as HostKv).recoveryInterval, undefined);
 	if (limits.atomic !== "store" && limits.atomic !== "space" && limits.atomic !== "none") {
 		throw invalid("host.limits.atomic", 'must be "store", "space" or "none"');
 	}

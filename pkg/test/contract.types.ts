@@ -1,10 +1,12 @@
 // Checked by the compiler alone: what the sources export can stand wherever the agreed surface is expected.
 
 import type * as contract from "contract:streamkit";
+import type * as contractAzure from "contract:streamkit/azure";
 import type * as contractCloudflare from "contract:streamkit/cloudflare";
 import type * as contractIndexedDb from "contract:streamkit/indexeddb";
 import type * as contractLevel from "contract:streamkit/level";
 import type * as contractTesting from "contract:streamkit/testing";
+import type * as azure from "../src/azure.js";
 import type * as cloudflare from "../src/cloudflare.js";
 import type * as ours from "../src/index.js";
 import type * as indexeddb from "../src/indexeddb.js";
@@ -17,6 +19,7 @@ export type Values = [
 	Offers<typeof contract, typeof ours>,
 	Offers<typeof contractIndexedDb, typeof indexeddb>,
 	Offers<typeof contractCloudflare, typeof cloudflare>,
+	Offers<typeof contractAzure, typeof azure>,
 	Offers<typeof contractLevel, typeof level>,
 	Offers<typeof contractTesting, typeof testing>,
 ];

@@ -249,6 +249,25 @@ test("transact is all or nothing, over segments and spaces, with one TRX id", as
 	);
 });
 
+test("a transaction that the host cannot take names the limit that it is beyond", async (t) => {
+	for (const [what, maxBatchOps, count, payload] of [
+		["rows of one commit", 16, 4, "x"],
+		["bytes of one commit with its rows' own", 100, 5, "x".repeat(3000)],
+	] as const) {
+		const limits = { maxValueBytes: 5000, blockBytes: 4096, maxBatchBytes: 16_384, maxBatchOps };
+		const store = await storeIn(t, {}, memoryHost({ limits }));
+		const write = (spaces: number): Promise<SegmentStatus[]> =>
+			store.transact(
+				Array.from({ length: spaces }, (_, i) => ({ space: `s${i}`, segment: "g", records: [{ payload }] })),
+			);
+		const { details } = await refuses("LIMIT_EXCEEDED", write(count));
+		assert.equal(details["what"], what);
+		assert.ok((details["actual"] as number) > (details["limit"] as number), JSON.stringify(details));
+		assert.deepEqual(await collect(store.getSpaces()), []);
+		assert.equal((await write(1)).length, 1);
+	}
+});
+
 test("bad input is refused before anything is stored", async (t) => {
 	const store = await storeIn(t);
 	const cases: [RegExp, () => Promise<unknown>][] = [

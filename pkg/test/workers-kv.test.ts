@@ -112,6 +112,32 @@ test("health says in sentences what does not hold", async () => {
 	await store.close();
 });
 
+test("a read at the end of what there is lists nothing, and one in the middle once a page", async () => {
+	const fake = new FakeKv();
+	const host = workersKvHost(fake, { writeInterval: 0 });
+	const writer = await openStore(host);
+	for (let i = 1; i <= 40; i++) await writer.publish("s", i % 2 === 0 ? "a" : "b", `${i} ${"x".repeat(5000)}`);
+	const reader = await openStore(workersKvHost(fake, { readOnly: true }));
+	const [last] = (await reader.consumeSpace({ space: "s" }).toArray()).slice(-1);
+	const lists = async (read: () => Promise<unknown[]>): Promise<[number, number]> => {
+		const before = fake.lists;
+		const found = await read();
+		return [found.length, fake.lists - before];
+	};
+	const offset = last?.spaceOffset();
+	assert.deepEqual(await lists(() => reader.consumeSpace({ space: "s", offset }).toArray()), [0, 0]);
+	assert.deepEqual(
+		await lists(() => reader.consumeSegment({ space: "s", segment: "a", minSequence: 21 }).toArray()),
+		[0, 0],
+	);
+	assert.deepEqual(
+		await lists(() => reader.consumeSegment({ space: "s", segment: "a", minSequence: 11 }).toArray()),
+		[10, 1],
+	);
+	await reader.close();
+	await writer.close();
+});
+
 /** Lets everything that waits for no timer happen. */
 async function settle(): Promise<void> {
 	for (let i = 0; i < 50; i++) await Promise.resolve();

@@ -64,6 +64,7 @@ export const sections = [
 			cargo("clippy", "--locked", "--workspace", "--lib", "--bins", ...deny),
 			cargo("clippy", "--locked", "--workspace", "--all-targets", ...deny, ...allowedInTests),
 			cargo("clippy", "--locked", "--package", "streamkit-wasm", "--lib", ...wasm, ...deny),
+			cargo("clippy", "--locked", "--package", "streamkit-wasm", "--lib", "--no-default-features", ...wasm, ...deny),
 		],
 	},
 	{
@@ -71,8 +72,7 @@ export const sections = [
 		group: "lint",
 		title: "The core without an operating system",
 		steps: (leaveOut) => {
-			const check = (target) =>
-				cargo("check", "--locked", "--package", "streamkit-core", "--no-default-features", "--target", target);
+			const check = (target) => cargo("check", "--locked", "--package", "streamkit-core", "--target", target);
 			if (hasBareTarget()) return [check("wasm32-unknown-unknown"), check("thumbv7em-none-eabihf")];
 			leaveOut("thumbv7em-none-eabihf is not installed");
 			return [check("wasm32-unknown-unknown")];
@@ -132,6 +132,14 @@ export const sections = [
 		steps: () => nodeTests("tests"),
 	},
 	{
+		name: "azure",
+		group: "npm",
+		title: "streamkit/azure, on the emulator",
+		counts: true,
+		needs: ["tests/azure", "node_modules/azurite"],
+		steps: () => nodeTests("tests/azure"),
+	},
+	{
 		name: "edge",
 		group: "npm",
 		title: "Durable Objects and Workers KV, in workerd",
@@ -150,7 +158,7 @@ export const sections = [
 	{
 		name: "size",
 		group: "npm",
-		title: "Size of what a browser loads",
+		title: "Size of what each entry point loads",
 		steps: [["node", ["scripts/size.mjs"]]],
 	},
 	{

@@ -8,7 +8,7 @@ import "./cases/following.js";
 import "./cases/leases.js";
 import "./cases/workers.js";
 import "./cases/connection.js";
-import "./cases/quota.js";
+import "./cases/room.js";
 import "./cases/eviction.js";
 import "./cases/absent.js";
 import "./cases/restart.js";

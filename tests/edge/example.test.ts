@@ -209,7 +209,7 @@ test("publishing that is cut off anywhere goes on without a gap or a double", { 
 	}
 });
 
-test("npm start serves both", async () => {
+test("npm start serves both", { timeout: 60_000 }, async () => {
 	const script = fileURLToPath(new URL("start.mjs", local));
 	const options = ["--port", "0", "--reader-port", "0", "--publish-every", "20", "--data", join(folder, "started")];
 	const child = spawn(process.execPath, [script, ...options], { stdio: ["ignore", "pipe", "inherit"] });

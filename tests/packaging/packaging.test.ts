@@ -79,8 +79,10 @@ test("an import runs nothing: no compiling, no randomness, no timers", async () 
 		for (const name of ["setTimeout", "setInterval", "fetch"]) forbid(globalThis, name);
 		await import("streamkit");
 		await import("streamkit/inline");
+		await import("streamkit/indexeddb");
 		await import("streamkit/level");
 		await import("streamkit/cloudflare");
+		await import("streamkit/azure");
 		console.log("quiet");
 	`;
 	assert.equal(await project.run("quiet.mjs", text), "quiet");
@@ -103,6 +105,8 @@ test("the types suit users of every module system", async () => {
 	const user = `
 		import { memoryHost, openStore, type Entry, type Store } from "streamkit";
 		import { durableObjectHost, workersKvHost } from "streamkit/cloudflare";
+		import { azureTableHost } from "streamkit/azure";
+		import { indexedDbHost } from "streamkit/indexeddb";
 		import { levelHost } from "streamkit/level";
 		import { manualClock } from "streamkit/testing";
 		import { openDirectory } from "@streamkit/node";
@@ -110,7 +114,8 @@ test("the types suit users of every module system", async () => {
 			const store: Store = await openStore(memoryHost(), { clock: manualClock(1), signal: undefined });
 			return store.consumeSegment({ space: "orders", segment: "order-1" }).toArray();
 		}
-		export const openers: readonly unknown[] = [durableObjectHost, workersKvHost, levelHost, openDirectory];
+		const edge = [durableObjectHost, workersKvHost];
+		export const openers: readonly unknown[] = [...edge, azureTableHost, indexedDbHost, levelHost, openDirectory];
 	`;
 	await project.write("types/user.mts", user);
 	await project.write("types/user.cts", user);
@@ -118,7 +123,7 @@ test("the types suit users of every module system", async () => {
 	const lib = ["--lib", "es2022,dom,dom.iterable,esnext.disposable", "--target", "es2022"];
 	const strict = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", ...lib];
 	const check = (...args: string[]) => runIn(join(project.folder, "types"), program("tsc"), ...strict, ...args);
-	await check("--module", "nodenext", "user.mts", "user.cts");
+	for (const module of ["node16", "nodenext"]) await check("--module", module, "user.mts", "user.cts");
 	await check("--module", "esnext", "--moduleResolution", "bundler", "user.ts");
 });
 
@@ -129,7 +134,8 @@ test("only what users need is packed", () => {
 		assert.ok(files.includes("LICENSE"), `${name}: LICENSE`);
 		assert.ok(files.includes("README.md"), `${name}: README.md`);
 	}
-	assert.equal(streamkit.files.filter((path) => path.endsWith(".wasm")).length, 1);
+	const engines = ["dist/generated/light/streamkit.wasm", "dist/generated/streamkit.wasm"];
+	assert.deepEqual(streamkit.files.filter((path) => path.endsWith(".wasm")).sort(), engines);
 });
 
 test("publint finds nothing", async () => {
@@ -137,7 +143,8 @@ test("publint finds nothing", async () => {
 });
 
 test("the declarations match the code for every importer", async () => {
-	// The engine is a file, not a module: it has no types.
-	await runIn(folder, program("attw"), streamkit.tarball, "--profile", "node16", "--exclude-entrypoints", "wasm");
+	// The engines are files, not modules: they have no types.
+	const files = ["--exclude-entrypoints", "wasm", "wasm/light"];
+	await runIn(folder, program("attw"), streamkit.tarball, "--profile", "node16", ...files);
 	await runIn(folder, program("attw"), adapter.tarball, "--profile", "node16");
 });

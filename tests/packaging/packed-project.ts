@@ -8,7 +8,8 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 const execute = promisify(execFile);
-const repository = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+/** The repository's folder. */
+export const repository = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 
 export interface Packed {
 	readonly name: string;

@@ -3,7 +3,7 @@
 //   relaxed   ours against appendfsync everysec
 //   strict    ours against appendfsync always
 
-import { adding, redisVersion } from "../sides/redis.js";
+import { adding, leftOut, redisVersion } from "../sides/redis.js";
 import { publishing } from "../sides/streamkit.js";
 import { tallyOfBytes } from "../tally.js";
 import { race } from "../timing.js";
@@ -17,7 +17,7 @@ export const redis: Row = {
 	async measure(context) {
 		const version = redisVersion();
 		if (version === undefined) {
-			process.stderr.write("  left out: there is no redis-server on the PATH\n");
+			leftOut();
 			return [];
 		}
 		const events = makeEvents(some(context, 100_000));

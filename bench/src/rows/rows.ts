@@ -10,6 +10,8 @@ import { readSpace } from "./read-space.js";
 import { redis } from "./redis.js";
 import type { Row } from "./row.js";
 import { size } from "./size.js";
+import { streamAppend, streamInFlight, streamRead } from "./stream.js";
+import { streamTrim } from "./stream-trim.js";
 
 /** All rows, in the order of the table. */
 export const rows: readonly Row[] = [
@@ -25,6 +27,10 @@ export const rows: readonly Row[] = [
 	disk,
 	emmett,
 	redis,
+	streamAppend,
+	streamInFlight,
+	streamRead,
+	streamTrim,
 ];
 
 export function rowNamed(name: string): Row {

@@ -1,19 +1,31 @@
-// Redis, where redis-server is on the PATH: a process of our own on a loopback port, ended by its own id. Events go to
-// one stream by XADD with so many in flight, over the `redis` client, which pipelines them.
+// Redis, where redis-server is on the PATH: a process of our own on a loopback port, ended by its own id. Events are
+// the values of one stream, added by XADD and read by XRANGE over the `redis` client, which pipelines what is asked
+// for in one go.
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { createClient, RESP_TYPES } from "redis";
+import { batches } from "../data.js";
 import { Tally } from "../tally.js";
-import { type Side, timed } from "../timing.js";
+import { type Measure, type Side, timed } from "../timing.js";
 
 const STREAM = "orders";
+const PAGE = 1000;
+
+/** When what is added is on the disk: "off": never. */
+export type Fsync = "always" | "everysec" | "off";
+type Client = ReturnType<typeof createClient>;
 
 /** Its version, or undefined when there is none. */
 export function redisVersion(): string | undefined {
 	const { status, stdout } = spawnSync("redis-server", ["--version"], { encoding: "utf8" });
 	return status === 0 ? /v=(\S+)/.exec(stdout)?.[1] : undefined;
+}
+
+/** Says by name that rows against Redis are left out. */
+export function leftOut(): void {
+	process.stderr.write("  left out: there is no redis-server on the PATH\n");
 }
 
 async function freePort(): Promise<number> {
@@ -26,8 +38,9 @@ async function freePort(): Promise<number> {
 	return address.port;
 }
 
-function start(folder: string, port: number, fsync: "always" | "everysec"): ChildProcess {
-	const options = { bind: "127.0.0.1", port, dir: folder, save: "", appendonly: "yes", appendfsync: fsync };
+function start(folder: string, port: number, fsync: Fsync): ChildProcess {
+	const durability = fsync === "off" ? { appendonly: "no" } : { appendonly: "yes", appendfsync: fsync };
+	const options = { bind: "127.0.0.1", port, dir: folder, save: "", ...durability };
 	const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
 	return spawn("redis-server", args, { stdio: "ignore" });
 }
@@ -38,27 +51,58 @@ async function stop(server: ChildProcess): Promise<void> {
 	await once(server, "exit");
 }
 
+/** Runs with a client of a server of its own. */
+async function withServer(folder: string, fsync: Fsync, run: (client: Client) => Promise<Measure>): Promise<Measure> {
+	const port = await freePort();
+	const server = start(folder, port, fsync);
+	try {
+		const client = createClient({
+			socket: { host: "127.0.0.1", port, reconnectStrategy: (tries) => (tries < 100 ? 50 : false) },
+		});
+		// It is not up at once: the client tries again until it is.
+		client.on("error", () => {});
+		await client.connect();
+		const measure = await run(client as Client);
+		client.destroy();
+		return measure;
+	} finally {
+		await stop(server);
+	}
+}
+
+const buffersOf = (payloads: readonly Uint8Array[]): Buffer[] =>
+	payloads.map(({ buffer, byteOffset, length }) => Buffer.from(buffer, byteOffset, length));
+
+/** XADD of each, asked for in one go. */
+const addAll = (client: Client, buffers: readonly Buffer[]): Promise<unknown> =>
+	Promise.all(buffers.map((buffer) => client.xAdd(STREAM, "*", { d: buffer })));
+
+/** Everything in the stream by XRANGE in pages, every payload touched. */
+async function readAll(client: Client): Promise<Tally> {
+	const tally = new Tally();
+	const bytes = client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
+	let from = "-";
+	for (;;) {
+		const entries = await bytes.xRange(STREAM, from, "+", { COUNT: PAGE });
+		if (entries === null || entries.length === 0) return tally;
+		for (const { message } of entries) tally.bytes((message as unknown as { d: Buffer }).d);
+		from = `(${String(entries.at(-1)?.id)}`;
+	}
+}
+
 /** XADD of every payload, so many in flight, each awaited by a caller of its own. */
 export function adding(
 	name: string,
-	fsync: "always" | "everysec",
+	fsync: Fsync,
 	payloads: readonly Uint8Array[],
 	inFlight: number,
 	expected: Tally,
 ): Side {
 	return {
 		name,
-		async run(folder) {
-			const port = await freePort();
-			const server = start(folder, port, fsync);
-			try {
-				const client = createClient({
-					socket: { host: "127.0.0.1", port, reconnectStrategy: (tries) => (tries < 100 ? 50 : false) },
-				});
-				// It is not up at once: the client tries again until it is.
-				client.on("error", () => {});
-				await client.connect();
-				const buffers = payloads.map(({ buffer, byteOffset, length }) => Buffer.from(buffer, byteOffset, length));
+		run: (folder) =>
+			withServer(folder, fsync, async (client) => {
+				const buffers = buffersOf(payloads);
 				let next = 0;
 				const caller = async (): Promise<void> => {
 					while (next < buffers.length) await client.xAdd(STREAM, "*", { d: buffers[next++] as Buffer });
@@ -66,21 +110,47 @@ export function adding(
 				const milliseconds = await timed(() =>
 					Promise.all(Array.from({ length: Math.min(inFlight, buffers.length) }, caller)),
 				);
-				const tally = new Tally();
-				const bytes = client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
-				let from = "-";
-				for (;;) {
-					const entries = await bytes.xRange(STREAM, from, "+", { COUNT: 1000 });
-					if (entries === null || entries.length === 0) break;
-					for (const { message } of entries) tally.bytes((message as unknown as { d: Buffer }).d);
-					from = `(${String(entries.at(-1)?.id)}`;
-				}
-				client.destroy();
+				(await readAll(client)).check(name, expected);
+				return { count: payloads.length, milliseconds };
+			}),
+	};
+}
+
+/** XADD of every payload in pipelines of so many, each pipeline awaited before the next. */
+export function pipelining(
+	name: string,
+	fsync: Fsync,
+	payloads: readonly Uint8Array[],
+	size: number,
+	expected: Tally,
+): Side {
+	return {
+		name,
+		run: (folder) =>
+			withServer(folder, fsync, async (client) => {
+				const all = batches(buffersOf(payloads), size);
+				const milliseconds = await timed(async () => {
+					for (const batch of all) await addAll(client, batch);
+				});
+				(await readAll(client)).check(name, expected);
+				return { count: payloads.length, milliseconds };
+			}),
+	};
+}
+
+/** XRANGE of everything in pages of 1,000. */
+export function ranging(name: string, payloads: readonly Uint8Array[], expected: Tally): Side {
+	return {
+		name,
+		run: (folder) =>
+			withServer(folder, "off", async (client) => {
+				for (const batch of batches(buffersOf(payloads), PAGE)) await addAll(client, batch);
+				let tally = new Tally();
+				const milliseconds = await timed(async () => {
+					tally = await readAll(client);
+				});
 				tally.check(name, expected);
 				return { count: payloads.length, milliseconds };
-			} finally {
-				await stop(server);
-			}
-		},
+			}),
 	};
 }

@@ -80,6 +80,14 @@ impl StreamMeta {
         out
     }
 
+    /// Checks what a head holds, or an export of it, where no import is under way.
+    ///
+    /// # Errors
+    /// `CORRUPT` when it does not decode.
+    pub(crate) fn check(metadata: &[u8]) -> Result {
+        if metadata.is_empty() { Ok(()) } else { Self::decode(metadata).map(drop) }
+    }
+
     fn decode(bytes: &[u8]) -> Result<Self> {
         let mut reader = Reader::new(bytes);
         reader.version(VERSION, "stream metadata")?;

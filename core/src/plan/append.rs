@@ -138,7 +138,7 @@ impl<'s> Planner<'s> {
             return Ok(Verdict::Full);
         }
         if !fits_host {
-            return Err(Error::limit("bytes of one commit", self.sizes.commit_bytes as u64, bytes as u64));
+            return Err(self.beyond_host(request));
         }
         let mut reply = Vec::with_capacity(request.writes.len());
         for write in &request.writes {
@@ -325,11 +325,29 @@ impl<'s> Planner<'s> {
 
     /// Whether the share of each space fits a commit of its own.
     fn fits_by_space(&self, request: &WriteRequest) -> bool {
-        request.writes.iter().all(|one| {
+        self.shares(request).all(|share| self.fits(share))
+    }
+
+    /// What the share of each space costs.
+    fn shares<'r>(&'r self, request: &'r WriteRequest) -> impl Iterator<Item = (usize, usize)> + 'r {
+        request.writes.iter().map(|one| {
             let of_space = request.writes.iter().filter(|write| write.space == one.space);
-            let (ops, bytes) = self.cost_of(request, of_space);
-            ops <= self.sizes.batch_ops && bytes <= self.sizes.batch_bytes
+            self.cost_of(request, of_space)
         })
+    }
+
+    fn fits(&self, (ops, bytes): (usize, usize)) -> bool {
+        ops <= self.sizes.batch_ops && bytes <= self.sizes.batch_bytes
+    }
+
+    /// Which limit of the host a request is beyond that does not fit an empty commit.
+    fn beyond_host(&self, request: &WriteRequest) -> Error {
+        let share = if self.apart { self.shares(request).find(|share| !self.fits(*share)) } else { None };
+        let (ops, bytes) = share.unwrap_or_else(|| self.cost(request));
+        if ops > self.sizes.batch_ops {
+            return Error::limit("rows of one commit", self.sizes.batch_ops as u64, ops as u64);
+        }
+        Error::limit("bytes of one commit with its rows' own", self.sizes.batch_bytes as u64, bytes as u64)
     }
 
     /// What a request adds to the commit, counted so that it is never too little.

@@ -51,4 +51,17 @@ impl Store {
             if limits.atomic == Atomicity::Space { inner.pending_transactions().await? } else { 0 };
         Ok(Health { pending_transactions, warnings })
     }
+
+    /// Finishes or gives up transactions over several spaces that other instances left unfinished, as
+    /// opening does. Elsewhere than on a host that commits one space at a time there are none.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` when the host fails; `CLOSED`.
+    pub async fn recover(&self) -> Result {
+        self.inner.check_open()?;
+        if self.inner.host.limits().atomic == Atomicity::Space {
+            self.inner.recover().await?;
+        }
+        Ok(())
+    }
 }

@@ -78,7 +78,7 @@ impl Store {
             Ok(())
         };
         self.inner.edit_stream(name, edit).await?;
-        self.stream(name).await
+        self.stream(name).await.map_err(Error::after_write)
     }
 
     /// Gives a stream another retention. It is applied as the stream grows, and by the next sweep.
@@ -98,22 +98,16 @@ impl Store {
             head.metadata = StreamMeta { retention, ..meta }.encode();
             Ok(())
         };
+        let mut unclear = None;
         for _ in 0..TRIES {
             match self.inner.edit_stream(name, edit.clone()).await {
+                Ok(()) => return self.stream(name).await.map_err(Error::after_write),
                 // The same again does no harm.
-                Err(error) if error.may_have_applied() => {
-                    let (_, meta) = self.inner.stream_head(name).await.map_err(|_| error)?;
-                    if meta.is_stream() && meta.retention == retention {
-                        break;
-                    }
-                }
-                result => {
-                    result?;
-                    break;
-                }
+                Err(error) if error.may_have_applied() => unclear = Some(error),
+                Err(error) => return Err(unclear.unwrap_or(error)),
             }
         }
-        self.stream(name).await
+        Err(unclear.unwrap_or_else(|| not_found(name)))
     }
 
     /// Deletes a stream: its records, its metadata and its groups. Its ids are never given again, nor its
@@ -156,7 +150,7 @@ impl Store {
                     last = None;
                     break;
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(last.unwrap_or(error)),
                 Ok(()) => {
                     last = None;
                     break;

@@ -148,14 +148,21 @@ impl Inner {
         // What was trimmed before the first try whose reply was lost.
         let mut before = None;
         for attempt in 0..TRIES {
-            let (head, meta) = self.stream_head(name).await?;
+            let (head, meta) = match self.stream_head(name).await {
+                Ok(found) => found,
+                Err(error) => return Err(unclear.unwrap_or(error)),
+            };
             if !meta.is_stream() {
                 return Ok(None);
             }
             match self.trim_once(name, &head, &meta, trims, dry_run, durability).await {
                 Ok(cut) => {
-                    let first_id = self.first_id(name, cut.bound, head.last_id).await?;
-                    let trimmed = cut.records - before.unwrap_or(head.trimmed_records);
+                    let before = before.unwrap_or(head.trimmed_records);
+                    let trimmed = cut.records - before;
+                    let wrote = !dry_run && trimmed > 0;
+                    let first_id = self.first_id(name, cut.bound, head.last_id).await;
+                    let first_id =
+                        first_id.map_err(|error| if wrote { error.after_write() } else { error })?;
                     return Ok(Some(Trimmed { trimmed, first_id }));
                 }
                 // The bound only goes up, so the same again does no harm.

@@ -157,6 +157,7 @@ export interface Engine {
 	compactor(space: string | undefined): Stepper<CompactReport>;
 	verifier(): Stepper<VerifyReport>;
 	health(): Promise<{ pendingTransactions: number; warnings: string[] }>;
+	recover(): Promise<void>;
 	hint(): void;
 	close(): Promise<void>;
 	trap(): void;

@@ -35,6 +35,8 @@ interface Instance {
 	readonly engine: Engine;
 	readonly timers: Timers;
 	readonly unwatch: (() => void) | undefined;
+	/** Whether its host takes time to answer. */
+	readonly waits: () => boolean;
 	/** What it said when it panicked, if it did. */
 	readonly lastWords: () => string | undefined;
 }
@@ -72,6 +74,11 @@ export class EngineSlot {
 	/** The engine, or undefined when it has to be recovered first. */
 	get engine(): Engine | undefined {
 		return this.#instance?.engine;
+	}
+
+	/** Whether the host takes time to answer, so that it pays to ask early. */
+	get hostWaits(): boolean {
+		return this.#instance?.waits() ?? false;
 	}
 
 	/** Whether the engine that is there has everything in it. */
@@ -236,9 +243,26 @@ export class EngineSlot {
 			timers.clear();
 			throw fromHost(error, host.name, "watch");
 		}
-		instance = { variant, state, engine, timers, unwatch, lastWords };
+		instance = { variant, state, engine, timers, unwatch, waits: () => bridge.waits, lastWords };
 		this.#instance = instance;
+		this.#lookForLeftovers(instance);
 		return engine;
+	}
+
+	/** Background work: nobody waits for it, and what fails is tried again the next time. */
+	#lookForLeftovers(instance: Instance): void {
+		const { host } = this;
+		const interval = host.recoveryInterval ?? 0;
+		if (interval === 0 || host.limits.atomic !== "space") return;
+		instance.timers.start(interval, () => {
+			if (this.#instance !== instance || this.#closing !== undefined) return;
+			const again = (): void => this.#lookForLeftovers(instance);
+			try {
+				instance.engine.recover().then(again, again);
+			} catch (error) {
+				this.#thrown(instance.engine, error);
+			}
+		});
 	}
 
 	/** Lets go of an instance that trapped. */

@@ -14,6 +14,14 @@ const FIRST_PAGE_ENTRIES = 256;
 /** One page from a cursor, which is (next sequence, 0) in a segment and the id passed in a space. */
 export type ReadCall = (engine: Engine, a: number, b: number, maxEntries: number, maxBytes: number) => Promise<Bytes>;
 
+/** A page that was asked for. */
+interface PageRequest {
+	readonly most: number;
+	/** Taken before the read: what is committed between the two ends the next wait at once. */
+	readonly epoch: number;
+	readonly bytes: Promise<Bytes>;
+}
+
 /** Gives pages until the read is over. */
 export interface PageSource {
 	readonly signal: AbortSignal | undefined;
@@ -52,6 +60,8 @@ export class PageReader implements PageSource {
 	#closed = false;
 	#waiting = 0;
 	#epoch = 0;
+	/** The next page, asked for while the last one is being used. */
+	#ahead: PageRequest | undefined;
 	/** Nothing will come any more. */
 	ended = false;
 	/** Nothing more was committed when the last page was read. */
@@ -84,10 +94,19 @@ export class PageReader implements PageSource {
 		}
 	}
 
+	#request(maxEntries: number): PageRequest {
+		const { read, maxBytes, signal } = this.#plan;
+		const most = Math.min(maxEntries, this.#size, this.#left);
+		const epoch = this.#slot.now(epochOf);
+		const { a, b } = { a: this.#a, b: this.#b };
+		const bytes = this.#slot.run("read", (engine) => read(engine, a, b, most, maxBytes), signal);
+		return { most, epoch, bytes };
+	}
+
 	/** What is committed now, which may be nothing. */
 	async poll(maxEntries: number): Promise<readonly PageEntry[]> {
 		const slot = this.#slot;
-		const { read, space, stream, maxBytes, signal } = this.#plan;
+		const { space, stream, signal } = this.#plan;
 		for (;;) {
 			if (this.ended) return [];
 			if (signal?.aborted === true) throw signal.reason;
@@ -96,12 +115,12 @@ export class PageReader implements PageSource {
 			} else if (slot.engine === undefined || slot.closed) {
 				await slot.ready();
 			}
-			const most = Math.min(maxEntries, this.#size, this.#left);
-			// Before the read: what is committed between the two ends the next wait at once.
-			this.#epoch = slot.now(epochOf);
+			const ahead = this.#ahead;
+			this.#ahead = undefined;
+			const request = ahead !== undefined && ahead.most <= maxEntries ? ahead : this.#request(maxEntries);
 			const { a, b } = { a: this.#a, b: this.#b };
-			const bytes = await slot.run("read", (engine) => read(engine, a, b, most, maxBytes), signal);
-			const page = readPage(bytes, space, stream);
+			const page = readPage(await request.bytes, space, stream);
+			this.#epoch = request.epoch;
 			this.#a = page.a;
 			this.#b = page.b;
 			this.tail = page.tail;
@@ -111,9 +130,18 @@ export class PageReader implements PageSource {
 			this.#left -= entries.length;
 			if (page.done || this.#left <= 0) this.ended = true;
 			if (this.#size < PAGE_ENTRIES) this.#size = Math.min(this.#size * 4, PAGE_ENTRIES);
+			else if (!this.ended && !this.tail && slot.hostWaits) this.#askAhead(maxEntries);
 			if (entries.length > 0 || page.done || page.tail) return entries;
 			if (page.a === a && page.b === b) throw broken("a page without entries does not move on");
 		}
+	}
+
+	/** A long read from a host that takes its time: the next page is on its way while this one is used. */
+	#askAhead(maxEntries: number): void {
+		if (this.#slot.engine === undefined || this.#slot.closed) return;
+		this.#ahead = this.#request(maxEntries);
+		// Whoever asks for the page hears of it.
+		this.#ahead.bytes.catch(() => {});
 	}
 
 	/** Waits until something may have changed since the last page, or so many milliseconds (-1: for ever). */
@@ -134,6 +162,7 @@ export class PageReader implements PageSource {
 	close(): void {
 		this.#closed = true;
 		this.ended = true;
+		this.#ahead = undefined;
 		if (this.#waiting > 0) this.#slot.cancel(this.#waiting);
 	}
 }

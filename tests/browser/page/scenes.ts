@@ -310,6 +310,33 @@ export async function told(database: string): Promise<string[]> {
 	return seen.sort();
 }
 
+/** A commit of one byte more than the host takes, then one of exactly as much; and how many rows there are after each. */
+export async function fillToLimits(
+	database: string,
+): Promise<{ refused: Outcome<HostCommit>; before: number; applied: Outcome<HostCommit>; after: number }> {
+	const host = await indexedDbHost(database);
+	const { maxBatchBytes, maxValueBytes } = host.limits;
+	const commit = (bytes: number): Promise<Outcome<HostCommit>> => {
+		const puts: { key: Uint8Array<ArrayBuffer>; value: Uint8Array<ArrayBuffer> }[] = [];
+		for (let left = bytes; left > 0; ) {
+			const length = Math.min(maxValueBytes, left - 1);
+			puts.push({ key: new Uint8Array([puts.length]), value: new Uint8Array(length) });
+			left -= length + 1;
+		}
+		return outcome(async () => host.commit({ checks: [], deletes: [], puts, durability: "relaxed" }));
+	};
+	const rows = async (): Promise<number> => {
+		const range = { start: new Uint8Array(0), end: new Uint8Array([255]), limit: 9, keysOnly: true };
+		return (await host.scan(range)).keys.length;
+	};
+	const refused = await commit(maxBatchBytes + 1);
+	const before = await rows();
+	const applied = await commit(maxBatchBytes);
+	const after = await rows();
+	await host.close?.();
+	return { refused, before, applied, after };
+}
+
 /** What a worker is asked for in these tests: it appends, then reads everything back. */
 export async function appendAndRead(database: string, segment: string, payload: string): Promise<string[]> {
 	await publish(database, segment, payload);

@@ -61,11 +61,6 @@ export async function controls(page: Page): Promise<CDPSession> {
 	return (await launch()).newCDPSession(page);
 }
 
-/** Allows what the origin would have to ask for. */
-export async function grant(permission: string, site: Site): Promise<void> {
-	await (await launch()).grantPermissions([permission], { origin: site.url("") });
-}
-
 /** Ends the browser as a user does; the next tab is opened by another one, with the same profile. */
 export async function quit(): Promise<void> {
 	await context?.close();

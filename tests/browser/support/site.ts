@@ -36,8 +36,13 @@ async function bundle(): Promise<Map<string, File>> {
 			body: contents,
 		});
 	}
-	const engine = await readFile(fileURLToPath(import.meta.resolve("streamkit/wasm")));
-	files.set("/generated/streamkit.wasm", { type: "application/wasm", body: engine });
+	for (const [path, specifier] of [
+		["/generated/streamkit.wasm", "streamkit/wasm"],
+		["/generated/light/streamkit.wasm", "streamkit/wasm/light"],
+	] as const) {
+		const body = await readFile(fileURLToPath(import.meta.resolve(specifier)));
+		files.set(path, { type: "application/wasm", body });
+	}
 	return files;
 }
 

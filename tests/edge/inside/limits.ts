@@ -85,10 +85,33 @@ async function order(host: HostKv): Promise<void> {
 	}
 }
 
+/** Values of every size replace each other, and nothing of the replaced ones stays. */
+async function replaced(host: HostKv, storage: State["storage"]): Promise<void> {
+	const key = bytes(3, 1);
+	const other = { key: bytes(3, 2), value: bytes(100_000, 5) };
+	await host.commit(batch({ puts: [other] }));
+	for (const size of [10, 100_000, 16 << 10, (16 << 10) + 1, 0, 70_000, 80_000]) {
+		await host.commit(batch({ puts: [{ key, value: bytes(size, 3) }] }));
+		const page = await host.scan({ start: bytes(0), end: bytes(1, 9), limit: 9 });
+		const sizes = page.values.map(({ length }) => length).join();
+		assert(sizes === `${size},100000`, `${host.name}: ${sizes} instead of ${size},100000`);
+		assert((await host.get([key]))[0]?.every((byte) => byte === 3) === true, `${host.name}: ${size} bytes`);
+	}
+	await host.commit(batch({ deletes: [key] }));
+	assert((await host.get([key]))[0] === undefined, `${host.name}: it is gone`);
+	assert((await host.get([other.key]))[0]?.length === 100_000, `${host.name}: its neighbour is not`);
+	const sql = storage.sql as { exec(query: string): { one(): Record<string, unknown> } } | undefined;
+	if (host.limits.maxBatchOps > 128) {
+		const { n } = sql?.exec("SELECT count(*) AS n FROM streamkitlarge_replaced").one() ?? {};
+		assert(n === 1, `${n} large values are there`);
+	}
+}
+
 export async function limits(state: State, env: Env): Promise<Record<string, unknown>> {
 	const object = durableObjectHost(state.storage, { name: "limits" });
 	await edges(object);
 	await order(durableObjectHost(state.storage, { name: "order" }));
+	await replaced(durableObjectHost(state.storage, { name: "replaced" }), state.storage);
 	const kv = workersKvHost(env.KV, { prefix: "l/", writeInterval: 0 });
 	await edges(kv);
 	await order(workersKvHost(env.KV, { prefix: "o/", writeInterval: 0 }));

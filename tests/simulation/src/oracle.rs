@@ -52,6 +52,20 @@ impl Found {
     }
 }
 
+impl Found {
+    /// The bytes of its payload and metadata.
+    pub fn logical_bytes(&self) -> u64 {
+        let position = self.token.rsplit('/').next().and_then(|text| text.parse().ok());
+        let metadata = if has_metadata(position.unwrap_or(0)) { "token".len() + self.token.len() } else { 0 };
+        (self.length + metadata) as u64
+    }
+}
+
+/// Whether the record at a position of its call carries its token in its metadata too.
+pub fn has_metadata(position: usize) -> bool {
+    position % 3 == 1
+}
+
 /// The payload that carries a token, padded to a length.
 pub fn payload_of(token: &str, length: usize) -> Vec<u8> {
     let mut payload = format!("{token}|").into_bytes();
@@ -63,6 +77,16 @@ pub fn payload_of(token: &str, length: usize) -> Vec<u8> {
         payload.push(if seed % 2 == 0 { seed } else { (filler >> 16) as u8 });
     }
     payload
+}
+
+/// A call that removes the oldest records of a space, and how far it can reach.
+#[derive(Debug, Clone)]
+struct Removal {
+    space: String,
+    /// Only ids below this one; without one, everything that was there.
+    before: Option<EntryId>,
+    /// It ended when there were so many calls that write.
+    until: Option<usize>,
 }
 
 /// Records for one segment.
@@ -146,6 +170,14 @@ struct State {
     tokens: BTreeMap<String, BTreeMap<u64, String>>,
     released: BTreeSet<(String, u64)>,
     highest_ms: u64,
+    removals: Vec<Removal>,
+    /// Ids below these are gone for certain.
+    cuts: BTreeMap<String, EntryId>,
+    strict_cuts: BTreeMap<String, EntryId>,
+    /// Spaces that are streams for certain, unless they were deleted.
+    streams: BTreeSet<String>,
+    /// Spaces that somebody began to delete.
+    deletions: BTreeSet<String>,
 }
 
 /// What the callers were told.
@@ -222,17 +254,30 @@ impl Oracle {
                 || reply.first_id.ms != reply.last_id.ms
                 || reply.last_id.n - reply.first_id.n + 1 != count
                 || reply.status.last_timestamp != reply.last_id.ms
-                || reply.status.first_sequence != 1;
+                || (reply.status.first_sequence != 1 && !self.is_trimmed(&part.space));
             if wrong {
                 return Err(format!("operation {} {part:?} was answered with {reply:?}", operation.id));
             }
         }
+        let stored_anew = self.may_be_gone(operation);
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
         let outcome = &mut state.operations[operation.id].1;
         match outcome {
+            Outcome::Acked(before, _) if *before != replies && stored_anew => {
+                *outcome = Outcome::Acked(replies.clone(), state.era);
+            }
             Outcome::Acked(before, era) if *era == state.era || operation.strict => {
-                if *before != replies {
+                // Of a status, only how far it is trimmed may have changed.
+                let same = before.len() == replies.len()
+                    && before.iter().zip(&replies).all(|(before, reply)| {
+                        (before.first_id, before.last_id) == (reply.first_id, reply.last_id)
+                    });
+                let trimmed = operation
+                    .parts
+                    .iter()
+                    .any(|part| state.removals.iter().any(|removal| removal.space == part.space));
+                if *before != replies && !(same && trimmed) {
                     return Err(format!(
                         "operation {} was answered with {before:?}, and when tried again with {replies:?}",
                         operation.id
@@ -259,6 +304,9 @@ impl Oracle {
     /// # Errors
     /// When it was acknowledged before.
     pub fn refused(&self, operation: &Operation, error: &Error) -> Result<(), String> {
+        if self.may_be_gone(operation) {
+            return Ok(());
+        }
         let mut state = self.state.borrow_mut();
         let era = state.era;
         let outcome = &mut state.operations[operation.id].1;
@@ -313,6 +361,79 @@ impl Oracle {
         state.era += 1;
         state.floor = state.strict_floor.clone();
         state.released.clear();
+        state.cuts = state.strict_cuts.clone();
+        state.streams.clear();
+    }
+
+    /// A call that removes records begins. Gives its number.
+    pub fn removal_begins(&self, space: &str, before: Option<EntryId>) -> usize {
+        let mut state = self.state.borrow_mut();
+        state.removals.push(Removal { space: space.into(), before, until: None });
+        state.removals.len() - 1
+    }
+
+    /// It ended, whatever it answered: it does not reach what is written from now on.
+    pub fn removal_ends(&self, number: usize) {
+        let mut state = self.state.borrow_mut();
+        state.removals[number].until = Some(state.operations.len());
+    }
+
+    /// Everything below an id is gone.
+    pub fn removed(&self, space: &str, first: EntryId, strict: bool) {
+        let mut state = self.state.borrow_mut();
+        let raise = |cuts: &mut BTreeMap<String, EntryId>| {
+            let cut = cuts.entry(space.into()).or_default();
+            *cut = first.max(*cut);
+        };
+        raise(&mut state.cuts);
+        if strict {
+            raise(&mut state.strict_cuts);
+        }
+    }
+
+    /// The id below which nothing may be shown any more.
+    pub fn cut(&self, space: &str) -> EntryId {
+        self.state.borrow().cuts.get(space).copied().unwrap_or(EntryId::ZERO)
+    }
+
+    /// Whether anybody ever began to remove records of a space.
+    pub fn is_trimmed(&self, space: &str) -> bool {
+        self.state.borrow().removals.iter().any(|removal| removal.space == space)
+    }
+
+    /// A space was created as a stream.
+    pub fn stream_created(&self, space: &str) {
+        self.state.borrow_mut().streams.insert(space.into());
+    }
+
+    /// Somebody begins to delete a stream.
+    pub fn deletion_begins(&self, space: &str) {
+        self.state.borrow_mut().deletions.insert(space.into());
+    }
+
+    /// Whether anybody ever began to delete a stream.
+    pub fn may_be_deleted(&self, space: &str) -> bool {
+        self.state.borrow().deletions.contains(space)
+    }
+
+    /// Whether a space is a stream for certain.
+    pub fn is_stream(&self, space: &str) -> bool {
+        let state = self.state.borrow();
+        state.streams.contains(space) && !state.deletions.contains(space)
+    }
+
+    /// Whether all that a call stored in some space may have been removed, so that it may be stored again.
+    fn may_be_gone(&self, operation: &Operation) -> bool {
+        let state = self.state.borrow();
+        let replies = match &state.operations[operation.id].1 {
+            Outcome::Acked(replies, _) => replies,
+            _ => return false,
+        };
+        operation
+            .parts
+            .iter()
+            .zip(replies)
+            .any(|(part, reply)| state.may_be_removed(&part.space, operation.id, reply.last_id))
     }
 
     /// A lease was acquired.
@@ -370,9 +491,15 @@ impl Oracle {
                 }
             }
         }
+        for (space, cut) in &state.cuts {
+            let below = stored.spaces.get(space).into_iter().flatten().find(|found| found.id < *cut);
+            if let Some(found) = below {
+                return Err(format!("{space} was trimmed to {cut}, and still has {found:?}"));
+            }
+        }
         let mut known = 0;
         for (operation, outcome) in &state.operations {
-            known += state.check_operation(operation, outcome, &places)?;
+            known += state.check_operation(operation, outcome, &places, stored)?;
         }
         if known != places.len() {
             return Err("there are entries that no call explains".into());
@@ -381,22 +508,45 @@ impl Oracle {
     }
 }
 
+impl Stored {
+    /// The oldest id of a space; the greatest there is when it holds nothing.
+    pub fn first_id(&self, space: &str) -> EntryId {
+        self.spaces.get(space).and_then(|all| all.first()).map_or(EntryId::MAX, |found| found.id)
+    }
+}
+
 impl State {
+    /// Whether some call can have removed a record of a call that writes.
+    fn may_be_removed(&self, space: &str, operation: usize, id: EntryId) -> bool {
+        self.removals.iter().any(|removal| {
+            removal.space == space
+                && removal.until.is_none_or(|until| operation < until)
+                && removal.before.is_none_or(|before| id < before)
+        })
+    }
+
     /// Checks one call, and says how many entries are its own.
     fn check_operation(
         &self,
         operation: &Operation,
         outcome: &Outcome,
         places: &BTreeMap<&str, (&str, &Found)>,
+        stored: &Stored,
     ) -> Result<usize, String> {
         let id = operation.id;
         let mut count = 0;
+        // Records that were removed as the oldest of their space.
+        let mut removed = 0;
         let mut trx: Option<Uuid> = None;
         for (index, part) in operation.parts.iter().enumerate() {
             let mut before: Option<&Found> = None;
+            let mut missing = Vec::new();
             for (position, length) in part.lengths.iter().enumerate() {
                 let token = operation.token(index, position);
-                let Some((space, found)) = places.get(&*token) else { continue };
+                let Some((space, found)) = places.get(&*token) else {
+                    missing.push(position as u64);
+                    continue;
+                };
                 count += 1;
                 if *space != part.space || found.segment != part.segment {
                     return Err(format!("{token} of {part:?} is in {space}, {found:?}"));
@@ -424,8 +574,30 @@ impl State {
                 {
                     return Err(format!("operation {id} expected {expected}, but {found:?}"));
                 }
+                if before.is_none() && !missing.is_empty() && found.id != stored.first_id(&part.space) {
+                    return Err(format!(
+                        "operation {id}: records before {found:?} are gone, older ones are there"
+                    ));
+                }
                 before = Some(found);
             }
+            let first = match outcome {
+                Outcome::Acked(replies, _) => Some(replies[index].first_id),
+                _ => before.and_then(|last| {
+                    let all = part.lengths.len() as u64;
+                    last.id.n.checked_sub(all - 1).map(|n| EntryId::new(last.id.ms, n))
+                }),
+            };
+            removed += missing
+                .iter()
+                .filter(|position| match first {
+                    Some(first) => {
+                        let own = EntryId::new(first.ms, first.n + **position);
+                        own < stored.first_id(&part.space) && self.may_be_removed(&part.space, id, own)
+                    }
+                    None => self.may_be_removed(&part.space, id, EntryId::ZERO),
+                })
+                .count();
             if let (Outcome::Acked(replies, _), Some(last)) = (outcome, before) {
                 let reply = &replies[index];
                 if reply.status.last_sequence != last.sequence || reply.last_id != last.id {
@@ -435,11 +607,13 @@ impl State {
                 }
             }
         }
-        if count != 0 && count != operation.records() {
+        if count != 0 && count + removed != operation.records() {
             return Err(format!("operation {id}: {count} of {} records are stored", operation.records()));
         }
         match outcome {
-            Outcome::Acked(replies, era) if count == 0 && (operation.strict || *era == self.era) => {
+            Outcome::Acked(replies, era)
+                if count + removed != operation.records() && (operation.strict || *era == self.era) =>
+            {
                 Err(format!("operation {id} was acknowledged with {replies:?}, and is gone; {operation:?}"))
             }
             Outcome::Refused(code) if count > 0 => {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use futures_util::future::{FutureExt, LocalBoxFuture};
-use streamkit_core::Store;
+use streamkit_core::{EntryId, ErrorCode, Retention, Store, Trim, Trimmed};
 
 use crate::actors::{self, SegmentCursor, SpaceCursor};
 use crate::classes;
@@ -106,6 +106,11 @@ async fn life(world: Rc<World>) -> Result<(), String> {
         writing.push(actors::compactor(Rc::clone(&world), random.between(1, 4) as usize).boxed_local());
     }
     writing.push(actors::looker(Rc::clone(&world), random.below(12) as usize).boxed_local());
+    let removing = world.random.fork("removing");
+    if removing.chance(500) {
+        let calls = removing.between(1, 10) as usize;
+        writing.push(actors::trimmer(Rc::clone(&world), calls).boxed_local());
+    }
     World::all(writing).await;
     calm_down(&world, &chaos_over).await;
     world.trace.say(|| "everything is written".into());
@@ -175,7 +180,8 @@ async fn followers_have_all(world: &Rc<World>, readers: &Readers) -> Result<(), 
     for cursor in &readers.spaces {
         let cursor = cursor.borrow();
         let floor = world.oracle.last_id(&cursor.space);
-        if cursor.after < floor {
+        // Where everything was removed there is nothing to come to the end of.
+        if cursor.after < floor && !world.oracle.is_trimmed(&cursor.space) {
             return Err(format!(
                 "a reader of {} stays at {}, but {floor} was acknowledged long ago",
                 cursor.space, cursor.after
@@ -195,7 +201,7 @@ async fn end(world: &Rc<World>, random: &Random, readers: &Readers) -> Result<()
     world.disk.set_faults(Faults::default());
     let (_, store, _alive) =
         world.open(0).await.map_err(|error| format!("the last opening failed: {error}"))?;
-    let stored = read_back(world, random, &store).await?;
+    let mut stored = read_back(world, random, &store).await?;
     world.oracle.check(&stored)?;
     for cursor in &readers.spaces {
         let mut cursor = cursor.take();
@@ -205,7 +211,9 @@ async fn end(world: &Rc<World>, random: &Random, readers: &Readers) -> Result<()
         let cursor = cursor.borrow();
         let all = stored.spaces.get(&cursor.space).into_iter().flatten();
         let mine: Vec<&Found> = all.filter(|found| found.segment == cursor.segment).collect();
-        if mine.iter().zip(&cursor.seen).any(|(a, b)| *a != b) || cursor.seen.len() > mine.len() {
+        let seen = cursor.seen.iter().filter(|found| !is_removed(world, &stored, &cursor.space, found));
+        let seen: Vec<&Found> = seen.collect();
+        if mine.iter().zip(&seen).any(|(a, b)| a != b) || seen.len() > mine.len() {
             return Err(format!(
                 "a reader of {}/{} saw {:?}, there is {mine:?}",
                 cursor.space, cursor.segment, cursor.seen
@@ -214,7 +222,91 @@ async fn end(world: &Rc<World>, random: &Random, readers: &Readers) -> Result<()
     }
     // Transactions whose owner died while it prepared them are given up by then.
     world.executor.sleep(20_000).await;
-    verify(&store, &stored).await
+    verify(&store, &stored).await?;
+    if world.spaces.iter().any(|space| world.oracle.is_trimmed(space)) {
+        trim_exactly(world, random, &store, &mut stored).await?;
+        verify(&store, &stored).await?;
+    }
+    Ok(())
+}
+
+/// Whether an entry that was seen once was removed since as one of the oldest.
+fn is_removed(world: &World, stored: &Stored, space: &str, found: &Found) -> bool {
+    world.oracle.is_trimmed(space) && found.id < stored.first_id(space)
+}
+
+/// With nobody else about, trims do exactly what they say, and a dry run says the same.
+async fn trim_exactly(
+    world: &Rc<World>,
+    random: &Random,
+    store: &Store,
+    stored: &mut Stored,
+) -> Result<(), String> {
+    let fail = |what: &str, error: &streamkit_core::Error| format!("trimming {what}: {error}");
+    for space in &world.spaces {
+        match store.create_stream(space, 1, Retention::default()).await {
+            Ok(_) => {}
+            Err(error) if error.code() == ErrorCode::AlreadyExists => {}
+            Err(error) => return Err(fail(space, &error)),
+        }
+        world.oracle.removal_begins(space, None);
+        let entries = stored.spaces.entry((*space).into()).or_default();
+        for _ in 0..random.between(1, 3) {
+            world.executor.sleep(world.class.staleness + 1).await;
+            let info = store.stream(space).await.map_err(|error| fail(space, &error))?;
+            let bytes: u64 = entries.iter().map(Found::logical_bytes).sum();
+            let first = entries.first().map_or(EntryId::ZERO, |found| found.id);
+            if (info.count, info.bytes, info.first_id) != (entries.len() as u64, bytes, first) {
+                return Err(format!("{space}: {info:?}, but there are {} of {bytes} bytes", entries.len()));
+            }
+            let (trim, left) = draw_trim(random, entries);
+            let gone = entries.len() - left;
+            entries.drain(..gone);
+            let first_id = entries.first().map_or(EntryId::ZERO, |found| found.id);
+            let expected = Trimmed { trimmed: gone as u64, first_id };
+            for dry_run in [true, false] {
+                let trimmed =
+                    store.trim_stream(space, trim, dry_run).await.map_err(|error| fail(space, &error))?;
+                if trimmed != expected {
+                    return Err(format!("{space}: {trim:?} gave {trimmed:?} instead of {expected:?}"));
+                }
+            }
+            if random.chance(500) {
+                store.collect(space).await.map_err(|error| fail(space, &error))?;
+            }
+        }
+    }
+    world.executor.sleep(world.class.staleness + 2000).await;
+    let after = read_back(world, random, store).await?;
+    if after.spaces != stored.spaces {
+        return Err(format!("after trimming there is {:?} instead of {:?}", after.spaces, stored.spaces));
+    }
+    Ok(())
+}
+
+/// Any trim, and how many of these entries it leaves.
+fn draw_trim(random: &Random, entries: &[Found]) -> (Trim, usize) {
+    match random.below(3) {
+        0 => {
+            let count = random.between(1, entries.len() as u64 + 2);
+            (Trim::MaxCount(count), entries.len().min(count as usize))
+        }
+        1 => {
+            let all: u64 = entries.iter().map(Found::logical_bytes).sum();
+            let budget = random.between(1, all + 2);
+            let mut sum = 0;
+            let fits = entries.iter().rev().take_while(|found| {
+                sum += found.logical_bytes();
+                sum <= budget
+            });
+            (Trim::MaxBytes(budget), fits.count())
+        }
+        _ => {
+            let at = random.index(entries.len() + 1);
+            let id = entries.get(at).map_or(EntryId::new(EntryId::MAX.ms, 1), |found| found.id);
+            (Trim::Before(id), entries.len() - at)
+        }
+    }
 }
 
 /// The store's own check of everything finds nothing to complain of.
@@ -248,6 +340,7 @@ async fn read_back(world: &Rc<World>, random: &Random, store: &Store) -> Result<
         }
         for segment in &world.segments {
             let mut cursor = SegmentCursor::new(space, segment);
+            cursor.trimmed = world.oracle.is_trimmed(space);
             loop {
                 let read = cursor.read(random);
                 let page = store.read_segment(read).await.map_err(|error| fail(segment, &error))?;
@@ -273,8 +366,13 @@ async fn read_back(world: &Rc<World>, random: &Random, store: &Store) -> Result<
                 store.segment_status(space, segment).await.map_err(|error| fail("status", &error))?;
             let ends =
                 status.map(|status| (status.first_sequence, status.last_sequence, status.last_timestamp));
-            let expected = last.map(|last| (1, last.sequence, last.id.ms));
-            if ends != expected {
+            let first = cursor.seen.first().map_or(1, |first| first.sequence);
+            let expected = last.map(|last| (first, last.sequence, last.id.ms));
+            let emptied = last.is_none() && cursor.trimmed;
+            if emptied && ends.is_none_or(|(first, last, _)| first == last + 1) {
+                continue;
+            }
+            if ends != expected || (first != 1 && !cursor.trimmed) {
                 return Err(format!("{space}/{segment}: the status says {ends:?}, there is {expected:?}"));
             }
         }
@@ -306,10 +404,17 @@ async fn check_space_reader(
     }
     let all = stored.spaces.get(&cursor.space).map_or(&[][..], Vec::as_slice);
     // With the power, entries that were seen may have been lost.
-    let seen: Vec<&Found> =
-        cursor.seen.iter().filter(|found| world.oracle.era() == 0 || all.contains(found)).collect();
-    if !seen.iter().copied().eq(all) {
-        let missed: Vec<&Found> = all.iter().filter(|found| !seen.contains(found)).collect();
+    let seen: Vec<&Found> = cursor
+        .seen
+        .iter()
+        .filter(|found| world.oracle.era() == 0 || all.contains(found))
+        .filter(|found| !is_removed(world, stored, &cursor.space, found))
+        .collect();
+    // A removal that was lost with the power brings back what a reader had passed already.
+    let brought_back = world.oracle.era() > 0 && world.oracle.is_trimmed(&cursor.space);
+    let all: Vec<&Found> = all.iter().filter(|found| !brought_back || seen.contains(found)).collect();
+    if seen != all {
+        let missed: Vec<&Found> = all.iter().copied().filter(|found| !seen.contains(found)).collect();
         let extra: Vec<&&Found> = seen.iter().filter(|found| !all.contains(found)).collect();
         return Err(format!("a reader of {} missed {missed:?} and saw besides {extra:?}", cursor.space));
     }

@@ -22,6 +22,7 @@ const SEEDS: &[(u64, &str)] = &[
     (2393, "single rows: a sweep that failed was taken for done, as the head was cached by then"),
     (3337, "single rows: a leftover block was kept in memory, its sequences were given out again"),
     (2045, "single rows: a page that ended inside a run of several blocks repeated its entries"),
+    (9747, "single rows: an entry that was not visible yet was taken for a trimmed one"),
     (1453, "single rows: OPEN, see LEFTOVERS_STAY in host.rs; passes while that is false"),
 ];
 

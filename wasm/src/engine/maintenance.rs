@@ -1,5 +1,6 @@
 //! Work on the whole store.
 
+use js_sys::Promise;
 use streamkit_core::Result;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -7,6 +8,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use super::Engine;
 use crate::errors::thrown;
 use crate::jobs::{Compactor, Exporter, Importer, Verifier};
+use crate::promise::promise;
 
 #[wasm_bindgen]
 impl Engine {
@@ -36,5 +38,12 @@ impl Engine {
     #[must_use]
     pub fn verifier(&self) -> Verifier {
         Verifier::new(self.store.verifier())
+    }
+
+    /// Finishes or gives up what other instances left unfinished.
+    #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
+    pub fn recover(&self) -> Promise {
+        let store = self.store.clone();
+        promise(async move { store.recover().await.map(|()| JsValue::UNDEFINED) })
     }
 }

@@ -4,11 +4,18 @@ use js_sys::Promise;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::Slot;
+use super::{Job, Slot};
 use crate::errors::thrown;
 use crate::numbers::number;
 use crate::objects::object;
-use crate::promise::promise_or_refusal;
+
+impl Job for streamkit_core::Compactor {
+    const NAME: &'static str = "compactor";
+
+    fn progress(&self) -> (u64, Option<u64>) {
+        (self.done(), self.total())
+    }
+}
 
 /// Merges small rows, some at each step.
 #[wasm_bindgen]
@@ -19,8 +26,7 @@ pub struct Compactor {
 
 impl Compactor {
     pub(crate) fn new(job: streamkit_core::Compactor) -> Self {
-        let total = job.total();
-        Self { slot: Slot::new("compactor", job, total) }
+        Self { slot: Slot::new(job) }
     }
 }
 
@@ -29,15 +35,7 @@ impl Compactor {
     /// One step. Says whether there is more to do.
     #[wasm_bindgen(unchecked_return_type = "Promise<boolean>")]
     pub fn step(&self) -> Promise {
-        promise_or_refusal(self.slot.take().map(|mut job| {
-            let slot = self.slot.clone();
-            async move {
-                let more = job.step().await;
-                let (done, total) = (job.done(), job.total());
-                slot.put_back(job, done, total);
-                more.map(JsValue::from)
-            }
-        }))
+        self.slot.step(async |job| job.step().await.map(JsValue::from))
     }
 
     /// How much is done.

@@ -4,9 +4,16 @@ use js_sys::Promise;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::Slot;
+use super::{Job, Slot};
 use crate::engine::copied_out;
-use crate::promise::promise_or_refusal;
+
+impl Job for streamkit_core::Exporter {
+    const NAME: &'static str = "exporter";
+
+    fn progress(&self) -> (u64, Option<u64>) {
+        (self.done(), self.total())
+    }
+}
 
 /// Gives a store's content, a chunk at each step.
 #[wasm_bindgen]
@@ -17,8 +24,7 @@ pub struct Exporter {
 
 impl Exporter {
     pub(crate) fn new(job: streamkit_core::Exporter) -> Self {
-        let total = job.total();
-        Self { slot: Slot::new("exporter", job, total) }
+        Self { slot: Slot::new(job) }
     }
 }
 
@@ -27,15 +33,10 @@ impl Exporter {
     /// The next chunk; `undefined` after the last.
     #[wasm_bindgen(unchecked_return_type = "Promise<Uint8Array | undefined>")]
     pub fn next(&self) -> Promise {
-        promise_or_refusal(self.slot.take().map(|mut job| {
-            let slot = self.slot.clone();
-            async move {
-                let chunk = job.next().await;
-                let (done, total) = (job.done(), job.total());
-                slot.put_back(job, done, total);
-                Ok(chunk?.map_or(JsValue::UNDEFINED, |chunk| copied_out(&chunk)))
-            }
-        }))
+        self.slot.step(async |job| {
+            let chunk = job.next().await?;
+            Ok(chunk.map_or(JsValue::UNDEFINED, |chunk| copied_out(&chunk)))
+        })
     }
 
     /// How many entries were given.

@@ -4,10 +4,18 @@ use js_sys::Promise;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::Slot;
+use super::{Job, Slot};
 use crate::numbers::number;
 use crate::objects::object;
 use crate::promise::promise_or_refusal;
+
+impl Job for streamkit_core::Importer {
+    const NAME: &'static str = "importer";
+
+    fn progress(&self) -> (u64, Option<u64>) {
+        (self.done(), None)
+    }
+}
 
 /// Takes what an [`Exporter`](super::Exporter) gave.
 #[wasm_bindgen]
@@ -18,7 +26,7 @@ pub struct Importer {
 
 impl Importer {
     pub(crate) fn new(job: streamkit_core::Importer) -> Self {
-        Self { slot: Slot::new("importer", job, None) }
+        Self { slot: Slot::new(job) }
     }
 }
 
@@ -27,15 +35,7 @@ impl Importer {
     /// Takes the next bytes, however they are cut.
     #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
     pub fn push(&self, bytes: Vec<u8>) -> Promise {
-        promise_or_refusal(self.slot.take().map(|mut job| {
-            let slot = self.slot.clone();
-            async move {
-                let pushed = job.push(&bytes).await;
-                let done = job.done();
-                slot.put_back(job, done, None);
-                pushed.map(|()| JsValue::UNDEFINED)
-            }
-        }))
+        self.slot.step(async move |job| job.push(&bytes).await.map(|()| JsValue::UNDEFINED))
     }
 
     /// Completes the import: `{ spaces, segments, entries }`.

@@ -11,4 +11,4 @@ pub use exporter::Exporter;
 pub use importer::Importer;
 pub use verifier::Verifier;
 
-use slot::Slot;
+use slot::{Job, Slot};

@@ -3,9 +3,21 @@
 use alloc::rc::Rc;
 use core::cell::{Cell, RefCell};
 
+use js_sys::Promise;
 use streamkit_core::{Error, Result};
+use wasm_bindgen::JsValue;
 
 use crate::numbers::number;
+use crate::promise::promise_or_refusal;
+
+/// An operation in steps.
+pub(crate) trait Job: 'static {
+    /// What it is called in messages.
+    const NAME: &'static str;
+
+    /// How much is done, and how much there is to do, as far as is known.
+    fn progress(&self) -> (u64, Option<u64>);
+}
 
 /// An operation, and how far it was after its last step. While a step runs the operation is with the
 /// step, so that a second call meets an empty place instead of a borrow.
@@ -16,7 +28,6 @@ pub(crate) struct Slot<J> {
 
 #[derive(Debug)]
 struct Shared<J> {
-    what: &'static str,
     job: RefCell<Option<J>>,
     over: Cell<bool>,
     done: Cell<u64>,
@@ -29,22 +40,27 @@ impl<J> Clone for Slot<J> {
     }
 }
 
-impl<J> Slot<J> {
-    pub(crate) fn new(what: &'static str, job: J, total: Option<u64>) -> Self {
+impl<J: Job> Slot<J> {
+    pub(crate) fn new(job: J) -> Self {
+        let (done, total) = job.progress();
         Self {
             shared: Rc::new(Shared {
-                what,
                 job: RefCell::new(Some(job)),
                 over: Cell::new(false),
-                done: Cell::new(0),
+                done: Cell::new(done),
                 total: Cell::new(total),
             }),
         }
     }
 
-    /// Takes the operation for a step.
-    pub(crate) fn take(&self) -> Result<J> {
-        self.shared.job.take().ok_or_else(|| self.refusal())
+    /// Runs a step.
+    pub(crate) fn step(&self, run: impl AsyncFnOnce(&mut J) -> Result<JsValue> + 'static) -> Promise {
+        let slot = self.clone();
+        promise_or_refusal(self.take().map(|mut job| async move {
+            let answer = run(&mut job).await;
+            slot.put_back(job);
+            answer
+        }))
     }
 
     /// Takes the operation for its last step.
@@ -54,8 +70,12 @@ impl<J> Slot<J> {
         Ok(job)
     }
 
-    /// Brings it back, with how far it is.
-    pub(crate) fn put_back(&self, job: J, done: u64, total: Option<u64>) {
+    fn take(&self) -> Result<J> {
+        self.shared.job.take().ok_or_else(|| self.refusal())
+    }
+
+    fn put_back(&self, job: J) {
+        let (done, total) = job.progress();
         self.shared.done.set(done);
         self.shared.total.set(total);
         self.shared.job.replace(Some(job));
@@ -67,7 +87,7 @@ impl<J> Slot<J> {
     }
 
     fn refusal(&self) -> Error {
-        let what = self.shared.what;
+        let what = J::NAME;
         Error::invalid(if self.shared.over.get() {
             format!("{what}: is finished")
         } else {

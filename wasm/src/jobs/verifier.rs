@@ -5,11 +5,18 @@ use streamkit_core::VerifyReport;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::Slot;
+use super::{Job, Slot};
 use crate::errors::thrown;
 use crate::numbers::number;
 use crate::objects::object;
-use crate::promise::promise_or_refusal;
+
+impl Job for streamkit_core::Verifier {
+    const NAME: &'static str = "verifier";
+
+    fn progress(&self) -> (u64, Option<u64>) {
+        (self.done(), self.total())
+    }
+}
 
 /// Checks what is stored, some at each step.
 #[wasm_bindgen]
@@ -20,8 +27,7 @@ pub struct Verifier {
 
 impl Verifier {
     pub(crate) fn new(job: streamkit_core::Verifier) -> Self {
-        let total = job.total();
-        Self { slot: Slot::new("verifier", job, total) }
+        Self { slot: Slot::new(job) }
     }
 }
 
@@ -30,15 +36,7 @@ impl Verifier {
     /// One step. Says whether there is more to do.
     #[wasm_bindgen(unchecked_return_type = "Promise<boolean>")]
     pub fn step(&self) -> Promise {
-        promise_or_refusal(self.slot.take().map(|mut job| {
-            let slot = self.slot.clone();
-            async move {
-                let more = job.step().await;
-                let (done, total) = (job.done(), job.total());
-                slot.put_back(job, done, total);
-                more.map(JsValue::from)
-            }
-        }))
+        self.slot.step(async |job| job.step().await.map(JsValue::from))
     }
 
     /// How much is done.

@@ -41,6 +41,7 @@ use alloc::vec::Vec;
 use crate::codec::{Crc32c, Reader};
 use crate::error::{Error, Result};
 use crate::id::EntryId;
+use crate::layout::stream::StreamMeta;
 use crate::name::check_name;
 
 pub(crate) const MAGIC: [u8; 8] = *b"STRMKIT\x1a";
@@ -281,6 +282,7 @@ impl SpaceStart {
         let bytes = reader.integer("bytes")?;
         let metadata = reader.bytes_u32("metadata")?.to_vec();
         reader.end("space")?;
+        StreamMeta::check(&metadata)?;
         let start = Self { name, last, trimmed, records, bytes, metadata };
         start.check(&trimmed)?;
         Ok(start)

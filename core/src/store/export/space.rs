@@ -12,6 +12,7 @@ use crate::id::EntryId;
 use crate::kv::{Bytes, ScanRange};
 use crate::layout::segment::SegmentHead;
 use crate::layout::space::SpaceHead;
+use crate::layout::stream::StreamMeta;
 use crate::layout::trx::TrxRow;
 use crate::layout::{KeyRange, Run, segment, space, trx};
 use crate::store::Inner;
@@ -89,6 +90,7 @@ pub(super) struct SpaceExport {
 
 impl SpaceExport {
     pub(super) fn begin(name: Rc<str>, head: &SpaceHead, out: &mut Vec<u8>) -> Result<Self> {
+        StreamMeta::check(&head.metadata).map_err(|error| error.at_key(&space::key(&name)))?;
         let trimmed =
             Trimmed { bound: head.trimmed, records: head.trimmed_records, bytes: head.trimmed_bytes };
         let start = SpaceStart {

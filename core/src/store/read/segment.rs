@@ -3,18 +3,23 @@
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use super::super::{Inner, Store};
 use super::page::{Filling, Page, Tier, place};
 use crate::error::{Error, Result};
-use crate::id::{EntryId, MAX_INTEGER};
-use crate::kv::Atomicity;
-use crate::layout::block;
+use crate::id::EntryId;
+use crate::kv::{Atomicity, ScanRange};
 use crate::layout::block::Block;
+use crate::layout::space::SpaceHead;
+use crate::layout::{block, commit};
 use crate::name::check_name;
 
 /// Most rows that one page looks at.
 const MOST_ROWS: usize = 1024;
+/// Commit rows that are looked through at once where a gap has to be explained, and their bytes.
+const COMMIT_ROWS: usize = 256;
+const COMMIT_BYTES: usize = 256 << 10;
 
 /// What to read of a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,7 +97,7 @@ impl Inner {
             from = self.seek(&read, &blocks, min).await?;
             (blocks, more) = self.blocks_upto(&read, from, end).await?;
         }
-        if more && blocks.iter().all(|one| is_trimmed(one, head.trimmed)) {
+        if more && self.host.is_consistent() && blocks.iter().all(|one| is_trimmed(one, head.trimmed)) {
             // Nothing of what lies between is read.
             let (_, state) = self.fresh_segment(&read.space, &read.segment).await?;
             let found =
@@ -103,8 +108,11 @@ impl Inner {
         }
         let segment: Rc<str> = Rc::from(&*read.segment);
         let mut expected = from;
+        let mut passed = None;
         for found in blocks {
-            if found.first_sequence > expected && !self.is_gap_fine(&read, &head, expected).await? {
+            if found.first_sequence > expected
+                && !self.is_gap_fine(&read, &head, &found, expected, passed).await?
+            {
                 if !self.host.is_consistent() {
                     // Not visible yet: what follows is shown once it can be shown in order.
                     filling.page.tail = true;
@@ -118,6 +126,7 @@ impl Inner {
                 .at_key(&key));
             }
             for run in &found.runs {
+                passed = Some(run.last_id());
                 if run.last_sequence() < expected {
                     continue;
                 }
@@ -175,19 +184,85 @@ impl Inner {
         self.scan_blocks(range, &read.space, &read.segment, MOST_ROWS, read.max_bytes).await
     }
 
-    /// Whether the entries that are missing are trimmed ones. The bound is read again: it may have
-    /// moved between the head's reading and the blocks'.
+    /// Whether the entries that are missing before a block are trimmed ones. The bound is read again: it may
+    /// have moved between the head's reading and the blocks'. `passed`: the id of the entry before them, where
+    /// that was seen.
     async fn is_gap_fine(
         &self,
         read: &SegmentRead,
-        head: &crate::layout::space::SpaceHead,
+        head: &SpaceHead,
+        found: &Block,
         expected: u64,
+        passed: Option<EntryId>,
     ) -> Result<bool> {
-        if head.trimmed > EntryId::ZERO {
+        let bound = self.fresh_head(&read.space).await?.trimmed.max(head.trimmed);
+        if bound == EntryId::ZERO || passed.is_some_and(|id| id >= bound) {
+            return Ok(false);
+        }
+        let Some(first) = found.runs.first() else {
+            return Ok(false);
+        };
+        if first.first_id <= bound || self.host.is_consistent() {
             return Ok(true);
         }
-        let again = self.fresh_head(&read.space).await?;
-        Ok(again.trimmed > EntryId::ZERO && expected <= MAX_INTEGER)
+        let missing = expected..found.first_sequence;
+        self.is_unnamed(&read.space, &read.segment, missing, bound, first.first_id).await
+    }
+
+    /// Whether no commit row between two ids names any of these sequences, on a host that may not show all
+    /// rows yet: where the chain of the rows has a gap, nobody can say.
+    async fn is_unnamed(
+        &self,
+        space: &str,
+        segment: &str,
+        sequences: Range<u64>,
+        after: EntryId,
+        before: EntryId,
+    ) -> Result<bool> {
+        let mut at = after;
+        while at < before {
+            let range = commit::range(space, at, EntryId::MAX);
+            let page = self
+                .host
+                .scan(ScanRange {
+                    start: range.start,
+                    end: range.end,
+                    reverse: false,
+                    limit: COMMIT_ROWS,
+                    max_bytes: COMMIT_BYTES,
+                    keys_only: false,
+                })
+                .await?;
+            let start = at;
+            for (key, value) in page.pairs {
+                let malformed = || Error::corrupt("commit row: its key is malformed").at_key(&key);
+                let last = commit::last_id(&key, space).ok_or_else(malformed)?;
+                let row = commit::decode(value, last).map_err(|error| error.at_key(&key))?;
+                if row.previous > at {
+                    return Ok(false);
+                }
+                let named = row.items.iter().any(|item| {
+                    // Of a run that the first id cuts, only what comes after it.
+                    let passed =
+                        if item.first_id > after { 0 } else { (after.n + 1).saturating_sub(item.first_id.n) };
+                    item.last_id() > after
+                        && *item.segment == *segment
+                        && item.first_sequence + passed < sequences.end
+                        && item.first_sequence + item.count > sequences.start
+                });
+                if named {
+                    return Ok(false);
+                }
+                at = last;
+                if at >= before {
+                    return Ok(true);
+                }
+            }
+            if at == start {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// A sequence whose block is the first that reaches `min`, by halving: timestamps never go down

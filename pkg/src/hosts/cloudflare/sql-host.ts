@@ -24,6 +24,11 @@ export interface SqlStorage {
 /** Key and value of a row together: the largest key and the largest value fit one row. */
 const MAX_ROW_BYTES = 2_000_000;
 const MAX_KEY_BYTES = 2048;
+/**
+ * Larger values stand in a table of their own, at the price of one more row written. SQLite reads the whole row for every
+ * comparison of keys in a table without row ids, and for every step along it.
+ */
+const LARGE_BYTES = 16 << 10;
 /** What SQLite adds to a row of two blobs, and more. */
 const ROW_OVERHEAD = 16;
 /** What one object may hold. */
@@ -35,7 +40,7 @@ const LIMITS: HostLimits = Object.freeze<HostLimits>({
 	maxBatchOps: 10_000,
 	maxBatchBytes: 16 << 20,
 	// Rows written are what is billed, whatever their size; but who wants one entry reads a whole block.
-	blockBytes: 512 << 10,
+	blockBytes: 1 << 20,
 	atomic: "store",
 	checks: true,
 	consistent: true,
@@ -44,27 +49,30 @@ const LIMITS: HostLimits = Object.freeze<HostLimits>({
 	compress: false,
 });
 
-/** Rows in one table of an object's SQLite database. Everything answers at once but strict commits. */
+/** Rows in an object's SQLite database. Everything answers at once but strict commits. */
 export class SqlHost implements HostKv {
 	readonly name = "durable-object";
 	readonly limits = LIMITS;
 	readonly #storage: SqlStorage;
 	readonly #sql: Sql;
 	readonly #table: string;
+	readonly #large: string;
 	readonly #watchers: Set<() => void>;
 
 	constructor(storage: SqlStorage, sql: Sql, name: string | undefined) {
 		this.#storage = storage;
 		this.#sql = sql;
 		this.#table = name === undefined ? "streamkit" : `streamkit_${name}`;
+		this.#large = name === undefined ? "streamkitlarge" : `streamkitlarge_${name}`;
 		this.#watchers = watchersOf(storage, this.#table);
 	}
 
-	#createTable(): void {
+	#createTables(): void {
 		// Without row ids a row is one row to the bill; with them its key would be another.
 		this.#sql.exec(
-			`CREATE TABLE IF NOT EXISTS ${this.#table} (key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL) WITHOUT ROWID`,
+			`CREATE TABLE IF NOT EXISTS ${this.#table} (key BLOB PRIMARY KEY NOT NULL, value BLOB, large INTEGER) WITHOUT ROWID`,
 		);
+		this.#sql.exec(`CREATE TABLE IF NOT EXISTS ${this.#large} (id INTEGER PRIMARY KEY, value BLOB NOT NULL)`);
 	}
 
 	/** Runs what needs the table, making it where it is missing: at first, and after deleteAll(). */
@@ -74,7 +82,7 @@ export class SqlHost implements HostKv {
 				return work();
 			} catch (error) {
 				if (!/no such table/i.test(describe(error))) throw error;
-				this.#createTable();
+				this.#createTables();
 				return work();
 			}
 		} catch (error) {
@@ -82,9 +90,14 @@ export class SqlHost implements HostKv {
 		}
 	}
 
+	/** Keys with their values, wherever they stand. */
+	get #joined(): string {
+		return `FROM ${this.#table} AS row LEFT JOIN ${this.#large} AS large ON large.id = row.large`;
+	}
+
 	#value(key: Bytes): Uint8Array | undefined {
-		for (const [value] of this.#sql.exec(`SELECT value FROM ${this.#table} WHERE key = ?`, key).raw())
-			return new Uint8Array(value as ArrayBuffer);
+		const query = `SELECT coalesce(row.value, large.value) ${this.#joined} WHERE row.key = ?`;
+		for (const [value] of this.#sql.exec(query, key).raw()) return new Uint8Array(value as ArrayBuffer);
 		return undefined;
 	}
 
@@ -98,10 +111,13 @@ export class SqlHost implements HostKv {
 	}
 
 	#scan({ start, end, reverse, limit, maxBytes, keysOnly }: ScanRange): ScanPage {
-		const columns = keysOnly === true ? "key" : "key, value";
+		const what =
+			keysOnly === true
+				? `row.key FROM ${this.#table} AS row`
+				: `row.key, coalesce(row.value, large.value) ${this.#joined}`;
 		const order = reverse === true ? "DESC" : "ASC";
 		const rows = this.#sql.exec(
-			`SELECT ${columns} FROM ${this.#table} WHERE key >= ? AND key < ? ORDER BY key ${order} LIMIT ?`,
+			`SELECT ${what} WHERE row.key >= ? AND row.key < ? ORDER BY row.key ${order} LIMIT ?`,
 			start,
 			end,
 			limit + 1,
@@ -141,10 +157,24 @@ export class SqlHost implements HostKv {
 			const same = current === undefined || value === undefined ? current === value : equalBytes(current, value);
 			if (!same) return { applied: false, check, current };
 		}
-		for (const key of deletes) this.#sql.exec(`DELETE FROM ${this.#table} WHERE key = ?`, key);
-		for (const { key, value } of puts)
-			this.#sql.exec(`INSERT OR REPLACE INTO ${this.#table} (key, value) VALUES (?, ?)`, key, value);
+		for (const key of deletes) {
+			this.#removeLarge(key);
+			this.#sql.exec(`DELETE FROM ${this.#table} WHERE key = ?`, key);
+		}
+		for (const { key, value } of puts) {
+			this.#removeLarge(key);
+			if (value.length <= LARGE_BYTES) {
+				this.#sql.exec(`INSERT OR REPLACE INTO ${this.#table} (key, value) VALUES (?, ?)`, key, value);
+			} else {
+				this.#sql.exec(`INSERT INTO ${this.#large} (value) VALUES (?)`, value);
+				this.#sql.exec(`INSERT OR REPLACE INTO ${this.#table} (key, large) VALUES (?, last_insert_rowid())`, key);
+			}
+		}
 		return { applied: true };
+	}
+
+	#removeLarge(key: Bytes): void {
+		this.#sql.exec(`DELETE FROM ${this.#large} WHERE id = (SELECT large FROM ${this.#table} WHERE key = ?)`, key);
 	}
 
 	watch(changed: () => void): () => void {

@@ -1,6 +1,7 @@
 import { closedError, StreamkitError } from "../../errors.js";
+import { birthOf } from "./birth.js";
 import { ConnectionLost, failure, foreign, gone, openingFailure } from "./errors.js";
-import { birthOf, createStores, hasStores, VERSION } from "./schema.js";
+import { createStores, hasStores, VERSION } from "./schema.js";
 
 // A deletion or an upgrade that somebody else's connection holds up would be waited for without end.
 const OPENING_MILLISECONDS = 30_000;

@@ -5,8 +5,10 @@ export const VERSION = 1;
 /** Every row of the store: keys and values are the engine's bytes as they are. */
 export const ROWS = "rows";
 
-const ABOUT = "about";
-const BIRTH = "birth";
+/** What is known about the database itself. */
+export const ABOUT = "about";
+/** The name that the database got when it was made: another one of the same name has another. */
+export const BIRTH = "birth";
 
 /** Makes the object stores of a new database, and gives it a name of its own by which it is known again. */
 export function createStores(db: IDBDatabase): void {
@@ -17,14 +19,4 @@ export function createStores(db: IDBDatabase): void {
 /** Whether the database has the object stores of this version. */
 export function hasStores(db: IDBDatabase): boolean {
 	return db.objectStoreNames.contains(ROWS) && db.objectStoreNames.contains(ABOUT);
-}
-
-/** The name that the database got when it was made: another one of the same name has another. */
-export function birthOf(db: IDBDatabase): Promise<string> {
-	return new Promise((resolve, reject) => {
-		const transaction = db.transaction(ABOUT);
-		const request = transaction.objectStore(ABOUT).get(BIRTH);
-		request.onsuccess = () => resolve(String(request.result));
-		transaction.onabort = () => reject(transaction.error);
-	});
 }

@@ -46,7 +46,7 @@ async fn peek(world: &Rc<World>, random: &Random, index: usize) -> Result<(), St
             let last = page.entries().next().map(|entry| Found::of(&entry)).transpose()?;
             world.trace.say(|| format!("peek {space}/{segment}: {last:?}"));
             let sequence = last.as_ref().map_or(0, |found| found.sequence);
-            if world.class.limits.consistent && sequence < floor {
+            if world.class.limits.consistent && sequence < floor && !world.oracle.is_trimmed(space) {
                 return Err(format!("peek {space}/{segment} gave {last:?}, but {floor} was acknowledged"));
             }
             if last.as_ref().is_some_and(|found| found.segment != segment) || page.len() > 1 {
@@ -69,11 +69,18 @@ async fn status(world: &Rc<World>, random: &Random, index: usize) -> Result<(), 
         Some(Ok(status)) => {
             world.trace.say(|| format!("status {space}/{segment}: {status:?}"));
             let last = status.as_ref().map_or(0, |status| status.last_sequence);
-            if world.class.limits.consistent && last < floor {
+            let trimmed = world.oracle.is_trimmed(space);
+            // A stream that was deleted has no segments until something is appended again.
+            let gone = status.is_none() && world.oracle.may_be_deleted(space);
+            if world.class.limits.consistent && last < floor && !gone {
                 return Err(format!("status of {space}/{segment}: {status:?}, but {floor} was acknowledged"));
             }
             match status {
-                Some(status) if status.first_sequence != 1 || status.last_sequence == 0 => {
+                Some(status)
+                    if (status.first_sequence != 1 && !trimmed)
+                        || status.first_sequence > status.last_sequence + 1
+                        || status.last_sequence == 0 =>
+                {
                     Err(format!("status of {space}/{segment}: {status:?}"))
                 }
                 _ => Ok(()),
@@ -140,6 +147,7 @@ async fn segments(world: &Rc<World>, random: &Random, index: usize) -> Result<()
     let names =
         world.call(index, "list segments", move |store| list(store, Some(space), wanted, limit)).await;
     match names {
+        Some(Ok(_)) if world.oracle.may_be_deleted(space) => Ok(()),
         Some(Ok(names)) => check_names(
             &format!("segments of {space}"),
             &names,
@@ -161,6 +169,7 @@ async fn spaces(world: &Rc<World>, random: &Random, index: usize) -> Result<(), 
     match names {
         Some(Ok(names)) => {
             let consistent = world.class.limits.consistent;
+            let floor = floor.into_iter().filter(|name| !world.oracle.may_be_deleted(name));
             check_names("spaces", &names, &world.spaces, floor, &prefix, consistent)
         }
         Some(Err(error)) => unless_fault("spaces", &error),
@@ -182,7 +191,7 @@ async fn changes(world: &Rc<World>, random: &Random, index: usize) -> Result<(),
                 .segments(space)
                 .into_iter()
                 .any(|segment| changes.statuses.iter().all(|status| status.segment != segment));
-            let behind = changes.next < floor;
+            let behind = changes.next < floor && !world.oracle.may_be_deleted(space);
             if world.class.limits.consistent && behind {
                 return Err(format!(
                     "changes of {space}: {changes:?}, but {floor} was acknowledged; {missing}"

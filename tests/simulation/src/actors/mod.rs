@@ -5,6 +5,7 @@ mod compactor;
 mod leaser;
 mod looker;
 mod reader;
+mod trimmer;
 mod writer;
 
 pub use chaos::{chaos, draw_faults};
@@ -12,4 +13,5 @@ pub use compactor::compactor;
 pub use leaser::leaser;
 pub use looker::looker;
 pub use reader::{SegmentCursor, SpaceCursor, segment_reader, space_reader};
+pub use trimmer::trimmer;
 pub use writer::writer;

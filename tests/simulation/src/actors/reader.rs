@@ -33,6 +33,8 @@ pub struct SegmentCursor {
     pub next: u64,
     /// Everything seen.
     pub seen: Vec<Found>,
+    /// The oldest entries may be removed before they are seen.
+    pub trimmed: bool,
     era: u64,
     idle: u32,
 }
@@ -117,8 +119,11 @@ impl SegmentCursor {
     /// When it breaks the order.
     pub fn take(&mut self, page: &Page) -> Result<(), String> {
         let start = self.next;
-        for entry in page.entries() {
+        for (position, entry) in page.entries().enumerate() {
             let found = Found::of(&entry)?;
+            if self.trimmed && position == 0 {
+                self.next = self.next.max(found.sequence);
+            }
             if found.sequence != self.next || found.segment != self.segment {
                 return Err(format!("{}/{}: {found:?} instead of {}", self.space, self.segment, self.next));
             }
@@ -127,6 +132,9 @@ impl SegmentCursor {
             }
             self.next += 1;
             self.seen.push(found);
+        }
+        if self.trimmed {
+            self.next = self.next.max(page.next.0);
         }
         if page.next.0 != self.next {
             return Err(format!(
@@ -142,6 +150,15 @@ impl SegmentCursor {
             ));
         }
         Ok(())
+    }
+}
+
+/// What was trimmed is not shown any more.
+fn shows_nothing_below(page: &Page, cut: Option<EntryId>) -> Result<(), String> {
+    let Some(cut) = cut else { return Ok(()) };
+    match page.entries().find(|entry| entry.id < cut) {
+        Some(entry) => Err(format!("{} was shown after a trim to {cut}", entry.id)),
+        None => Ok(()),
     }
 }
 
@@ -163,9 +180,11 @@ pub async fn space_reader(world: Rc<World>, number: usize, cursor: Rc<RefCell<Sp
         let read = cursor.borrow().read(&random);
         let space = read.space.clone();
         let (floor, era, written) = (world.oracle.last_id(&space), world.oracle.era(), world.written.get());
+        let cut = world.class.limits.consistent.then(|| world.oracle.cut(&space));
         let page = world
             .call(index, &format!("space reader {number}"), |store| follow_page(store, read, follow))
             .await;
+        let cut = cut.filter(|_| era == world.oracle.era());
         match page {
             Some(Ok(page)) if era == world.oracle.era() => {
                 world.trace.say(|| {
@@ -174,8 +193,12 @@ pub async fn space_reader(world: Rc<World>, number: usize, cursor: Rc<RefCell<Sp
                 });
                 let taken = cursor.borrow_mut().take(&page);
                 world.check(taken);
+                world.check(shows_nothing_below(&page, cut));
                 world.oracle.saw(cursor.borrow().after);
-                let behind = page.tail && world.class.limits.consistent && cursor.borrow().after < floor;
+                let behind = page.tail
+                    && world.class.limits.consistent
+                    && cursor.borrow().after < floor
+                    && !world.oracle.is_trimmed(&space);
                 if behind {
                     let after = cursor.borrow().after;
                     world.check(Err(format!("space {space} ends at {after}, but {floor} was acknowledged")));
@@ -211,6 +234,8 @@ pub async fn segment_reader(world: Rc<World>, number: usize, cursor: Rc<RefCell<
         }
         let read = cursor.borrow().read(&random);
         let place = format!("{}/{}", read.space, read.segment);
+        let cut = world.class.limits.consistent.then(|| world.oracle.cut(&read.space));
+        let space = read.space.clone();
         let (floor, written) = (world.oracle.last_sequence(&read.space, &read.segment), world.written.get());
         let page = world
             .call(index, &format!("segment reader {number}"), |store| async move {
@@ -223,10 +248,13 @@ pub async fn segment_reader(world: Rc<World>, number: usize, cursor: Rc<RefCell<
                     let sequences: Vec<u64> = page.entries().map(|entry| entry.sequence).collect();
                     format!("segment reader {number} of {place}: {sequences:?} tail {}", page.tail)
                 });
+                let trimmed = world.oracle.is_trimmed(&space);
+                cursor.borrow_mut().trimmed = trimmed;
                 let taken = cursor.borrow_mut().take(&page);
                 world.check(taken);
+                world.check(shows_nothing_below(&page, cut));
                 let next = cursor.borrow().next;
-                if page.tail && world.class.limits.consistent && next <= floor {
+                if page.tail && world.class.limits.consistent && next <= floor && !trimmed {
                     world.check(Err(format!("{place} ends before {next}, but {floor} was acknowledged")));
                 }
                 if page.tail && written {

@@ -11,7 +11,7 @@ use streamkit_core::{
 use uuid::Uuid;
 
 use crate::host::is_fault;
-use crate::oracle::{Operation, Outcome, Part, check_mismatch, payload_of};
+use crate::oracle::{Operation, Outcome, Part, check_mismatch, has_metadata, payload_of};
 use crate::random::Random;
 use crate::world::World;
 
@@ -153,7 +153,7 @@ pub fn new_records(operation: &Operation, index: usize) -> StoreResult<NewRecord
     for (position, length) in part.lengths.iter().enumerate() {
         let token = operation.token(index, position);
         let mut metadata = BTreeMap::new();
-        if position % 3 == 1 {
+        if has_metadata(position) {
             metadata.insert("token".to_owned(), token.clone());
         }
         bodies.push(encode_entry_body(&payload_of(&token, *length), &metadata)?);

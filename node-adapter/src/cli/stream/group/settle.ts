@@ -27,7 +27,7 @@ function settling(command: Command, context: Context, word: string, settle: Sett
 					{ status: "ok", stream, group: chosen, consumer, count },
 					() =>
 						`${word} ${counted(count, "record", "records")}` +
-						(count < asked ? `, ${asked - count} were not pending for this consumer` : ""),
+						(count < asked ? `; not pending for this consumer: ${asked - count}` : ""),
 				);
 			});
 		});

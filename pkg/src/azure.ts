@@ -1,0 +1,1 @@
+export { azureTableHost } from "./hosts/azure/host.js";
