@@ -3,6 +3,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use futures_util::FutureExt;
+
 use super::Group;
 use super::plan::{Draft, GroupPlan};
 use crate::error::{Error, ErrorCode, Result};
@@ -106,9 +108,9 @@ impl Group {
         durability: Durability,
         lost: &mut u32,
     ) -> Result<Committed> {
-        let committed = self.commit(plan, durability).await?;
+        let committed = self.commit(plan, durability).boxed_local().await?;
         if committed == Committed::Lost {
-            self.lost(lost).await?;
+            self.lost(lost).boxed_local().await?;
         } else {
             *lost = 0;
         }

@@ -8,6 +8,8 @@ use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use futures_util::FutureExt;
+
 use super::Group;
 use super::commit::Committed;
 use super::options::check_number;
@@ -40,7 +42,7 @@ impl Group {
     pub(super) async fn letters(&self, dead: &[Taken]) -> Result<Vec<Letter>> {
         let sizes = &self.inner().sizes;
         let room = (sizes.commit_bytes / 2).min(sizes.shared_bytes / 2);
-        let (mut found, stopped) = self.read_ids(dead.iter().map(|one| one.id), room).await?;
+        let (mut found, stopped) = self.read_ids(dead.iter().map(|one| one.id), room).boxed_local().await?;
         let mut letters = Vec::new();
         for taken in dead {
             let body = match found.remove(&taken.id) {
@@ -109,7 +111,7 @@ impl Group {
             return Ok(Committed::Done);
         };
         let Some(records) = frame else {
-            return self.try_commit(plan, self.durability(), lost).await;
+            return self.try_commit(plan, self.durability(), lost).boxed_local().await;
         };
         let meta = self.inner().stream_head(&stream).await?.1;
         let write = StreamWrite { partitions: meta.partitions, epoch: meta.epoch };
@@ -127,7 +129,7 @@ impl Group {
                 Ok(Committed::Done)
             }
             Err(error) if error.code() == ErrorCode::Conflict => {
-                self.lost(lost).await?;
+                self.lost(lost).boxed_local().await?;
                 Ok(Committed::Lost)
             }
             Err(error) => Err(error),
@@ -150,8 +152,8 @@ impl Group {
     pub async fn replay(&self, limit: Option<u64>) -> Result<u64> {
         let _run = self.check()?;
         check_number("limit", limit.unwrap_or(1), 1, MAX_INTEGER)?;
-        let _turn = self.turn().await;
-        let (draft, _) = self.load_existing().await?;
+        let _turn = self.turn().boxed_local().await;
+        let (draft, _) = self.load_existing().boxed_local().await?;
         let letters: Rc<str> = Rc::from(&*draft.head.dead_letters);
         let upto = self.inner().fresh_head(&letters).await?.last_id;
         let mut replayed = 0;
@@ -162,7 +164,7 @@ impl Group {
             if room == 0 {
                 return Ok(replayed);
             }
-            match self.replay_some(&letters, upto, room, &mut lost).await? {
+            match self.replay_some(&letters, upto, room, &mut lost).boxed_local().await? {
                 Some(0) => return Ok(replayed),
                 Some(count) => replayed += count,
                 None => {}
@@ -250,7 +252,7 @@ impl Group {
                 Ok(Some(count))
             }
             Err(error) if error.code() == ErrorCode::Conflict => {
-                self.lost(lost).await?;
+                self.lost(lost).boxed_local().await?;
                 Ok(None)
             }
             Err(error) => Err(error.with("replayed", Detail::Flag(false))),

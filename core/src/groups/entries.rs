@@ -4,6 +4,8 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
+use futures_util::FutureExt;
+
 use super::Group;
 use super::life::before;
 use crate::error::Result;
@@ -62,7 +64,8 @@ impl Group {
         while let Some(first) = wanted.first().copied() {
             // As many as lie close together are read at once.
             let near = wanted.iter().take_while(|id| id.ms == first.ms).count() as u64;
-            let page = self.read_after(before(first), near.clamp(1, PAGE), bytes.max(1)).await?;
+            let page =
+                self.read_after(before(first), near.clamp(1, PAGE), bytes.max(1)).boxed_local().await?;
             let Some(last) = page.runs().last().map(|one| one.run.last_id()) else {
                 // Nothing is left from here on.
                 break;

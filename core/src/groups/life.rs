@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use futures_util::FutureExt;
 use uuid::Uuid;
 
 use super::Group;
@@ -33,8 +34,8 @@ impl Group {
         let _run = self.check()?;
         let dead_letters = options.check(&self.stream, &self.name)?;
         {
-            let _turn = self.turn().await;
-            self.create_group(options, &dead_letters, true).await?;
+            let _turn = self.turn().boxed_local().await;
+            self.create_group(options, &dead_letters, true).boxed_local().await?;
         }
         self.info().await
     }
@@ -45,10 +46,10 @@ impl Group {
     /// `NOT_FOUND`; otherwise like [`Group::create`].
     pub async fn delete(&self) -> Result {
         let _run = self.check()?;
-        let _turn = self.turn().await;
+        let _turn = self.turn().boxed_local().await;
         let mut lost = 0;
         loop {
-            let (draft, _) = self.load_existing().await?;
+            let (draft, _) = self.load_existing().boxed_local().await?;
             let key = group::key(&self.stream, &self.name);
             let life = draft.head.life;
             let batch = Batch {
@@ -61,11 +62,11 @@ impl Group {
             if self.remove_head(batch, life).await? == Committed::Done {
                 break;
             }
-            self.lost(&mut lost).await?;
+            self.lost(&mut lost).boxed_local().await?;
         }
         self.wake();
         // The group is gone; what it leaves is swept by whoever comes if this fails.
-        let _ = self.sweep_lives().await;
+        let _ = self.sweep_lives().boxed_local().await;
         Ok(())
     }
 
@@ -95,13 +96,13 @@ impl Group {
     pub(super) async fn create_default(&self) -> Result {
         let options = GroupOptions::default();
         let dead_letters = options.check(&self.stream, &self.name)?;
-        self.create_group(&options, &dead_letters, false).await
+        self.create_group(&options, &dead_letters, false).boxed_local().await
     }
 
     async fn create_group(&self, options: &GroupOptions, dead_letters: &str, alone: bool) -> Result {
         let mut lost = 0;
         loop {
-            let Opened { draft, stale, space, epoch } = self.load().await?;
+            let Opened { draft, stale, space, epoch } = self.load().boxed_local().await?;
             if draft.is_some() {
                 return if alone { Err(self.exists()) } else { Ok(()) };
             }
@@ -111,15 +112,15 @@ impl Group {
             let base = stale.map(|(row, _)| row);
             let plan = Draft::new(&self.stream, &self.name, base, head, self.page_records())
                 .anew(self.inner().nonce());
-            match self.commit(plan, self.durability()).await? {
+            match self.commit(plan, self.durability()).boxed_local().await? {
                 Committed::Done => {
                     self.wake();
-                    if had || self.has_rows().await.unwrap_or(false) {
-                        let _ = self.sweep_lives().await;
+                    if had || self.has_rows().boxed_local().await.unwrap_or(false) {
+                        let _ = self.sweep_lives().boxed_local().await;
                     }
                     return Ok(());
                 }
-                Committed::Lost => self.lost(&mut lost).await?,
+                Committed::Lost => self.lost(&mut lost).boxed_local().await?,
             }
         }
     }
@@ -177,7 +178,7 @@ impl Group {
     /// Whether rows stand there besides the head.
     async fn has_rows(&self) -> Result<bool> {
         let range = group::range_of_rows(&self.stream, &self.name);
-        let (pairs, _) = self.scan(range, false, 1).await?;
+        let (pairs, _) = self.scan(range, false, 1).boxed_local().await?;
         Ok(!pairs.is_empty())
     }
 
@@ -206,7 +207,7 @@ impl Group {
                 return Ok(());
             };
             start = after(last);
-            let lasts = self.stored_head().await?.map(|(_, head)| head.life);
+            let lasts = self.stored_head().boxed_local().await?.map(|(_, head)| head.life);
             let is_over = |key: &Bytes| {
                 let life = group::life_in(key, &self.stream, &self.name);
                 life.is_some() && life != lasts
@@ -267,7 +268,7 @@ impl Store {
             };
             let group = self.group(stream, &name);
             group.check_host()?;
-            group.sweep(epoch).await?;
+            group.sweep(epoch).boxed_local().await?;
             start = group::range_of_rows(stream, &name).end;
         }
     }
@@ -276,7 +277,7 @@ impl Store {
 impl Group {
     /// Removes the head if it is of an earlier epoch, and the rows of all lives that are over.
     async fn sweep(&self, epoch: u64) -> Result {
-        if let Some((row, head)) = self.stored_head().await?
+        if let Some((row, head)) = self.stored_head().boxed_local().await?
             && head.epoch < epoch
             && head.transaction.is_nil()
         {
@@ -289,7 +290,7 @@ impl Group {
             };
             self.inner().host.commit(batch).await?;
         }
-        self.sweep_lives().await
+        self.sweep_lives().boxed_local().await
     }
 }
 

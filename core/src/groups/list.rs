@@ -3,6 +3,8 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use futures_util::FutureExt;
+
 use super::Group;
 use super::load::after;
 use super::options::{Consumer, GroupInfo, MOST_RECORDS, PendingRead, PendingRecord, check_number};
@@ -28,10 +30,10 @@ impl Group {
     pub async fn info(&self) -> Result<GroupInfo> {
         let _run = self.check()?;
         for attempt in 0..TRIES {
-            let (draft, space) = self.load_existing().await?;
+            let (draft, space) = self.load_existing().boxed_local().await?;
             let base = draft.base().cloned();
-            let info = self.info_of(draft, &space).await;
-            if self.is_still(base.as_ref()).await? {
+            let info = self.info_of(draft, &space).boxed_local().await;
+            if self.is_still(base.as_ref()).boxed_local().await? {
                 return info;
             }
             self.inner().pause(attempt).await;
@@ -53,10 +55,10 @@ impl Group {
             return Err(Error::invalid("after: must be an id, with ms below 2^48 and n below 2^53"));
         }
         for attempt in 0..TRIES {
-            let (draft, _) = self.load_existing().await?;
+            let (draft, _) = self.load_existing().boxed_local().await?;
             let base = draft.base().cloned();
-            let listed = self.pending_of(draft, read).await;
-            if self.is_still(base.as_ref()).await? {
+            let listed = self.pending_of(draft, read).boxed_local().await;
+            if self.is_still(base.as_ref()).boxed_local().await? {
                 return listed;
             }
             self.inner().pause(attempt).await;
@@ -72,8 +74,8 @@ impl Group {
 
     async fn pending_of(&self, mut draft: Draft, read: &PendingRead) -> Result<Vec<PendingRecord>> {
         match &read.consumer {
-            Some(consumer) => self.load_sessions(&mut draft, consumer).await?,
-            None => self.load_members(&mut draft).await?,
+            Some(consumer) => self.load_sessions(&mut draft, consumer).boxed_local().await?,
+            None => self.load_members(&mut draft).boxed_local().await?,
         }
         let most = usize::try_from(read.limit).unwrap_or(usize::MAX);
         let from = EntryId { n: read.after.n + 1, ..read.after };
@@ -84,7 +86,7 @@ impl Group {
             let enough = |draft: &Draft, reached: EntryId| {
                 draft.records_of(*session).filter(|(id, _)| *id >= least && *id <= reached).count() >= most
             };
-            self.load_pages(&mut draft, *session, least, enough).await?;
+            self.load_pages(&mut draft, *session, least, enough).boxed_local().await?;
         }
         self.end_silent(&mut draft);
         let mut listed: Vec<PendingRecord> = draft
@@ -107,19 +109,19 @@ impl Group {
     }
 
     async fn info_of(&self, mut draft: Draft, space: &SpaceHead) -> Result<GroupInfo> {
-        self.load_members(&mut draft).await?;
+        self.load_members(&mut draft).boxed_local().await?;
         let mut trimmed: BTreeMap<u64, u64> = BTreeMap::new();
         let sessions: Vec<u64> =
             draft.members().filter(|(_, _, row)| row.pending > 0).map(|(session, ..)| session).collect();
         for session in sessions {
-            trimmed.insert(session, self.trimmed_of(&draft, session).await?);
+            trimmed.insert(session, self.trimmed_of(&draft, session).boxed_local().await?);
         }
         let aside = if draft.head.skipped > 0 {
-            draft.head.skipped - self.trimmed_of(&draft, ASIDE).await?
+            draft.head.skipped - self.trimmed_of(&draft, ASIDE).boxed_local().await?
         } else {
             0
         };
-        let lag = self.lag(draft.head.cursor, space).await? + aside;
+        let lag = self.lag(draft.head.cursor, space).boxed_local().await? + aside;
         let gone: u64 = trimmed.values().sum();
         self.end_silent(&mut draft);
         let mut consumers: BTreeMap<&str, Consumer> = BTreeMap::new();
@@ -156,7 +158,7 @@ impl Group {
         let mut range = group_page::range_upto(&place, session, draft.trimmed);
         let mut count = 0;
         loop {
-            let (pairs, more) = self.scan(range.clone(), false, SCAN_PAGES).await?;
+            let (pairs, more) = self.scan(range.clone(), false, SCAN_PAGES).boxed_local().await?;
             for (key, row) in &pairs {
                 let (_, first) = group_page::parse(key, &place)
                     .ok_or_else(|| Error::corrupt("group page: its key is malformed").at_key(key))?;
@@ -180,7 +182,7 @@ impl Group {
             return Ok(space.records - space.trimmed_records);
         }
         let range = commit::range(&self.stream, cursor, EntryId::MAX);
-        let (pairs, _) = self.scan(range, false, 1).await?;
+        let (pairs, _) = self.scan(range, false, 1).boxed_local().await?;
         let Some((key, row)) = pairs.into_iter().next() else {
             return Ok(0);
         };

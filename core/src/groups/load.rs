@@ -5,6 +5,8 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
+use futures_util::FutureExt;
+
 use super::Group;
 use super::plan::Draft;
 use crate::error::{Detail, Error, ErrorCode, Result};
@@ -112,7 +114,7 @@ impl Group {
 
     /// The group, which must exist.
     pub(super) async fn load_existing(&self) -> Result<(Draft, SpaceHead)> {
-        let opened = self.load().await?;
+        let opened = self.load().boxed_local().await?;
         let draft = opened.draft.ok_or_else(|| self.not_found())?;
         Ok((draft, opened.space))
     }
@@ -141,18 +143,18 @@ impl Group {
     /// Loads the sessions of one consumer.
     pub(super) async fn load_sessions(&self, draft: &mut Draft, consumer: &str) -> Result {
         let range = group_member::range_of(&draft.place(), consumer);
-        self.load_members_in(draft, range).await
+        self.load_members_in(draft, range).boxed_local().await
     }
 
     /// Loads all sessions.
     pub(super) async fn load_members(&self, draft: &mut Draft) -> Result {
         let range = group_member::range(&draft.place());
-        self.load_members_in(draft, range).await
+        self.load_members_in(draft, range).boxed_local().await
     }
 
     async fn load_members_in(&self, draft: &mut Draft, mut range: KeyRange) -> Result {
         loop {
-            let (pairs, more) = self.scan(range.clone(), false, SCAN_ROWS).await?;
+            let (pairs, more) = self.scan(range.clone(), false, SCAN_ROWS).boxed_local().await?;
             for (key, row) in &pairs {
                 let (consumer, session) =
                     group_member::parse(key, &draft.place()).ok_or_else(|| malformed(key))?;
@@ -210,7 +212,7 @@ impl Group {
         id: EntryId,
     ) -> Result<Option<(EntryId, EntryId)>> {
         let range = group_page::range_upto(&draft.place(), session, id);
-        let (pairs, _) = self.scan(range, true, 1).await?;
+        let (pairs, _) = self.scan(range, true, 1).boxed_local().await?;
         let page = pairs.first().map(|(key, row)| Self::take_page(draft, key, row));
         page.transpose()
     }
@@ -220,7 +222,7 @@ impl Group {
     pub(super) async fn load_floors(&self, draft: &mut Draft, session: u64, ids: &[EntryId]) -> Result {
         let mut ids: BTreeSet<EntryId> = ids.iter().copied().collect();
         while let Some(id) = ids.pop_last() {
-            let Some((first, _)) = self.load_floor(draft, session, id).await? else {
+            let Some((first, _)) = self.load_floor(draft, session, id).boxed_local().await? else {
                 return Ok(());
             };
             ids.retain(|id| *id < first);
@@ -239,7 +241,7 @@ impl Group {
     ) -> Result<Option<EntryId>> {
         // Other pages of the session may be loaded already: only what lies without a gap counts.
         let mut reached = from;
-        if let Some((_, last)) = self.load_floor(draft, session, from).await? {
+        if let Some((_, last)) = self.load_floor(draft, session, from).boxed_local().await? {
             reached = reached.max(last);
         }
         let mut range = group_page::range_of(&draft.place(), session);
@@ -248,7 +250,7 @@ impl Group {
         }
         let mut rows = 4;
         while !enough(draft, reached) {
-            let (pairs, more) = self.scan(range.clone(), false, rows).await?;
+            let (pairs, more) = self.scan(range.clone(), false, rows).boxed_local().await?;
             for (key, row) in &pairs {
                 reached = reached.max(Self::take_page(draft, key, row)?.1);
             }
@@ -291,7 +293,7 @@ impl Group {
         if range.start >= range.end {
             return Ok((Vec::new(), None));
         }
-        let (pairs, more) = self.scan(range, false, limit).await?;
+        let (pairs, more) = self.scan(range, false, limit).boxed_local().await?;
         let next = pairs.last().filter(|_| more).map(|(key, _)| after(key));
         let mut timers = Vec::with_capacity(pairs.len());
         for (key, row) in pairs {
@@ -317,10 +319,10 @@ impl Group {
         let mut step = 1;
         loop {
             let missing = wanted.saturating_sub(draft.due(bound).len()).clamp(1, SCAN_ROWS);
-            let (timers, next) = self.timers(draft, lane, start, missing.min(step) + 1).await?;
+            let (timers, next) = self.timers(draft, lane, start, missing.min(step) + 1).boxed_local().await?;
             step = step.saturating_mul(8);
             // What timers name is there as long as the head is the one that was read.
-            if let Err(error) = self.load_named(draft, &timers).await {
+            if let Err(error) = self.load_named(draft, &timers).boxed_local().await {
                 return Err(self.unless_stale(draft, error).await);
             }
             for due in timers.iter().filter(|due| due.row.page.is_none()) {
@@ -334,7 +336,9 @@ impl Group {
                     draft.records_of(session).filter(|(id, _)| *id > trimmed && *id <= reached).count()
                         >= wanted
                 };
-                if let Some(reached) = self.load_pages(draft, session, EntryId::ZERO, enough).await? {
+                if let Some(reached) =
+                    self.load_pages(draft, session, EntryId::ZERO, enough).boxed_local().await?
+                {
                     // Records that are not loaded come after those that are.
                     bound = bound.min((ended, reached));
                 }
@@ -367,7 +371,7 @@ impl Group {
         let place = draft.place();
         let mut range = group_timer::range_of(&place, lane);
         range.start = group_timer::after(&place, lane, draft.now);
-        let (pairs, _) = self.scan(range, false, 1).await?;
+        let (pairs, _) = self.scan(range, false, 1).boxed_local().await?;
         Ok(pairs.first().and_then(|(key, _)| group_timer::parse(key, &place)).map(|timer| timer.time))
     }
 

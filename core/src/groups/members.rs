@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use futures_util::FutureExt;
+
 use super::Group;
 use super::commit::Committed;
 use super::plan::Draft;
@@ -18,17 +20,17 @@ impl Group {
     pub async fn join(&self, consumer: &str) -> Result {
         let _run = self.check()?;
         self.check_consumer(consumer)?;
-        let _turn = self.turn().await;
+        let _turn = self.turn().boxed_local().await;
         let mut lost = 0;
         loop {
-            let Some(mut draft) = self.load().await?.draft else {
-                self.create_default().await?;
+            let Some(mut draft) = self.load().boxed_local().await?.draft else {
+                self.create_default().boxed_local().await?;
                 continue;
             };
-            self.load_for(&mut draft, consumer).await?;
+            self.load_for(&mut draft, consumer).boxed_local().await?;
             self.end_silent(&mut draft);
             draft.join(consumer)?;
-            if self.apply(draft, &mut lost).await? == Committed::Done {
+            if self.apply(draft, &mut lost).boxed_local().await? == Committed::Done {
                 return Ok(());
             }
         }
@@ -42,16 +44,16 @@ impl Group {
     pub async fn leave(&self, consumer: &str) -> Result {
         let _run = self.check()?;
         self.check_consumer(consumer)?;
-        let _turn = self.turn().await;
+        let _turn = self.turn().boxed_local().await;
         let mut lost = 0;
         loop {
-            let (mut draft, _) = self.load_existing().await?;
-            self.load_for(&mut draft, consumer).await?;
+            let (mut draft, _) = self.load_existing().boxed_local().await?;
+            self.load_for(&mut draft, consumer).boxed_local().await?;
             self.end_silent(&mut draft);
             if let Some(session) = draft.active_session(consumer) {
                 draft.end(session, draft.now);
             }
-            if self.apply(draft, &mut lost).await? == Committed::Done {
+            if self.apply(draft, &mut lost).boxed_local().await? == Committed::Done {
                 return Ok(());
             }
         }
@@ -60,9 +62,9 @@ impl Group {
     /// Loads the sessions that matter to a consumer: all of them where they are about one another.
     pub(super) async fn load_for(&self, draft: &mut Draft, consumer: &str) -> Result {
         if draft.head.mode == GroupMode::Shared {
-            self.load_sessions(draft, consumer).await
+            self.load_sessions(draft, consumer).boxed_local().await
         } else {
-            self.load_members(draft).await
+            self.load_members(draft).boxed_local().await
         }
     }
 
@@ -87,7 +89,7 @@ impl Group {
         let Some(plan) = draft.finish(self.inner().nonce()) else {
             return Ok(Committed::Done);
         };
-        let committed = self.try_commit(plan, durability, lost).await?;
+        let committed = self.try_commit(plan, durability, lost).boxed_local().await?;
         if committed == Committed::Done && news {
             self.wake();
         }

@@ -3,6 +3,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
+use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 
 use super::Group;
@@ -70,7 +71,7 @@ impl Group {
         let mut first = true;
         loop {
             let epoch = self.store.epoch();
-            let (got, next) = self.read_once(consumer, read, first).await?;
+            let (got, next) = self.read_once(consumer, read, first).boxed_local().await?;
             first = false;
             if !got.marks.is_empty() || read.block.is_none() {
                 return Ok(got);
@@ -102,7 +103,7 @@ impl Group {
         let _run = self.check()?;
         self.check_consumer(consumer)?;
         check_number("limit", read.limit, 1, MOST_RECORDS)?;
-        self.read_now(consumer, read, first).await
+        self.read_now(consumer, read, first).boxed_local().await
     }
 
     async fn read_now(
@@ -111,14 +112,18 @@ impl Group {
         read: GroupRead,
         first: bool,
     ) -> Result<(Deliveries, Option<u64>)> {
-        let _turn = self.turn().await;
+        let _turn = self.turn().boxed_local().await;
         let mut lost = 0;
         let mut limit = read.limit;
         loop {
             self.inner().check_open()?;
-            let attempt = match self.attempt(consumer, GroupRead { limit, ..read }, first, &mut lost).await {
+            let attempt = match self
+                .attempt(consumer, GroupRead { limit, ..read }, first, &mut lost)
+                .boxed_local()
+                .await
+            {
                 Err(error) if error.detail("moved").is_some() => {
-                    self.lost(&mut lost).await?;
+                    self.lost(&mut lost).boxed_local().await?;
                     continue;
                 }
                 attempt => attempt?,
@@ -136,11 +141,11 @@ impl Group {
     }
 
     async fn attempt(&self, consumer: &str, read: GroupRead, first: bool, lost: &mut u32) -> Result<Attempt> {
-        let Some(mut draft) = self.load().await?.draft else {
-            self.create_default().await?;
+        let Some(mut draft) = self.load().boxed_local().await?.draft else {
+            self.create_default().boxed_local().await?;
             return Ok(Attempt::Again);
         };
-        self.load_for(&mut draft, consumer).await?;
+        self.load_for(&mut draft, consumer).boxed_local().await?;
         // What the group has to do first goes into the same commit: so every try that applies is one that
         // gives, however much consumers whose clocks differ end one another's sessions.
         self.end_silent(&mut draft);
@@ -151,19 +156,19 @@ impl Group {
             return Ok(Attempt::Again);
         };
         if draft.head.mode == GroupMode::Exclusive && draft.head.holder != session {
-            return self.nothing(draft, session, first, lost).await;
+            return self.nothing(draft, session, first, lost).boxed_local().await;
         }
         if draft.head.mode == GroupMode::KeyShared {
-            self.attempt_by_key(draft, session, read, first, lost).await
+            self.attempt_by_key(draft, session, read, first, lost).boxed_local().await
         } else {
-            self.attempt_shared(draft, session, read, first, lost).await
+            self.attempt_shared(draft, session, read, first, lost).boxed_local().await
         }
     }
 
     /// Commits what the group has to do before it can give anything.
     async fn own_affairs(&self, draft: Draft, lost: &mut u32) -> Result<Attempt> {
         if let Some(plan) = draft.finish(self.inner().nonce())
-            && self.try_commit(plan, self.durability(), lost).await? == Committed::Done
+            && self.try_commit(plan, self.durability(), lost).boxed_local().await? == Committed::Done
         {
             self.wake();
         }
@@ -186,13 +191,13 @@ impl Group {
         let (moved, news) = (draft.has_moved(), draft.is_news());
         let mut next = again;
         for lane in lanes {
-            if let Some(time) = self.next_timer(&draft, lane).await? {
+            if let Some(time) = self.next_timer(&draft, lane).boxed_local().await? {
                 next = next.min(time.saturating_sub(now));
             }
         }
         if let Some(plan) = draft.finish(self.inner().nonce()) {
             let durability = if moved { self.durability() } else { Durability::Relaxed };
-            if self.try_commit(plan, durability, lost).await? == Committed::Lost {
+            if self.try_commit(plan, durability, lost).boxed_local().await? == Committed::Lost {
                 return Ok(Attempt::Again);
             }
             if news {
@@ -213,21 +218,21 @@ impl Group {
         lost: &mut u32,
     ) -> Result<Attempt> {
         let wanted = usize::try_from(read.limit).unwrap_or(usize::MAX);
-        let bound = self.load_due(&mut draft, 0, wanted).await?;
+        let bound = self.load_due(&mut draft, 0, wanted).boxed_local().await?;
         let mut due = draft.due(bound);
         due.truncate(wanted);
-        if let Some(done) = self.bury_exhausted(&draft, &due, lost).await? {
+        if let Some(done) = self.bury_exhausted(&draft, &due, lost).boxed_local().await? {
             return Ok(done);
         }
-        let mut given = self.take(&mut draft, &due).await?;
+        let mut given = self.take(&mut draft, &due).boxed_local().await?;
         let bytes = READ_BYTES.saturating_sub(given.iter().map(|one| one.entry.run.body.len()).sum());
         let rest = read.limit - given.len() as u64;
         let mut fresh = Page::default();
         if rest > 0 && bytes > 0 {
-            fresh = self.read_after(draft.head.cursor, rest, bytes).await?;
+            fresh = self.read_after(draft.head.cursor, rest, bytes).boxed_local().await?;
         }
         if given.is_empty() && fresh.is_empty() {
-            return self.nothing(draft, session, first, lost).await;
+            return self.nothing(draft, session, first, lost).boxed_local().await;
         }
         let ids: Vec<EntryId> = fresh.entries().map(|entry| entry.id).collect();
         if let Some(last) = ids.last() {
@@ -235,7 +240,7 @@ impl Group {
         }
         let all = given.iter().map(|one| one.id).chain(ids.iter().copied()).collect::<Vec<_>>();
         if !read.no_ack {
-            self.load_floors(&mut draft, session, &all).await?;
+            self.load_floors(&mut draft, session, &all).boxed_local().await?;
         }
         let mut marks = Vec::with_capacity(all.len());
         for one in &given {
@@ -249,7 +254,7 @@ impl Group {
         let mut page = Page { runs: Vec::new(), next: (0, 0), done: false, tail: false };
         page.runs.extend(given.drain(..).map(|one| one.entry));
         page.runs.append(&mut fresh.runs);
-        self.give(draft, session, Deliveries { page, marks }, false, lost).await
+        self.give(draft, session, Deliveries { page, marks }, false, lost).boxed_local().await
     }
 
     /// Commits a delivery.
@@ -269,7 +274,7 @@ impl Group {
         if !self.fits(&plan) {
             return Ok(Attempt::TooMuch);
         }
-        if self.try_commit(plan, self.durability(), lost).await? == Committed::Lost {
+        if self.try_commit(plan, self.durability(), lost).boxed_local().await? == Committed::Lost {
             return Ok(Attempt::Again);
         }
         if wakes {
@@ -284,7 +289,8 @@ impl Group {
         if due.is_empty() {
             return Ok(Vec::new());
         }
-        let (mut found, stopped) = self.read_ids(due.iter().map(|(_, id, _)| *id), READ_BYTES).await?;
+        let (mut found, stopped) =
+            self.read_ids(due.iter().map(|(_, id, _)| *id), READ_BYTES).boxed_local().await?;
         let mut given = Vec::with_capacity(due.len());
         for (_, id, from) in due {
             match found.remove(id) {
@@ -324,7 +330,7 @@ impl Group {
         if dead.is_empty() {
             return Ok(None);
         }
-        let mut letters = self.letters(&dead).await?;
+        let mut letters = self.letters(&dead).boxed_local().await?;
         let without = loop {
             let mut without = draft.clone();
             for letter in &letters {
@@ -335,7 +341,7 @@ impl Group {
             }
             letters.truncate(letters.len() / 2);
         };
-        self.bury(without, letters, lost).await?;
+        self.bury(without, letters, lost).boxed_local().await?;
         Ok(Some(Attempt::Again))
     }
 
@@ -350,12 +356,12 @@ impl Group {
         lost: &mut u32,
     ) -> Result<Attempt> {
         let wanted = usize::try_from(read.limit).unwrap_or(usize::MAX);
-        self.load_slots(&mut draft).await?;
+        self.load_slots(&mut draft).boxed_local().await?;
         let owners = self.owners(&draft);
-        let bound = self.load_due(&mut draft, session, wanted).await?;
+        let bound = self.load_due(&mut draft, session, wanted).boxed_local().await?;
         let more = loop {
             let trimmed = draft.head.trimmed_pending;
-            let more = self.load_left_behind(&mut draft, session, &owners, wanted).await?;
+            let more = self.load_left_behind(&mut draft, session, &owners, wanted).boxed_local().await?;
             // What was trimmed makes way for the session that had the slot before.
             if draft.head.trimmed_pending == trimmed {
                 break more;
@@ -366,21 +372,21 @@ impl Group {
             draft.find(*from, *id).is_some_and(|record| draft.may_take_over(session, *from, record.slot))
         });
         due.truncate(wanted);
-        if let Some(done) = self.bury_exhausted(&draft, &due, lost).await? {
+        if let Some(done) = self.bury_exhausted(&draft, &due, lost).boxed_local().await? {
             return Ok(done);
         }
-        let mut given = self.take(&mut draft, &due).await?;
-        self.take_aside(&mut draft, session, &owners, wanted, &mut given).await?;
-        let aside = self.look_ahead(&mut draft, session, &owners, wanted, &mut given).await?;
+        let mut given = self.take(&mut draft, &due).boxed_local().await?;
+        self.take_aside(&mut draft, session, &owners, wanted, &mut given).boxed_local().await?;
+        let aside = self.look_ahead(&mut draft, session, &owners, wanted, &mut given).boxed_local().await?;
         if given.is_empty() && aside.is_empty() {
             return match more {
-                true => self.own_affairs(draft, lost).await,
-                false => self.nothing(draft, session, first, lost).await,
+                true => self.own_affairs(draft, lost).boxed_local().await,
+                false => self.nothing(draft, session, first, lost).boxed_local().await,
             };
         }
         if !read.no_ack {
             let ids: Vec<EntryId> = given.iter().map(|one| one.id).collect();
-            self.load_floors(&mut draft, session, &ids).await?;
+            self.load_floors(&mut draft, session, &ids).boxed_local().await?;
         }
         for (id, slot) in &aside {
             draft.set_aside(*id, *slot);
@@ -397,7 +403,8 @@ impl Group {
         }
         let nothing = marks.is_empty();
         let wakes = !aside.is_empty() || read.no_ack;
-        let attempt = self.give(draft, session, Deliveries { page, marks }, wakes, lost).await?;
+        let attempt =
+            self.give(draft, session, Deliveries { page, marks }, wakes, lost).boxed_local().await?;
         // What was set aside makes room to look further.
         Ok(match attempt {
             Attempt::Got(..) if nothing => Attempt::Again,
@@ -454,6 +461,7 @@ impl Group {
                         .filter(|(id, record)| *id <= reached && slots.contains(&record.slot));
                     ready.count() >= wanted || scans > MOST_SCANS
                 })
+                .boxed_local()
                 .await?;
             // Records of all its slots count, also of those that are somebody else's turn.
             let first = draft.records_of(from).find(|(id, record)| *id > start && mine(record.slot));
@@ -481,7 +489,7 @@ impl Group {
         if draft.head.skipped == 0 {
             return Ok(());
         }
-        self.load_pages(draft, ASIDE, EntryId::ZERO, |_, _| false).await?;
+        self.load_pages(draft, ASIDE, EntryId::ZERO, |_, _| false).boxed_local().await?;
         draft.drop_trimmed();
         let room = wanted.saturating_sub(given.len());
         let taken: Vec<(EntryId, u64)> = draft
@@ -490,7 +498,8 @@ impl Group {
             .filter(|(_, slot)| draft.offer(session, *slot, owners) == Offer::Take)
             .take(room)
             .collect();
-        let (mut found, stopped) = self.read_ids(taken.iter().map(|(id, _)| *id), READ_BYTES).await?;
+        let (mut found, stopped) =
+            self.read_ids(taken.iter().map(|(id, _)| *id), READ_BYTES).boxed_local().await?;
         for (id, slot) in taken {
             match found.remove(&id) {
                 Some(entry) => given.push(Given { id, slot, attempts: 1, aside: true, entry }),
@@ -520,7 +529,7 @@ impl Group {
             if room == 0 {
                 break;
             }
-            let page = self.read_after(draft.head.cursor, LOOK_AHEAD, bytes).await?;
+            let page = self.read_after(draft.head.cursor, LOOK_AHEAD, bytes).boxed_local().await?;
             if page.is_empty() {
                 break;
             }

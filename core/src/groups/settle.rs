@@ -4,6 +4,8 @@ use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::vec::Vec;
 
+use futures_util::FutureExt;
+
 use super::Group;
 use super::commit::Committed;
 use super::dead::MOST_DEAD;
@@ -60,11 +62,11 @@ impl Group {
         let mut rest: Vec<EntryId> = distinct.into_iter().collect();
         let mut count = 0;
         let mut most = rest.len();
-        let _turn = self.turn().await;
+        let _turn = self.turn().boxed_local().await;
         let mut lost = 0;
         while !rest.is_empty() {
             let some: Vec<EntryId> = rest.iter().copied().take(most).collect();
-            match self.settle_some(consumer, &some, how, &mut lost).await? {
+            match self.settle_some(consumer, &some, how, &mut lost).boxed_local().await? {
                 Step::Done(settled, left) => {
                     count += settled;
                     rest.drain(..some.len());
@@ -84,10 +86,10 @@ impl Group {
         how: Settle,
         lost: &mut u32,
     ) -> Result<Step> {
-        let (mut draft, _) = self.load_existing().await?;
-        self.load_sessions(&mut draft, consumer).await?;
+        let (mut draft, _) = self.load_existing().boxed_local().await?;
+        self.load_sessions(&mut draft, consumer).boxed_local().await?;
         if draft.active_session(consumer).is_some_and(|session| draft.is_silent(session)) {
-            self.load_for(&mut draft, consumer).await?;
+            self.load_for(&mut draft, consumer).boxed_local().await?;
             self.end_silent(&mut draft);
         }
         let active = draft.active_session(consumer);
@@ -98,11 +100,11 @@ impl Group {
         };
         for session in &sessions {
             if draft.member(*session).is_some_and(|row| row.pending > 0) {
-                self.load_floors(&mut draft, *session, ids).await?;
+                self.load_floors(&mut draft, *session, ids).boxed_local().await?;
             }
         }
         if draft.head.mode == GroupMode::KeyShared {
-            self.load_slots(&mut draft).await?;
+            self.load_slots(&mut draft).boxed_local().await?;
         }
         draft.drop_trimmed();
         if let Some(session) = active {
@@ -111,7 +113,7 @@ impl Group {
         let by_key = draft.head.mode == GroupMode::KeyShared;
         let dead = draft.clone().settle(&sessions, ids, how, MOST_DEAD).dead;
         if !dead.is_empty() {
-            let mut letters = self.letters(&dead).await?;
+            let mut letters = self.letters(&dead).boxed_local().await?;
             let (settled, rest) = loop {
                 let mut rest = draft.clone();
                 let settled = rest.settle(&sessions, ids, how, letters.len());
@@ -126,7 +128,7 @@ impl Group {
                     break (settled, rest);
                 }
             };
-            return Ok(match self.bury(rest, letters, lost).await? {
+            return Ok(match self.bury(rest, letters, lost).boxed_local().await? {
                 Committed::Done => Step::Done(settled.count, settled.left),
                 Committed::Lost => Step::Again,
             });
@@ -139,7 +141,7 @@ impl Group {
         if !self.fits(&plan) && ids.len() > 1 {
             return Ok(Step::TooMuch);
         }
-        if self.try_commit(plan, self.durability(), lost).await? == Committed::Lost {
+        if self.try_commit(plan, self.durability(), lost).boxed_local().await? == Committed::Lost {
             return Ok(Step::Again);
         }
         // An acknowledgement lets nobody go on but who waits for a key.

@@ -313,7 +313,7 @@ fn run(setting: &Setting, calls: Vec<Call>) {
                     if ids.is_empty() {
                         continue;
                     }
-                    let before = ids[index.0 * ids.len() >> 20];
+                    let before = ids[(index.0 * ids.len()) >> 20];
                     store.trim_stream("s", Trim::Before(before), false).await.expect("trims");
                     model.trim(before);
                 }

@@ -256,7 +256,7 @@ impl Model {
     }
 
     pub(crate) fn trim(&mut self, before: EntryId) {
-        let last = self.stream.range(..before).map(|(id, _)| *id).last();
+        let last = self.stream.range(..before).next_back().map(|(id, _)| *id);
         if let Some(last) = last {
             self.trimmed = last;
             self.stream.retain(|id, _| *id > last);

@@ -55,7 +55,8 @@ pub(super) struct Books {
     calls: RefCell<BTreeMap<String, Vec<Call>>>,
     /// In an exclusive group: who got records last, by a call made and answered when.
     holder: RefCell<Option<(String, u64, u64)>>,
-    left: RefCell<BTreeSet<String>>,
+    /// The reply of a read was lost that acknowledged what it gave.
+    lost_for_good: Cell<bool>,
     pub(super) delivered: Cell<usize>,
     pub(super) acked: Cell<usize>,
     pub(super) unclear: Cell<usize>,
@@ -77,7 +78,7 @@ impl Books {
             lost_reads: RefCell::default(),
             calls: RefCell::default(),
             holder: RefCell::default(),
-            left: RefCell::default(),
+            lost_for_good: Cell::new(false),
             delivered: Cell::new(0),
             acked: Cell::new(0),
             unclear: Cell::new(0),
@@ -111,7 +112,8 @@ impl Books {
     }
 
     /// The reply of a read was lost.
-    pub(super) fn read_lost(&self, consumer: &str, from: u64, to: u64) {
+    pub(super) fn read_lost(&self, consumer: &str, from: u64, to: u64, no_ack: bool) {
+        self.lost_for_good.set(self.lost_for_good.get() || no_ack);
         self.unclear.set(self.unclear.get() + 1);
         self.lost_reads.borrow_mut().entry(consumer.into()).or_default().push((from, to));
     }
@@ -143,7 +145,6 @@ impl Books {
 
     /// A consumer is about to leave: what it holds is anybody's.
     pub(super) fn leaving(&self, consumer: &str) {
-        self.left.borrow_mut().insert(consumer.into());
         for record in self.records.borrow_mut().values_mut() {
             if let Some(seen) = record.seen.as_mut().filter(|seen| seen.consumer == consumer) {
                 seen.free = true;
@@ -242,7 +243,9 @@ impl Books {
                 let same = payloads.get(earlier).and_then(|payload| keys.get(payload)) == key;
                 let settled = record.may_be_acked || record.at_most_once;
                 let exhausted = self.max_deliver > 0;
-                let elsewhere = seen.consumer != consumer && seen.to < from && !self.may_have_read(consumer);
+                let elsewhere = seen.consumer != consumer && seen.to < from;
+                let may_be_ours = self.may_have_read(consumer) || self.lost_for_good.get();
+                let elsewhere = elsewhere && !may_be_ours;
                 if same && !settled && !exhausted && elsewhere {
                     return Err(format!("{consumer} got {id} of {key:?} before {earlier}: {seen:?}"));
                 }
@@ -265,19 +268,13 @@ impl Books {
         }
         for id in stream.keys() {
             let seen = records.get(id).is_some_and(|record| record.seen.is_some());
-            let lost =
-                self.unclear.get() > 0 && (self.max_deliver > 0 || !self.lost_reads.borrow().is_empty());
-            // A letter that was put back is another record by then.
-            let explained = dead.contains(id) || (lost && self.may_be_lost(*id));
+            // Every delivery of it may have been lost until it was dead, and put back as another record.
+            let lost = self.lost_for_good.get() || (self.max_deliver > 0 && self.unclear.get() > 0);
+            let explained = dead.contains(id) || lost;
             if !seen && !explained {
                 return Err(format!("{id} was never delivered"));
             }
         }
         Ok(())
-    }
-
-    /// Whether replies that were lost can have been all there was of a record.
-    fn may_be_lost(&self, _: EntryId) -> bool {
-        self.max_deliver > 0
     }
 }

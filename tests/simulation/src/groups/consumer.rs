@@ -97,12 +97,12 @@ pub(super) async fn read(
                 world.check(Err(format!("{name} reads: {error}")));
             }
             if error.may_have_applied() {
-                scene.books.read_lost(name, from, to);
+                scene.books.read_lost(name, from, to, read.no_ack);
             }
             None
         }
         None => {
-            scene.books.read_lost(name, from, to);
+            scene.books.read_lost(name, from, to, read.no_ack);
             None
         }
     }
