@@ -28,7 +28,7 @@ const notes = [
 
 async function write(page, [, place, text]) {
 	await page.getByLabel("What did you see?").fill(text);
-	await page.getByLabel("Place").fill(place);
+	await page.getByLabel("Place", { exact: true }).fill(place);
 	await page.getByRole("button", { name: "Save note" }).click();
 	await page.locator(".note", { hasText: text }).waitFor();
 }
@@ -80,8 +80,8 @@ try {
 	}
 	// The network is gone, and one tab is about to write.
 	await context.setOffline(true);
+	await left.getByLabel("Place", { exact: true }).fill("North ridge");
 	await left.getByLabel("What did you see?").fill("Both kites at the nest now, in the tall larch.");
-	await left.getByLabel("Place").fill("North ridge");
 	await right.getByRole("button", { name: /River bend/ }).click();
 	const shots = [await left.screenshot(), await right.screenshot()];
 	const paper = await context.newPage();

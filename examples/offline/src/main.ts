@@ -25,7 +25,13 @@ async function showLog(store: Store): Promise<void> {
 	storage.refresh();
 
 	let live = false;
-	const followed = followLog(store, {
+	// Only when the notes are known that are there: places get their colours in the order of the notes.
+	const watch = (): void => {
+		watchPlaces(store, (status) => places.update(status), {
+			onError: (error) => notifyError("places", "The list of places may be out of date", error, reload),
+		}).catch((error: unknown) => notifyError("places", "The list of places is not known", error, reload));
+	};
+	await followLog(store, {
 		notes: (notes) => {
 			timeline.add(notes);
 			if (!live) return;
@@ -37,6 +43,7 @@ async function showLog(store: Store): Promise<void> {
 			live = true;
 			timeline.ready();
 			byId("page", HTMLElement).setAttribute("aria-busy", "false");
+			watch();
 		},
 		failed: (error, again) => {
 			if (again) notifyError("reading", "New notes cannot be shown for now", error);
@@ -44,10 +51,6 @@ async function showLog(store: Store): Promise<void> {
 		},
 		recovered: () => withdraw("reading"),
 	});
-	await watchPlaces(store, (status) => places.update(status), {
-		onError: (error) => notifyError("places", "The list of places may be out of date", error, reload),
-	});
-	await followed;
 }
 
 function announceNotes(notes: readonly Note[], own: ReadonlySet<string>): void {
@@ -63,14 +66,10 @@ function showConnection(): void {
 	const place = byId("connection", HTMLElement);
 	let kept = false;
 	const show = (): void => {
-		place.dataset["state"] = navigator.onLine ? "online" : "offline";
-		place.textContent = navigator.onLine
-			? kept
-				? "Ready for offline use"
-				: ""
-			: kept
-				? "Offline: everything works"
-				: "Offline";
+		const { onLine } = navigator;
+		place.setAttribute("data-state", onLine ? "online" : "offline");
+		if (onLine) place.textContent = kept ? "Ready for offline use" : "";
+		else place.textContent = kept ? "Offline: everything works" : "Offline";
 	};
 	addEventListener("online", show);
 	addEventListener("offline", show);

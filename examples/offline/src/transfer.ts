@@ -8,6 +8,7 @@ export class Unfit extends Error {}
 
 /** The whole log as a file, in the form that any Streamkit store imports. */
 export async function exportLog(store: Store): Promise<File> {
+	if (await isEmpty(store)) throw new Unfit("There are no notes yet.");
 	const parts: Uint8Array<ArrayBuffer>[] = [];
 	for await (const part of store.export({ spaces: [SPACE] })) parts.push(part);
 	return new File(parts, `field-log-${localDay(new Date())}.streamkit`, { type: TYPE });
@@ -15,12 +16,17 @@ export async function exportLog(store: Store): Promise<File> {
 
 /** Takes in a file, as a whole or not at all. Gives the number of notes. */
 export async function importLog(store: Store, file: File): Promise<number> {
-	for await (const _ of store.getSegments(SPACE, { limit: 1 })) {
+	if (!(await isEmpty(store))) {
 		throw new Unfit("This log has notes already, and a file can only go into an empty one. Nothing was changed.");
 	}
 	await rehearse(file);
 	const { entries } = await store.import(chunks(file));
 	return entries;
+}
+
+async function isEmpty(store: Store): Promise<boolean> {
+	for await (const _ of store.getSegments(SPACE, { limit: 1 })) return false;
+	return true;
 }
 
 /** Tries the whole file in memory first: what is damaged at its very end is found before anything is stored. */

@@ -10,6 +10,7 @@ export class Composer {
 	readonly #text = byId("text", HTMLTextAreaElement);
 	readonly #place = byId("place", HTMLInputElement);
 	readonly #when = byId("when", HTMLInputElement);
+	readonly #earlier = byId("earlier", HTMLDetailsElement);
 	readonly #problem = byId("composer-problem", HTMLElement);
 	#saving = false;
 	/** What was last tried and is not known to be stored. */
@@ -23,6 +24,11 @@ export class Composer {
 		this.#form.addEventListener("submit", (event) => {
 			event.preventDefault();
 			void this.#save();
+		});
+		// What is folded away does not count.
+		this.#earlier.addEventListener("toggle", () => {
+			if (this.#earlier.open) this.#when.focus();
+			else this.#when.value = "";
 		});
 		this.#text.addEventListener("keydown", (event) => {
 			if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
@@ -55,6 +61,7 @@ export class Composer {
 			// What was written meanwhile stays.
 			if (this.#text.value.trim() === draft.text) this.#text.value = "";
 			this.#when.value = "";
+			this.#earlier.open = false;
 			this.#text.focus();
 		} catch (error) {
 			const { text, detail } = explain(error);

@@ -37,10 +37,15 @@ export function announce(text: string): void {
 	}, 50);
 }
 
-/** A colour for a name, the same in every tab and on every device. */
-export function hueOf(name: string): string {
-	let hash = 2166136261;
-	for (const unit of name) hash = Math.imul(hash ^ (unit.codePointAt(0) ?? 0), 16777619);
-	// Steps of the golden angle keep neighbours apart.
-	return String(Math.round(((hash >>> 0) % 997) * 137.508) % 360);
+const hues = new Map<string, string>();
+
+/** A colour for a place, by the order in which places came up: in every tab and on every device the same. */
+export function hueOf(place: string): string {
+	let hue = hues.get(place);
+	if (hue === undefined) {
+		// Steps of the golden angle stay apart from each other.
+		hue = String(Math.round(22 + hues.size * 137.508) % 360);
+		hues.set(place, hue);
+	}
+	return hue;
 }

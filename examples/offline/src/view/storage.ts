@@ -92,7 +92,11 @@ function fact(name: string, value: string, tone?: string): HTMLElement[] {
 /** A little is seen as a little, not as nothing. */
 function meter(share: number): HTMLElement {
 	const percent = Math.min(100, Math.max(1, share * 100)).toFixed(1);
-	const bar = element("span", { role: "img", "aria-label": `${percent} % used` }, element("span"));
+	const bar = element(
+		"span",
+		{ class: "track", role: "img", "aria-label": `${percent} % used` },
+		element("span", { class: "share" }),
+	);
 	bar.style.setProperty("--share", `${percent}%`);
 	return bar;
 }

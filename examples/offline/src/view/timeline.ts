@@ -92,7 +92,7 @@ export class Timeline {
 function daySection(day: number): HTMLElement {
 	const { name, date } = formatDay(day);
 	const heading = element("h3", {}, name);
-	if (date !== "") heading.append(" ", element("span", {}, date));
+	if (date !== "") heading.append(" ", element("span", { class: "date" }, date));
 	return element("section", { class: "day", "data-day": String(day) }, heading, element("ol"));
 }
 
