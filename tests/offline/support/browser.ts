@@ -61,9 +61,20 @@ export class User {
 		return user;
 	}
 
+	/** A tab of its own window: tabs that are not seen are slow to answer, and these stand side by side. */
+	async newTab(): Promise<Page> {
+		const [first] = this.context.pages();
+		if (first === undefined) throw new Error("the browser has no tab");
+		const [page] = await Promise.all([
+			this.context.waitForEvent("page"),
+			first.evaluate(() => void open("about:blank", "_blank", "popup,noopener")),
+		]);
+		return page;
+	}
+
 	/** A tab with the log, once it can be written to. */
 	async open(): Promise<Page> {
-		const page = await this.context.newPage();
+		const page = await this.newTab();
 		page.on("pageerror", (error) => this.errors.push(String(error)));
 		page.on("console", (message) => {
 			// What cannot be fetched without a network is said here as well.
@@ -99,7 +110,7 @@ export async function write(page: Page, place: string, text: string): Promise<vo
 	await placeField(page).fill(place);
 	await textField(page).fill(text);
 	await page.getByRole("button", { name: "Save note" }).click();
-	await note(page, text).waitFor();
+	await note(page, text).first().waitFor();
 	// The field is emptied when the note is stored.
 	await page.waitForFunction(() => document.querySelector<HTMLTextAreaElement>("#text")?.value === "");
 }
@@ -109,7 +120,9 @@ export async function shown(page: Page): Promise<string[]> {
 	return page
 		.locator(".note")
 		.evaluateAll((items) =>
-			items.map((item) => [".place", ".number", ".text"].map((part) => item.querySelector(part)?.textContent).join("|")),
+			items.map((item) =>
+				[".place", ".number", ".text"].map((part) => item.querySelector(part)?.textContent).join("|"),
+			),
 		);
 }
 

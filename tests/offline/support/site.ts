@@ -46,7 +46,10 @@ export class Site {
 				if (!pathname.startsWith("/log/") || name.startsWith("..")) throw new Error("not here");
 				const body = await readFile(join(this.folder, name));
 				// As plain servers do: a browser may keep what it got for a while.
-				response.writeHead(200, { "content-type": types[extname(name)] ?? "text/plain", "cache-control": "max-age=600" });
+				response.writeHead(200, {
+					"content-type": types[extname(name)] ?? "text/plain",
+					"cache-control": "max-age=600",
+				});
 				response.end(body);
 			} catch {
 				response.writeHead(404, { "content-type": "text/plain" }).end("not here");
