@@ -45,7 +45,7 @@ test("a log that was exported is the same log in another browser, and files that
 	assert.deepEqual(await shownExactly(source), before);
 	await writer.leave();
 
-	const reader = await User.arrive();
+	const reader = await User.arrive({ ownBrowser: true });
 	const target = await reader.open();
 	const second = await reader.open();
 	const damaged = Buffer.from(file);

@@ -34,7 +34,8 @@ test("without a network it starts, shows, takes notes, tells other tabs, and exp
 		assert.equal((await shown(other)).length, 4);
 		assert.deepEqual(user.errors, []);
 	} finally {
-		await user.site.start();
+		// Others use this browser too.
+		await user.context.setOffline(false);
 	}
 	await user.leave();
 });

@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
-import { cp, mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { kept, opened, sharedSite, shown, User, write } from "../support/browser.js";
-import { Site } from "../support/site.js";
+import { builtExample, kept, opened, shown, User, write } from "../support/browser.js";
 
 test("the worker keeps every file of the build, both engines among them", async () => {
-	const { folder } = await sharedSite();
+	const folder = await builtExample();
 	const worker = await readFile(join(folder, "service-worker.js"), "utf8");
 	const files = (await readdir(folder, { recursive: true, withFileTypes: true }))
 		.filter((entry) => entry.isFile() && entry.name !== "service-worker.js")
@@ -35,11 +34,9 @@ async function release(folder: string): Promise<void> {
 
 test("a new version waits until it is wanted, and other tabs go on as they are", async () => {
 	const folder = await mkdtemp(join(tmpdir(), "streamkit-offline-release-"));
-	await cp((await sharedSite()).folder, folder, { recursive: true });
-	const site = new Site(folder);
-	await site.start();
+	await cp(await builtExample(), folder, { recursive: true });
 	try {
-		const user = await User.arrive(site);
+		const user = await User.arrive({ folder });
 		const page = await user.open();
 		await kept(page);
 		await write(page, "Ridge", "Two kites");
@@ -67,6 +64,6 @@ test("a new version waits until it is wanted, and other tabs go on as they are",
 		assert.deepEqual(user.errors, []);
 		await user.leave();
 	} finally {
-		await site.remove();
+		await rm(folder, { recursive: true, force: true });
 	}
 });

@@ -1,4 +1,5 @@
-// A profile on the disk for each user, as real ones have it. The page's own errors fail the test that looks at `errors`.
+// Profiles on the disk, as real ones are. Most users share one browser and have an origin of their own: storage, service
+// worker and page are apart then, and starting a browser is what takes longest.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -10,54 +11,66 @@ import { buildExample, Site } from "./site.js";
 // A slow machine is no failure; a test that is stuck is one, whenever it is found out.
 const PATIENCE = 120_000;
 
-let site: Promise<Site> | undefined;
-const users: User[] = [];
+let built: Promise<string> | undefined;
+let shared: Promise<BrowserContext> | undefined;
+const profiles: string[] = [];
+const users = new Set<User>();
 
-/** The built example, served. */
-export function sharedSite(): Promise<Site> {
-	site ??= (async () => {
-		const made = new Site(await buildExample());
-		await made.start();
-		return made;
-	})();
-	return site;
+/** The folder with the built example. */
+export function builtExample(): Promise<string> {
+	built ??= buildExample();
+	return built;
+}
+
+async function startBrowser(): Promise<BrowserContext> {
+	const executablePath = findChromium();
+	if (executablePath === undefined) throw new Error(chromiumHelp);
+	const profile = await mkdtemp(join(tmpdir(), "streamkit-offline-user-"));
+	profiles.push(profile);
+	const context = await chromium.launchPersistentContext(profile, {
+		executablePath,
+		// The sandbox refuses to run as root.
+		args: ["--no-sandbox"],
+		viewport: { width: 1100, height: 800 },
+		locale: "en-GB",
+		timeout: PATIENCE,
+	});
+	context.setDefaultTimeout(PATIENCE);
+	return context;
 }
 
 /** Ends everything and removes what was made. */
 export async function shutDown(): Promise<void> {
-	await Promise.all(users.map((user) => user.leave()));
-	await (await site)?.remove();
+	for (const user of [...users]) await user.leave();
+	await (await shared)?.close();
+	if (built !== undefined) profiles.push(await built);
+	await Promise.all(profiles.map((path) => rm(path, { recursive: true, force: true, maxRetries: 5 })));
 }
 
-/** Somebody with a browser of their own. */
+/** Somebody who uses the page. */
 export class User {
 	readonly context: BrowserContext;
 	readonly site: Site;
-	readonly #profile: string;
+	readonly #ownsBrowser: boolean;
+	readonly #pages: Page[] = [];
 	/** What went wrong in the page without being caught, or was refused by its policy. */
 	readonly errors: string[] = [];
 
-	private constructor(context: BrowserContext, site: Site, profile: string) {
+	private constructor(context: BrowserContext, site: Site, ownsBrowser: boolean) {
 		this.context = context;
 		this.site = site;
-		this.#profile = profile;
+		this.#ownsBrowser = ownsBrowser;
 	}
 
-	static async arrive(site?: Site): Promise<User> {
-		const executablePath = findChromium();
-		if (executablePath === undefined) throw new Error(chromiumHelp);
-		const profile = await mkdtemp(join(tmpdir(), "streamkit-offline-user-"));
-		const context = await chromium.launchPersistentContext(profile, {
-			executablePath,
-			// The sandbox refuses to run as root.
-			args: ["--no-sandbox"],
-			viewport: { width: 1100, height: 800 },
-			locale: "en-GB",
-			timeout: PATIENCE,
-		});
-		context.setDefaultTimeout(PATIENCE);
-		const user = new User(context, site ?? (await sharedSite()), profile);
-		users.push(user);
+	/** With a browser of their own, or of the page that is in another folder than the one for all. */
+	static async arrive(options: { ownBrowser?: boolean; folder?: string } = {}): Promise<User> {
+		const { ownBrowser = false, folder = await builtExample() } = options;
+		const site = new Site(folder);
+		await site.start();
+		if (!ownBrowser) shared ??= startBrowser();
+		const context = await (ownBrowser || shared === undefined ? startBrowser() : shared);
+		const user = new User(context, site, ownBrowser);
+		users.add(user);
 		return user;
 	}
 
@@ -69,6 +82,9 @@ export class User {
 			this.context.waitForEvent("page"),
 			first.evaluate(() => void open("about:blank", "_blank", "popup,noopener")),
 		]);
+		// With a listener from the start no dialog of the browser's own can come up: later it may be too late for one.
+		page.on("filechooser", () => {});
+		this.#pages.push(page);
 		return page;
 	}
 
@@ -86,8 +102,10 @@ export class User {
 	}
 
 	async leave(): Promise<void> {
-		await this.context.close();
-		await rm(this.#profile, { recursive: true, force: true, maxRetries: 5 });
+		if (!users.delete(this)) return;
+		if (this.#ownsBrowser) await this.context.close();
+		else for (const page of this.#pages) await page.close();
+		await this.site.stop();
 	}
 }
 

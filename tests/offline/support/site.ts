@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -24,7 +24,7 @@ export async function buildExample(): Promise<string> {
 	return outDir;
 }
 
-/** Serves a built page, below a path of its own; it can be stopped and started again at the same address. */
+/** Serves a built page from an origin of its own, below a path of its own; it can be stopped and started again at the same address. */
 export class Site {
 	readonly folder: string;
 	#server: Server | undefined;
@@ -66,10 +66,5 @@ export class Site {
 		this.#server = undefined;
 		server.closeAllConnections();
 		await new Promise<void>((resolve) => server.close(() => resolve()));
-	}
-
-	async remove(): Promise<void> {
-		await this.stop();
-		await rm(this.folder, { recursive: true, force: true });
 	}
 }
