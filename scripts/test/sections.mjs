@@ -21,7 +21,7 @@ const cargo = (...args) => ["cargo", args];
 const tsc = (folder) => ["tsc", ["--project", folder]];
 
 // Folders below tests/ that are sections of their own.
-const apart = new Set(["tests/azure", "tests/browser", "tests/edge", "tests/live"]);
+const apart = new Set(["tests/azure", "tests/browser", "tests/edge", "tests/live", "tests/offline"]);
 
 /** Every test file below the folders, through Node's own runner. */
 function nodeTests(...folders) {
@@ -54,7 +54,15 @@ export const sections = [
 		name: "types",
 		group: "lint",
 		title: "TypeScript types",
-		steps: ["pkg", "node-adapter", "tests", "bench", "examples/worker"].map(tsc),
+		steps: [
+			"pkg",
+			"node-adapter",
+			"tests",
+			"bench",
+			"examples/offline",
+			"examples/offline/service-worker",
+			"examples/worker",
+		].map(tsc),
 	},
 	{
 		name: "clippy",
@@ -154,6 +162,14 @@ export const sections = [
 		counts: true,
 		needs: ["tests/browser"],
 		steps: () => nodeTests("tests/browser"),
+	},
+	{
+		name: "offline",
+		group: "npm",
+		title: "The offline example, in a browser",
+		counts: true,
+		needs: ["tests/offline", "examples/offline"],
+		steps: () => nodeTests("tests/offline"),
 	},
 	{
 		name: "size",
