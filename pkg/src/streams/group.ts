@@ -1,7 +1,6 @@
 import type { Engine } from "../engine/abi.js";
 import { unlessAborted } from "../engine/instance.js";
 import { invalid } from "../errors.js";
-import { epochOf } from "../reading/page-reader.js";
 import type { Abortable } from "../types.js";
 import { checkInteger, checkName, checkSignal, optionalDuration, optionalInteger, optionsObject } from "../validate.js";
 import type { StreamContext } from "./context.js";
@@ -89,9 +88,9 @@ class StreamGroup implements Group {
 		const end = block === undefined || block === 0 ? Number.POSITIVE_INFINITY : performance.now() + block;
 		const { slot } = this.#context;
 		for (let first = true; ; first = false) {
-			if (!slot.isFull || slot.closed) await unlessAborted(slot.full(), signal);
+			while (!slot.isFull || slot.closed) await unlessAborted(slot.full(), signal);
 			// Before the read: what changes between the two ends the wait at once.
-			const epoch = slot.now(epochOf);
+			const epoch = slot.epoch();
 			const bytes = await this.#write(signal, (engine, ticket) =>
 				engine.groupRead(this.#stream, this.#group, consumer, limit, noAck, first, ticket),
 			);
@@ -102,7 +101,7 @@ class StreamGroup implements Group {
 			const timeout = Math.min(left, next < 0 ? Number.POSITIVE_INFINITY : next);
 			const ticket = slot.ticket();
 			const milliseconds = timeout === Number.POSITIVE_INFINITY ? -1 : timeout;
-			await slot.call("wait", (engine) => engine.wait(epoch, milliseconds, ticket), signal, ticket);
+			await slot.wait(epoch, milliseconds, signal, ticket);
 		}
 	}
 
