@@ -12,6 +12,7 @@ use futures_util::FutureExt;
 
 use super::Group;
 use super::commit::Committed;
+use super::entries::in_order;
 use super::options::check_number;
 use super::plan::{Draft, Taken};
 use crate::codec::{EntryView, RecordFrame, encode_entry_body, encode_record_frame};
@@ -38,32 +39,27 @@ pub(super) struct Letter {
 
 impl Group {
     /// The letters of records that are dead, as many as fit one commit; at least one. Those of the lowest
-    /// ids, in the order given.
+    /// ids, in their order.
     pub(super) async fn letters(&self, dead: &[Taken]) -> Result<Vec<Letter>> {
         let sizes = &self.inner().sizes;
         let room = (sizes.commit_bytes / 2).min(sizes.shared_bytes / 2);
-        let (mut found, stopped) = self.read_ids(dead.iter().map(|one| one.id), room).boxed_local().await?;
+        let ids = in_order(dead.iter().map(|one| one.id));
+        let mut found = self.read_ids(&ids, room).boxed_local().await?;
         let mut letters = Vec::new();
-        for taken in dead {
-            let body = match found.remove(&taken.id) {
+        let mut bytes = 0;
+        for taken in ids.iter().filter_map(|id| dead.iter().find(|one| one.id == *id)) {
+            let body = match found.take(taken.id) {
                 Some(one) => Some(self.letter(taken, &one)?),
-                None if stopped.is_some_and(|stopped| taken.id >= stopped) => continue,
+                None if found.stopped_before(taken.id) => break,
                 None => None,
             };
-            letters.push(Letter { taken: *taken, body });
-        }
-        // What they say of their origin takes room too.
-        letters.sort_by_key(|letter| letter.taken.id);
-        let mut bytes = 0;
-        let mut fitting = 0;
-        for letter in &letters {
-            bytes += letter.body.as_ref().map_or(0, Vec::len);
-            if fitting > 0 && bytes > sizes.commit_bytes / 2 {
+            // What it says of its origin takes room too.
+            bytes += body.as_ref().map_or(0, Vec::len);
+            if !letters.is_empty() && bytes > sizes.commit_bytes / 2 {
                 break;
             }
-            fitting += 1;
+            letters.push(Letter { taken: *taken, body });
         }
-        letters.truncate(fitting);
         Ok(letters)
     }
 

@@ -1,6 +1,5 @@
 //! Reading the records that a group is about.
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
@@ -8,6 +7,7 @@ use futures_util::FutureExt;
 
 use super::Group;
 use super::life::before;
+use super::plan::Place;
 use crate::error::Result;
 use crate::id::{EntryId, MAX_INTEGER};
 use crate::layout::Run;
@@ -52,14 +52,10 @@ impl Group {
     }
 
     /// These records, each by itself, until `bytes` are reached; at least one. Those that are not there
-    /// are trimmed. Gives also where it stopped: ids above are not looked for.
-    pub(super) async fn read_ids(
-        &self,
-        ids: impl IntoIterator<Item = EntryId>,
-        bytes: usize,
-    ) -> Result<(BTreeMap<EntryId, PageRun>, Option<EntryId>)> {
-        let mut wanted: BTreeSet<EntryId> = ids.into_iter().collect();
-        let mut found = BTreeMap::new();
+    /// are trimmed. The ids are in their order.
+    pub(super) async fn read_ids(&self, ids: &[EntryId], bytes: usize) -> Result<FoundEntries> {
+        let mut wanted = ids;
+        let mut found = FoundEntries { entries: Vec::new(), stopped: None };
         let mut taken = 0;
         while let Some(first) = wanted.first().copied() {
             // As many as lie close together are read at once.
@@ -71,22 +67,51 @@ impl Group {
                 break;
             };
             for one in page.runs() {
-                let ids: Vec<EntryId> = wanted.range(one.run.first_id..=one.run.last_id()).copied().collect();
-                for id in ids {
-                    if taken >= bytes && !found.is_empty() {
-                        return Ok((found, Some(id)));
+                for id in wanted.iter().filter(|id| **id >= one.run.first_id && **id <= one.run.last_id()) {
+                    if taken >= bytes && !found.entries.is_empty() {
+                        found.stopped = Some(*id);
+                        return Ok(found);
                     }
-                    if let Some(alone) = single(one, id)? {
+                    if let Some(alone) = single(one, *id)? {
                         taken += alone.run.body.len();
-                        found.insert(id, alone);
+                        found.entries.push((*id, Some(alone)));
                     }
-                    wanted.remove(&id);
                 }
             }
-            wanted.retain(|id| *id > last);
+            let passed = wanted.iter().take_while(|id| **id <= last).count();
+            wanted = wanted.get(passed..).unwrap_or_default();
         }
-        Ok((found, None))
+        Ok(found)
     }
+}
+
+/// Records that were looked for one by one.
+pub(super) struct FoundEntries {
+    /// In id order.
+    entries: Vec<(EntryId, Option<PageRun>)>,
+    /// The first id that was not looked for.
+    stopped: Option<EntryId>,
+}
+
+impl FoundEntries {
+    /// Gives a record away, if it was found.
+    pub(super) fn take(&mut self, id: EntryId) -> Option<PageRun> {
+        let at = self.entries.binary_search_by_key(&id, |(found, _)| *found).ok()?;
+        self.entries.get_mut(at)?.1.take()
+    }
+
+    /// Whether this record was not looked for.
+    pub(super) fn stopped_before(&self, id: EntryId) -> bool {
+        self.stopped.is_some_and(|stopped| id >= stopped)
+    }
+}
+
+/// Ids in their order, each once.
+pub(super) fn in_order(ids: impl IntoIterator<Item = EntryId>) -> Vec<EntryId> {
+    let mut places: Vec<Place> = ids.into_iter().map(|id| (0, id, 0)).collect();
+    places.sort_unstable();
+    places.dedup();
+    places.into_iter().map(|(_, id, _)| id).collect()
 }
 
 /// One record of a run.

@@ -1,6 +1,5 @@
 //! Looking at a group without changing it.
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use futures_util::FutureExt;
@@ -8,7 +7,7 @@ use futures_util::FutureExt;
 use super::Group;
 use super::load::after;
 use super::options::{Consumer, GroupInfo, MOST_RECORDS, PendingRead, PendingRecord, check_number};
-use super::plan::{ASIDE, Draft};
+use super::plan::{ASIDE, Draft, Place};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::EntryId;
 use crate::kv::Bytes;
@@ -89,32 +88,31 @@ impl Group {
             self.load_pages(&mut draft, *session, least, enough).boxed_local().await?;
         }
         self.end_silent(&mut draft);
-        let mut listed: Vec<PendingRecord> = draft
-            .records()
-            .filter(|(_, id, _)| *id >= least)
-            .map(|(session, id, record)| {
-                let deadline = draft.due_at(session, record);
-                PendingRecord {
-                    id,
-                    consumer: draft.consumer_of(session).into(),
-                    delivery_count: record.attempts,
-                    delivered_at: record.delivered_at,
-                    deadline: (deadline != NEVER).then_some(deadline),
-                }
+        let records = draft.records().filter(|(_, id, _)| *id >= least);
+        let mut places: Vec<Place> = records.map(|(session, id, _)| (0, id, session)).collect();
+        places.sort_unstable();
+        places.truncate(most);
+        let listed = places.into_iter().filter_map(|(_, id, session)| {
+            let record = draft.find(session, id)?;
+            let deadline = draft.due_at(session, record);
+            Some(PendingRecord {
+                id,
+                consumer: draft.consumer_of(session).into(),
+                delivery_count: record.attempts,
+                delivered_at: record.delivered_at,
+                deadline: (deadline != NEVER).then_some(deadline),
             })
-            .collect();
-        listed.sort_unstable_by_key(|record| record.id);
-        listed.truncate(most);
-        Ok(listed)
+        });
+        Ok(listed.collect())
     }
 
     async fn info_of(&self, mut draft: Draft, space: &SpaceHead) -> Result<GroupInfo> {
         self.load_members(&mut draft).boxed_local().await?;
-        let mut trimmed: BTreeMap<u64, u64> = BTreeMap::new();
+        let mut trimmed: Vec<(u64, u64)> = Vec::new();
         let sessions: Vec<u64> =
             draft.members().filter(|(_, _, row)| row.pending > 0).map(|(session, ..)| session).collect();
         for session in sessions {
-            trimmed.insert(session, self.trimmed_of(&draft, session).boxed_local().await?);
+            trimmed.push((session, self.trimmed_of(&draft, session).boxed_local().await?));
         }
         let aside = if draft.head.skipped > 0 {
             draft.head.skipped - self.trimmed_of(&draft, ASIDE).boxed_local().await?
@@ -122,23 +120,25 @@ impl Group {
             0
         };
         let lag = self.lag(draft.head.cursor, space).boxed_local().await? + aside;
-        let gone: u64 = trimmed.values().sum();
+        let gone: u64 = trimmed.iter().map(|(_, count)| count).sum();
         self.end_silent(&mut draft);
-        let mut consumers: BTreeMap<&str, Consumer> = BTreeMap::new();
+        let mut consumers: Vec<Consumer> = Vec::new();
         for (session, held, row) in draft.members() {
-            let consumer = consumers.entry(&held.consumer).or_insert_with(|| Consumer {
-                name: (*held.consumer).into(),
-                active: false,
-                pending: 0,
-            });
+            let at = consumers.partition_point(|one| *one.name < *held.consumer);
+            if consumers.get(at).is_none_or(|one| *one.name != *held.consumer) {
+                consumers.insert(at, Consumer { name: (*held.consumer).into(), active: false, pending: 0 });
+            }
+            let Some(consumer) = consumers.get_mut(at) else {
+                continue;
+            };
+            let gone = trimmed.iter().find(|(of, _)| *of == session).map_or(0, |(_, count)| *count);
             let holds = draft.head.mode != GroupMode::Exclusive || draft.head.holder == session;
             consumer.active |= row.ended.is_none() && holds;
-            consumer.pending += row.pending - trimmed.get(&session).copied().unwrap_or(0).min(row.pending);
+            consumer.pending += row.pending.saturating_sub(gone);
         }
         // Who left, and whose last records were trimmed, is forgotten by the next that looks.
         let joined = |name: &str| draft.active_session(name).is_some();
-        let consumers: Vec<Consumer> =
-            consumers.into_values().filter(|one| one.pending > 0 || joined(&one.name)).collect();
+        consumers.retain(|one| one.pending > 0 || joined(&one.name));
         Ok(GroupInfo {
             stream: (*self.stream).into(),
             group: (*self.name).into(),

@@ -1,13 +1,13 @@
 //! Loading what a plan needs. The head is read before anything under it: what changes in between makes
 //! the commit's check of the head fail.
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use futures_util::FutureExt;
 
 use super::Group;
+use super::entries::in_order;
 use super::plan::Draft;
 use crate::error::{Detail, Error, ErrorCode, Result};
 use crate::id::EntryId;
@@ -170,17 +170,19 @@ impl Group {
 
     /// Loads the sessions and pages that timers name, in one go.
     async fn load_named(&self, draft: &mut Draft, timers: &[Due]) -> Result {
-        let mut members: BTreeMap<Bytes, &Due> = BTreeMap::new();
-        let mut pages: BTreeSet<Bytes> = BTreeSet::new();
+        let mut members: Vec<(Bytes, &Due)> = Vec::new();
+        let mut pages: Vec<Bytes> = Vec::new();
         for due in timers {
-            if draft.member(due.session).is_none() {
-                members.insert(group_member::key(&draft.place(), &due.row.consumer, due.session), due);
+            let known = |other: &(Bytes, &Due)| other.1.session == due.session;
+            if draft.member(due.session).is_none() && !members.iter().any(known) {
+                members.push((group_member::key(&draft.place(), &due.row.consumer, due.session), due));
             }
+            // A page has one timer.
             if let Some(first) = due.row.page.filter(|first| !draft.has_page(due.session, *first)) {
-                pages.insert(group_page::key(&draft.place(), due.session, first));
+                pages.push(group_page::key(&draft.place(), due.session, first));
             }
         }
-        let keys: Vec<Bytes> = members.keys().chain(&pages).cloned().collect();
+        let keys: Vec<Bytes> = members.iter().map(|(key, _)| key).chain(&pages).cloned().collect();
         let mut rows = self.inner().host.get(keys).await?.into_iter();
         for (key, due) in members {
             let row = rows.next().flatten().ok_or_else(|| missing(&key))?;
@@ -220,12 +222,12 @@ impl Group {
     /// Loads the pages of a session that answer for these ids: one scan for each, from the highest id
     /// down.
     pub(super) async fn load_floors(&self, draft: &mut Draft, session: u64, ids: &[EntryId]) -> Result {
-        let mut ids: BTreeSet<EntryId> = ids.iter().copied().collect();
-        while let Some(id) = ids.pop_last() {
+        let mut ids = in_order(ids.iter().copied());
+        while let Some(id) = ids.pop() {
             let Some((first, _)) = self.load_floor(draft, session, id).boxed_local().await? else {
                 return Ok(());
             };
-            ids.retain(|id| *id < first);
+            ids.truncate(ids.partition_point(|id| *id < first));
         }
         Ok(())
     }

@@ -6,8 +6,9 @@ use futures_util::FutureExt;
 
 use super::Group;
 use super::commit::Committed;
-use super::plan::Draft;
+use super::plan::{Draft, Place};
 use crate::error::Result;
+use crate::id::EntryId;
 use crate::kv::Durability;
 use crate::layout::GroupMode;
 
@@ -70,13 +71,13 @@ impl Group {
 
     /// Ends the loaded sessions that fell silent, the longest silent first.
     pub(super) fn end_silent(&self, draft: &mut Draft) {
-        let mut silent: Vec<(u64, u64)> = draft
+        let mut silent: Vec<Place> = draft
             .members()
             .filter(|(session, ..)| draft.is_silent(*session))
-            .map(|(session, _, row)| (draft.end_of(row), session))
+            .map(|(session, _, row)| (draft.end_of(row), EntryId::ZERO, session))
             .collect();
         silent.sort_unstable();
-        for (at, session) in &silent {
+        for (at, _, session) in &silent {
             draft.end(*session, *at);
         }
         draft.promote();

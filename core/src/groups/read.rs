@@ -1,6 +1,5 @@
 //! Reading as a consumer: what is due first, then new records.
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use futures_util::FutureExt;
@@ -9,10 +8,10 @@ use futures_util::future::{Either, select};
 use super::Group;
 use super::commit::Committed;
 use super::dead::MOST_DEAD;
-use super::entries::{singles, slot_of};
+use super::entries::{in_order, singles, slot_of};
 use super::life::before;
 use super::options::{Deliveries, GroupRead, MOST_RECORDS, Mark, check_number};
-use super::plan::{ASIDE, Draft, Offer, Taken, assign};
+use super::plan::{ASIDE, Draft, Offer, Place, Taken, assign};
 use crate::error::{Error, Result};
 use crate::id::{EntryId, MAX_MS};
 use crate::kv::Durability;
@@ -285,15 +284,15 @@ impl Group {
 
     /// Takes records that are due off their sessions, with their entries; those that are gone are counted
     /// as trimmed, and past the bytes of a read they stay where they are.
-    async fn take(&self, draft: &mut Draft, due: &[(u64, EntryId, u64)]) -> Result<Vec<Given>> {
+    async fn take(&self, draft: &mut Draft, due: &[Place]) -> Result<Vec<Given>> {
         if due.is_empty() {
             return Ok(Vec::new());
         }
-        let (mut found, stopped) =
-            self.read_ids(due.iter().map(|(_, id, _)| *id), READ_BYTES).boxed_local().await?;
+        let ids = in_order(due.iter().map(|(_, id, _)| *id));
+        let mut found = self.read_ids(&ids, READ_BYTES).boxed_local().await?;
         let mut given = Vec::with_capacity(due.len());
         for (_, id, from) in due {
-            match found.remove(id) {
+            match found.take(*id) {
                 Some(entry) => {
                     let taken = draft.take_due(*from, *id);
                     given.extend(taken.map(|Taken { id, record, .. }| Given {
@@ -304,7 +303,7 @@ impl Group {
                         entry,
                     }));
                 }
-                None if stopped.is_some_and(|stopped| *id >= stopped) => {}
+                None if found.stopped_before(*id) => {}
                 None => draft.forget_trimmed(*from, *id),
             }
         }
@@ -313,12 +312,7 @@ impl Group {
 
     /// Buries records among what is due that had their last delivery, as many as one commit takes; `None`
     /// where there are none.
-    async fn bury_exhausted(
-        &self,
-        draft: &Draft,
-        due: &[(u64, EntryId, u64)],
-        lost: &mut u32,
-    ) -> Result<Option<Attempt>> {
+    async fn bury_exhausted(&self, draft: &Draft, due: &[Place], lost: &mut u32) -> Result<Option<Attempt>> {
         let dead: Vec<Taken> = due
             .iter()
             .filter_map(|(_, id, from)| {
@@ -437,13 +431,17 @@ impl Group {
                 .and_then(|slot| owners.get(slot))
                 .is_some_and(|owner| *owner == session)
         };
-        let mut sources: BTreeMap<u64, BTreeSet<u64>> = BTreeMap::new();
+        // Per session the slots that are taken from it, in their order.
+        let mut sources: Vec<(u64, Vec<u64>)> = Vec::new();
         for (slot, takers) in draft.slots_taken().filter(|(slot, _)| mine(*slot)) {
             let last = takers.iter().rev().find(|taker| taker.session != session);
             if let Some(taker) = last
                 && draft.member(taker.session).is_some_and(|row| row.ended.is_some())
             {
-                sources.entry(taker.session).or_default().insert(slot);
+                match sources.iter_mut().find(|(from, _)| *from == taker.session) {
+                    Some((_, slots)) => slots.push(slot),
+                    None => sources.push((taker.session, Vec::from([slot]))),
+                }
             }
         }
         let generation = draft.head.generation;
@@ -458,7 +456,7 @@ impl Group {
                     scans += 1;
                     let ready = draft
                         .records_of(from)
-                        .filter(|(id, record)| *id <= reached && slots.contains(&record.slot));
+                        .filter(|(id, record)| *id <= reached && slots.binary_search(&record.slot).is_ok());
                     ready.count() >= wanted || scans > MOST_SCANS
                 })
                 .boxed_local()
@@ -498,12 +496,12 @@ impl Group {
             .filter(|(_, slot)| draft.offer(session, *slot, owners) == Offer::Take)
             .take(room)
             .collect();
-        let (mut found, stopped) =
-            self.read_ids(taken.iter().map(|(id, _)| *id), READ_BYTES).boxed_local().await?;
+        let ids = in_order(taken.iter().map(|(id, _)| *id));
+        let mut found = self.read_ids(&ids, READ_BYTES).boxed_local().await?;
         for (id, slot) in taken {
-            match found.remove(&id) {
+            match found.take(id) {
                 Some(entry) => given.push(Given { id, slot, attempts: 1, aside: true, entry }),
-                None if stopped.is_some_and(|stopped| id >= stopped) => return Ok(()),
+                None if found.stopped_before(id) => return Ok(()),
                 None => drop(draft.remove(ASIDE, id)),
             }
         }
@@ -520,9 +518,13 @@ impl Group {
         given: &mut Vec<Given>,
     ) -> Result<Vec<(EntryId, u64)>> {
         let mut aside = Vec::new();
-        let taken: BTreeSet<EntryId> = given.iter().filter(|one| one.aside).map(|one| one.id).collect();
-        let mut waiting: BTreeSet<u64> =
-            draft.aside().into_iter().filter(|(id, _)| !taken.contains(id)).map(|(_, slot)| slot).collect();
+        let taken = in_order(given.iter().filter(|one| one.aside).map(|one| one.id));
+        // Slots of which a record stays aside, so that what follows must too.
+        let mut waiting = Vec::new();
+        waiting.resize(usize::try_from(draft.head.slots).unwrap_or_default(), false);
+        for (_, slot) in draft.aside().into_iter().filter(|(id, _)| taken.binary_search(id).is_err()) {
+            wait_for(&mut waiting, slot);
+        }
         let mut bytes = READ_BYTES;
         while given.len() < wanted && bytes > 0 {
             let room = MOST_ASIDE.saturating_sub(draft.head.skipped + aside.len() as u64);
@@ -541,16 +543,27 @@ impl Group {
                 let id = entry.run.first_id;
                 let slot = slot_of(&entry, draft.head.slots);
                 bytes = bytes.saturating_sub(entry.run.body.len());
-                if !waiting.contains(&slot) && draft.offer(session, slot, owners) == Offer::Take {
+                if draft.offer(session, slot, owners) == Offer::Take && !waits(&waiting, slot) {
                     given.push(Given { id, slot, attempts: 1, aside: false, entry });
                 } else {
-                    waiting.insert(slot);
+                    wait_for(&mut waiting, slot);
                     aside.push((id, slot));
                 }
                 draft.head.cursor = id;
             }
         }
         Ok(aside)
+    }
+}
+
+/// Whether records of a slot have to wait.
+fn waits(waiting: &[bool], slot: u64) -> bool {
+    usize::try_from(slot).ok().and_then(|slot| waiting.get(slot)).copied().unwrap_or(false)
+}
+
+fn wait_for(waiting: &mut [bool], slot: u64) {
+    if let Some(flag) = usize::try_from(slot).ok().and_then(|slot| waiting.get_mut(slot)) {
+        *flag = true;
     }
 }
 

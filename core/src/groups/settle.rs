@@ -1,6 +1,5 @@
 //! Acknowledging, giving back, and asking for more time.
 
-use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -9,6 +8,7 @@ use futures_util::FutureExt;
 use super::Group;
 use super::commit::Committed;
 use super::dead::MOST_DEAD;
+use super::entries::in_order;
 use super::options::{MOST_RECORDS, check_number};
 use super::plan::Settle;
 use crate::error::{Error, Result};
@@ -58,8 +58,7 @@ impl Group {
         if let Some(id) = ids.iter().find(|id| !id.in_bounds()) {
             return Err(Error::invalid(format!("ids: {id} is above the largest id")));
         }
-        let distinct: BTreeSet<EntryId> = ids.iter().copied().collect();
-        let mut rest: Vec<EntryId> = distinct.into_iter().collect();
+        let mut rest = in_order(ids.iter().copied());
         let mut count = 0;
         let mut most = rest.len();
         let _turn = self.turn().boxed_local().await;

@@ -74,15 +74,16 @@ pub(crate) type Records = BTreeMap<EntryId, Pending>;
 /// Encodes the records of a page; at least one.
 pub(crate) fn encode(records: &Records) -> Vec<u8> {
     let mut deliveries: Vec<(u64, u64, u64)> = Vec::new();
-    let mut known = BTreeMap::new();
     let mut runs: Vec<(EntryId, u64, u64, u64)> = Vec::new();
     let slots = records.values().any(|record| record.slot != 0);
     for (id, record) in records {
         let delivery = (record.attempts, record.delivered_at, record.deadline);
-        let index = *known.entry(delivery).or_insert_with(|| {
+        // Neighbours mostly share theirs.
+        let known = deliveries.iter().rposition(|other| *other == delivery);
+        let index = known.unwrap_or(deliveries.len()) as u64;
+        if known.is_none() {
             deliveries.push(delivery);
-            deliveries.len() as u64 - 1
-        });
+        }
         match runs.last_mut() {
             Some((first, count, same, slot))
                 if first.ms == id.ms

@@ -16,7 +16,6 @@
 //! session that has ended in id order, so every session's records come before those of the sessions that
 //! stand before it.
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::VERSION;
@@ -39,8 +38,8 @@ pub(crate) struct Taker {
     pub(crate) pending: u64,
 }
 
-/// Per slot, the sessions in the order in which they took it over.
-pub(crate) type Slots = BTreeMap<u64, Vec<Taker>>;
+/// The slots in their order, and per slot the sessions in the order in which they took it over.
+pub(crate) type Slots = Vec<(u64, Vec<Taker>)>;
 
 /// Encodes the row of slots from `128 n` on. All are of that row.
 pub(crate) fn encode(slots: &Slots, n: u64) -> Vec<u8> {
@@ -72,11 +71,11 @@ pub(crate) fn decode(row: &[u8], n: u64) -> Result<Slots> {
             takers.push(Taker { session: reader.varint("session")?, pending: reader.varint("pending")? });
         }
         let slot = n * SLOTS_OF_ROW + slot;
-        let ascends = slots.last_key_value().is_none_or(|(last, _)| *last < slot);
+        let ascends = slots.last().is_none_or(|(last, _)| *last < slot);
         if !ascends || slot >= (n + 1) * SLOTS_OF_ROW || takers.iter().any(|taker| taker.pending == 0) {
             return Err(Error::corrupt("group slots: it contradicts itself"));
         }
-        slots.insert(slot, takers);
+        slots.push((slot, takers));
     }
     reader.end("group slots")?;
     Ok(slots)

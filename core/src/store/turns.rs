@@ -1,17 +1,18 @@
 //! Turns: callers of one instance that would only race each other go one after another.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 
 use futures_channel::oneshot;
 
 use super::Inner;
 use crate::kv::Bytes;
 
-/// Per key that somebody has a turn at, who waits for the next.
+/// Per key that somebody has a turn at, who waits for the next. There are few at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Turns {
-    taken: BTreeMap<Bytes, VecDeque<oneshot::Sender<()>>>,
+    taken: Vec<(Bytes, VecDeque<oneshot::Sender<()>>)>,
 }
 
 /// A turn; it ends when this is dropped.
@@ -25,12 +26,12 @@ pub(crate) struct Turn {
 pub(crate) async fn take_turn(inner: &Rc<Inner>, key: Bytes) -> Turn {
     let waiting = {
         let mut turns = inner.turns.borrow_mut();
-        if let Some(queue) = turns.taken.get_mut(&key) {
+        if let Some((_, queue)) = turns.taken.iter_mut().find(|(taken, _)| *taken == key) {
             let (sender, waiting) = oneshot::channel();
             queue.push_back(sender);
             Some(waiting)
         } else {
-            turns.taken.insert(key.clone(), VecDeque::new());
+            turns.taken.push((key.clone(), VecDeque::new()));
             None
         }
     };
@@ -85,7 +86,7 @@ impl Drop for Turn {
             return;
         }
         let mut turns = self.inner.turns.borrow_mut();
-        let Some(queue) = turns.taken.get_mut(&self.key) else {
+        let Some((_, queue)) = turns.taken.iter_mut().find(|(taken, _)| *taken == self.key) else {
             return;
         };
         while let Some(next) = queue.pop_front() {
@@ -93,6 +94,6 @@ impl Drop for Turn {
                 return;
             }
         }
-        turns.taken.remove(&self.key);
+        turns.taken.retain(|(taken, _)| *taken != self.key);
     }
 }

@@ -16,6 +16,10 @@ pub(crate) struct Taken {
     pub(crate) record: Pending,
 }
 
+/// A time, a record and the session that it is under: what is put in order is put in order as this, for
+/// every kind of things that are sorted takes its own code.
+pub(crate) type Place = (u64, EntryId, u64);
+
 /// What becomes of a new record in a group by key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Offer {
@@ -32,8 +36,8 @@ impl Draft {
     }
 
     /// The records due among those loaded, up to `bound`, by (deadline, id).
-    pub(crate) fn due(&self, bound: (u64, EntryId)) -> Vec<(u64, EntryId, u64)> {
-        let mut due: Vec<(u64, EntryId, u64)> = self
+    pub(crate) fn due(&self, bound: (u64, EntryId)) -> Vec<Place> {
+        let mut due: Vec<Place> = self
             .records()
             .map(|(session, id, record)| (self.due_at(session, record), id, session))
             .filter(|(at, id, _)| *at <= self.now && (*at, *id) <= bound)
@@ -44,23 +48,18 @@ impl Draft {
 
     /// In a group by key, the records due for a session: its own by (deadline, id), then those of
     /// sessions that have ended whose slots are its own now, each session's in id order.
-    pub(crate) fn due_by_key(
-        &self,
-        session: u64,
-        owners: &[u64],
-        bound: (u64, EntryId),
-    ) -> Vec<(u64, EntryId, u64)> {
-        let mut due: Vec<(u64, EntryId, u64)> = self
+    pub(crate) fn due_by_key(&self, session: u64, owners: &[u64], bound: (u64, EntryId)) -> Vec<Place> {
+        let mut due: Vec<Place> = self
             .records_of(session)
             .filter(|(id, record)| record.deadline <= self.now && (record.deadline, *id) <= bound)
             .map(|(id, record)| (record.deadline, id, session))
             .collect();
         due.sort_unstable();
         let ended = self.members().filter(|(from, _, row)| *from != session && row.ended.is_some());
-        let mut ended: Vec<(u64, u64)> =
-            ended.map(|(from, _, row)| (row.ended.unwrap_or_default(), from)).collect();
+        let mut ended: Vec<Place> =
+            ended.map(|(from, _, row)| (row.ended.unwrap_or_default(), EntryId::ZERO, from)).collect();
         ended.sort_unstable();
-        for (at, from) in ended {
+        for (at, _, from) in ended {
             let mine = self.records_of(from).filter(|(_, record)| owner(owners, record.slot) == session);
             due.extend(mine.map(|(id, _)| (at, id, from)));
         }

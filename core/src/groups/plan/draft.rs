@@ -307,8 +307,8 @@ impl Draft {
     pub(crate) fn takers(&self, slot: u64) -> &[Taker] {
         self.slots
             .get(&(slot / SLOTS_OF_ROW))
-            .and_then(|held| held.now.get(&slot))
-            .map(Vec::as_slice)
+            .and_then(|held| held.now.iter().find(|(known, _)| *known == slot))
+            .map(|(_, takers)| takers.as_slice())
             .unwrap_or_default()
     }
 
@@ -322,7 +322,13 @@ impl Draft {
             .slots
             .entry(slot / SLOTS_OF_ROW)
             .or_insert_with(|| HeldSlots { before: None, now: Slots::new() });
-        let takers = held.now.entry(slot).or_default();
+        let at = held.now.partition_point(|(known, _)| *known < slot);
+        if held.now.get(at).is_none_or(|(known, _)| *known != slot) {
+            held.now.insert(at, (slot, Vec::new()));
+        }
+        let Some((_, takers)) = held.now.get_mut(at) else {
+            return;
+        };
         match takers.iter_mut().find(|taker| taker.session == session) {
             Some(taker) => taker.pending += 1,
             None => takers.push(Taker { session, pending: 1 }),
@@ -331,14 +337,14 @@ impl Draft {
 
     fn untake(&mut self, session: u64, slot: u64) {
         if let Some(held) = self.slots.get_mut(&(slot / SLOTS_OF_ROW))
-            && let Some(takers) = held.now.get_mut(&slot)
+            && let Some((_, takers)) = held.now.iter_mut().find(|(known, _)| *known == slot)
         {
             if let Some(taker) = takers.iter_mut().find(|taker| taker.session == session) {
                 taker.pending = taker.pending.saturating_sub(1);
             }
             takers.retain(|taker| taker.pending > 0);
             if takers.is_empty() {
-                held.now.remove(&slot);
+                held.now.retain(|(known, _)| *known != slot);
             }
         }
     }

@@ -9,7 +9,7 @@ mod settle;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use deliver::{Offer, Taken};
+pub(crate) use deliver::{Offer, Place, Taken};
 pub(crate) use draft::{ASIDE, Draft, GroupPlan};
 pub(crate) use keys::assign;
 pub(crate) use settle::Settle;
