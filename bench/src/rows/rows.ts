@@ -2,6 +2,7 @@ import { appendRelaxed, appendStrict } from "./append-batches.js";
 import { appendSingles } from "./append-singles.js";
 import { disk } from "./disk.js";
 import { emmett } from "./emmett.js";
+import { groupPending, groupRead } from "./group.js";
 import { inFlight } from "./in-flight.js";
 import { memory } from "./memory.js";
 import { openStores } from "./open.js";
@@ -31,6 +32,8 @@ export const rows: readonly Row[] = [
 	streamInFlight,
 	streamRead,
 	streamTrim,
+	groupRead,
+	groupPending,
 ];
 
 export function rowNamed(name: string): Row {

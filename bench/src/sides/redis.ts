@@ -154,3 +154,31 @@ export function ranging(name: string, payloads: readonly Uint8Array[], expected:
 			}),
 	};
 }
+
+/** Everything by XREADGROUP, so many at a time, each read acknowledged by XACK before the next. */
+export function consuming(name: string, payloads: readonly Uint8Array[], size: number, expected: Tally): Side {
+	return {
+		name,
+		run: (folder) =>
+			withServer(folder, "off", async (client) => {
+				for (const batch of batches(buffersOf(payloads), PAGE)) await addAll(client, batch);
+				await client.xGroupCreate(STREAM, "workers", "0");
+				const bytes = client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
+				const tally = new Tally();
+				const milliseconds = await timed(async () => {
+					for (;;) {
+						const answer = await bytes.xReadGroup("workers", "worker", { key: STREAM, id: ">" }, { COUNT: size });
+						const streams = answer as unknown as { messages: { id: Buffer; message: { d: Buffer } }[] }[] | null;
+						const messages = streams?.[0]?.messages ?? [];
+						if (messages.length === 0) break;
+						for (const { message } of messages) tally.bytes(message.d);
+						const ids = messages.map(({ id }) => String(id));
+						if ((await client.xAck(STREAM, "workers", ids)) !== ids.length)
+							throw new Error(`${name}: not all were pending`);
+					}
+				});
+				tally.check(name, expected);
+				return { count: payloads.length, milliseconds };
+			}),
+	};
+}

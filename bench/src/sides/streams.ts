@@ -93,3 +93,29 @@ export function reading(name: string, opening: Opening, events: Events, expected
 		},
 	};
 }
+
+/** Everything in the stream through a group, so many at a time, each read acknowledged before the next. */
+export function consuming(name: string, opening: Opening, events: Events, size: number, expected: Tally): Side {
+	return {
+		name,
+		async run(folder) {
+			const store = await open(folder, opening);
+			await appendAll(store, batches(events.bytes, PAGE));
+			const group = store.streams.group(STREAM, "workers");
+			await group.create();
+			const tally = new Tally();
+			const milliseconds = await timed(async () => {
+				for (;;) {
+					const deliveries = await group.read("worker", { limit: size });
+					if (deliveries.length === 0) break;
+					for (const { entry } of deliveries) tally.bytes(entry.payload);
+					const ids = deliveries.map(({ entry }) => entry.id);
+					if ((await group.ack("worker", ids)) !== ids.length) throw new Error(`${name}: not all were pending`);
+				}
+			});
+			await store.close();
+			tally.check(name, expected);
+			return { count: events.count, milliseconds };
+		},
+	};
+}
