@@ -83,8 +83,6 @@ mod options;
 mod plan;
 mod read;
 mod settle;
-#[cfg(test)]
-mod tests;
 
 use alloc::rc::Rc;
 

@@ -6,8 +6,6 @@ mod draft;
 mod keys;
 mod members;
 mod settle;
-#[cfg(test)]
-mod tests;
 
 pub(crate) use deliver::{Offer, Place, Taken};
 pub(crate) use draft::{ASIDE, Draft, GroupPlan};
