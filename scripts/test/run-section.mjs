@@ -16,7 +16,7 @@ export async function runSection(section) {
 	const leftOut = [];
 	const counted = { passed: 0, failed: 0 };
 	const steps = problems.length === 0 ? stepsOf(section, leftOut) : [];
-	if (problems.length === 0 && steps.length === 0) problems.push("there is nothing to run");
+	if (problems.length === 0 && steps.length === 0 && leftOut.length === 0) problems.push("there is nothing to run");
 	for (const [command, args] of steps) {
 		const text = [command, ...args].join(" ");
 		say(dim(`$ ${text}`));
@@ -28,7 +28,7 @@ export async function runSection(section) {
 			problems.push(error.message);
 		}
 	}
-	if (section.counts && problems.length === 0 && counted.passed + counted.failed === 0)
+	if (section.counts && problems.length === 0 && steps.length > 0 && counted.passed + counted.failed === 0)
 		problems.push("no test was run");
 	if (section.counts && counted.failed > 0 && problems.length === 0) problems.push(`${counted.failed} failed`);
 	return { section, problems, leftOut, milliseconds: Date.now() - start, ...totals(section, counted, problems) };

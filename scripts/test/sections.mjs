@@ -3,6 +3,7 @@
 //   counts  its commands are test runners: their totals are read, and none at all is a failure
 //   steps   a list of commands, or a function that makes it (it may leave some out, saying why)
 
+import { chromiumHelp, findChromium } from "../lib/chromium.mjs";
 import { filesBelow } from "../lib/stamp.mjs";
 import { hasBareTarget } from "../setup/rust.mjs";
 
@@ -30,6 +31,13 @@ function nodeTests(...folders) {
 	const tests = files.filter((path) => /\.test\.ts$/.test(path));
 	return tests.length === 0 ? [] : [["node", ["--import", "tsx", "--test", "--test-reporter=spec", ...tests]]];
 }
+
+/** Tests that need Chromium. Where it is not there after set-up, they are left out, and the summary says so. */
+const inChromium = (folder) => (leaveOut) => {
+	if (findChromium() !== undefined) return nodeTests(folder);
+	leaveOut(chromiumHelp);
+	return [];
+};
 
 export const sections = [
 	{
@@ -161,7 +169,7 @@ export const sections = [
 		title: "In a browser",
 		counts: true,
 		needs: ["tests/browser"],
-		steps: () => nodeTests("tests/browser"),
+		steps: inChromium("tests/browser"),
 	},
 	{
 		name: "offline",
@@ -169,7 +177,7 @@ export const sections = [
 		title: "The offline example, in a browser",
 		counts: true,
 		needs: ["tests/offline", "examples/offline"],
-		steps: () => nodeTests("tests/offline"),
+		steps: inChromium("tests/offline"),
 	},
 	{
 		name: "size",
