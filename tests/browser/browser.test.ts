@@ -2,6 +2,7 @@
 
 import { after } from "node:test";
 import "./cases/conformance.js";
+import "./cases/shared-cases.js";
 import "./cases/tabs.js";
 import "./cases/crash.js";
 import "./cases/following.js";

@@ -5,9 +5,10 @@ import { indexedDbHost } from "streamkit/indexeddb";
 import * as testing from "streamkit/testing";
 import * as conformance from "./conformance.js";
 import * as scenes from "./scenes.js";
+import * as sharedCases from "./shared-cases.js";
 import * as workers from "./workers.js";
 
-export const modules = { ...core, ...testing, ...conformance, ...scenes, ...workers, indexedDbHost };
+export const modules = { ...core, ...testing, ...conformance, ...scenes, ...sharedCases, ...workers, indexedDbHost };
 
 declare global {
 	var streamkit: typeof modules;
