@@ -60,6 +60,17 @@ export interface Written {
 	readonly sequence: number;
 }
 
+/** Tries again what lost too many races: nothing of it was stored. A tab in the background is slow to try again. */
+async function insisting<T>(write: () => Promise<T>): Promise<T> {
+	for (;;) {
+		try {
+			return await write();
+		} catch (error) {
+			if (!isStreamkitError(error, "CONFLICT") || !error.retryable) throw error;
+		}
+	}
+}
+
 /** Appends to a segment, some with an expected sequence that others may take first, several calls in flight at once. */
 export async function compete(database: string, tab: string, segment: string, count: number): Promise<Written[]> {
 	const store = await opened(database);
@@ -69,13 +80,15 @@ export async function compete(database: string, tab: string, segment: string, co
 	};
 	const freely = Array.from({ length: count }, async (_, i) => {
 		const payload = `${tab}:free:${i}`;
-		note(payload, (await store.publish(SPACE, segment, payload)).lastSequence);
+		note(payload, (await insisting(() => store.publish(SPACE, segment, payload))).lastSequence);
 	});
 	const expecting = async (): Promise<void> => {
 		let last = (await store.getSegmentStatus(SPACE, segment))?.lastSequence ?? 0;
 		for (let i = 0; i < count; ) {
 			const payload = `${tab}:expected:${i}`;
-			const answer = await outcome(() => store.publish(SPACE, segment, payload, { expectedSequence: last }));
+			const answer = await outcome(() =>
+				insisting(() => store.publish(SPACE, segment, payload, { expectedSequence: last })),
+			);
 			if ("value" in answer) {
 				last = answer.value.lastSequence;
 				note(payload, last);
@@ -101,7 +114,7 @@ export async function writeForEver(database: string, round: number): Promise<voi
 	const singles = async (segment: string): Promise<void> => {
 		for (let i = 0; ; i++) {
 			const payload = `${round}:${segment}:${i}`;
-			const { lastSequence } = await store.publish(SPACE, segment, payload);
+			const { lastSequence } = await insisting(() => store.publish(SPACE, segment, payload));
 			void acknowledged({ payload, segment, sequence: lastSequence });
 		}
 	};
@@ -109,7 +122,7 @@ export async function writeForEver(database: string, round: number): Promise<voi
 		for (let i = 0; ; i++) {
 			const payload = `${round}:${segment}:${i}:${"x".repeat(500)}`;
 			const records = Array.from({ length: BATCH }, () => ({ payload }));
-			const { lastSequence } = await store.produce(SPACE, segment, records);
+			const { lastSequence } = await insisting(() => store.produce(SPACE, segment, records));
 			void acknowledged({ payload, segment, sequence: lastSequence });
 		}
 	};
