@@ -1,4 +1,6 @@
 import { after, before, test } from "node:test";
+// The stores of the suite need the engine, which comes with the package itself.
+import "streamkit";
 import type { HostKv } from "streamkit";
 import { azureTableHost } from "streamkit/azure";
 import { hostConformance } from "streamkit/testing";
