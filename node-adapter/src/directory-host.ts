@@ -1,38 +1,17 @@
-import { closeSync, existsSync, ftruncateSync, openSync, readFileSync, readSync, statfsSync, statSync } from "node:fs";
+import { existsSync, statfsSync } from "node:fs";
 import { join } from "node:path";
-import {
-	type Health,
-	type HostBatch,
-	type HostCommit,
-	type HostKv,
-	type HostLimits,
-	type ScanPage,
-	type ScanRange,
-	StreamkitError,
-} from "streamkit";
+import type { Health, HostBatch, HostCommit, HostKv, ScanPage, ScanRange, StreamkitError } from "streamkit";
+import { identityOf, isFull, requireHeader, restoreLength } from "./data-file.js";
 import { DATA_FILE, freeBytes, prepareDirectory, syncDirectory, usedBytes } from "./directory-layout.js";
-import { type Applied, closed, failure, gone, isInputOutput, isInvalidCall, noRoom, tooLarge } from "./errors.js";
-import { type KeyRange, LmdbEnvironment, MAX_KEY_BYTES, MAX_VALUE_BYTES } from "./lmdb-environment.js";
-import { Room } from "./room.js";
+import { DIRECTORY_LIMITS, requireFits, requireKey } from "./directory-limits.js";
+import { type Applied, closed, failure, gone, isInputOutput, isInvalidCall, noRoom } from "./errors.js";
+import { JournaledEnvironment } from "./journaled-environment.js";
+import type { KeyRange } from "./lmdb-environment.js";
+import { lackingRoom, limitOnFiles } from "./room.js";
 import { Turns } from "./turns.js";
 import { WakeFile } from "./watch.js";
 
 type Bytes = Uint8Array<ArrayBuffer>;
-
-/** What this host can take and promises; see docs/durability.md for what was measured. */
-export const DIRECTORY_LIMITS: HostLimits = Object.freeze({
-	maxKeyBytes: MAX_KEY_BYTES,
-	maxValueBytes: MAX_VALUE_BYTES,
-	maxBatchOps: 100_000,
-	maxBatchBytes: 64 * 1024 * 1024,
-	// 25 pages of 4096 bytes, less the header that LMDB puts before a value of its own pages.
-	blockBytes: 25 * 4096 - 24,
-	atomic: "store",
-	checks: true,
-	consistent: true,
-	shared: true,
-	compress: false,
-});
 
 // How often, at most, it is looked whether the directory is still the one that was opened.
 const PRESENCE_MILLISECONDS = 50;
@@ -44,9 +23,9 @@ export class DirectoryHost implements HostKv {
 	readonly name = "directory";
 	readonly limits = DIRECTORY_LIMITS;
 	readonly #path: string;
-	readonly #environment: LmdbEnvironment;
+	readonly #environment: JournaledEnvironment;
 	readonly #wake: WakeFile;
-	readonly #room: Room;
+	readonly #largestFile = limitOnFiles();
 	readonly #turns = new Turns();
 	/** Who watches through this very host: to them, its own commits are another's. */
 	readonly #watchers = new Set<() => void>();
@@ -55,29 +34,28 @@ export class DirectoryHost implements HostKv {
 	readonly #identity: string;
 	#presentAt = performance.now();
 	#readersAt = performance.now();
-	/** The latest commit known to be this host's, with none of others before it that was not told of. */
-	#seen: number;
+	/** The latest state known, with no change of others before it that was not told of. */
+	#seen: string;
 	#closing: Promise<void> | undefined;
 
 	/** Opens a directory, creating it if it is missing. All errors are StreamkitErrors. */
 	constructor(path: string) {
 		const directory = prepareDirectory(path, "store");
 		this.#path = directory;
-		let environment: LmdbEnvironment | undefined;
+		let environment: JournaledEnvironment | undefined;
 		try {
 			const dataFile = join(directory, DATA_FILE);
 			const isNew = !existsSync(dataFile);
 			if (!isNew) requireHeader(dataFile);
-			environment = new LmdbEnvironment(directory);
+			environment = new JournaledEnvironment(directory, this.#largestFile);
 			if (isNew) syncDirectory(directory);
 			restoreLength(dataFile, environment);
 			this.#environment = environment;
-			this.#seen = environment.lastCommit();
+			this.#seen = environment.write(() => this.#environment.version());
 		} catch (error) {
 			void environment?.close();
 			throw failure(error, directory, false, "opening");
 		}
-		this.#room = new Room(directory);
 		this.#wake = new WakeFile(directory);
 		this.#identity = identityOf(directory) ?? "";
 	}
@@ -105,13 +83,13 @@ export class DirectoryHost implements HostKv {
 		}
 	}
 
-	/** Whichever durability is asked for, the commit is on the disk when this returns: see docs/durability.md. */
+	/** A relaxed commit goes to the journal, a strict one to the database: see docs/durability.md. */
 	commit(batch: HostBatch): HostCommit | Promise<HostCommit> {
 		this.#requireUsable();
 		requireFits(batch);
 		let result: HostCommit;
 		try {
-			result = this.#environment.write((commit) => this.#apply(batch, commit));
+			result = this.#environment.write(() => this.#apply(batch));
 			this.#freeDeadReaders();
 		} catch (error) {
 			throw this.#failure(error, false, "writing to");
@@ -169,23 +147,39 @@ export class DirectoryHost implements HostKv {
 		await this.#environment.close();
 	}
 
-	#apply(batch: HostBatch, commit: number): HostCommit {
+	#apply(batch: HostBatch): HostCommit {
 		const environment = this.#environment;
 		const failed = failedCheck(environment, batch);
 		if (failed !== undefined) return failed;
-		const lacking = this.#room.lacks(batch, environment);
-		if (lacking !== undefined) throw noRoom(this.#path, new Error(lacking));
-		for (const key of batch.deletes) environment.remove(key);
-		for (const { key, value } of batch.puts) environment.put(key, value);
-		if (batch.puts.length > 0 && commit === this.#seen + 1) this.#seen = commit;
+		if (batch.deletes.length + batch.puts.length === 0) return { applied: true };
+		const before = environment.version();
+		const after = this.#write(batch);
+		if (this.#seen === before) this.#seen = after;
 		return { applied: true };
+	}
+
+	/** Answers what the state is then. */
+	#write(batch: HostBatch): string {
+		const environment = this.#environment;
+		if (batch.durability === "relaxed" && environment.append(batch)) return environment.version();
+		const whole = environment.whole(batch);
+		const lacking = lackingRoom(whole, environment.pages(), this.#path, this.#largestFile);
+		if (lacking !== undefined) throw noRoom(this.#path, new Error(lacking));
+		environment.store(whole);
+		return environment.nextVersion();
 	}
 
 	#otherHostWrote(): void {
 		if (this.#closing !== undefined) return;
-		const last = this.#environment.lastCommit();
-		if (last === this.#seen) return;
-		this.#seen = last;
+		let version: string;
+		try {
+			version = this.#environment.write(() => this.#environment.version());
+		} catch {
+			// Whoever is told looks, and meets the error.
+			version = "";
+		}
+		if (version === this.#seen) return;
+		this.#seen = version;
 		this.#tell();
 	}
 
@@ -220,7 +214,7 @@ export class DirectoryHost implements HostKv {
 				reason = hidden;
 			}
 		}
-		if (isInputOutput(reason) && isFull(this.#path)) return noRoom(this.#path, reason);
+		if (isInputOutput(reason) && isFull(this.#path, this.#largestFile)) return noRoom(this.#path, reason);
 		return failure(reason, this.#path, applied, doing);
 	}
 }
@@ -230,7 +224,7 @@ export async function directoryHost(path: string): Promise<HostKv> {
 	return new DirectoryHost(path);
 }
 
-function scanPairs(environment: LmdbEnvironment, range: ScanRange, bounds: KeyRange): ScanPage {
+function scanPairs(environment: JournaledEnvironment, range: ScanRange, bounds: KeyRange): ScanPage {
 	const keys: Uint8Array[] = [];
 	const values: Uint8Array[] = [];
 	const maxBytes = range.maxBytes ?? Number.POSITIVE_INFINITY;
@@ -244,7 +238,7 @@ function scanPairs(environment: LmdbEnvironment, range: ScanRange, bounds: KeyRa
 	return { keys, values, more: false };
 }
 
-function scanKeys(environment: LmdbEnvironment, range: ScanRange, bounds: KeyRange): ScanPage {
+function scanKeys(environment: JournaledEnvironment, range: ScanRange, bounds: KeyRange): ScanPage {
 	const keys: Uint8Array[] = [];
 	for (const key of environment.keys(bounds)) {
 		if (keys.length === range.limit) return { keys, values: [], more: true };
@@ -253,7 +247,7 @@ function scanKeys(environment: LmdbEnvironment, range: ScanRange, bounds: KeyRan
 	return { keys, values: [], more: false };
 }
 
-function failedCheck(environment: LmdbEnvironment, batch: HostBatch): HostCommit | undefined {
+function failedCheck(environment: JournaledEnvironment, batch: HostBatch): HostCommit | undefined {
 	for (const [index, { key, value }] of batch.checks.entries()) {
 		const current = environment.get(key);
 		const holds =
@@ -261,84 +255,6 @@ function failedCheck(environment: LmdbEnvironment, batch: HostBatch): HostCommit
 		if (!holds) return { applied: false, check: index, current };
 	}
 	return undefined;
-}
-
-function requireKey(key: Uint8Array): void {
-	if (key.length > MAX_KEY_BYTES) throw tooLarge("key bytes", MAX_KEY_BYTES, key.length);
-	if (key.length === 0) throw new StreamkitError("INVALID_ARGUMENT", "key: must not be empty");
-}
-
-function requireFits({ checks, deletes, puts }: HostBatch): void {
-	const operations = deletes.length + puts.length;
-	if (operations > DIRECTORY_LIMITS.maxBatchOps) {
-		throw tooLarge("operations of a batch", DIRECTORY_LIMITS.maxBatchOps, operations);
-	}
-	let bytes = 0;
-	for (const { key } of checks) requireKey(key);
-	for (const key of deletes) {
-		requireKey(key);
-		bytes += key.length;
-	}
-	for (const { key, value } of puts) {
-		requireKey(key);
-		if (value.length > MAX_VALUE_BYTES) throw tooLarge("value bytes", MAX_VALUE_BYTES, value.length);
-		bytes += key.length + value.length;
-	}
-	if (bytes > DIRECTORY_LIMITS.maxBatchBytes) {
-		throw tooLarge("bytes of a batch", DIRECTORY_LIMITS.maxBatchBytes, bytes);
-	}
-}
-
-function identityOf(directory: string): string | undefined {
-	const stats = statSync(join(directory, DATA_FILE), { throwIfNoEntry: false, bigint: true });
-	return stats === undefined ? undefined : `${stats.dev}:${stats.ino}`;
-}
-
-// LMDB's own check of a damaged header leaves its environment half open.
-const LMDB_MAGIC = 0xbeefc0de;
-const LMDB_MAGIC_OFFSETS = [16, 24];
-
-function requireHeader(dataFile: string): void {
-	const header = new Uint8Array(4096);
-	const handle = openSync(dataFile, "r");
-	let length: number;
-	try {
-		length = readSync(handle, header, 0, header.length, 0);
-	} finally {
-		closeSync(handle);
-	}
-	if (length === 0) return;
-	const view = new DataView(header.buffer);
-	if (length === header.length && LMDB_MAGIC_OFFSETS.some((at) => view.getUint32(at, true) === LMDB_MAGIC)) return;
-	throw new StreamkitError("CORRUPT", `${dataFile} does not begin as an LMDB file does; it was left untouched`, {
-		details: { key: dataFile },
-	});
-}
-
-/** Reading a mapped page beyond the end of the file would kill the process; a page of zeros is an error. */
-function restoreLength(dataFile: string, environment: LmdbEnvironment): void {
-	const { size, count } = environment.pages();
-	if (statSync(dataFile).size >= size * count) return;
-	environment.locked(() => {
-		const pages = environment.pages();
-		const handle = openSync(dataFile, "r+");
-		try {
-			if (statSync(dataFile).size < pages.size * pages.count) ftruncateSync(handle, pages.size * pages.count);
-		} finally {
-			closeSync(handle);
-		}
-	});
-}
-
-/** Whether a write that was cut short was cut for lack of room. */
-function isFull(directory: string): boolean {
-	try {
-		if (freeBytes(directory) < 1024 * 1024) return true;
-		const limit = /^Max file size\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1"))?.[1];
-		return limit !== undefined && statSync(join(directory, DATA_FILE)).size + 1024 * 1024 > Number(limit);
-	} catch {
-		return false;
-	}
 }
 
 const NETWORK_FILE_SYSTEMS: ReadonlySet<number> = new Set([0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x01021997]);

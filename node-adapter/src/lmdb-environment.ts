@@ -14,7 +14,6 @@ interface Addon {
 	resetTxn(address: number): void;
 }
 interface EnvironmentInfo {
-	readonly lastTxnId: number;
 	readonly lastPageNumber: number;
 }
 interface Store {
@@ -89,6 +88,12 @@ export interface KeyRange {
 	readonly reverse: boolean;
 }
 
+/** Bytes of one page, and how many pages the file needs to have. */
+export interface Pages {
+	readonly size: number;
+	readonly count: number;
+}
+
 /**
  * One opened LMDB environment, all calls synchronous: keys and values are bytes, and each read sees the latest
  * commit of any process. Errors are those of LMDB and of the file system.
@@ -97,6 +102,7 @@ export class LmdbEnvironment {
 	readonly #store: Store;
 	readonly #read: ReadTransaction;
 	readonly #reading: { transaction: ReadTransaction };
+	readonly #pageBytes: number;
 
 	/** Opens the environment in a directory, making its files where they are missing. */
 	constructor(directory: string) {
@@ -114,6 +120,7 @@ export class LmdbEnvironment {
 		this.#read = new nativeAddon.Txn((this.#store as unknown as { env: object }).env, READ_ONLY);
 		this.#reading = { transaction: this.#read };
 		nativeAddon.resetTxn(this.#read.address);
+		this.#pageBytes = this.#store.env.stat().pageSize;
 	}
 
 	/** Runs reads of one snapshot: the latest there is. The snapshot is let go when they are done. */
@@ -125,9 +132,9 @@ export class LmdbEnvironment {
 		}
 	}
 
-	/** Throws the reason why nothing can be read, if there is one; LMDB hides it in other errors. */
-	probe(): void {
-		this.reading(() => this.#read.renew());
+	/** While reading: takes the snapshot now, not with the first read. Throws the reason when nothing can be read. */
+	snapshot(): void {
+		this.#read.renew();
 	}
 
 	/** A copy of a value. To be called while reading, or in a write transaction, whose own writes it sees. */
@@ -151,26 +158,19 @@ export class LmdbEnvironment {
 
 	/**
 	 * Runs a write transaction, which is given the number its commit will have. What it throws undoes it; a transaction
-	 * that wrote nothing is no commit. Other writers, of any process, wait meanwhile.
+	 * that wrote nothing is no commit, and costs next to nothing (after an abort LMDB would read its lists of free pages
+	 * anew). Other writers, of any process, wait meanwhile.
 	 */
 	write<T>(change: (commit: number) => T): T {
 		return this.#store.transactionSync(() => {
 			const commit = this.#store.getWriteTxnId();
 			// The package does not look whether LMDB gave it a transaction.
 			if (commit === 0) {
-				this.probe();
+				this.reading(() => this.snapshot());
 				throw new Error("LMDB began no write transaction");
 			}
 			return change(commit);
 		}, SYNCED);
-	}
-
-	/**
-	 * Keeps all writers, of any process, out meanwhile, and changes nothing. It ends as a commit of nothing does: after
-	 * an abort LMDB would read its lists of free pages anew.
-	 */
-	locked<T>(run: () => T): T {
-		return this.write(run);
 	}
 
 	/** Stores a value, in a write transaction. */
@@ -183,14 +183,9 @@ export class LmdbEnvironment {
 		this.#store.remove(key);
 	}
 
-	/** The number of the latest commit. */
-	lastCommit(): number {
-		return this.#store.env.info().lastTxnId;
-	}
-
-	/** Bytes of one page, and how many pages the file needs to have. */
-	pages(): { readonly size: number; readonly count: number } {
-		return { size: this.#store.env.stat().pageSize, count: this.#store.env.info().lastPageNumber + 1 };
+	/** The pages of the file. */
+	pages(): Pages {
+		return { size: this.#pageBytes, count: this.#store.env.info().lastPageNumber + 1 };
 	}
 
 	/** Frees what readers of killed processes still hold. */

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
-import type { HostBatch } from "streamkit";
 import { freeBytes } from "./directory-layout.js";
-import type { LmdbEnvironment } from "./lmdb-environment.js";
+import type { Change } from "./journal/format.js";
+import type { Pages } from "./lmdb-environment.js";
 
 // Pages that a commit rewrites whatever it holds: the paths to the lists of free pages, and those lists.
 const BASE_PAGES = 32;
@@ -13,7 +13,7 @@ const ROW_BYTES = 32;
 const EMPTIEST = 4;
 
 /** The most pages that a commit may add to a file of so many. */
-export function pagesFor({ puts, deletes }: HostBatch, { size, count }: { size: number; count: number }): number {
+export function pagesFor({ puts, deletes }: Change, { size, count }: Pages): number {
 	const operations = puts.length + deletes.length;
 	let large = 0;
 	let small = 0;
@@ -30,32 +30,20 @@ export function pagesFor({ puts, deletes }: HostBatch, { size, count }: { size: 
 }
 
 /**
- * Whether a commit is sure to find room on the disk. It is asked beforehand: where LMDB's own write fails, the package's
- * message about it can be longer than the memory that it is put into, and the process then ends.
+ * What is missing for a change to be sure to find room on the disk, in words; undefined when there is room. It is asked
+ * beforehand: where LMDB's own write fails, the package's message about it can be longer than the memory that it is put
+ * into, and the process then ends. `largestFile` in bytes.
  */
-export class Room {
-	readonly #directory: string;
-	readonly #largestFile: number;
-
-	constructor(directory: string) {
-		this.#directory = directory;
-		this.#largestFile = largestFile();
-	}
-
-	/** What is missing for the batch, in words; undefined when there is room. */
-	lacks(batch: HostBatch, environment: LmdbEnvironment): string | undefined {
-		const pages = environment.pages();
-		const { size, count } = pages;
-		const needed = pagesFor(batch, pages) * size;
-		const length = count * size + needed;
-		if (length > this.#largestFile) return `its file may have ${this.#largestFile} bytes and would need ${length}`;
-		const free = freeBytes(this.#directory);
-		return free < needed ? `the commit may need ${needed} bytes, ${free} are free` : undefined;
-	}
+export function lackingRoom(change: Change, pages: Pages, directory: string, largestFile: number): string | undefined {
+	const needed = pagesFor(change, pages) * pages.size;
+	const length = pages.count * pages.size + needed;
+	if (length > largestFile) return `its file may have ${largestFile} bytes and would need ${length}`;
+	const free = freeBytes(directory);
+	return free < needed ? `the commit may need ${needed} bytes, ${free} are free` : undefined;
 }
 
-/** The limit on the length of this process's files. */
-function largestFile(): number {
+/** The limit on the length of this process's files, in bytes. */
+export function limitOnFiles(): number {
 	try {
 		const limit = /^Max file size\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1"))?.[1];
 		return limit === undefined ? Number.POSITIVE_INFINITY : Number(limit);

@@ -1,0 +1,181 @@
+import { randomInt } from "node:crypto";
+import {
+	closeSync,
+	constants,
+	fdatasync,
+	fdatasyncSync,
+	fstatSync,
+	ftruncateSync,
+	openSync,
+	readSync,
+	writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import {
+	type Change,
+	changeOf,
+	checksumOf,
+	decodeHeader,
+	decodeRecord,
+	encodeHeader,
+	encodeRecord,
+	HEADER_BYTES,
+	recordBytes,
+} from "./format.js";
+import { PendingRows } from "./pending-rows.js";
+
+/** The file of what was written and is not in the database yet. */
+export const JOURNAL_FILE = "journal";
+
+// What is larger costs less when it is written to the database at once.
+const MAX_RECORD_BYTES = 64 * 1024;
+// Every process has the rows in memory, and looks through them when it opens the store.
+const MAX_JOURNAL_BYTES = 4 * 1024 * 1024;
+const MAX_ROWS = 10_000;
+// Until then, the system may keep what was written to itself.
+const FLUSH_MILLISECONDS = 1000;
+
+/**
+ * The journal of a directory: commits that build on one commit of the database, its base, and are not in it yet. When
+ * the database has a later commit, that one has taken them over and the journal counts no more.
+ *
+ * What is said to be called alone is for who keeps all other writers, of any process, out.
+ */
+export class Journal {
+	readonly #handle: number;
+	readonly #maxBytes: number;
+	readonly #rows = new PendingRows();
+	/** The commit that the rows build on; undefined when none were read. */
+	#base: number | undefined;
+	#end = 0;
+	#checksum = 0;
+	readonly #first = Buffer.allocUnsafe(HEADER_BYTES);
+	#timer: NodeJS.Timeout | undefined;
+	#flushing: Promise<void> | undefined;
+
+	/** Opens the journal in a directory, making an empty one if there is none. `largestFile` in bytes. */
+	constructor(directory: string, largestFile: number) {
+		this.#handle = openSync(join(directory, JOURNAL_FILE), constants.O_RDWR | constants.O_CREAT, 0o666);
+		this.#maxBytes = Math.min(MAX_JOURNAL_BYTES, largestFile);
+	}
+
+	/** The rows since the base, as of the last `settle` or `append`. */
+	get rows(): PendingRows {
+		return this.#rows;
+	}
+
+	/** How far it was read: it differs whenever there is a record more on the same base. */
+	get position(): number {
+		return this.#end;
+	}
+
+	/** Whether there may be rows. If not, the database has everything that was written before this call. */
+	maybeRows(): boolean {
+		return this.#base !== undefined || readSync(this.#handle, this.#first, 0, HEADER_BYTES, 0) > 0;
+	}
+
+	/** Reads what is in the journal of the latest commit of the database, and drops one of another. To be called alone. */
+	settle(base: number): void {
+		if (this.#base !== base) {
+			this.#forget();
+			const length = readSync(this.#handle, this.#first, 0, HEADER_BYTES, 0);
+			if (length === 0) return;
+			const header = decodeHeader(this.#first.subarray(0, length));
+			if (header?.base !== base) {
+				ftruncateSync(this.#handle, 0);
+				return;
+			}
+			this.#base = base;
+			this.#end = HEADER_BYTES;
+			this.#checksum = header.checksum;
+		}
+		this.#readOn();
+	}
+
+	/**
+	 * Adds a commit, which is there for all processes when this returns, and on the disk about a second later. Answers
+	 * false when it is to go to the database, with the rows. To be called alone, and settled.
+	 */
+	append(base: number, change: Change): boolean {
+		// A database without a commit may have been made anew beside a journal of old.
+		if (base === 0) return false;
+		const header = this.#base === undefined ? encodeHeader(base, randomInt(2 ** 32)) : undefined;
+		const start = header?.length ?? 0;
+		const bytes = start + recordBytes(change);
+		if (bytes > MAX_RECORD_BYTES || this.#end + bytes > this.#maxBytes) return false;
+		if (this.#rows.size + change.deletes.length + change.puts.length > MAX_ROWS) return false;
+		const written = Buffer.allocUnsafe(bytes);
+		if (header !== undefined) written.set(header);
+		const record = written.subarray(start);
+		const checksum = encodeRecord(change, record, header === undefined ? this.#checksum : checksumOf(header));
+		this.#write(written);
+		this.#rows.apply(changeOf(record));
+		this.#base = base;
+		this.#end += bytes;
+		this.#checksum = checksum;
+		this.#flushSoon();
+		return true;
+	}
+
+	/** Brings what this host appended to the disk, and closes the file. */
+	async close(): Promise<void> {
+		const flush = this.#timer !== undefined;
+		clearTimeout(this.#timer);
+		await this.#flushing;
+		try {
+			if (flush) fdatasyncSync(this.#handle);
+		} finally {
+			closeSync(this.#handle);
+		}
+	}
+
+	#readOn(): void {
+		const added = readSync(this.#handle, this.#first, 0, this.#first.length, this.#end);
+		if (added === 0) return;
+		const bytes = Buffer.allocUnsafeSlow(fstatSync(this.#handle).size - this.#end);
+		let length = 0;
+		while (length < bytes.length) {
+			const read = readSync(this.#handle, bytes, length, bytes.length - length, this.#end + length);
+			if (read === 0) break;
+			length += read;
+		}
+		let at = 0;
+		for (;;) {
+			const record = decodeRecord(bytes.subarray(0, length), at, this.#checksum);
+			if (record === undefined) break;
+			this.#rows.apply(record.change);
+			this.#checksum = record.checksum;
+			at = record.end;
+		}
+		this.#end += at;
+		// Whoever wrote the rest ended before it was whole, or the power went off.
+		if (at < length) ftruncateSync(this.#handle, this.#end);
+	}
+
+	#write(bytes: Buffer): void {
+		try {
+			for (let written = 0; written < bytes.length; ) {
+				written += writeSync(this.#handle, bytes, written, bytes.length - written, this.#end + written);
+			}
+		} catch (error) {
+			ftruncateSync(this.#handle, this.#end);
+			throw error;
+		}
+	}
+
+	#forget(): void {
+		this.#rows.clear();
+		this.#base = undefined;
+		this.#end = 0;
+	}
+
+	#flushSoon(): void {
+		this.#timer ??= setTimeout(() => {
+			this.#timer = undefined;
+			this.#flushing = new Promise((resolve) => {
+				// An error comes again with the next write, or with the commit that takes the rows over.
+				fdatasync(this.#handle, () => resolve());
+			});
+		}, FLUSH_MILLISECONDS).unref();
+	}
+}
