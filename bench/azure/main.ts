@@ -5,59 +5,37 @@
 import { parseArgs } from "node:util";
 import { startAzurite } from "../../tests/azure/azurite.js";
 import { Events } from "../src/data.js";
-import { header, type Line, render } from "../src/table.js";
-import { median, orderOf } from "../src/timing.js";
-import { entities, type Measure, ours } from "./sides.js";
+import { atLeast, atMost, Lines } from "../src/lines.js";
+import { numberOption } from "../src/number-option.js";
+import { say } from "../src/report.js";
+import { header, render } from "../src/table.js";
+import { inRounds, mediansOf } from "../src/timing.js";
+import { entities, ours } from "./sides.js";
 
-const say = (text: string): void => void process.stdout.write(`${text}\n`);
-
-const { values } = parseArgs({
-	options: { events: { type: "string", default: "10000" }, rounds: { type: "string", default: "5" } },
-});
-
-/** A whole number of at least one. */
-function count(option: "events" | "rounds"): number {
-	const value = Number(values[option]);
-	if (!Number.isSafeInteger(value) || value < 1) throw new Error(`--${option}: must be a number of at least 1`);
-	return value;
-}
-
-const number = count("events");
-const rounds = count("rounds");
+const { values } = parseArgs({ options: { events: { type: "string" }, rounds: { type: "string" } } });
+const number = numberOption("events", values.events, 10_000);
+const rounds = numberOption("rounds", values.rounds, 5);
 const events = new Events(number);
 const azurite = await startAzurite();
 try {
-	const measures = new Map<string, Measure[]>([
-		[ours.name, []],
-		[entities.name, []],
-	]);
-	for (let round = 0; round < rounds; round++) {
-		for (const side of orderOf([ours, entities], round)) {
-			const measure = await side.run(azurite, events);
-			measures.get(side.name)?.push(measure);
-			process.stderr.write(`  round ${round + 1}: ${side.name}: ${Math.round(measure.milliseconds)} ms\n`);
-		}
-	}
-	const middle = (name: string, of: (measure: Measure) => number): number => median((measures.get(name) ?? []).map(of));
-	const rate = ({ milliseconds }: Measure): number => (number / milliseconds) * 1000;
-	const requests = (measure: Measure): number => (measure.requests / number) * 1000;
-	const line = (title: string, unit: Line["ours"]["unit"], of: (measure: Measure) => number): Omit<Line, "bar"> => ({
-		title,
-		ours: { name: ours.name, value: middle(ours.name, of), unit },
-		other: { name: entities.name, value: middle(entities.name, of), unit },
+	const measures = await inRounds([ours, entities], rounds, async (side, round) => {
+		const measure = await side.run(azurite, events);
+		process.stderr.write(`  round ${round + 1}: ${side.name}: ${Math.round(measure.milliseconds)} ms\n`);
+		return measure;
 	});
+	const rates = mediansOf(measures, ({ milliseconds }) => (number / milliseconds) * 1000);
+	const requests = mediansOf(measures, (measure) => (measure.requests / number) * 1000);
+	const allowed = "what is allowed";
+	const sent = "requests for 1,000 events";
+	const lines = [
+		...new Lines(rates).add("append to Azure Table Storage (emulator)", ours.name, entities.name, atLeast(5)).all,
+		...new Lines(requests.set(allowed, 2), "requests")
+			.add(sent, ours.name, entities.name)
+			.add(sent, ours.name, allowed, atMost(1)).all,
+	];
 	say(`${number.toLocaleString("en-US")} JSON events of 1 KiB; medians of ${rounds} rounds`);
 	say(header());
-	say(
-		render({
-			...line("append to Azure Table Storage (emulator)", "events/s", rate),
-			bar: { is: "at least", ratio: 5 },
-		}),
-	);
-	const sent = line("requests for 1,000 events", "requests", requests);
-	say(render(sent));
-	const allowed = { name: "what is allowed", value: 2, unit: "requests" } as const;
-	say(render({ ...sent, other: allowed, bar: { is: "at most", ratio: 1 } }));
+	for (const line of lines) say(render(line));
 } finally {
 	await azurite.stop();
 }

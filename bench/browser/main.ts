@@ -2,35 +2,29 @@
 // with the same data, and prints one table. What the rows are is said in rows.ts. A number is the median of all rounds,
 // a ratio that of two medians. A bar that is missed is printed, and no failure.
 
-import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type BrowserContext, chromium } from "playwright-core";
 import { chromiumHelp, findChromium } from "../../scripts/lib/chromium.mjs";
-import { Folders, settle } from "../src/folders.js";
+import { Folders } from "../src/folders.js";
 import { machine } from "../src/machine.js";
-import { header, isMet, type Line, ratioOf, render } from "../src/table.js";
-import { median, orderOf } from "../src/timing.js";
+import { report, say } from "../src/report.js";
+import type { Line } from "../src/table.js";
+import { inRounds, type Measure, mediansOf, rateOf } from "../src/timing.js";
 import { type BrowserOptions, DEFAULT_EVENTS, readOptions, USAGE } from "./options.js";
-import { type BrowserRow, linesOf, rows } from "./rows.js";
+import { type BrowserRow, linesOf, rows, type SideRow } from "./rows.js";
 import { serve } from "./site.js";
-
-const say = (text: string): void => void process.stdout.write(`${text}\n`);
-
-interface Measure {
-	readonly count: number;
-	readonly milliseconds: number;
-}
 
 class Bench {
 	readonly #context: BrowserContext;
 	readonly #url: string;
-	readonly #profile: string;
+	/** Waits until the disk of the profile is idle. */
+	readonly #settle: () => void;
 	readonly #options: BrowserOptions;
 
-	constructor(context: BrowserContext, url: string, profile: string, options: BrowserOptions) {
+	constructor(context: BrowserContext, url: string, settle: () => void, options: BrowserOptions) {
 		this.#context = context;
 		this.#url = url;
-		this.#profile = profile;
+		this.#settle = settle;
 		this.#options = options;
 	}
 
@@ -56,20 +50,18 @@ class Bench {
 
 	async row(row: BrowserRow): Promise<Line[]> {
 		const { events, some, rounds } = this.#options;
-		const rates = new Map<string, number[]>(row.sides.map(({ name }) => [name, []]));
-		const counted = (share: string): number => (share === "all" ? events : some);
-		for (const { name, share } of row.sides) await this.#inPage(row.name, name, counted(share), "prepare");
-		for (let round = 0; round < rounds; round++) {
-			for (const { name, share } of orderOf(row.sides, round)) {
-				settle(this.#profile);
-				const { count, milliseconds } = await this.#inPage(row.name, name, counted(share), "run");
-				const rate = (count / milliseconds) * 1000;
-				rates.get(name)?.push(rate);
-				process.stderr.write(`  round ${round + 1}: ${name}: ${Math.round(rate)}/s\n`);
-			}
-		}
-		for (const { name, share } of row.sides) await this.#inPage(row.name, name, counted(share), "remove");
-		return linesOf(row, new Map([...rates].map(([name, values]) => [name, median(values)])));
+		const step = ({ name, share }: SideRow, step: "prepare" | "run" | "remove"): Promise<Measure> =>
+			this.#inPage(row.name, name, share === "all" ? events : some, step);
+		for (const side of row.sides) await step(side, "prepare");
+		const rates = await inRounds(row.sides, rounds, async (side, round) => {
+			this.#settle();
+			return rateOf(await step(side, "run"), side.name, round);
+		});
+		for (const side of row.sides) await step(side, "remove");
+		return linesOf(
+			row,
+			mediansOf(rates, (rate) => rate),
+		);
 	}
 }
 
@@ -77,8 +69,9 @@ class Bench {
 async function measure(options: BrowserOptions): Promise<boolean> {
 	const executablePath = findChromium();
 	if (executablePath === undefined) throw new Error(chromiumHelp);
-	const { events, some, rounds } = options;
-	const profile = new Folders(options.folder).fresh();
+	const { events, some, rounds, only, json } = options;
+	const folders = new Folders(options.folder);
+	const profile = folders.fresh();
 	const site = await serve();
 	const context = await chromium.launchPersistentContext(profile, {
 		executablePath,
@@ -86,47 +79,23 @@ async function measure(options: BrowserOptions): Promise<boolean> {
 	});
 	context.setDefaultTimeout(120_000);
 	try {
-		const facts = { ...machine(["dexie", "rxdb"]), chromium: context.browser()?.version() ?? "?" };
-		say(
-			Object.entries(facts)
-				.map(([name, value]) => `${name} ${value}`)
-				.join(", "),
-		);
 		const shown = (count: number): string => count.toLocaleString("en-US");
-		say(
+		const about = [
 			`${shown(events)} JSON events of 1 KiB, ${shown(some)} where that would take minutes; medians of ${rounds} rounds;`,
-		);
-		say(`the profile is in ${profile}`);
+			`the profile is in ${profile}`,
+		];
 		if (events < DEFAULT_EVENTS)
-			say("fewer events than the bars are meant for: this shows that it works, not how fast it is");
-		say("");
-		say(header());
-		const bench = new Bench(context, site.url, profile, options);
-		const only = options.only === undefined ? undefined : new RegExp(options.only);
-		const lines: Line[] = [];
-		const failed: string[] = [];
-		for (const row of rows) {
-			if (only !== undefined && !only.test(row.name) && !only.test(row.title)) continue;
-			process.stderr.write(`${row.name}: ${row.title}\n`);
-			try {
-				const measured = await bench.row(row);
-				lines.push(...measured);
-				for (const line of measured) say(render(line));
-			} catch (error) {
-				failed.push(row.name);
-				say(`${row.title}: FAILED: ${error instanceof Error ? error.message : String(error)}`);
-			}
-		}
-		const bars = lines.filter((line) => isMet(line) !== undefined);
-		const met = bars.filter((line) => isMet(line) === true);
-		say("");
-		say(`${met.length} of ${bars.length} bars met${failed.length > 0 ? `; failed: ${failed.join(", ")}` : ""}`);
-		if (options.json !== undefined) {
-			const results = lines.map((line) => ({ ...line, ratio: ratioOf(line), met: isMet(line) }));
-			const settings = { events, some, rounds };
-			writeFileSync(options.json, `${JSON.stringify({ machine: facts, settings, results, failed }, undefined, 2)}\n`);
-		}
-		return failed.length === 0;
+			about.push("fewer events than the bars are meant for: this shows that it works, not how fast it is");
+		const bench = new Bench(context, site.url, () => folders.settle(profile), options);
+		return await report({
+			machine: { ...machine(["dexie", "rxdb"]), chromium: context.browser()?.version() ?? "?" },
+			about,
+			rows,
+			measure: (row) => bench.row(row),
+			only,
+			json,
+			settings: { events, some, rounds },
+		});
 	} finally {
 		await context.close();
 		site.stop();

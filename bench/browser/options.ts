@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { numberOption } from "../src/number-option.js";
 
 export interface BrowserOptions {
 	/** Events of a side that gets all. */
@@ -24,12 +25,6 @@ export const USAGE = `npm run bench:browser -- [options]
   --folder PATH   where the browser's profile is made: on the disk that is to be measured (.tools in the checkout)
 It runs the Chromium that CHROMIUM names, else the first one in PATH.`;
 
-const number = (name: string, text: string | undefined, otherwise: number): number => {
-	if (text === undefined) return otherwise;
-	if (!/^[1-9][0-9]{0,8}$/.test(text)) throw new Error(`--${name} must be a whole number above zero, not "${text}"`);
-	return Number(text);
-};
-
 export function readOptions(args: readonly string[], folder: string): BrowserOptions | "help" {
 	const { values } = parseArgs({
 		args: [...args],
@@ -44,11 +39,11 @@ export function readOptions(args: readonly string[], folder: string): BrowserOpt
 		},
 	});
 	if (values.help === true) return "help";
-	const events = number("events", values.events, values.quick === true ? 10_000 : DEFAULT_EVENTS);
+	const events = numberOption("events", values.events, values.quick === true ? 10_000 : DEFAULT_EVENTS);
 	return {
 		events,
 		some: Math.max(Math.min(1000, events), Math.round(events / 5)),
-		rounds: number("rounds", values.rounds, values.quick === true ? 3 : 5),
+		rounds: numberOption("rounds", values.rounds, values.quick === true ? 3 : 5),
 		only: values.only,
 		json: values.json,
 		folder: values.folder ?? folder,

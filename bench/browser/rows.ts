@@ -10,6 +10,7 @@
 // Everything is relaxed. Every run has a page of its own. What is read is touched; what was appended is read back,
 // untimed. Sides that would take minutes get fewer events: what they store stays small, which is to their advantage.
 
+import { atLeast, Lines } from "../src/lines.js";
 import type { Bar, Line } from "../src/table.js";
 
 /** How many events a side gets, of what was asked for. */
@@ -30,7 +31,6 @@ export interface BrowserRow {
 
 const all = (name: string): SideRow => ({ name, share: "all" });
 const some = (name: string): SideRow => ({ name, share: "some" });
-const atLeast = (ratio: number): Bar => ({ is: "at least", ratio });
 
 export const rows: readonly BrowserRow[] = [
 	{
@@ -72,15 +72,11 @@ export const rows: readonly BrowserRow[] = [
 ];
 
 /** The lines of a row, from the median of each side. */
-export function linesOf({ title, lines }: BrowserRow, medians: ReadonlyMap<string, number>): Line[] {
-	const figure = (name: string) => ({ name, value: medians.get(name) ?? Number.NaN, unit: "events/s" as const });
-	return lines.map(({ ours, others, bar }) => {
-		const [other] = others.map(figure).sort((a, b) => b.value - a.value);
-		return {
-			title,
-			ours: figure(ours),
-			...(other === undefined ? {} : { other }),
-			...(bar === undefined ? {} : { bar }),
-		};
-	});
+export function linesOf(row: BrowserRow, medians: ReadonlyMap<string, number>): Line[] {
+	const lines = new Lines(medians);
+	for (const { ours, others, bar } of row.lines) {
+		const [fastest] = others.toSorted((a, b) => (medians.get(b) ?? 0) - (medians.get(a) ?? 0));
+		lines.add(row.title, ours, fastest, bar);
+	}
+	return lines.all;
 }

@@ -22,14 +22,14 @@ export class Folders {
 		return folder;
 	}
 
+	/** Waits until what others wrote before is on the disk, so that nobody's flush has to carry it. */
+	settle(folder: string): void {
+		if (spawnSync("sync", ["-f", folder], { stdio: "ignore" }).status !== 0) spawnSync("sync", { stdio: "ignore" });
+	}
+
 	remove(folder: string): void {
 		rmSync(folder, { recursive: true, force: true });
 	}
-}
-
-/** Waits until what others wrote before is on the disk, so that nobody's flush has to carry it. */
-export function settle(folder: string): void {
-	if (spawnSync("sync", ["-f", folder], { stdio: "ignore" }).status !== 0) spawnSync("sync", { stdio: "ignore" });
 }
 
 /** The bytes that the files below a folder take on the disk. */

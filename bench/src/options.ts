@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { numberOption } from "./number-option.js";
 
 /** What a run was asked to do. */
 export interface Options {
@@ -24,12 +25,6 @@ export const USAGE = `npm run bench -- [options]
   --folder PATH   where stores are made: on the disk that is to be measured (.tools in the checkout)
   --list          the names of the rows`;
 
-const number = (name: string, text: string | undefined, otherwise: number): number => {
-	if (text === undefined) return otherwise;
-	if (!/^[1-9][0-9]{0,8}$/.test(text)) throw new Error(`--${name} must be a whole number above zero, not "${text}"`);
-	return Number(text);
-};
-
 /** Reads the command line; undefined: only a text was asked for. */
 export function readOptions(args: readonly string[], folder: string): Options | "help" | "list" {
 	const { values } = parseArgs({
@@ -49,8 +44,8 @@ export function readOptions(args: readonly string[], folder: string): Options | 
 	if (values.help === true) return "help";
 	if (values.list === true) return "list";
 	return {
-		events: number("events", values.events, values.quick === true ? 20_000 : DEFAULT_EVENTS),
-		rounds: number("rounds", values.rounds, values.quick === true ? 3 : 5),
+		events: numberOption("events", values.events, values.quick === true ? 20_000 : DEFAULT_EVENTS),
+		rounds: numberOption("rounds", values.rounds, values.quick === true ? 3 : 5),
 		only: values.only,
 		native: values.native === true,
 		json: values.json,

@@ -1,4 +1,4 @@
-import { type Folders, settle } from "./folders.js";
+import type { Folders } from "./folders.js";
 
 /** One competitor of a race. It checks by itself that all was stored or read. */
 export interface Side {
@@ -37,19 +37,42 @@ export function orderOf<T>(sides: readonly T[], round: number): T[] {
 	return round % 2 === 0 ? order : order.reverse();
 }
 
+/** What each side gave in every round, by its name. */
+export async function inRounds<S extends { readonly name: string }, T>(
+	sides: readonly S[],
+	rounds: number,
+	run: (side: S, round: number) => Promise<T>,
+): Promise<Map<string, T[]>> {
+	const given = new Map<string, T[]>(sides.map(({ name }) => [name, []]));
+	for (let round = 0; round < rounds; round++) {
+		for (const side of orderOf(sides, round)) given.get(side.name)?.push(await run(side, round));
+	}
+	return given;
+}
+
+/** The median of each side, of what `value` takes from what it gave. */
+export function mediansOf<T>(
+	given: ReadonlyMap<string, readonly T[]>,
+	value: (each: T) => number,
+): Map<string, number> {
+	return new Map([...given].map(([name, all]) => [name, median(all.map(value))]));
+}
+
+/** Events per second, which it shows. */
+export function rateOf({ count, milliseconds }: Measure, name: string, round: number): number {
+	const rate = (count / milliseconds) * 1000;
+	process.stderr.write(`  round ${round + 1}: ${name}: ${Math.round(rate)}/s\n`);
+	return rate;
+}
+
 /** Events per second of each side: the medians of all rounds. Every run of a side has a fresh folder. */
 export async function race(sides: readonly Side[], rounds: number, folders: Folders): Promise<Map<string, number>> {
-	const rates = new Map<string, number[]>(sides.map(({ name }) => [name, []]));
-	for (let round = 0; round < rounds; round++) {
-		for (const side of orderOf(sides, round)) {
-			const folder = folders.fresh();
-			settle(folder);
-			const { count, milliseconds } = await side.run(folder);
-			const rate = (count / milliseconds) * 1000;
-			rates.get(side.name)?.push(rate);
-			process.stderr.write(`  round ${round + 1}: ${side.name}: ${Math.round(rate)}/s\n`);
-			folders.remove(folder);
-		}
-	}
-	return new Map([...rates].map(([name, values]) => [name, median(values)]));
+	const rates = await inRounds(sides, rounds, async (side, round) => {
+		const folder = folders.fresh();
+		folders.settle(folder);
+		const measure = await side.run(folder);
+		folders.remove(folder);
+		return rateOf(measure, side.name, round);
+	});
+	return mediansOf(rates, (rate) => rate);
 }

@@ -1,18 +1,7 @@
-import type { Delivery, Store } from "streamkit";
+import type { Delivery } from "streamkit";
 import { ok, refused, rejection, same } from "../streams/assert.js";
-import { type Case, numbers, withStore } from "../streams/harness.js";
+import { type Case, isPending, numbers, withStore } from "../streams/harness.js";
 import { ids, take, texts, withGroup } from "./harness.js";
-
-/** Whether a promise is still undecided once the store went through what was asked of it. */
-async function isPending(promise: Promise<unknown>, store: Store): Promise<boolean> {
-	let pending = true;
-	const done = (): void => {
-		pending = false;
-	};
-	promise.then(done, done);
-	for (let i = 0; i < 20; i++) await store.streams.read("nobody uses this name");
-	return pending;
-}
 
 /** Reads that wait. */
 export function waitCases(test: Case): void {

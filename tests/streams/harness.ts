@@ -18,6 +18,13 @@ export interface StoreFactory {
 /** A case by its name. */
 export type Case = (name: string, run: (factory: StoreFactory) => Promise<void>) => void;
 
+/** The cases of several lists, for stores of one kind: each case gets stores of its own. */
+export function allCases(...lists: readonly ((test: Case) => void)[]) {
+	return (runner: Runner, factory: () => StoreFactory): void => {
+		for (const cases of lists) cases((name, run) => runner.test(name, () => run(factory())));
+	};
+}
+
 /** Opens a store, runs, and closes it, whatever happens. */
 export async function withStore(opening: Promise<Store>, run: (store: Store) => Promise<void>): Promise<void> {
 	const store = await opening;
@@ -66,4 +73,15 @@ export async function readAll(store: Store, name: string, limit = 1000, partitio
 		if (last === undefined) return all;
 		after = last.id;
 	}
+}
+
+/** Whether a promise is still undecided once the store went through what was asked of it. */
+export async function isPending(promise: Promise<unknown>, store: Store): Promise<boolean> {
+	let pending = true;
+	const done = (): void => {
+		pending = false;
+	};
+	promise.then(done, done);
+	for (let i = 0; i < 20; i++) await store.streams.read("nobody uses this name");
+	return pending;
 }

@@ -1,15 +1,4 @@
-import { test } from "node:test";
-import { memoryHost, openStore } from "streamkit";
 import { streamCases } from "./cases.js";
+import { memoryStores, under } from "./stores.js";
 
-streamCases({ test: (name, run) => void test(`memory: ${name}`, { timeout: 60_000 }, run) }, () => {
-	let host = memoryHost();
-	return {
-		open: (options) => {
-			host = memoryHost();
-			return openStore(host, options);
-		},
-		reopen: (options) => openStore(host, options),
-		second: (options) => openStore(host, options),
-	};
-});
+streamCases(under("memory"), memoryStores());

@@ -1,22 +1,6 @@
-import type { Entry, Store } from "streamkit";
+import type { Entry } from "streamkit";
 import { ok, refused, rejection, same } from "./assert.js";
-import { type Case, numbers, texts, withStore } from "./harness.js";
-
-/** Resolves once the store has gone through everything that was asked of it before. */
-async function settled(store: Store): Promise<void> {
-	for (let i = 0; i < 5; i++) await store.streams.read("nobody uses this name");
-}
-
-/** Whether a promise is still undecided. */
-async function isPending(promise: Promise<unknown>, store: Store): Promise<boolean> {
-	let pending = true;
-	const done = (): void => {
-		pending = false;
-	};
-	promise.then(done, done);
-	await settled(store);
-	return pending;
-}
+import { type Case, isPending, numbers, texts, withStore } from "./harness.js";
 
 /** Waiting for records. */
 export function waitCases(test: Case): void {

@@ -1,6 +1,7 @@
 // Runs what it is asked for, in a page: one step of one side of one row. Each library is loaded where it is measured.
 
-import type { Measure, Side } from "./side.js";
+import type { Measure } from "../../src/timing.js";
+import type { Side } from "./side.js";
 
 const ours = () => import("./sides/streamkit.js");
 const plain = () => import("./sides/rows.js");

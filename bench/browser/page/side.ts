@@ -1,11 +1,5 @@
-import { EVENT_BYTES, type EventObject, eventText } from "../../src/data.js";
+import { batches as cut, EVENT_BYTES, type EventObject, eventText } from "../../src/data.js";
 import { Tally } from "../../src/tally.js";
-
-/** What one run took. */
-export interface Measure {
-	readonly count: number;
-	readonly milliseconds: number;
-}
 
 /** One competitor of a row. It throws unless all was stored or read. */
 export interface Side {
@@ -15,14 +9,6 @@ export interface Side {
 	run(database: string, count: number): Promise<number>;
 	/** After all rounds. */
 	remove?(database: string): Promise<void>;
-}
-
-/** The milliseconds that `work` takes. What was left behind before it is collected first. */
-export async function timed(work: () => Promise<unknown>): Promise<number> {
-	globalThis.gc?.();
-	const start = performance.now();
-	await work();
-	return performance.now() - start;
 }
 
 export const BATCH = 1000;
@@ -45,11 +31,7 @@ export function eventObjects(count: number): EventObject[] {
 }
 
 /** Cuts a list into batches. */
-export function batches<T>(list: readonly T[]): T[][] {
-	const cut: T[][] = [];
-	for (let at = 0; at < list.length; at += BATCH) cut.push(list.slice(at, at + BATCH));
-	return cut;
-}
+export const batches = <T>(list: readonly T[]): T[][] => cut(list, BATCH);
 
 /** What reading the first `count` events as bytes must give. */
 export function expectedBytes(count: number): Tally {

@@ -11,12 +11,13 @@
 import type { Durability } from "streamkit";
 import { frameBlocks } from "../blocks.js";
 import { batches } from "../data.js";
+import { atLeast, Lines } from "../lines.js";
 import * as level from "../sides/classic-level.js";
 import { numbered, putting, readBlock, readRow } from "../sides/lmdb.js";
 import { producing } from "../sides/streamkit.js";
 import { tallyOfBytes } from "../tally.js";
 import { race } from "../timing.js";
-import { atLeast, Lines, makeEvents, type Row } from "./row.js";
+import { makeEvents, type Row } from "./row.js";
 
 const BATCH = 1000;
 

@@ -2,11 +2,12 @@
 //   ours            publish() of JSON.stringify(object), relaxed
 //   event-storage   commit() of the object, resolved by its callback; its default settings
 
+import { atLeast, Lines } from "../lines.js";
 import { committing } from "../sides/event-storage.js";
-import { publishingObjects } from "../sides/streamkit.js";
+import { publishingObjects, relaxed } from "../sides/streamkit.js";
 import { tallyOfObjects } from "../tally.js";
 import { race } from "../timing.js";
-import { atLeast, Lines, makeEvents, type Row, some } from "./row.js";
+import { makeEvents, type Row, some } from "./row.js";
 
 const title = "single appends awaited one by one, relaxed";
 
@@ -17,10 +18,7 @@ export const appendSingles: Row = {
 		const objects = makeEvents(some(context, 50_000)).objects();
 		const expected = tallyOfObjects(objects);
 		const medians = await race(
-			[
-				publishingObjects("ours", { durability: "relaxed", compression: "none" }, objects, expected),
-				committing("event-storage, commit", objects, expected),
-			],
+			[publishingObjects("ours", relaxed, objects, expected), committing("event-storage, commit", objects, expected)],
 			context.rounds,
 			context.folders,
 		);

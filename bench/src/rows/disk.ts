@@ -7,11 +7,12 @@
 
 import { batches } from "../data.js";
 import { diskBytes } from "../folders.js";
+import { Lines } from "../lines.js";
 import * as level from "../sides/classic-level.js";
 import * as eventStorage from "../sides/event-storage.js";
 import * as lmdb from "../sides/lmdb.js";
-import { type Compression, open, produceAll, recordsOf } from "../sides/streamkit.js";
-import { Lines, makeEvents, type Row } from "./row.js";
+import { type Compression, fill, produceAll, recordsOf } from "../sides/streamkit.js";
+import { makeEvents, type Row } from "./row.js";
 
 const title = "bytes on disk per byte of JSON";
 
@@ -21,12 +22,8 @@ export const disk: Row = {
 	async measure({ events: count, folders }) {
 		const events = makeEvents(count);
 		const json = events.bytes.reduce((sum, { length }) => sum + length, 0);
-		const ours = (compression: Compression, compact: boolean) => async (folder: string) => {
-			const store = await open(folder, { durability: "relaxed", compression });
-			await produceAll(store, batches(recordsOf(events), 1000));
-			if (compact) await store.compact();
-			await store.close();
-		};
+		const ours = (compression: Compression, compact: boolean) => (folder: string) =>
+			fill(folder, compression, compact, (store) => produceAll(store, batches(recordsOf(events), 1000)));
 		const writers: Record<string, (folder: string) => Promise<void>> = {
 			none: ours("none", true),
 			auto: ours("auto", true),

@@ -2,10 +2,11 @@
 // awaiting each call. Emmett keeps the objects; ours is given them as JSON, which is part of the time. Fewer events:
 // Emmett copies the whole stream with every append.
 
+import { Lines } from "../lines.js";
 import { appending, producingInMemory } from "../sides/emmett.js";
 import { tallyOfObjects } from "../tally.js";
 import { race } from "../timing.js";
-import { Lines, makeEvents, type Row, some } from "./row.js";
+import { makeEvents, type Row, some } from "./row.js";
 
 const title = "append in memory";
 

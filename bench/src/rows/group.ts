@@ -4,36 +4,29 @@
 //                          milliseconds of one read, the median of some; both sides are ours. (With fewer events the two
 //                          numbers of pending records shrink alike.)
 
-import { batches, Events } from "../data.js";
-import { consuming as consumingRedis, leftOut, redisVersion } from "../sides/redis.js";
-import { open } from "../sides/streamkit.js";
-import { appendAll, consuming, STREAM } from "../sides/streams.js";
+import { Events } from "../data.js";
+import { atMost, Lines } from "../lines.js";
+import { consuming as consumingRedis } from "../sides/redis.js";
+import { open, relaxed } from "../sides/streamkit.js";
+import { appendRepeated, consuming, STREAM } from "../sides/streams.js";
 import { tallyOfBytes } from "../tally.js";
-import { median, orderOf, race, timed } from "../timing.js";
-import { atLeast, atMost, type Context, Lines, makeEvents, type Row, some } from "./row.js";
+import { inRounds, median, mediansOf, timed } from "../timing.js";
+import { againstRedis } from "./against-redis.js";
+import { type Context, makeEvents, type Row, some } from "./row.js";
 
-const relaxed = { durability: "relaxed", compression: "none" } as const;
-
-export const groupRead: Row = {
-	name: "group-read",
-	title: "group read of 100 and acknowledge, relaxed",
-	async measure(context) {
-		const version = redisVersion();
-		if (version === undefined) {
-			leftOut();
-			return [];
-		}
+export const groupRead = againstRedis(
+	"group-read",
+	"group read of 100 and acknowledge, relaxed",
+	1,
+	(context, redis) => {
 		const events = makeEvents(some(context, 100_000));
 		const expected = tallyOfBytes(events);
-		const other = `Redis ${version} XREADGROUP and XACK`;
-		const sides = [
-			consuming("ours", relaxed, events, 100, expected),
-			consumingRedis(other, events.bytes, 100, expected),
-		];
-		const medians = await race(sides, context.rounds, context.folders);
-		return new Lines(medians).add(this.title, "ours", other, atLeast(1)).all;
+		return {
+			ours: consuming("ours", relaxed, events, 100, expected),
+			other: consumingRedis(`${redis} XREADGROUP and XACK`, events.bytes, 100, expected),
+		};
 	},
-};
+);
 
 const title = "group read of 10";
 // Records repeat after so many: a million events of 1 KiB need not be in memory at once.
@@ -46,11 +39,7 @@ async function readBesidePending({ folders }: Context, events: Events, pending: 
 	const folder = folders.fresh();
 	const store = await open(folder, relaxed);
 	const records = pending + (READS + 1) * SIZE;
-	for (let written = 0; written < records; ) {
-		const part = events.bytes.slice(0, records - written);
-		await appendAll(store, batches(part, 1000));
-		written += part.length;
-	}
+	await appendRepeated(store, events, records);
 	const group = store.streams.group(STREAM, "workers");
 	await group.create({ ackTimeout: 0, consumerTimeout: 3_600_000 });
 	for (let taken = 0; taken < pending; ) {
@@ -84,15 +73,10 @@ export const groupPending: Row = {
 			name: `${pending.toLocaleString("en-US")} pending`,
 			pending,
 		}));
-		const taken = new Map<string, number[]>(sides.map(({ name }) => [name, []]));
 		const events = new Events(DISTINCT);
-		for (let round = 0; round < context.rounds; round++) {
-			for (const { name, pending } of orderOf(sides, round)) {
-				taken.get(name)?.push(await readBesidePending(context, events, pending));
-			}
-		}
+		const taken = await inRounds(sides, context.rounds, ({ pending }) => readBesidePending(context, events, pending));
 		const [large, small] = sides.map(({ name }) => name) as [string, string];
-		const medians = new Map([...taken].map(([name, values]) => [name, median(values)]));
+		const medians = mediansOf(taken, (milliseconds) => milliseconds);
 		return new Lines(medians, "ms").add(`${title}: ${large}, against few`, large, small, atMost(1.5)).all;
 	},
 };

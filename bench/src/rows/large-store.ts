@@ -1,6 +1,6 @@
 import { batches, Events } from "../data.js";
 import type { Folders } from "../folders.js";
-import { open, recordsOf, SEGMENT, SPACE } from "../sides/streamkit.js";
+import { fill, recordsOf, SEGMENT, SPACE } from "../sides/streamkit.js";
 import { type Tally, tallyOfBytes } from "../tally.js";
 
 // Entries repeat after so many: a million events of 1 KiB need not be in memory at once.
@@ -14,14 +14,14 @@ export async function largeStore(
 	const events = new Events(Math.min(entries, DISTINCT));
 	const all = batches(recordsOf(events), 1000);
 	const folder = folders.fresh();
-	const store = await open(folder, { durability: "relaxed", compression: "none" });
-	for (let written = 0; written < entries; ) {
-		for (const batch of all) {
-			const part = batch.slice(0, entries - written);
-			if (part.length > 0) await store.produce(SPACE, SEGMENT, part);
-			written += part.length;
+	await fill(folder, "none", false, async (store) => {
+		for (let written = 0; written < entries; ) {
+			for (const batch of all) {
+				const part = batch.slice(0, entries - written);
+				if (part.length > 0) await store.produce(SPACE, SEGMENT, part);
+				written += part.length;
+			}
 		}
-	}
-	await store.close();
+	});
 	return { folder, tally: (count) => tallyOfBytes(events, count) };
 }

@@ -3,12 +3,13 @@
 // goes. What counts is the peak. Pages of files, which the system may drop at any time, are not in it.
 
 import { existsSync } from "node:fs";
+import { atMost, Lines } from "../lines.js";
 import type { Consumed } from "../processes/memory.js";
 import { inProcess } from "../processes/process.js";
 import { Tally } from "../tally.js";
-import { median, orderOf } from "../timing.js";
+import { inRounds, mediansOf } from "../timing.js";
 import { largeStore } from "./large-store.js";
-import { atMost, Lines, type Row } from "./row.js";
+import type { Row } from "./row.js";
 
 const title = "peak anonymous memory while consuming";
 
@@ -26,21 +27,17 @@ export const memory: Row = {
 			const { folder, tally } = await largeStore(folders, entries);
 			stores.push({ name: `${entries.toLocaleString("en-US")} entries`, folder, expected: tally(entries) });
 		}
-		const peaks = new Map<string, number[]>(stores.map(({ name }) => [name, []]));
-		const before = new Map<string, number[]>(stores.map(({ name }) => [name, []]));
-		for (let round = 0; round < rounds; round++) {
-			for (const { name, folder, expected } of orderOf(stores, round)) {
-				const result = await inProcess<Consumed>("memory.js", [folder]);
-				Object.assign(new Tally(), { count: result.count, sum: result.sum }).check(name, expected);
-				peaks.get(name)?.push(result.peakKiB / 1024);
-				before.get(name)?.push(result.beforeKiB / 1024);
-			}
-		}
+		const results = await inRounds(stores, rounds, async ({ name, folder, expected }) => {
+			const result = await inProcess<Consumed>("memory.js", [folder]);
+			Object.assign(new Tally(), { count: result.count, sum: result.sum }).check(name, expected);
+			return result;
+		});
+		const peaks = mediansOf(results, ({ peakKiB }) => peakKiB / 1024);
+		const before = mediansOf(results, ({ beforeKiB }) => beforeKiB / 1024);
 		const [large, small] = stores.map(({ name }) => name) as [string, string];
-		const medians = (all: Map<string, number[]>) => new Map([...all].map(([name, values]) => [name, median(values)]));
 		return [
-			...new Lines(medians(peaks), "MiB").add(`${title} ${large}, against fewer`, large, small, atMost(1.2)).all,
-			...new Lines(medians(before), "MiB").add("the same processes before they read", large, small).all,
+			...new Lines(peaks, "MiB").add(`${title} ${large}, against fewer`, large, small, atMost(1.2)).all,
+			...new Lines(before, "MiB").add("the same processes before they read", large, small).all,
 		];
 	},
 };

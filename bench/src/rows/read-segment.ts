@@ -7,14 +7,16 @@
 //   plain objects   what is not storage at all: the events as payloads in an array in memory
 // Stores are written once for all rounds: ours by batches of 1,000, and not compacted but where it says so.
 
-import { batches, type EventObject, type Events } from "../data.js";
+import { batches, type Events } from "../data.js";
 import type { Folders } from "../folders.js";
-import { reading, write } from "../sides/event-storage.js";
+import { atLeast, Lines } from "../lines.js";
+import * as eventStorage from "../sides/event-storage.js";
 import {
 	type Compression,
-	open,
+	fill,
 	produceAll,
 	readEntries,
+	reading,
 	readObjects,
 	readPages,
 	recordsOf,
@@ -23,35 +25,18 @@ import {
 } from "../sides/streamkit.js";
 import { Tally, tallyOfBytes, tallyOfObjects } from "../tally.js";
 import { race, type Side, timed } from "../timing.js";
-import { atLeast, Lines, makeEvents, type Row } from "./row.js";
+import { makeEvents, type Row } from "./row.js";
 
 const title = "read a segment, all touched";
 
 async function written(folders: Folders, events: Events, compression: Compression, compact: boolean): Promise<string> {
 	const folder = folders.fresh();
-	const store = await open(folder, { durability: "relaxed", compression });
-	await produceAll(store, batches(recordsOf(events), 1000));
-	if (compact) await store.compact();
-	await store.close();
+	await fill(folder, compression, compact, (store) => produceAll(store, batches(recordsOf(events), 1000)));
 	return folder;
 }
 
-function consuming(name: string, stored: string, read: typeof readPages, expected: Tally): Side {
-	return {
-		name,
-		async run() {
-			const store = await open(stored, { durability: "strict", compression: "none" });
-			const stream = store.consumeSegment({ space: SPACE, segment: SEGMENT });
-			let tally = new Tally();
-			const milliseconds = await timed(async () => {
-				tally = await read(stream);
-			});
-			await store.close();
-			tally.check(name, expected);
-			return { count: expected.count, milliseconds };
-		},
-	};
-}
+const consuming = (name: string, stored: string, read: typeof readPages, expected: Tally): Side =>
+	reading(name, stored, expected, (store) => read(store.consumeSegment({ space: SPACE, segment: SEGMENT })));
 
 function plainObjects(name: string, events: Events, expected: Tally): Side {
 	const objects = events.bytes.map((payload, sequence) => ({ sequence, payload }));
@@ -68,12 +53,6 @@ function plainObjects(name: string, events: Events, expected: Tally): Side {
 	};
 }
 
-async function eventStorage(folders: Folders, objects: readonly EventObject[]): Promise<string> {
-	const folder = folders.fresh();
-	await write(folder, batches(objects, 1000));
-	return folder;
-}
-
 export const readSegment: Row = {
 	name: "read-segment",
 	title,
@@ -84,7 +63,8 @@ export const readSegment: Row = {
 		const compressed = await written(folders, events, "auto", true);
 		const objects = events.objects();
 		const expectedObjects = tallyOfObjects(objects);
-		const peer = await eventStorage(folders, objects);
+		const peer = folders.fresh();
+		await eventStorage.write(peer, batches(objects, 1000));
 		objects.length = 0;
 		const medians = await race(
 			[
@@ -92,7 +72,7 @@ export const readSegment: Row = {
 				consuming("entry by entry", plain, readEntries, expected),
 				consuming("parsed", plain, readObjects, expectedObjects),
 				consuming("compressed", compressed, readPages, expected),
-				reading("event-storage, objects", peer, expectedObjects),
+				eventStorage.reading("event-storage, objects", peer, expectedObjects),
 				plainObjects("objects in an array in memory", events, expected),
 			],
 			rounds,

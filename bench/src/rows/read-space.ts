@@ -7,39 +7,24 @@
 
 import type { Events } from "../data.js";
 import type { Folders } from "../folders.js";
+import { atLeast, Lines } from "../lines.js";
 import * as level from "../sides/classic-level.js";
-import { type Compression, open, publishAll, readEntries, readPages, SPACE } from "../sides/streamkit.js";
+import { type Compression, fill, publishAll, readEntries, reading, readPages, SPACE } from "../sides/streamkit.js";
 import { Tally, tallyOfBytes } from "../tally.js";
 import { race, type Side, timed } from "../timing.js";
-import { atLeast, Lines, makeEvents, type Row } from "./row.js";
+import { makeEvents, type Row } from "./row.js";
 
 const title = "read a space of 100 segments by id, all touched";
 const SEGMENTS = Array.from({ length: 100 }, (_, index) => `order-${index}`);
 
 async function written(folders: Folders, events: Events, compression: Compression, compact: boolean): Promise<string> {
 	const folder = folders.fresh();
-	const store = await open(folder, { durability: "relaxed", compression });
-	await publishAll(store, events.bytes, SEGMENTS, 1000);
-	if (compact) await store.compact();
-	await store.close();
+	await fill(folder, compression, compact, (store) => publishAll(store, events.bytes, SEGMENTS, 1000));
 	return folder;
 }
 
-function consuming(name: string, stored: string, read: typeof readPages, expected: Tally): Side {
-	return {
-		name,
-		async run() {
-			const store = await open(stored, { durability: "strict", compression: "none" });
-			let tally = new Tally();
-			const milliseconds = await timed(async () => {
-				tally = await read(store.consumeSpace({ space: SPACE }));
-			});
-			await store.close();
-			tally.check(name, expected);
-			return { count: expected.count, milliseconds };
-		},
-	};
-}
+const consuming = (name: string, stored: string, read: typeof readPages, expected: Tally): Side =>
+	reading(name, stored, expected, (store) => read(store.consumeSpace({ space: SPACE })));
 
 function iterating(name: string, stored: string, expected: Tally): Side {
 	return {

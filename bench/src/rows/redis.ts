@@ -3,40 +3,31 @@
 //   relaxed   ours against appendfsync everysec
 //   strict    ours against appendfsync always
 
-import { adding, leftOut, redisVersion } from "../sides/redis.js";
-import { publishing } from "../sides/streamkit.js";
+import { Lines } from "../lines.js";
+import { adding } from "../sides/redis.js";
+import { publishing, relaxed, strict } from "../sides/streamkit.js";
 import { tallyOfBytes } from "../tally.js";
 import { race } from "../timing.js";
-import { Lines, makeEvents, type Row, some } from "./row.js";
+import { withRedis } from "./against-redis.js";
+import { makeEvents, some } from "./row.js";
 
 const title = "single appends, 1,000 in flight";
 
-export const redis: Row = {
-	name: "redis",
-	title: `${title}, against Redis`,
-	async measure(context) {
-		const version = redisVersion();
-		if (version === undefined) {
-			leftOut();
-			return [];
-		}
-		const events = makeEvents(some(context, 100_000));
-		const expected = tallyOfBytes(events);
-		const ours = (durability: "strict" | "relaxed") =>
-			publishing(durability, { durability, compression: "none" }, events, events.count, 1000, expected);
-		const everySecond = `Redis ${version} XADD, fsync everysec`;
-		const always = `Redis ${version} XADD, fsync always`;
-		const medians = await race(
-			[
-				ours("relaxed"),
-				adding(everySecond, "everysec", events.bytes, 1000, expected),
-				ours("strict"),
-				adding(always, "always", events.bytes, 1000, expected),
-			],
-			context.rounds,
-			context.folders,
-		);
-		return new Lines(medians).add(`${title}, relaxed`, "relaxed", everySecond).add(`${title}, strict`, "strict", always)
-			.all;
-	},
-};
+export const redis = withRedis("redis", `${title}, against Redis`, async (context, redis) => {
+	const events = makeEvents(some(context, 100_000));
+	const expected = tallyOfBytes(events);
+	const everySecond = `${redis} XADD, fsync everysec`;
+	const always = `${redis} XADD, fsync always`;
+	const medians = await race(
+		[
+			publishing("relaxed", relaxed, events, events.count, 1000, expected),
+			adding(everySecond, "everysec", events.bytes, 1000, expected),
+			publishing("strict", strict, events, events.count, 1000, expected),
+			adding(always, "always", events.bytes, 1000, expected),
+		],
+		context.rounds,
+		context.folders,
+	);
+	return new Lines(medians).add(`${title}, relaxed`, "relaxed", everySecond).add(`${title}, strict`, "strict", always)
+		.all;
+});

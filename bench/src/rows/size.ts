@@ -1,4 +1,5 @@
-// All JavaScript and WebAssembly that a browser bundle loads to open a store, with gzip: what `npm run size` finds.
+// All JavaScript and WebAssembly that a browser bundle loads to open a store on IndexedDB, with gzip: what
+// `npm run size` finds.
 
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -13,8 +14,9 @@ export const size: Row = {
 	async measure() {
 		const script = fileURLToPath(new URL("../../../scripts/size.mjs", import.meta.url));
 		const { stdout, stderr } = spawnSync(process.execPath, [script], { encoding: "utf8" });
-		// It fails above the budget, but has printed the sizes by then.
-		const gzip = /^together\s+\d+\s+(\d+)\s+\d+$/m.exec(stdout)?.[1];
+		// The script alone is raw, gzip and brotli; then the same together with the engine. Above its ceiling it fails, but
+		// has printed the sizes by then.
+		const gzip = /^browser, indexeddb(?:\s+\d+){4}\s+(\d+)\s+\d+$/m.exec(stdout)?.[1];
 		if (gzip === undefined) throw new Error(`scripts/size.mjs did not print a size: ${stdout}${stderr}`);
 		return [
 			{

@@ -2,11 +2,12 @@
 // answers. Both sides are ours; rows are collected later, which is not timed. Each round trims a stream of its own, in
 // a store that was opened afresh. (With fewer events the two sizes shrink alike.)
 
-import { batches, Events } from "../data.js";
-import { open } from "../sides/streamkit.js";
-import { appendAll, STREAM } from "../sides/streams.js";
-import { median, orderOf, timed } from "../timing.js";
-import { atMost, type Context, Lines, type Row } from "./row.js";
+import { Events } from "../data.js";
+import { atMost, Lines } from "../lines.js";
+import { fill, open, strict } from "../sides/streamkit.js";
+import { appendRepeated, STREAM } from "../sides/streams.js";
+import { inRounds, mediansOf, timed } from "../timing.js";
+import type { Context, Row } from "./row.js";
 
 const title = "stream trim to 10 records";
 // Records repeat after so many: a million events of 1 KiB need not be in memory at once.
@@ -16,14 +17,8 @@ const LEFT = 10;
 /** Milliseconds of one trim of a stream of so many records. */
 async function trimOnce({ folders }: Context, events: Events, records: number): Promise<number> {
 	const folder = folders.fresh();
-	const filling = await open(folder, { durability: "relaxed", compression: "none" });
-	for (let written = 0; written < records; ) {
-		const part = events.bytes.slice(0, records - written);
-		await appendAll(filling, batches(part, 1000));
-		written += part.length;
-	}
-	await filling.close();
-	const store = await open(folder, { durability: "strict", compression: "none" });
+	await fill(folder, "none", false, (store) => appendRepeated(store, events, records));
+	const store = await open(folder, strict);
 	// What the first call of a store has to load is loaded.
 	const { count } = await store.streams.info(STREAM);
 	let trimmed = 0;
@@ -45,15 +40,10 @@ export const streamTrim: Row = {
 	async measure(context) {
 		const sizes = [Math.round((context.events * 10) / 3), Math.max(LEFT + 1, Math.round(context.events / 30))];
 		const sides = sizes.map((records) => ({ name: `${records.toLocaleString("en-US")} records`, records }));
-		const taken = new Map<string, number[]>(sides.map(({ name }) => [name, []]));
 		const events = new Events(DISTINCT);
-		for (let round = 0; round < context.rounds; round++) {
-			for (const { name, records } of orderOf(sides, round)) {
-				taken.get(name)?.push(await trimOnce(context, events, records));
-			}
-		}
+		const taken = await inRounds(sides, context.rounds, ({ records }) => trimOnce(context, events, records));
 		const [large, small] = sides.map(({ name }) => name) as [string, string];
-		const medians = new Map([...taken].map(([name, values]) => [name, median(values)]));
+		const medians = mediansOf(taken, (milliseconds) => milliseconds);
 		return new Lines(medians, "ms").add(`${title}: ${large}, against fewer`, large, small, atMost(1.5)).all;
 	},
 };

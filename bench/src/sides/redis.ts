@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { createClient, RESP_TYPES } from "redis";
 import { batches } from "../data.js";
+import { inFlight } from "../in-flight.js";
 import { Tally } from "../tally.js";
 import { type Measure, type Side, timed } from "../timing.js";
 
@@ -21,11 +22,6 @@ type Client = ReturnType<typeof createClient>;
 export function redisVersion(): string | undefined {
 	const { status, stdout } = spawnSync("redis-server", ["--version"], { encoding: "utf8" });
 	return status === 0 ? /v=(\S+)/.exec(stdout)?.[1] : undefined;
-}
-
-/** Says by name that rows against Redis are left out. */
-export function leftOut(): void {
-	process.stderr.write("  left out: there is no redis-server on the PATH\n");
 }
 
 async function freePort(): Promise<number> {
@@ -90,12 +86,12 @@ async function readAll(client: Client): Promise<Tally> {
 	}
 }
 
-/** XADD of every payload, so many in flight, each awaited by a caller of its own. */
+/** XADD of every payload, so many in flight. */
 export function adding(
 	name: string,
 	fsync: Fsync,
 	payloads: readonly Uint8Array[],
-	inFlight: number,
+	callers: number,
 	expected: Tally,
 ): Side {
 	return {
@@ -103,12 +99,8 @@ export function adding(
 		run: (folder) =>
 			withServer(folder, fsync, async (client) => {
 				const buffers = buffersOf(payloads);
-				let next = 0;
-				const caller = async (): Promise<void> => {
-					while (next < buffers.length) await client.xAdd(STREAM, "*", { d: buffers[next++] as Buffer });
-				};
 				const milliseconds = await timed(() =>
-					Promise.all(Array.from({ length: Math.min(inFlight, buffers.length) }, caller)),
+					inFlight(buffers.length, callers, (index) => client.xAdd(STREAM, "*", { d: buffers[index] as Buffer })),
 				);
 				(await readAll(client)).check(name, expected);
 				return { count: payloads.length, milliseconds };

@@ -4,6 +4,7 @@
 import { openDirectory } from "@streamkit/node";
 import type { Durability, Entry, EntryStream, OpenOptions, RecordInput, SegmentStatus, Store } from "streamkit";
 import { batches, type EventObject, type Events } from "../data.js";
+import { inFlight } from "../in-flight.js";
 import { Tally } from "../tally.js";
 import { type Side, timed } from "../timing.js";
 
@@ -15,6 +16,10 @@ export interface Opening {
 	readonly durability: Durability;
 	readonly compression: Compression;
 }
+
+/** What a row has that says nothing else of compression. */
+export const relaxed: Opening = { durability: "relaxed", compression: "none" };
+export const strict: Opening = { durability: "strict", compression: "none" };
 
 export const open = (folder: string, opening: Opening): Promise<Store> => openDirectory(folder, { ...opening });
 
@@ -48,12 +53,64 @@ export async function readObjects(stream: EntryStream): Promise<Tally> {
 	return tally;
 }
 
-/** Opens the store afresh, and throws unless its one segment holds what was appended. */
-async function check(name: string, folder: string, expected: Tally): Promise<void> {
-	const store = await open(folder, { durability: "strict", compression: "none" });
-	const tally = await readPages(store.consumeSegment({ space: SPACE, segment: SEGMENT }));
+/** Everything in the one segment, by pages. */
+const readSegment = (store: Store): Promise<Tally> =>
+	readPages(store.consumeSegment({ space: SPACE, segment: SEGMENT }));
+
+/**
+ * A side that writes to a store of its own. Closing, which flushes what relaxed commits left, is not timed, and nor is
+ * reading what is there from the store that is opened afresh.
+ */
+export function writing(
+	name: string,
+	opening: Opening,
+	expected: Tally,
+	write: (store: Store) => Promise<unknown>,
+	read: (store: Store) => Promise<Tally>,
+): Side {
+	return {
+		name,
+		async run(folder) {
+			const store = await open(folder, opening);
+			const milliseconds = await timed(() => write(store));
+			await store.close();
+			const afresh = await open(folder, strict);
+			const tally = await read(afresh);
+			await afresh.close();
+			tally.check(name, expected);
+			return { count: expected.count, milliseconds };
+		},
+	};
+}
+
+/** A side that reads from a store that was written before, and is opened for it; opening is not timed. */
+export function reading(name: string, stored: string, expected: Tally, read: (store: Store) => Promise<Tally>): Side {
+	return {
+		name,
+		async run() {
+			const store = await open(stored, strict);
+			let tally = new Tally();
+			const milliseconds = await timed(async () => {
+				tally = await read(store);
+			});
+			await store.close();
+			tally.check(name, expected);
+			return { count: expected.count, milliseconds };
+		},
+	};
+}
+
+/** Writes a store, relaxed, and merges its rows where that is asked for. */
+export async function fill(
+	folder: string,
+	compression: Compression,
+	compact: boolean,
+	write: (store: Store) => Promise<unknown>,
+): Promise<void> {
+	const store = await open(folder, { durability: "relaxed", compression });
+	await write(store);
+	if (compact) await store.compact();
 	await store.close();
-	tally.check(name, expected);
 }
 
 /** Appends one batch after the other to one segment, awaiting each. */
@@ -61,19 +118,10 @@ export async function produceAll(store: Store, all: readonly RecordInput[][]): P
 	for (const batch of all) await store.produce(SPACE, SEGMENT, batch);
 }
 
-/** Batches, each one awaited `produce`. Closing, which flushes what relaxed commits left, is not timed. */
+/** Batches, each one awaited `produce`. */
 export function producing(name: string, opening: Opening, events: Events, size: number, expected: Tally): Side {
 	const all = batches(recordsOf(events), size);
-	return {
-		name,
-		async run(folder) {
-			const store = await open(folder, opening);
-			const milliseconds = await timed(() => produceAll(store, all));
-			await store.close();
-			await check(name, folder, expected);
-			return { count: events.count, milliseconds };
-		},
-	};
+	return writing(name, opening, expected, (store) => produceAll(store, all), readSegment);
 }
 
 /** Single appends of objects, one after the other: turning each into JSON is part of it. */
@@ -83,42 +131,27 @@ export function publishingObjects(
 	objects: readonly EventObject[],
 	expected: Tally,
 ): Side {
-	return {
+	return writing(
 		name,
-		async run(folder) {
-			const store = await open(folder, opening);
-			const milliseconds = await timed(async () => {
-				for (const object of objects) await store.publish(SPACE, SEGMENT, JSON.stringify(object));
-			});
-			const tally = await readObjects(store.consumeSegment({ space: SPACE, segment: SEGMENT }));
-			await store.close();
-			tally.check(name, expected);
-			return { count: objects.length, milliseconds };
+		opening,
+		expected,
+		async (store) => {
+			for (const object of objects) await store.publish(SPACE, SEGMENT, JSON.stringify(object));
 		},
-	};
+		(store) => readObjects(store.consumeSegment({ space: SPACE, segment: SEGMENT })),
+	);
 }
 
-/**
- * Publishes events with so many in flight at any time, each by a caller of its own that awaits its own answer before
- * it publishes the next one. They go to the segments in turn.
- */
-export async function publishAll(
+/** Publishes events with so many in flight. They go to the segments in turn. */
+export function publishAll(
 	store: Store,
 	payloads: readonly Uint8Array[],
 	segments: readonly string[],
-	inFlight: number,
+	callers: number,
 ): Promise<SegmentStatus[]> {
-	const answers: SegmentStatus[] = new Array(payloads.length);
-	let next = 0;
-	async function caller(): Promise<void> {
-		while (next < payloads.length) {
-			const index = next++;
-			const segment = segments[index % segments.length] as string;
-			answers[index] = await store.publish(SPACE, segment, payloads[index] as Uint8Array);
-		}
-	}
-	await Promise.all(Array.from({ length: Math.min(inFlight, payloads.length) }, caller));
-	return answers;
+	return inFlight(payloads.length, callers, (index) =>
+		store.publish(SPACE, segments[index % segments.length] as string, payloads[index] as Uint8Array),
+	);
 }
 
 /** Single appends to one segment with so many in flight; 1: one at a time. */
@@ -127,24 +160,23 @@ export function publishing(
 	opening: Opening,
 	events: Events,
 	count: number,
-	inFlight: number,
+	callers: number,
 	expected: Tally,
 ): Side {
 	const payloads = events.bytes.slice(0, count);
-	return {
+	let answers: SegmentStatus[] = [];
+	return writing(
 		name,
-		async run(folder) {
-			const store = await open(folder, opening);
-			let answers: SegmentStatus[] = [];
-			const milliseconds = await timed(async () => {
-				answers = await publishAll(store, payloads, [SEGMENT], inFlight);
-			});
-			await store.close();
+		opening,
+		expected,
+		async (store) => {
+			answers = await publishAll(store, payloads, [SEGMENT], callers);
+		},
+		(store) => {
 			answers.forEach(({ lastSequence }, index) => {
 				if (lastSequence !== index + 1) throw new Error(`append ${index + 1} was answered with ${lastSequence}`);
 			});
-			await check(name, folder, expected);
-			return { count, milliseconds };
+			return readSegment(store);
 		},
-	};
+	);
 }

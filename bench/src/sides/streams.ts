@@ -2,9 +2,10 @@
 
 import type { Store } from "streamkit";
 import { batches, type Events } from "../data.js";
+import { inFlight } from "../in-flight.js";
 import { Tally } from "../tally.js";
 import { type Side, timed } from "../timing.js";
-import { type Opening, open } from "./streamkit.js";
+import { type Opening, open, writing } from "./streamkit.js";
 
 export const STREAM = "orders";
 const PAGE = 1000;
@@ -22,58 +23,37 @@ async function readAll(store: Store): Promise<Tally> {
 	}
 }
 
-/** Opens the store afresh, and throws unless its stream holds what was appended. */
-async function check(name: string, folder: string, expected: Tally): Promise<void> {
-	const store = await open(folder, { durability: "strict", compression: "none" });
-	const tally = await readAll(store);
-	await store.close();
-	tally.check(name, expected);
-}
-
 /** Appends in batches, each awaited. */
 export async function appendAll(store: Store, all: readonly Uint8Array[][]): Promise<void> {
 	for (const batch of all) await store.streams.append(STREAM, batch);
 }
 
-/** Batches, each one awaited append. Closing is not timed. */
-export function appending(name: string, opening: Opening, events: Events, size: number, expected: Tally): Side {
-	const all = batches(events.bytes, size);
-	return {
-		name,
-		async run(folder) {
-			const store = await open(folder, opening);
-			const milliseconds = await timed(() => appendAll(store, all));
-			await store.close();
-			await check(name, folder, expected);
-			return { count: events.count, milliseconds };
-		},
-	};
+/** Appends so many records: the events, again and again. */
+export async function appendRepeated(store: Store, events: Events, count: number): Promise<void> {
+	for (let written = 0; written < count; ) {
+		const part = events.bytes.slice(0, count - written);
+		await appendAll(store, batches(part, PAGE));
+		written += part.length;
+	}
 }
 
-/** Single appends with so many in flight, each awaited by a caller of its own. */
+/** Batches, each one awaited append. */
+export function appending(name: string, opening: Opening, events: Events, size: number, expected: Tally): Side {
+	const all = batches(events.bytes, size);
+	return writing(name, opening, expected, (store) => appendAll(store, all), readAll);
+}
+
+/** Single appends with so many in flight. */
 export function appendingSingles(
 	name: string,
 	opening: Opening,
 	events: Events,
-	inFlight: number,
+	callers: number,
 	expected: Tally,
 ): Side {
-	return {
-		name,
-		async run(folder) {
-			const store = await open(folder, opening);
-			let next = 0;
-			const caller = async (): Promise<void> => {
-				while (next < events.count) await store.streams.append(STREAM, events.bytes[next++] as Uint8Array);
-			};
-			const milliseconds = await timed(() =>
-				Promise.all(Array.from({ length: Math.min(inFlight, events.count) }, caller)),
-			);
-			await store.close();
-			await check(name, folder, expected);
-			return { count: events.count, milliseconds };
-		},
-	};
+	const append = (store: Store) =>
+		inFlight(events.count, callers, (index) => store.streams.append(STREAM, events.bytes[index] as Uint8Array));
+	return writing(name, opening, expected, append, readAll);
 }
 
 /** Reads of everything in pages of 1,000. */

@@ -9,8 +9,8 @@
 //! * `groups`: the same for consumer groups, with actors and books of their own.
 //! * `world`: what they share. `run`: one seed. `campaign`: many.
 //!
-//! `STREAMKIT_SIM_SEED=<n>` (for groups `STREAMKIT_SIM_GROUP_SEED=<n>`) runs that seed alone; `STREAMKIT_SIM_SEEDS=<count>` so many; `STREAMKIT_SIM_TRACE=1`
-//! prints what happens.
+//! `STREAMKIT_SIM_SEED=<n>` (for groups `STREAMKIT_SIM_GROUP_SEED=<n>`) runs that seed alone;
+//! `STREAMKIT_SIM_SEEDS=<count>` so many; `STREAMKIT_SIM_TRACE=1` prints what happens.
 
 pub mod actors;
 pub mod campaign;

@@ -2,12 +2,15 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::fmt::{self, Display, Formatter};
+use std::ops::AddAssign;
 use std::rc::Rc;
 
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use streamkit_core::{EntryId, ErrorCode, Retention, Store, Trim, Trimmed};
 
 use crate::actors::{self, SegmentCursor, SpaceCursor};
+use crate::campaign::{Campaign, Report};
 use crate::classes;
 use crate::executor::{Executor, WORLD};
 use crate::host::Faults;
@@ -19,23 +22,42 @@ use crate::world::World;
 /// Virtual milliseconds that a run may take.
 const LIMIT: u64 = 3_600_000;
 
-/// What became of a run.
-#[derive(Debug)]
-pub struct Report {
-    /// What was not as it must be.
-    pub failure: Option<String>,
-    /// The log, where one was asked for.
-    pub lines: Vec<String>,
-    /// What kind of host it was.
-    pub class: &'static str,
-    /// Calls acknowledged, refused and unknown.
-    pub outcomes: (usize, usize, usize),
-    /// Batches applied.
-    pub commits: u64,
+/// Many seeds.
+pub const CAMPAIGN: Campaign<Totals> =
+    Campaign { run, seeds: 10_000, tail: 120, variable: "STREAMKIT_SIM_SEED", test: "seeds" };
+
+/// What runs of one kind of host did together.
+#[derive(Debug, Default)]
+pub struct Totals {
+    runs: usize,
+    acked: usize,
+    refused: usize,
+    unknown: usize,
+    commits: u64,
+}
+
+impl AddAssign for Totals {
+    fn add_assign(&mut self, more: Self) {
+        self.runs += more.runs;
+        self.acked += more.acked;
+        self.refused += more.refused;
+        self.unknown += more.unknown;
+        self.commits += more.commits;
+    }
+}
+
+impl Display for Totals {
+    fn fmt(&self, to: &mut Formatter<'_>) -> fmt::Result {
+        let Self { runs, acked, refused, unknown, commits } = self;
+        write!(
+            to,
+            "{runs} runs, {acked} calls acknowledged, {refused} refused, {unknown} unknown, {commits} commits"
+        )
+    }
 }
 
 /// Runs one seed.
-pub fn run(seed: u64, traced: bool) -> Report {
+pub fn run(seed: u64, traced: bool) -> Report<Totals> {
     let random = Random::new(seed);
     let executor = Executor::new(random.fork("schedule"));
     let trace = Trace::new(&executor, traced);
@@ -43,25 +65,13 @@ pub fn run(seed: u64, traced: bool) -> Report {
     trace.say(|| format!("seed {seed}: {class:?}"));
     let world = World::new(&executor, &random, &trace, class);
     let result = executor.run(LIMIT, life(Rc::clone(&world)));
-    let failure = match &result {
-        Ok(Ok(())) => world.problem(),
-        // What was noticed first is nearer to the cause.
-        Ok(Err(problem)) => world.problem().or_else(|| Some(problem.clone())),
-        Err(stuck) => {
-            Some(world.problem().map_or_else(|| stuck.0.clone(), |first| format!("{first}\n{}", stuck.0)))
-        }
-    };
-    if result.is_err() {
-        executor.leak();
-    } else {
-        executor.clear();
-    }
+    let failure = world.end(result).err();
+    let (acked, refused, unknown) = world.oracle.outcomes();
     Report {
         failure,
         lines: trace.lines(),
-        class: world.class.name,
-        outcomes: world.oracle.outcomes(),
-        commits: world.disk.commits(),
+        kind: Some(world.class.name),
+        totals: Totals { runs: 1, acked, refused, unknown, commits: world.disk.commits() },
     }
 }
 

@@ -10,7 +10,7 @@ use streamkit_core::{Env, ErrorCode, Notify, Store};
 
 use crate::classes::Class;
 use crate::clock::{SimClock, SimEntropy, SimTimer};
-use crate::executor::{Executor, GroupSpawner, WORLD};
+use crate::executor::{Executor, GroupSpawner, Stuck, WORLD};
 use crate::host::{Disk, SimHost};
 use crate::oracle::Oracle;
 use crate::random::Random;
@@ -108,6 +108,22 @@ impl World {
         // What the host refused comes first: the rest may follow from it.
         let breach = self.disk.violations().first().map(|what| format!("the host was handed {what}"));
         breach.or_else(|| self.problem.borrow().clone())
+    }
+
+    /// What the run came to: what it gave, or the first thing that was not as it must be. Its tasks are let go.
+    pub fn end<T>(&self, result: Result<Result<T, String>, Stuck>) -> Result<T, String> {
+        // What was noticed first is nearer to the cause.
+        let first = self.problem();
+        match result {
+            Ok(result) => {
+                self.executor.clear();
+                first.map_or(result, Err)
+            }
+            Err(Stuck(why)) => {
+                self.executor.leak();
+                Err(first.map_or_else(|| why.clone(), |first| format!("{first}\n{why}")))
+            }
+        }
     }
 
     fn new_group(&self) -> u64 {

@@ -3,7 +3,8 @@
 import { Dexie, type EntityTable } from "dexie";
 import type { EventObject } from "../../../src/data.js";
 import { Tally } from "../../../src/tally.js";
-import { batches, eventObjects, expectedObjects, type Side, timed } from "../side.js";
+import { timed } from "../../../src/timing.js";
+import { batches, eventObjects, expectedObjects, type Side } from "../side.js";
 
 type Database = Dexie & { events: EntityTable<EventObject, "number"> };
 

@@ -1,7 +1,9 @@
 // IndexedDB by itself: a row per event, with no library around it.
 
+import { inFlight } from "../../../src/in-flight.js";
 import { Tally } from "../../../src/tally.js";
-import { batches, eventBytes, expectedBytes, removeDatabase, type Side, timed } from "../side.js";
+import { timed } from "../../../src/timing.js";
+import { batches, eventBytes, expectedBytes, removeDatabase, type Side } from "../side.js";
 
 const STORE = "events";
 const SEGMENTS = 100;
@@ -95,19 +97,14 @@ export const checkingPuts: Side = {
 		const events = ownBytes(count);
 		const issued = new Array<number>(SEGMENTS).fill(0);
 		const db = await open(database);
-		let next = 0;
-		const milliseconds = await timed(() => {
-			const caller = async (): Promise<void> => {
-				while (next < count) {
-					const index = next++;
-					const segment = index % SEGMENTS;
-					const sequence = (issued[segment] as number) + 1;
-					issued[segment] = sequence;
-					await append(db, segment, sequence, events[index] as Uint8Array);
-				}
-			};
-			return Promise.all(Array.from({ length: IN_FLIGHT }, caller));
-		});
+		const milliseconds = await timed(() =>
+			inFlight(count, IN_FLIGHT, (index) => {
+				const segment = index % SEGMENTS;
+				const sequence = (issued[segment] as number) + 1;
+				issued[segment] = sequence;
+				return append(db, segment, sequence, events[index] as Uint8Array);
+			}),
+		);
 		const counted = db.transaction(STORE).objectStore(STORE).count();
 		await ended(counted.transaction as IDBTransaction);
 		if (counted.result !== count) throw new Error(`read-check-put: ${counted.result} of ${count} were stored`);

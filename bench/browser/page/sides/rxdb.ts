@@ -5,7 +5,8 @@ import { createRxDatabase, type RxCollection, type RxDatabase, type RxJsonSchema
 import { getRxStorageDexie } from "rxdb/plugins/storage-dexie";
 import type { EventObject } from "../../../src/data.js";
 import { Tally } from "../../../src/tally.js";
-import { batches, eventObjects, expectedObjects, type Side, timed } from "../side.js";
+import { timed } from "../../../src/timing.js";
+import { batches, eventObjects, expectedObjects, type Side } from "../side.js";
 
 interface EventDocument extends EventObject {
 	readonly key: string;

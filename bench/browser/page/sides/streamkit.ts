@@ -3,7 +3,9 @@
 import { openStore, type RecordInput, type Store } from "streamkit";
 import { indexedDbHost } from "streamkit/indexeddb";
 import type { EventObject } from "../../../src/data.js";
+import { inFlight } from "../../../src/in-flight.js";
 import { Tally } from "../../../src/tally.js";
+import { timed } from "../../../src/timing.js";
 import {
 	batches,
 	eventBytes,
@@ -12,7 +14,6 @@ import {
 	expectedObjects,
 	removeDatabase,
 	type Side,
-	timed,
 } from "../side.js";
 
 const SPACE = "orders";
@@ -67,22 +68,17 @@ export const publishingExpected: Side = {
 	async run(database, count) {
 		const events = eventBytes(count);
 		const issued = new Array<number>(SEGMENTS).fill(0);
-		let next = 0;
 		const milliseconds = await withStore(database, (store) =>
-			timed(() => {
-				const caller = async (): Promise<void> => {
-					while (next < count) {
-						const index = next++;
-						const segment = index % SEGMENTS;
-						const expectedSequence = issued[segment] as number;
-						issued[segment] = expectedSequence + 1;
-						const payload = events[index] as Uint8Array;
-						const { lastSequence } = await store.publish(SPACE, `order-${segment}`, payload, { expectedSequence });
-						if (lastSequence !== expectedSequence + 1) throw new Error(`sequence ${lastSequence}`);
-					}
-				};
-				return Promise.all(Array.from({ length: IN_FLIGHT }, caller));
-			}),
+			timed(() =>
+				inFlight(count, IN_FLIGHT, async (index) => {
+					const segment = index % SEGMENTS;
+					const expectedSequence = issued[segment] as number;
+					issued[segment] = expectedSequence + 1;
+					const payload = events[index] as Uint8Array;
+					const { lastSequence } = await store.publish(SPACE, `order-${segment}`, payload, { expectedSequence });
+					if (lastSequence !== expectedSequence + 1) throw new Error(`sequence ${lastSequence}`);
+				}),
+			),
 		);
 		const found = await withStore(database, async (store) => {
 			const tallies = await Promise.all(issued.map((_, segment) => readBytes(store, `order-${segment}`)));

@@ -1,6 +1,8 @@
 //! One seed's run of a group: draw a world, let everybody act, then give one consumer all that is left and compare.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Display, Formatter};
+use std::ops::AddAssign;
 use std::rc::Rc;
 
 use futures_util::future::{FutureExt, LocalBoxFuture};
@@ -13,6 +15,7 @@ use super::books::Books;
 use super::consumer::consumer;
 use super::producer::producer;
 use super::replayer::replayer;
+use crate::campaign::{Campaign, Report};
 use crate::classes::{self, Class};
 use crate::clock::EPOCH;
 use crate::executor::{Executor, WORLD};
@@ -24,21 +27,37 @@ use crate::world::World;
 /// Virtual milliseconds that a run may take: clocks jump by hours, and what they made due is waited for.
 const LIMIT: u64 = 1_000 * 3_600_000;
 
-/// What became of a run.
-#[derive(Debug)]
-pub struct Report {
-    /// What was not as it must be.
-    pub failure: Option<String>,
-    /// The log, where one was asked for.
-    pub lines: Vec<String>,
+/// Many seeds.
+pub const CAMPAIGN: Campaign<Totals> =
+    Campaign { run, seeds: 3000, tail: 160, variable: "STREAMKIT_SIM_GROUP_SEED", test: "group_seeds" };
+
+/// What runs did together.
+#[derive(Debug, Default)]
+pub struct Totals {
     /// Deliveries seen.
-    pub delivered: usize,
+    delivered: usize,
     /// Records acknowledged for certain.
-    pub acked: usize,
+    acked: usize,
     /// Dead letters at the end, and put back.
-    pub dead: usize,
+    dead: usize,
     /// Reads whose replies were lost.
-    pub unclear: usize,
+    unclear: usize,
+}
+
+impl AddAssign for Totals {
+    fn add_assign(&mut self, more: Self) {
+        self.delivered += more.delivered;
+        self.acked += more.acked;
+        self.dead += more.dead;
+        self.unclear += more.unclear;
+    }
+}
+
+impl Display for Totals {
+    fn fmt(&self, to: &mut Formatter<'_>) -> fmt::Result {
+        let Self { delivered, acked, dead, unclear } = self;
+        write!(to, "{delivered} delivered, {acked} acknowledged, {dead} dead, {unclear} replies lost")
+    }
 }
 
 /// What the actors of a run share.
@@ -59,7 +78,7 @@ impl Scene {
 }
 
 /// Runs one seed.
-pub fn run(seed: u64, traced: bool) -> Report {
+pub fn run(seed: u64, traced: bool) -> Report<Totals> {
     let random = Random::new(seed).fork("groups");
     let executor = Executor::new(random.fork("schedule"));
     let trace = Trace::new(&executor, traced);
@@ -69,28 +88,15 @@ pub fn run(seed: u64, traced: bool) -> Report {
     let scene = Rc::new(draw_scene(world, &random));
     trace.say(|| format!("steady: {}, {:?}", scene.steady, scene.options));
     let result = executor.run(LIMIT, life(Rc::clone(&scene)));
-    let world = &scene.world;
-    let failure = match &result {
-        Ok(Ok(_)) => world.problem(),
-        Ok(Err(problem)) => world.problem().or_else(|| Some(problem.clone())),
-        Err(stuck) => {
-            Some(world.problem().map_or_else(|| stuck.0.clone(), |first| format!("{first}\n{}", stuck.0)))
-        }
+    let ended = scene.world.end(result);
+    let books = &scene.books;
+    let totals = Totals {
+        delivered: books.delivered.get(),
+        acked: books.acked.get(),
+        dead: *ended.as_ref().unwrap_or(&0),
+        unclear: books.unclear.get(),
     };
-    let dead = if let Ok(Ok(dead)) = &result { *dead } else { 0 };
-    if result.is_err() {
-        executor.leak();
-    } else {
-        executor.clear();
-    }
-    Report {
-        failure,
-        lines: trace.lines(),
-        delivered: scene.books.delivered.get(),
-        acked: scene.books.acked.get(),
-        dead,
-        unclear: scene.books.unclear.get(),
-    }
+    Report { failure: ended.err(), lines: trace.lines(), kind: None, totals }
 }
 
 /// A host that groups can be on.
