@@ -4,6 +4,8 @@ use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 
+use futures_util::FutureExt;
+
 use super::{not_found, partition_of_key};
 use crate::codec::RecordFrame;
 use crate::error::{Error, ErrorCode, Result};
@@ -76,7 +78,7 @@ impl Store {
         for _ in 0..TRIES {
             let meta = match cached {
                 Some(meta) => meta,
-                None => self.inner.stream_head(&name).await?.1,
+                None => self.inner.stream_head(&name).boxed_local().await?.1,
             };
             let partition = match choose(&append, &meta) {
                 Ok(partition) => partition,
@@ -98,7 +100,7 @@ impl Store {
                     return Ok(StreamAppended { first_id, last_id, partition });
                 }
                 Err(error) if error.code() == ErrorCode::Conflict => {
-                    let now = self.inner.stream_head(&name).await?.1;
+                    let now = self.inner.stream_head(&name).boxed_local().await?.1;
                     if (now.partitions, now.epoch) == (meta.partitions, meta.epoch) {
                         return Err(error);
                     }

@@ -5,6 +5,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use futures_channel::oneshot;
+use futures_util::FutureExt;
 
 use super::cut::{Cut, Goal};
 use super::not_found;
@@ -273,7 +274,7 @@ impl Inner {
                 continue;
             }
             let _guard = Retaining { inner: Rc::clone(self), name: Rc::clone(name) };
-            let _ = self.retain(name).await;
+            let _ = self.retain(name).boxed_local().await;
             return;
         }
     }
@@ -289,12 +290,11 @@ impl Inner {
         let retention = meta.retention;
         let count = head.records - head.trimmed_records;
         let bytes = head.bytes.saturating_sub(head.trimmed_bytes);
-        let oldest = self.trimming.borrow().oldest.get(name).copied();
-        let now = self.env.clock.now();
+        let oldest = || self.trimming.borrow().oldest.get(name).copied();
         retention.max_count.is_some_and(|most| count > most)
             || retention.max_bytes.is_some_and(|most| bytes > most)
-            || retention.max_age.is_some_and(|age| match oldest {
-                Some((bound, ms)) if bound == head.trimmed => ms < now.saturating_sub(age),
+            || retention.max_age.is_some_and(|age| match oldest() {
+                Some((bound, ms)) if bound == head.trimmed => ms < self.env.clock.now().saturating_sub(age),
                 _ => true,
             })
     }
