@@ -224,7 +224,7 @@ impl Inner {
         mut deletes: Vec<Bytes>,
         reached: EntryId,
     ) -> Result {
-        if self.host.limits().atomic == Atomicity::None {
+        if self.host.atomic() == Atomicity::None {
             // The head comes last: it says that they are gone.
             for key in deletes.drain(..) {
                 let batch =

@@ -107,7 +107,7 @@ impl Inner {
             if self.fresh_head(name).await?.trimmed > head.trimmed {
                 return Err(Error::new(ErrorCode::Conflict, "trim: others trimmed the stream meanwhile"));
             }
-            if !self.host.limits().consistent {
+            if !self.host.is_consistent() {
                 return Err(Error::unavailable("trim: the host does not show all of the stream yet"));
             }
         }

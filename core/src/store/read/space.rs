@@ -70,7 +70,7 @@ impl Inner {
             return Ok(filling.page);
         }
         // Beyond the last id too, where rows are merged: those that were since the head was read end after it.
-        let merges = self.host.limits().atomic != Atomicity::None;
+        let merges = self.host.atomic() != Atomicity::None;
         let range = commit::range(&read.space, passed, if merges { EntryId::MAX } else { head.last_id });
         // Every row beyond has an entry that is wanted: no more rows than entries.
         let most = usize::try_from(read.max_entries).unwrap_or(MOST_ROWS).clamp(1, MOST_ROWS);
