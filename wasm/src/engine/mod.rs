@@ -46,7 +46,7 @@ const SMALL_PAGE: usize = 8192;
 pub(crate) fn page_out(page: &Page) -> JsValue {
     let frame = page.frame();
     if frame.len() < SMALL_PAGE {
-        return copied_out(&page.encode());
+        return copied_out(&frame.encode());
     }
     let out = Uint8Array::new_with_length(u32::try_from(frame.len()).unwrap_or(u32::MAX));
     let mut at = 0;

@@ -8,7 +8,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::write::read_options;
-use super::{Engine, copied_out};
+use super::{Engine, copied_out, page_out};
 use crate::numbers::{bound, integer, integer_unless_negative, integer_unless_zero, number, size};
 use crate::promise::{promise, promise_or_refusal};
 use crate::stream_frames::{write_stream, write_streams};
@@ -176,7 +176,7 @@ impl Engine {
         };
         promise_or_refusal(read().map(|read| {
             let store = self.store.clone();
-            async move { Ok(copied_out(&store.read_stream(read).await?.encode())) }
+            async move { Ok(page_out(&store.read_stream(read).await?)) }
         }))
     }
 
