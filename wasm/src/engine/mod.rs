@@ -15,7 +15,7 @@ mod streams;
 mod wait;
 mod write;
 
-use js_sys::Uint8Array;
+use js_sys::{Float64Array, Uint8Array};
 use streamkit_core::{Error, Page, Result, Store};
 use uuid::Uuid;
 use wasm_bindgen::JsValue;
@@ -61,4 +61,9 @@ pub(crate) fn page_out(page: &Page) -> JsValue {
 /// Bytes as a copy of their own, outside of this instance's memory.
 pub(crate) fn copied_out(bytes: &[u8]) -> JsValue {
     Uint8Array::from(bytes).into()
+}
+
+/// Numbers as an array outside of this instance's memory.
+fn numbers_out(numbers: &[f64]) -> JsValue {
+    Float64Array::from(numbers).into()
 }
