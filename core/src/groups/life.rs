@@ -13,7 +13,7 @@ use super::load::Opened;
 use super::options::{GroupInfo, GroupOptions, GroupStart};
 use super::plan::Draft;
 use crate::error::{Error, ErrorCode, Result};
-use crate::id::{EntryId, MAX_INTEGER, MAX_MS};
+use crate::id::{EntryId, MAX_MS};
 use crate::kv::{Batch, Bytes, Check, Commit, Durability};
 use crate::layout::group::{self, GroupHead};
 use crate::layout::space::SpaceHead;
@@ -136,7 +136,7 @@ impl Group {
         let cursor = match options.start {
             GroupStart::Beginning => EntryId::ZERO,
             GroupStart::End => space.last_id,
-            GroupStart::At(id) => before(id),
+            GroupStart::At(id) => id.before(),
         };
         GroupHead {
             mode: options.mode,
@@ -263,14 +263,5 @@ impl Group {
             self.inner().host.commit(batch).await?;
         }
         self.sweep_lives().boxed_local().await
-    }
-}
-
-/// The id before this one, be it given or not.
-pub(super) fn before(id: EntryId) -> EntryId {
-    match (id.ms, id.n) {
-        (_, 1..) => EntryId::new(id.ms, id.n - 1),
-        (1.., _) => EntryId::new(id.ms - 1, MAX_INTEGER),
-        _ => EntryId::ZERO,
     }
 }

@@ -55,10 +55,7 @@ impl Inner {
             filling.page.tail = true;
             return Ok(filling.page);
         }
-        let before_min = match read.min_timestamp {
-            None | Some(0) => EntryId::ZERO,
-            Some(least) => EntryId { ms: least - 1, n: MAX_INTEGER },
-        };
+        let before_min = EntryId::new(read.min_timestamp.unwrap_or(0), 0).before();
         let mut passed = read.after.max(head.trimmed).max(before_min);
         let beyond = read.max_timestamp.is_some_and(|most| head.last_id.ms > most);
         let last = read
