@@ -50,16 +50,9 @@ impl Group {
         let mut lost = 0;
         loop {
             let (draft, _) = self.load_existing().boxed_local().await?;
-            let key = group::key(&self.stream, &self.name);
-            let life = draft.head.life;
-            let batch = Batch {
-                checks: Vec::from([Check { key: key.clone(), value: draft.base().cloned() }]),
-                deletes: Vec::from([key]),
-                puts: Vec::new(),
-                durability: self.durability(),
-            };
+            let batch = self.removal(draft.base().cloned());
             self.inner().check_running(self.tag)?;
-            if self.remove_head(batch, life).await? == Committed::Done {
+            if self.remove_head(batch, draft.head.life).await? == Committed::Done {
                 break;
             }
             self.lost(&mut lost).boxed_local().await?;
@@ -68,6 +61,17 @@ impl Group {
         // The group is gone; what it leaves is swept by whoever comes if this fails.
         let _ = self.sweep_lives().boxed_local().await;
         Ok(())
+    }
+
+    /// What removes the head, if it is still this one.
+    fn removal(&self, head: Option<Bytes>) -> Batch {
+        let key = group::key(&self.stream, &self.name);
+        Batch {
+            checks: Vec::from([Check { key: key.clone(), value: head }]),
+            deletes: Vec::from([key]),
+            puts: Vec::new(),
+            durability: self.durability(),
+        }
     }
 
     async fn remove_head(&self, batch: Batch, life: u64) -> Result<Committed> {
@@ -253,14 +257,7 @@ impl Group {
             && head.epoch < epoch
             && head.transaction.is_nil()
         {
-            let key = group::key(&self.stream, &self.name);
-            let batch = Batch {
-                checks: Vec::from([Check { key: key.clone(), value: Some(row) }]),
-                deletes: Vec::from([key]),
-                durability: self.durability(),
-                puts: Vec::new(),
-            };
-            self.inner().host.commit(batch).await?;
+            self.inner().host.commit(self.removal(Some(row))).await?;
         }
         self.sweep_lives().boxed_local().await
     }
