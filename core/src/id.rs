@@ -55,6 +55,15 @@ impl EntryId {
         Self { ms: self.ms, n: self.n.saturating_add(count) }.checked()
     }
 
+    /// The id before this one, whether an entry has it or not; [`EntryId::ZERO`] stays what it is.
+    pub(crate) const fn before(self) -> Self {
+        match (self.ms, self.n) {
+            (_, 1..) => Self::new(self.ms, self.n - 1),
+            (1.., _) => Self::new(self.ms - 1, MAX_INTEGER),
+            _ => Self::ZERO,
+        }
+    }
+
     /// The id that `text` spells: two decimal numbers without leading zeros or signs, joined by `-`.
     ///
     /// # Errors
@@ -112,6 +121,14 @@ mod tests {
 
     use super::*;
     use crate::error::{Detail, ErrorCode};
+
+    #[test]
+    fn nothing_is_between_an_id_and_the_one_before() {
+        assert_eq!(EntryId::new(5, 1).before(), EntryId::new(5, 0));
+        assert_eq!(EntryId::new(5, 0).before(), EntryId::new(4, MAX_INTEGER));
+        assert_eq!(EntryId::new(0, 1).before(), EntryId::ZERO);
+        assert_eq!(EntryId::ZERO.before(), EntryId::ZERO);
+    }
 
     #[test]
     fn time_never_goes_back() {

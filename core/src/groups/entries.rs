@@ -6,7 +6,6 @@ use alloc::vec::Vec;
 use futures_util::FutureExt;
 
 use super::Group;
-use super::life::before;
 use super::plan::Place;
 use crate::error::Result;
 use crate::id::{EntryId, MAX_INTEGER};
@@ -61,7 +60,7 @@ impl Group {
             // As many as lie close together are read at once.
             let near = wanted.iter().take_while(|id| id.ms == first.ms).count() as u64;
             let page =
-                self.read_after(before(first), near.clamp(1, PAGE), bytes.max(1)).boxed_local().await?;
+                self.read_after(first.before(), near.clamp(1, PAGE), bytes.max(1)).boxed_local().await?;
             let Some(last) = page.runs().last().map(|one| one.run.last_id()) else {
                 // Nothing is left from here on.
                 break;

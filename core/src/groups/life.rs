@@ -9,12 +9,12 @@ use uuid::Uuid;
 
 use super::Group;
 use super::commit::Committed;
-use super::load::{Opened, after};
+use super::load::Opened;
 use super::options::{GroupInfo, GroupOptions, GroupStart};
 use super::plan::Draft;
 use crate::error::{Error, ErrorCode, Result};
-use crate::id::{EntryId, MAX_INTEGER, MAX_MS};
-use crate::kv::{Batch, Bytes, Check, Commit, Durability, ScanRange};
+use crate::id::{EntryId, MAX_MS};
+use crate::kv::{Batch, Bytes, Check, Commit, Durability};
 use crate::layout::group::{self, GroupHead};
 use crate::layout::space::SpaceHead;
 use crate::layout::stream::StreamMeta;
@@ -50,16 +50,9 @@ impl Group {
         let mut lost = 0;
         loop {
             let (draft, _) = self.load_existing().boxed_local().await?;
-            let key = group::key(&self.stream, &self.name);
-            let life = draft.head.life;
-            let batch = Batch {
-                checks: Vec::from([Check { key: key.clone(), value: draft.base().cloned() }]),
-                deletes: Vec::from([key]),
-                puts: Vec::new(),
-                durability: self.durability(),
-            };
+            let batch = self.removal(draft.base().cloned());
             self.inner().check_running(self.tag)?;
-            if self.remove_head(batch, life).await? == Committed::Done {
+            if self.remove_head(batch, draft.head.life).await? == Committed::Done {
                 break;
             }
             self.lost(&mut lost).boxed_local().await?;
@@ -68,6 +61,17 @@ impl Group {
         // The group is gone; what it leaves is swept by whoever comes if this fails.
         let _ = self.sweep_lives().boxed_local().await;
         Ok(())
+    }
+
+    /// What removes the head, if it is still this one.
+    fn removal(&self, head: Option<Bytes>) -> Batch {
+        let key = group::key(&self.stream, &self.name);
+        Batch {
+            checks: Vec::from([Check { key: key.clone(), value: head }]),
+            deletes: Vec::from([key]),
+            puts: Vec::new(),
+            durability: self.durability(),
+        }
     }
 
     async fn remove_head(&self, batch: Batch, life: u64) -> Result<Committed> {
@@ -136,7 +140,7 @@ impl Group {
         let cursor = match options.start {
             GroupStart::Beginning => EntryId::ZERO,
             GroupStart::End => space.last_id,
-            GroupStart::At(id) => before(id),
+            GroupStart::At(id) => id.before(),
         };
         GroupHead {
             mode: options.mode,
@@ -178,35 +182,20 @@ impl Group {
     /// Whether rows stand there besides the head.
     async fn has_rows(&self) -> Result<bool> {
         let range = group::range_of_rows(&self.stream, &self.name);
-        let (pairs, _) = self.scan(range, false, 1).boxed_local().await?;
-        Ok(!pairs.is_empty())
+        let (keys, _) = self.inner().host.keys(range, 1).boxed_local().await?;
+        Ok(!keys.is_empty())
     }
 
     /// Removes the rows of all lives of the group but the one that lasts. Rows are looked at before the
     /// head: a life that has rows, and is not the head's afterwards, is over for good.
     async fn sweep_lives(&self) -> Result {
-        let range = group::range_of_rows(&self.stream, &self.name);
-        let mut start = range.start;
         let most = self.inner().sizes.batch_ops.min(SWEEP_ROWS).min(self.inner().sizes.batch_bytes / 512);
-        loop {
-            let page = self
-                .inner()
-                .host
-                .scan(ScanRange {
-                    start,
-                    end: range.end.clone(),
-                    reverse: false,
-                    limit: most.max(1),
-                    max_bytes: usize::MAX,
-                    keys_only: true,
-                })
-                .await?;
-            let more = page.more;
-            let keys: Vec<Bytes> = page.pairs.into_iter().map(|(key, _)| key).collect();
-            let Some(last) = keys.last() else {
-                return Ok(());
-            };
-            start = after(last);
+        let mut left = Some(group::range_of_rows(&self.stream, &self.name));
+        while let Some(range) = left {
+            let (keys, rest) = self.inner().host.keys(range, most.max(1)).await?;
+            if keys.is_empty() {
+                break;
+            }
             let lasts = self.stored_head().boxed_local().await?.map(|(_, head)| head.life);
             let is_over = |key: &Bytes| {
                 let life = group::life_in(key, &self.stream, &self.name);
@@ -217,10 +206,9 @@ impl Group {
                 let batch = Batch { deletes, durability: Durability::Relaxed, ..Batch::default() };
                 self.inner().host.commit(batch).await?;
             }
-            if !more {
-                return Ok(());
-            }
+            left = rest;
         }
+        Ok(())
     }
 
     async fn stored_head(&self) -> Result<Option<(Bytes, GroupHead)>> {
@@ -245,22 +233,10 @@ impl Store {
         self.inner.check_open()?;
         check_name("stream", stream)?;
         let epoch = StreamMeta::read(&self.inner.fresh_head(stream).await?)?.epoch;
-        let range = group::range_of_space(stream);
-        let mut start = range.start;
+        let mut range = group::range_of_space(stream);
         loop {
-            let page = self
-                .inner
-                .host
-                .scan(ScanRange {
-                    start,
-                    end: range.end.clone(),
-                    reverse: false,
-                    limit: 1,
-                    max_bytes: 1,
-                    keys_only: true,
-                })
-                .await?;
-            let Some((key, _)) = page.pairs.first() else {
+            let (keys, _) = self.inner.host.keys(range.clone(), 1).await?;
+            let Some(key) = keys.first() else {
                 return Ok(());
             };
             let Some(name) = group::name_in(key, stream).map(String::from) else {
@@ -269,7 +245,7 @@ impl Store {
             let group = self.group(stream, &name);
             group.check_host()?;
             group.sweep(epoch).boxed_local().await?;
-            start = group::range_of_rows(stream, &name).end;
+            range.start = group::range_of_rows(stream, &name).end;
         }
     }
 }
@@ -281,24 +257,8 @@ impl Group {
             && head.epoch < epoch
             && head.transaction.is_nil()
         {
-            let key = group::key(&self.stream, &self.name);
-            let batch = Batch {
-                checks: Vec::from([Check { key: key.clone(), value: Some(row) }]),
-                deletes: Vec::from([key]),
-                durability: self.durability(),
-                puts: Vec::new(),
-            };
-            self.inner().host.commit(batch).await?;
+            self.inner().host.commit(self.removal(Some(row))).await?;
         }
         self.sweep_lives().boxed_local().await
-    }
-}
-
-/// The id before this one, be it given or not.
-pub(super) fn before(id: EntryId) -> EntryId {
-    match (id.ms, id.n) {
-        (_, 1..) => EntryId::new(id.ms, id.n - 1),
-        (1.., _) => EntryId::new(id.ms - 1, MAX_INTEGER),
-        _ => EntryId::ZERO,
     }
 }

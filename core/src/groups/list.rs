@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 use futures_util::FutureExt;
 
 use super::Group;
-use super::load::after;
 use super::options::{Consumer, GroupInfo, MOST_RECORDS, PendingRead, PendingRecord, check_number};
 use super::plan::{ASIDE, Draft, Place};
 use crate::error::{Error, ErrorCode, Result};
@@ -155,21 +154,19 @@ impl Group {
     /// How many of a session's records are trimmed.
     async fn trimmed_of(&self, draft: &Draft, session: u64) -> Result<u64> {
         let place = draft.place();
-        let mut range = group_page::range_upto(&place, session, draft.trimmed);
+        let mut left = Some(group_page::range_upto(&place, session, draft.trimmed));
         let mut count = 0;
-        loop {
-            let (pairs, more) = self.scan(range.clone(), false, SCAN_PAGES).boxed_local().await?;
-            for (key, row) in &pairs {
+        while let Some(range) = left {
+            let (rows, rest) = self.rows(range, SCAN_PAGES).await?;
+            for (key, row) in &rows {
                 let (_, first) = group_page::parse(key, &place)
                     .ok_or_else(|| Error::corrupt("group page: its key is malformed").at_key(key))?;
                 let records = group_page::decode(row, first).map_err(|error| error.at_key(key))?;
                 count += records.range(..=draft.trimmed).count() as u64;
             }
-            let Some((last, _)) = pairs.last().filter(|_| more) else {
-                return Ok(count);
-            };
-            range.start = after(last);
+            left = rest;
         }
+        Ok(count)
     }
 
     /// How many records of the stream come after the cursor: by the running totals of the commit row that
@@ -182,8 +179,7 @@ impl Group {
             return Ok(space.records - space.trimmed_records);
         }
         let range = commit::range(&self.stream, cursor, EntryId::MAX);
-        let (pairs, _) = self.scan(range, false, 1).boxed_local().await?;
-        let Some((key, row)) = pairs.into_iter().next() else {
+        let Some((key, row)) = self.inner().host.first_row(range).boxed_local().await? else {
             return Ok(0);
         };
         let last = commit::last_id(&key, &self.stream)

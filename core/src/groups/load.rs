@@ -5,13 +5,14 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
 
 use super::Group;
 use super::entries::in_order;
 use super::plan::Draft;
 use crate::error::{Detail, Error, ErrorCode, Result};
 use crate::id::EntryId;
-use crate::kv::{Atomicity, Bytes, ScanRange};
+use crate::kv::{Atomicity, Bytes};
 use crate::layout::group::GroupHead;
 use crate::layout::group_member::MemberRow;
 use crate::layout::group_slots::SLOTS_OF_ROW;
@@ -19,7 +20,8 @@ use crate::layout::group_timer::TimerRow;
 use crate::layout::redo::RedoPlace;
 use crate::layout::space::SpaceHead;
 use crate::layout::stream::StreamMeta;
-use crate::layout::{KeyRange, group, group_member, group_page, group_slots, group_timer};
+use crate::layout::{KeyRange, group, group_member, group_page, group_slots, group_timer, successor};
+use crate::store::{Part, Row};
 
 /// Tries at finishing what another instance left in the head.
 const MOST_PENDING: u32 = 16;
@@ -119,25 +121,9 @@ impl Group {
         Ok((draft, opened.space))
     }
 
-    pub(super) async fn scan(
-        &self,
-        range: KeyRange,
-        reverse: bool,
-        limit: usize,
-    ) -> Result<(Vec<(Bytes, Bytes)>, bool)> {
-        let page = self
-            .inner()
-            .host
-            .scan(ScanRange {
-                start: range.start,
-                end: range.end,
-                reverse,
-                limit,
-                max_bytes: usize::MAX,
-                keys_only: false,
-            })
-            .await?;
-        Ok((page.pairs, page.more))
+    /// Some rows of a range, and the range of the rest.
+    pub(super) fn rows(&self, range: KeyRange, limit: usize) -> LocalBoxFuture<'_, Result<Part<Row>>> {
+        self.inner().host.rows(range, limit, usize::MAX).boxed_local()
     }
 
     /// Loads the sessions of one consumer.
@@ -152,20 +138,19 @@ impl Group {
         self.load_members_in(draft, range).boxed_local().await
     }
 
-    async fn load_members_in(&self, draft: &mut Draft, mut range: KeyRange) -> Result {
-        loop {
-            let (pairs, more) = self.scan(range.clone(), false, SCAN_ROWS).boxed_local().await?;
-            for (key, row) in &pairs {
+    async fn load_members_in(&self, draft: &mut Draft, range: KeyRange) -> Result {
+        let mut left = Some(range);
+        while let Some(range) = left {
+            let (rows, rest) = self.rows(range, SCAN_ROWS).await?;
+            for (key, row) in &rows {
                 let (consumer, session) =
                     group_member::parse(key, &draft.place()).ok_or_else(|| malformed(key))?;
                 let row = MemberRow::decode(row).map_err(|error| error.at_key(key))?;
                 draft.add_member(session, &consumer, row);
             }
-            let Some((last, _)) = pairs.last().filter(|_| more) else {
-                return Ok(());
-            };
-            range.start = after(last);
+            left = rest;
         }
+        Ok(())
     }
 
     /// Loads the sessions and pages that timers name, in one go.
@@ -214,9 +199,8 @@ impl Group {
         id: EntryId,
     ) -> Result<Option<(EntryId, EntryId)>> {
         let range = group_page::range_upto(&draft.place(), session, id);
-        let (pairs, _) = self.scan(range, true, 1).boxed_local().await?;
-        let page = pairs.first().map(|(key, row)| Self::take_page(draft, key, row));
-        page.transpose()
+        let row = self.inner().host.last_row(range).boxed_local().await?;
+        row.map(|(key, row)| Self::take_page(draft, &key, &row)).transpose()
     }
 
     /// Loads the pages of a session that answer for these ids: one scan for each, from the highest id
@@ -248,19 +232,19 @@ impl Group {
         }
         let mut range = group_page::range_of(&draft.place(), session);
         if from > EntryId::ZERO {
-            range.start = after(&group_page::key(&draft.place(), session, from));
+            range.start = successor(group_page::key(&draft.place(), session, from));
         }
-        let mut rows = 4;
+        let mut limit = 4;
         while !enough(draft, reached) {
-            let (pairs, more) = self.scan(range.clone(), false, rows).boxed_local().await?;
-            for (key, row) in &pairs {
+            let (rows, rest) = self.rows(range, limit).await?;
+            for (key, row) in &rows {
                 reached = reached.max(Self::take_page(draft, key, row)?.1);
             }
-            let Some((last, _)) = pairs.last().filter(|_| more) else {
+            let Some(rest) = rest else {
                 return Ok(None);
             };
-            range.start = after(last);
-            rows = (rows * 4).min(SCAN_ROWS);
+            range = rest;
+            limit = (limit * 4).min(SCAN_ROWS);
         }
         Ok(Some(reached))
     }
@@ -280,30 +264,17 @@ impl Group {
         Ok(())
     }
 
-    /// Timers of a lane that have come, from `start` on.
-    async fn timers(
-        &self,
-        draft: &Draft,
-        lane: u64,
-        start: Option<Bytes>,
-        limit: usize,
-    ) -> Result<(Vec<Due>, Option<Bytes>)> {
+    /// Some timers of a range, and the range of the rest.
+    async fn timers(&self, draft: &Draft, range: KeyRange, limit: usize) -> Result<Part<Due>> {
         let place = draft.place();
-        let range = group_timer::range_of(&place, lane);
-        let end = group_timer::after(&place, lane, draft.now);
-        let range = KeyRange { start: start.unwrap_or(range.start), end };
-        if range.start >= range.end {
-            return Ok((Vec::new(), None));
-        }
-        let (pairs, more) = self.scan(range, false, limit).boxed_local().await?;
-        let next = pairs.last().filter(|_| more).map(|(key, _)| after(key));
-        let mut timers = Vec::with_capacity(pairs.len());
-        for (key, row) in pairs {
+        let (rows, rest) = self.rows(range, limit).await?;
+        let mut timers = Vec::with_capacity(rows.len());
+        for (key, row) in rows {
             let timer = group_timer::parse(&key, &place).ok_or_else(|| malformed(&key))?;
             let row = TimerRow::decode(&row).map_err(|error| error.at_key(&key))?;
             timers.push(Due { at: (timer.time, timer.id), session: timer.session, row });
         }
-        Ok((timers, next))
+        Ok((timers, rest))
     }
 
     /// Loads pages with records that are due in a lane, until `wanted` of them are certain to be the
@@ -315,13 +286,14 @@ impl Group {
         lane: u64,
         wanted: usize,
     ) -> Result<(u64, EntryId)> {
-        let mut start = None;
+        let mut range = group_timer::range_of(&draft.place(), lane);
+        range.end = group_timer::after(&draft.place(), lane, draft.now);
         let mut bound = (u64::MAX, EntryId::MAX);
         // The first page mostly has them all.
         let mut step = 1;
         loop {
             let missing = wanted.saturating_sub(draft.due(bound).len()).clamp(1, SCAN_ROWS);
-            let (timers, next) = self.timers(draft, lane, start, missing.min(step) + 1).boxed_local().await?;
+            let (timers, rest) = self.timers(draft, range, missing.min(step) + 1).boxed_local().await?;
             step = step.saturating_mul(8);
             // What timers name is there as long as the head is the one that was read.
             if let Err(error) = self.load_named(draft, &timers).boxed_local().await {
@@ -346,14 +318,14 @@ impl Group {
                 }
             }
             draft.drop_trimmed();
-            let certain = match (&next, timers.last()) {
+            let certain = match (&rest, timers.last()) {
                 (Some(_), Some(last)) => bound.min(last.at),
                 _ => bound,
             };
-            if next.is_none() || draft.due(certain).len() >= wanted {
-                return Ok(certain);
+            match rest {
+                Some(rest) if draft.due(certain).len() < wanted => range = rest,
+                _ => return Ok(certain),
             }
-            start = next;
         }
     }
 
@@ -373,8 +345,8 @@ impl Group {
         let place = draft.place();
         let mut range = group_timer::range_of(&place, lane);
         range.start = group_timer::after(&place, lane, draft.now);
-        let (pairs, _) = self.scan(range, false, 1).boxed_local().await?;
-        Ok(pairs.first().and_then(|(key, _)| group_timer::parse(key, &place)).map(|timer| timer.time))
+        let first = self.inner().host.first_row(range).boxed_local().await?;
+        Ok(first.and_then(|(key, _)| group_timer::parse(&key, &place)).map(|timer| timer.time))
     }
 
     pub(super) fn not_found(&self) -> Error {
@@ -395,11 +367,4 @@ fn missing(key: &[u8]) -> Error {
 
 fn malformed(key: &[u8]) -> Error {
     Error::corrupt("group row: its key is malformed").at_key(key)
-}
-
-/// The first key after this one.
-pub(super) fn after(key: &[u8]) -> Bytes {
-    let mut next = key.to_vec();
-    next.push(0);
-    next
 }

@@ -9,7 +9,6 @@ use super::Group;
 use super::commit::Committed;
 use super::dead::MOST_DEAD;
 use super::entries::{in_order, singles, slot_of};
-use super::life::before;
 use super::options::{Deliveries, GroupRead, MOST_RECORDS, Mark, check_number};
 use super::plan::{ASIDE, Draft, Offer, Place, Taken, assign};
 use crate::error::{Error, Result};
@@ -463,7 +462,7 @@ impl Group {
                 .await?;
             // Records of all its slots count, also of those that are somebody else's turn.
             let first = draft.records_of(from).find(|(id, record)| *id > start && mine(record.slot));
-            let upto = first.map(|(id, _)| before(id)).or(more).unwrap_or(start).max(start);
+            let upto = first.map(|(id, _)| id.before()).or(more).unwrap_or(start).max(start);
             unfinished |= more.is_some() && upto > start;
             if let Some(row) = draft.member_mut(session)
                 && upto > start

@@ -28,7 +28,7 @@ pub(super) fn under(key: KeyWriter) -> KeyRange {
 }
 
 /// The first key after `key`.
-pub(super) fn successor(mut key: Vec<u8>) -> Vec<u8> {
+pub(crate) fn successor(mut key: Vec<u8>) -> Vec<u8> {
     key.push(0x00);
     key
 }

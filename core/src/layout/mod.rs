@@ -38,7 +38,7 @@ pub(crate) mod trx;
 
 pub(crate) use envelope::{Packing, is_raw};
 pub use group::GroupMode;
-pub(crate) use key::KeyRange;
+pub(crate) use key::{KeyRange, successor};
 pub(crate) use run::{RUN_HEADER_BYTES, Run};
 pub(crate) use scope::ranges_of_spaces;
 pub use scope::{Scope, scope_of};

@@ -271,7 +271,6 @@ impl Inner {
     }
 
     fn request(&self, writes: Vec<Write>, options: WriteOptions) -> Result<WriteRequest> {
-        let limits = self.host.limits();
         if options.trx_id.is_some_and(|id| id.is_nil()) {
             return Err(Error::invalid("trx.id: must not be the nil UUID"));
         }
@@ -281,7 +280,7 @@ impl Inner {
         if options.trx_number.is_some() && options.trx_id.is_none() {
             return Err(Error::invalid("trx.id: is needed where trx.number is given"));
         }
-        if options.lease.is_some() && (limits.atomic != Atomicity::Store || !limits.checks) {
+        if options.lease.is_some() && (self.host.atomic() != Atomicity::Store || !self.host.has_checks()) {
             return Err(Error::new(
                 ErrorCode::Unsupported,
                 "lease: this host cannot check a lease in the commit that it guards",
@@ -289,7 +288,7 @@ impl Inner {
         }
         let mut spaces = writes.iter().map(|write| &write.space);
         let first = spaces.next();
-        if limits.atomic == Atomicity::None && spaces.any(|space| Some(space) != first) {
+        if self.host.atomic() == Atomicity::None && spaces.any(|space| Some(space) != first) {
             return Err(Error::new(
                 ErrorCode::Unsupported,
                 "writes: this host cannot commit to several spaces at once",

@@ -16,11 +16,11 @@ use super::queue::{Job, Patch};
 use super::{Inner, Store};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::EntryId;
-use crate::kv::{Atomicity, Batch, Bytes, Durability, ScanRange};
+use crate::kv::{Atomicity, Batch, Bytes, Durability};
 use crate::layout::commit::Item;
 use crate::layout::space::SpaceHead;
 use crate::layout::trx::TrxRow;
-use crate::layout::{KeyRange, block, commit, trx};
+use crate::layout::{block, commit, trx};
 use crate::name::check_name;
 
 /// How long after a trim its rows are collected, in milliseconds: trims that come close are collected at once.
@@ -136,11 +136,11 @@ impl Inner {
     async fn find_collectable(&self, space: &str, head: &SpaceHead) -> Result<Found> {
         let mut found = Found { reached: head.collected, ..Found::default() };
         let range = commit::range(space, head.collected, EntryId::MAX);
-        let page = self.page(range, MOST_ROWS, STEP_BYTES, false).await?;
+        let (rows, rest) = self.host.rows(range, MOST_ROWS, STEP_BYTES).await?;
         let mut items: Vec<Item> = Vec::new();
         // Whether everything up to the bound was looked at.
-        let mut all = !page.1;
-        'rows: for (key, value) in page.0 {
+        let mut all = rest.is_none();
+        'rows: for (key, value) in rows {
             let bad = || Error::corrupt("commit row: its key is malformed").at_key(&key);
             let last = commit::last_id(&key, space).ok_or_else(bad)?;
             let Ok(row) = commit::decode(value, last) else {
@@ -178,31 +178,18 @@ impl Inner {
             lasts.insert(&item.segment, item.first_sequence + item.count - 1);
         }
         for (segment, last) in lasts {
-            let rest = self.most_deletes().saturating_sub(found.blocks.len());
+            let room = self.most_deletes().saturating_sub(found.blocks.len());
             let mut range = block::range(space, segment, 0);
             range.end = block::range(space, segment, last + 1).start;
-            let (rows, _) = self.page(range, rest + 1, usize::MAX, true).await?;
-            found.blocks.extend(rows.into_iter().map(|(key, _)| key));
+            let (keys, _) = self.host.keys(range, room + 1).await?;
+            found.blocks.extend(keys);
         }
         Ok(found)
     }
 
-    async fn page(
-        &self,
-        range: KeyRange,
-        limit: usize,
-        max_bytes: usize,
-        keys_only: bool,
-    ) -> Result<(Vec<(Bytes, Bytes)>, bool)> {
-        let scan =
-            ScanRange { start: range.start, end: range.end, reverse: false, limit, max_bytes, keys_only };
-        let page = self.host.scan(scan).await?;
-        Ok((page.pairs, page.more))
-    }
-
     /// Rows of callers' TRX that wrote these items.
     async fn trx_rows_of(&self, space: &str, items: &[Item], trimmed: EntryId) -> Result<Vec<Bytes>> {
-        let (any, _) = self.page(trx::range_of_space(space), 1, usize::MAX, true).await?;
+        let (any, _) = self.host.keys(trx::range_of_space(space), 1).await?;
         if any.is_empty() {
             return Ok(Vec::new());
         }
@@ -237,7 +224,7 @@ impl Inner {
         mut deletes: Vec<Bytes>,
         reached: EntryId,
     ) -> Result {
-        if self.host.limits().atomic == Atomicity::None {
+        if self.host.atomic() == Atomicity::None {
             // The head comes last: it says that they are gone.
             for key in deletes.drain(..) {
                 let batch =

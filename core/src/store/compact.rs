@@ -11,7 +11,7 @@ use super::queue::{Job, Patch};
 use super::{Inner, Listing, Store};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::EntryId;
-use crate::kv::{Atomicity, Bytes, Durability, Put, ScanRange};
+use crate::kv::{Atomicity, Bytes, Durability, Put};
 use crate::layout::block::Block;
 use crate::layout::commit::CommitRow;
 use crate::layout::space::SpaceHead;
@@ -273,17 +273,9 @@ impl Inner {
             Lane::Blocks { segment, from } => block::range(space, segment, *from),
             Lane::Commits { after } => commit::range(space, *after, head.last_id),
         };
-        let page = self
-            .host
-            .scan(ScanRange {
-                start: range.start,
-                end: range.end,
-                reverse: false,
-                limit: STEP_ROWS.min(self.sizes.batch_ops.saturating_sub(4)),
-                max_bytes: STEP_BYTES.max(2 * self.sizes.row_bytes).min(self.sizes.batch_bytes / 2),
-                keys_only: false,
-            })
-            .await?;
+        let limit = STEP_ROWS.min(self.sizes.batch_ops.saturating_sub(4));
+        let max_bytes = STEP_BYTES.max(2 * self.sizes.row_bytes).min(self.sizes.batch_bytes / 2);
+        let (rows, rest) = self.host.rows(range, limit, max_bytes).await?;
         let decode = |(key, value): (Bytes, Bytes)| {
             let (stored, raw) = (value.len(), is_raw(&value));
             let content = match lane {
@@ -296,7 +288,7 @@ impl Inner {
             };
             Row { key, stored, raw, content: content.unwrap_or(Content::Damaged) }
         };
-        Ok((page.pairs.into_iter().map(decode).collect(), page.more))
+        Ok((rows.into_iter().map(decode).collect(), rest.is_some()))
     }
 
     /// Hands over the groups in as few commits as they fit.

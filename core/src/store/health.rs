@@ -24,7 +24,7 @@ impl Store {
     pub async fn health(&self) -> Result<Health> {
         let inner = &self.inner;
         inner.check_open()?;
-        let limits = inner.host.limits();
+        let host = &inner.host;
         let mut warnings = Vec::new();
         let mut warn = |holds: bool, sentence: &str| {
             if !holds {
@@ -32,23 +32,23 @@ impl Store {
             }
         };
         warn(
-            limits.checks,
+            host.has_checks(),
             "The host honours no checks: this store must be the only writer, and leases are not available.",
         );
         warn(
-            limits.atomic != Atomicity::None,
+            host.atomic() != Atomicity::None,
             "The host commits single rows only: a transaction over several spaces is not available, and small blocks are not merged.",
         );
         warn(
-            limits.atomic != Atomicity::Space,
+            host.atomic() != Atomicity::Space,
             "The host commits one space at a time: a transaction over several spaces takes several steps, and a lease cannot guard a write.",
         );
         warn(
-            limits.consistent,
+            host.is_consistent(),
             "The host's reads may be stale: what was just written may not be seen for a while.",
         );
         let pending_transactions =
-            if limits.atomic == Atomicity::Space { inner.pending_transactions().await? } else { 0 };
+            if host.atomic() == Atomicity::Space { inner.pending_transactions().await? } else { 0 };
         Ok(Health { pending_transactions, warnings })
     }
 
@@ -59,7 +59,7 @@ impl Store {
     /// `UNAVAILABLE` when the host fails; `CLOSED`.
     pub async fn recover(&self) -> Result {
         self.inner.check_open()?;
-        if self.inner.host.limits().atomic == Atomicity::Space {
+        if self.inner.host.atomic() == Atomicity::Space {
             self.inner.recover().await?;
         }
         Ok(())

@@ -12,11 +12,16 @@ use uuid::{Builder, Uuid};
 
 use crate::env::{Entropy, Env};
 use crate::error::{Error, ErrorCode, Result};
-use crate::kv::{Atomicity, Batch, Bytes, Commit, HostLimits, ScanPage, ScanRange};
+use crate::kv::{Atomicity, Batch, Bytes, Commit, HostLimits, ScanRange};
+use crate::layout::{KeyRange, successor};
 
 const EVERY_HOST: bool = cfg!(feature = "every-host");
 
 type Call<'c, T> = Pin<Box<dyn Future<Output = Result<T>> + 'c>>;
+/// A key and its value.
+pub(crate) type Row = (Bytes, Bytes);
+/// Some of a range, and the range of the rest; `None`: that was all.
+pub(crate) type Part<T> = (Vec<T>, Option<KeyRange>);
 
 /// The host behind its guard.
 #[derive(Debug)]
@@ -101,12 +106,44 @@ impl Host {
         Ok(values.into_iter().next().flatten())
     }
 
-    /// A page of a range that is not empty.
-    pub(crate) async fn scan(&self, range: ScanRange) -> Result<ScanPage> {
+    /// Rows of a range from its start on, until there are `limit` or the values come to `max_bytes`; at
+    /// least one where there are any.
+    pub(crate) fn rows(
+        &self,
+        range: KeyRange,
+        limit: usize,
+        max_bytes: usize,
+    ) -> impl Future<Output = Result<Part<Row>>> {
+        let KeyRange { start, end } = range;
+        self.scan(ScanRange { start, end, reverse: false, limit, max_bytes, keys_only: false })
+    }
+
+    /// Keys of a range from its start on, at most `limit`; their values stay where they are.
+    pub(crate) async fn keys(&self, range: KeyRange, limit: usize) -> Result<Part<Bytes>> {
+        let KeyRange { start, end } = range;
+        let range = ScanRange { start, end, reverse: false, limit, max_bytes: usize::MAX, keys_only: true };
+        let (rows, rest) = self.scan(range).await?;
+        Ok((rows.into_iter().map(|(key, _)| key).collect(), rest))
+    }
+
+    pub(crate) async fn first_row(&self, range: KeyRange) -> Result<Option<Row>> {
+        let (rows, _) = self.rows(range, 1, 1).await?;
+        Ok(rows.into_iter().next())
+    }
+
+    pub(crate) async fn last_row(&self, range: KeyRange) -> Result<Option<Row>> {
+        let KeyRange { start, end } = range;
+        let range = ScanRange { start, end, reverse: true, limit: 1, max_bytes: 1, keys_only: false };
+        let (rows, _) = self.scan(range).await?;
+        Ok(rows.into_iter().next())
+    }
+
+    /// Read downwards, a range has no rest that anyone goes on with: none is given.
+    async fn scan(&self, range: ScanRange) -> Result<Part<Row>> {
         let (start, end) = (range.start.clone(), range.end.clone());
         let (reverse, limit) = (range.reverse, range.limit);
         if start >= end {
-            return Ok(ScanPage::default());
+            return Ok((Vec::new(), None));
         }
         let page = self.guard("scan", self.env.kv.scan(range)).await?;
         if page.pairs.len() > limit {
@@ -117,13 +154,15 @@ impl Host {
         }
         let inside = |key: &Bytes| *key >= start && *key < end;
         let ordered = page.pairs.iter().zip(page.pairs.iter().skip(1));
-        let in_order = |((a, _), (b, _)): (&(Bytes, Bytes), &(Bytes, Bytes))| {
+        let in_order = |((a, _), (b, _)): (&Row, &Row)| {
             if reverse { a > b } else { a < b }
         };
         if !page.pairs.iter().all(|(key, _)| inside(key)) || !ordered.into_iter().all(in_order) {
             return Err(self.broken("scan must give keys of its range, in order"));
         }
-        Ok(page)
+        let last = page.pairs.last().filter(|_| page.more && !reverse);
+        let rest = last.map(|(key, _)| KeyRange { start: successor(key.clone()), end });
+        Ok((page.pairs, rest))
     }
 
     pub(crate) async fn commit(&self, batch: Batch) -> Result<Commit> {

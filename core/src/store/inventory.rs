@@ -5,13 +5,12 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Inner, Store};
+use super::{Inner, Row, Store};
 use crate::error::{Error, Result};
 use crate::id::EntryId;
-use crate::kv::{Bytes, ScanRange};
 use crate::layout::segment::SegmentHead;
 use crate::layout::space::SpaceHead;
-use crate::layout::{commit, segment, space};
+use crate::layout::{KeyRange, commit, segment, space, successor};
 use crate::name::check_name;
 use crate::status::SegmentStatus;
 
@@ -28,6 +27,27 @@ pub struct Listing {
     pub prefix: Option<String>,
     /// At most so many names; at least 1.
     pub limit: usize,
+}
+
+impl Listing {
+    /// What there is to look at of the keys of all names.
+    fn within(&self, mut range: KeyRange, key_of: impl Fn(&str) -> Vec<u8>) -> KeyRange {
+        if let Some(prefix) = self.prefix.as_ref().filter(|prefix| !prefix.is_empty()) {
+            range.start = key_of(prefix);
+            // No UTF-8 byte is 0xff: all names with the prefix, and only those, lie below it.
+            range.end = range.start.clone();
+            range.end.push(0xff);
+        }
+        if let Some(after) = &self.after {
+            range.start = range.start.max(successor(key_of(after)));
+        }
+        range
+    }
+
+    /// How many rows one step looks at.
+    fn rows(&self) -> usize {
+        self.limit.clamp(1, MOST_ROWS)
+    }
 }
 
 /// One step of a listing: names in byte order.
@@ -57,11 +77,10 @@ impl Store {
     /// `CORRUPT` when a head is damaged; `UNAVAILABLE` when the host fails.
     pub async fn spaces(&self, listing: Listing) -> Result<Names> {
         self.inner.check_open()?;
-        let range = space::range();
-        let key_of = |name: &str| space::key(name);
-        let rows = self.inner.list(range.start, range.end, &listing, key_of, false).await?;
-        let mut names = Names { more: rows.more, ..Names::default() };
-        for (key, row) in rows.pairs {
+        let range = listing.within(space::range(), space::key);
+        let (rows, rest) = self.inner.host.rows(range, listing.rows(), PAGE_BYTES).await?;
+        let mut names = Names { more: rest.is_some(), ..Names::default() };
+        for (key, row) in rows {
             let bad = || Error::corrupt("space head: its key is malformed").at_key(&key);
             let name = space::name(&key).ok_or_else(bad)?;
             let mut head = SpaceHead::decode(&row).map_err(|error| error.at_key(&key))?;
@@ -88,11 +107,10 @@ impl Store {
         if !head.is_visible() {
             return Ok(Names::default());
         }
-        let range = segment::range(space_name);
-        let key_of = |name: &str| segment::key(space_name, name);
-        let rows = self.inner.list(range.start, range.end, &listing, key_of, true).await?;
-        let mut names = Names { more: rows.more, ..Names::default() };
-        for (key, _) in rows.pairs {
+        let range = listing.within(segment::range(space_name), |name| segment::key(space_name, name));
+        let (keys, rest) = self.inner.host.keys(range, listing.rows()).await?;
+        let mut names = Names { more: rest.is_some(), ..Names::default() };
+        for key in keys {
             let bad = || Error::corrupt("segment head: its key is malformed").at_key(&key);
             names.names.push(segment::name(&key, space_name).ok_or_else(bad)?);
         }
@@ -193,7 +211,7 @@ fn add_carried(names: &mut Names, head: &SpaceHead, listing: &Listing) {
 /// One step over the heads of spaces.
 #[derive(Debug)]
 pub(crate) struct Heads {
-    pub(crate) rows: Vec<(Bytes, Bytes)>,
+    pub(crate) rows: Vec<Row>,
     /// The last space looked at, where there are more.
     pub(crate) more: Option<String>,
 }
@@ -201,41 +219,10 @@ pub(crate) struct Heads {
 impl Inner {
     /// Heads of the spaces that a listing is about, whatever is in them.
     pub(crate) async fn list_heads(&self, listing: &Listing) -> Result<Heads> {
-        let range = space::range();
-        let page = self.list(range.start, range.end, listing, space::key, false).await?;
-        let last = page.pairs.last().and_then(|(key, _)| space::name(key));
-        Ok(Heads { rows: page.pairs, more: last.filter(|_| page.more) })
-    }
-
-    async fn list(
-        &self,
-        mut start: Vec<u8>,
-        mut end: Vec<u8>,
-        listing: &Listing,
-        key_of: impl Fn(&str) -> Vec<u8>,
-        keys_only: bool,
-    ) -> Result<crate::kv::ScanPage> {
-        if let Some(prefix) = listing.prefix.as_ref().filter(|prefix| !prefix.is_empty()) {
-            start = key_of(prefix);
-            // No UTF-8 byte is 0xff: all names with the prefix, and only those, lie below it.
-            end = start.clone();
-            end.push(0xff);
-        }
-        if let Some(after) = &listing.after {
-            let mut from = key_of(after);
-            from.push(0);
-            start = start.max(from);
-        }
-        self.host
-            .scan(ScanRange {
-                start,
-                end,
-                reverse: false,
-                limit: listing.limit.clamp(1, MOST_ROWS),
-                max_bytes: PAGE_BYTES,
-                keys_only,
-            })
-            .await
+        let range = listing.within(space::range(), space::key);
+        let (rows, rest) = self.host.rows(range, listing.rows(), PAGE_BYTES).await?;
+        let last = rows.last().and_then(|(key, _)| space::name(key));
+        Ok(Heads { rows, more: last.filter(|_| rest.is_some()) })
     }
 
     pub(crate) async fn status(
@@ -268,18 +255,8 @@ impl Inner {
         while passed < head.last_id {
             // Beyond the last id too: rows that were merged since the head was read end after it.
             let range = commit::range(space_name, passed, EntryId::MAX);
-            let page = self
-                .host
-                .scan(ScanRange {
-                    start: range.start,
-                    end: range.end,
-                    reverse: false,
-                    limit: MOST_ROWS,
-                    max_bytes: PAGE_BYTES,
-                    keys_only: false,
-                })
-                .await?;
-            for (key, row) in page.pairs {
+            let (rows, rest) = self.host.rows(range, MOST_ROWS, PAGE_BYTES).await?;
+            for (key, row) in rows {
                 let bad = || Error::corrupt("commit row: its key is malformed").at_key(&key);
                 let last = commit::last_id(&key, space_name).ok_or_else(bad)?;
                 let row = commit::decode(row, last).map_err(|error| error.at_key(&key))?;
@@ -287,7 +264,7 @@ impl Inner {
                 names.extend(later.map(|item| Rc::clone(&item.segment)));
                 passed = last;
             }
-            if !page.more {
+            if rest.is_none() {
                 break;
             }
         }
@@ -295,33 +272,16 @@ impl Inner {
     }
 
     pub(crate) async fn all_segments(&self, space_name: &str, head: &SpaceHead) -> Result<BTreeSet<Rc<str>>> {
-        let range = segment::range(space_name);
         let mut names: BTreeSet<Rc<str>> = head.carried.iter().map(|(name, _)| Rc::from(&**name)).collect();
-        let mut start = range.start;
-        loop {
-            let page = self
-                .host
-                .scan(ScanRange {
-                    start,
-                    end: range.end.clone(),
-                    reverse: false,
-                    limit: MOST_ROWS,
-                    max_bytes: PAGE_BYTES,
-                    keys_only: true,
-                })
-                .await?;
-            let more = page.more;
-            let mut last = Vec::new();
-            for (key, _) in page.pairs {
+        let mut left = Some(segment::range(space_name));
+        while let Some(range) = left {
+            let (keys, rest) = self.host.keys(range, MOST_ROWS).await?;
+            for key in keys {
                 let bad = || Error::corrupt("segment head: its key is malformed").at_key(&key);
                 names.insert(Rc::from(segment::name(&key, space_name).ok_or_else(bad)?));
-                last = key;
             }
-            if !more {
-                return Ok(names);
-            }
-            last.push(0);
-            start = last;
+            left = rest;
         }
+        Ok(names)
     }
 }

@@ -250,7 +250,7 @@ impl Inner {
         }
         batch.checks.extend(lease_checks);
         for rows in attached {
-            if self.host.limits().checks {
+            if self.host.has_checks() {
                 batch.checks.push(rows.check);
             }
             batch.deletes.extend(rows.deletes);

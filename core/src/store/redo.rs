@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::Inner;
 use crate::error::{Error, Result};
-use crate::kv::{Batch, Bytes, Check, Commit, Durability, Put, ScanRange};
+use crate::kv::{Batch, Bytes, Check, Commit, Durability, Put};
 use crate::layout::redo::{self, RedoHeader, RedoPlace, RedoShare, RedoState};
 use crate::plan::{AttachedRows, PlannedSpace};
 
@@ -221,33 +221,14 @@ impl Inner {
     }
 
     async fn records(&self) -> Result<BTreeSet<Uuid>> {
-        let range = redo::range();
         let mut ids = BTreeSet::new();
-        let mut start = range.start;
-        loop {
-            let page = self
-                .host
-                .scan(ScanRange {
-                    start,
-                    end: range.end.clone(),
-                    reverse: false,
-                    limit: 1024,
-                    max_bytes: usize::MAX,
-                    keys_only: true,
-                })
-                .await?;
-            let more = page.more;
-            let mut last = Vec::new();
-            for (key, _) in page.pairs {
-                ids.extend(redo::parse(&key).map(|(id, _)| id));
-                last = key;
-            }
-            if !more {
-                return Ok(ids);
-            }
-            last.push(0);
-            start = last;
+        let mut left = Some(redo::range());
+        while let Some(range) = left {
+            let (keys, rest) = self.host.keys(range, 1024).await?;
+            ids.extend(keys.iter().filter_map(|key| redo::parse(key)).map(|(id, _)| id));
+            left = rest;
         }
+        Ok(ids)
     }
 
     async fn write_record(&self, id: Uuid, header: &[u8], parts: &[&[u8]], durability: Durability) -> Result {
@@ -373,26 +354,13 @@ impl Inner {
 
     /// Applies what a committed record holds, and removes it.
     async fn finish_record(&self, id: Uuid) -> Result {
-        let range = redo::range_of(id);
-        let mut start = range.start;
         let mut body = Vec::new();
         let mut header = None;
         let mut parts = 0_u32;
-        loop {
-            let page = self
-                .host
-                .scan(ScanRange {
-                    start,
-                    end: range.end.clone(),
-                    reverse: false,
-                    limit: 1024,
-                    max_bytes: self.sizes.batch_bytes,
-                    keys_only: false,
-                })
-                .await?;
-            let more = page.more;
-            let mut last = Vec::new();
-            for (key, value) in page.pairs {
+        let mut left = Some(redo::range_of(id));
+        while let Some(range) = left {
+            let (rows, rest) = self.host.rows(range, 1024, self.sizes.batch_bytes).await?;
+            for (key, value) in rows {
                 match redo::parse(&key) {
                     Some((_, 0)) => header = Some(RedoHeader::decode(&value).map_err(|e| e.at_key(&key))?),
                     Some((_, n)) if n == u64::from(parts) + 1 => {
@@ -401,13 +369,8 @@ impl Inner {
                     }
                     _ => {}
                 }
-                last = key;
             }
-            if !more {
-                break;
-            }
-            last.push(0);
-            start = last;
+            left = rest;
         }
         let Some(header) = header else {
             // Another helper has finished it.
@@ -467,29 +430,15 @@ impl Inner {
 
     /// Removes a record, the header first: parts without it may be removed by anyone.
     async fn remove_record(&self, id: Uuid) -> Result {
-        let range = redo::range_of(id);
         loop {
-            let page = self
-                .host
-                .scan(ScanRange {
-                    start: range.start.clone(),
-                    end: range.end.clone(),
-                    reverse: false,
-                    limit: self.sizes.batch_ops.min(512),
-                    max_bytes: usize::MAX,
-                    keys_only: true,
-                })
-                .await?;
-            if page.pairs.is_empty() {
+            let limit = self.sizes.batch_ops.min(512);
+            let (deletes, rest) = self.host.keys(redo::range_of(id), limit).await?;
+            if deletes.is_empty() {
                 return Ok(());
             }
-            let batch = Batch {
-                deletes: page.pairs.into_iter().map(|(key, _)| key).collect(),
-                durability: Durability::Relaxed,
-                ..Batch::default()
-            };
+            let batch = Batch { deletes, durability: Durability::Relaxed, ..Batch::default() };
             self.host.commit(batch).await?;
-            if !page.more {
+            if rest.is_none() {
                 return Ok(());
             }
         }

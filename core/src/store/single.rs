@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 
 use super::Inner;
 use crate::error::Result;
-use crate::kv::{Batch, Bytes, Commit, Durability, Put, ScanRange};
-use crate::layout::{block, commit};
+use crate::kv::{Batch, Bytes, Commit, Durability, Put};
+use crate::layout::{KeyRange, block, commit};
 use crate::plan::PlannedSpace;
 
 impl Inner {
@@ -53,42 +53,25 @@ impl Inner {
     /// Removes blocks above a segment's last sequence: leftovers of a writer that stopped before its
     /// space head. They must go before their sequences are given out again.
     pub(crate) async fn sweep_blocks(&self, space: &str, segment: &str, last: u64) -> Result {
-        let range = block::range(space, segment, last + 1);
-        self.sweep(range.start, range.end).await
+        self.sweep(block::range(space, segment, last + 1)).await
     }
 
     /// Removes commit rows above the space's last id.
     pub(crate) async fn sweep_commits(self: &Rc<Self>, space: &str) -> Result {
         let last = self.cache.borrow().space(space).map(|known| known.head.last_id);
         let Some(last) = last else { return Ok(()) };
-        let all = commit::range_of_space(space);
-        let above = commit::range(space, last, last);
-        self.sweep(above.start, all.end).await
+        let mut above = commit::range_of_space(space);
+        above.start = commit::range(space, last, last).start;
+        self.sweep(above).await
     }
 
-    async fn sweep(&self, mut start: Vec<u8>, end: Vec<u8>) -> Result {
-        loop {
-            let page = self
-                .host
-                .scan(ScanRange {
-                    start: start.clone(),
-                    end: end.clone(),
-                    reverse: false,
-                    limit: 256,
-                    max_bytes: usize::MAX,
-                    keys_only: true,
-                })
-                .await?;
-            let more = page.more;
-            let keys: Vec<Bytes> = page.pairs.into_iter().map(|(key, _)| key).collect();
-            if let Some(last) = keys.last() {
-                start.clone_from(last);
-                start.push(0);
-            }
+    async fn sweep(&self, range: KeyRange) -> Result {
+        let mut left = Some(range);
+        while let Some(range) = left {
+            let (keys, rest) = self.host.keys(range, 256).await?;
             self.delete_each(keys, Durability::Relaxed).await?;
-            if !more {
-                return Ok(());
-            }
+            left = rest;
         }
+        Ok(())
     }
 }

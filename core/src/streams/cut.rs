@@ -7,7 +7,6 @@ use alloc::rc::Rc;
 use crate::codec::{EntryViews, measure_entries};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::EntryId;
-use crate::kv::ScanRange;
 use crate::layout::commit::{self, CommitRow, Item};
 use crate::layout::space;
 use crate::layout::space::SpaceHead;
@@ -108,7 +107,7 @@ impl Inner {
             if self.fresh_head(name).await?.trimmed > head.trimmed {
                 return Err(Error::new(ErrorCode::Conflict, "trim: others trimmed the stream meanwhile"));
             }
-            if !self.host.limits().consistent {
+            if !self.host.is_consistent() {
                 return Err(Error::unavailable("trim: the host does not show all of the stream yet"));
             }
         }
@@ -131,18 +130,7 @@ impl Inner {
     async fn row_from(&self, name: &str, from: EntryId) -> Result<Option<Found>> {
         let all = commit::range_of_space(name);
         let range = KeyRange { start: commit::key(name, from), end: all.end };
-        let page = self
-            .host
-            .scan(ScanRange {
-                start: range.start,
-                end: range.end,
-                reverse: false,
-                limit: 1,
-                max_bytes: 1,
-                keys_only: false,
-            })
-            .await?;
-        let Some((key, value)) = page.pairs.into_iter().next() else {
+        let Some((key, value)) = self.host.first_row(range).await? else {
             return Ok(None);
         };
         let malformed = || Error::corrupt("commit row: its key is malformed").at_key(&key);

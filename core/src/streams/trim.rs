@@ -11,10 +11,10 @@ use super::cut::{Cut, Goal};
 use super::not_found;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::EntryId;
-use crate::kv::{Durability, ScanRange};
-use crate::layout::space;
+use crate::kv::Durability;
 use crate::layout::space::SpaceHead;
 use crate::layout::stream::StreamMeta;
+use crate::layout::{space, successor};
 use crate::name::check_name;
 use crate::store::{Inner, Store};
 
@@ -94,27 +94,13 @@ impl Store {
     /// their turn.
     pub async fn sweep_streams(&self, after: Option<&str>) -> Result<Option<alloc::string::String>> {
         self.inner.check_open()?;
-        let all = space::range();
-        let start = after.map_or(all.start, |name| {
-            let mut key = space::key(name);
-            key.push(0);
-            key
-        });
-        let page = self
-            .inner
-            .host
-            .scan(ScanRange {
-                start,
-                end: all.end,
-                reverse: false,
-                limit: SWEEP_ROWS,
-                max_bytes: SWEEP_BYTES,
-                keys_only: false,
-            })
-            .await?;
-        let more = page.more;
+        let mut range = space::range();
+        if let Some(name) = after {
+            range.start = successor(space::key(name));
+        }
+        let (rows, rest) = self.inner.host.rows(range, SWEEP_ROWS, SWEEP_BYTES).await?;
         let mut last = None;
-        for (key, row) in page.pairs {
+        for (key, row) in rows {
             let Some(name) = space::name(&key) else { continue };
             let shared = Rc::<str>::from(&*name);
             last = Some(name);
@@ -132,7 +118,7 @@ impl Store {
                 self.inner.collect_later(&shared);
             }
         }
-        Ok(last.filter(|_| more))
+        Ok(last.filter(|_| rest.is_some()))
     }
 }
 

@@ -1,17 +1,22 @@
 //! What there is, and what changed.
 
-use js_sys::{Float64Array, Promise};
-use streamkit_core::{EntryId, Listing, Result};
+use js_sys::Promise;
+use streamkit_core::{EntryId, Listing, Result, SegmentStatus};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::{Engine, copied_out};
+use super::{Engine, copied_out, numbers_out};
 use crate::frames::{write_changes, write_names};
 use crate::numbers::{integer, integer_unless_negative, number, size};
 use crate::promise::{promise, promise_or_refusal};
 
 fn listing(after: Option<String>, prefix: Option<String>, limit: f64) -> Result<Listing> {
     Ok(Listing { after, prefix, limit: size("limit", limit)? })
+}
+
+/// First sequence, its milliseconds, last sequence and its milliseconds.
+pub(super) fn status_numbers(status: &SegmentStatus) -> [f64; 4] {
+    [status.first_sequence, status.first_timestamp, status.last_sequence, status.last_timestamp].map(number)
 }
 
 #[wasm_bindgen]
@@ -49,13 +54,7 @@ impl Engine {
             let Some(status) = store.segment_status(&space, &segment).await? else {
                 return Ok(JsValue::UNDEFINED);
             };
-            let numbers = [
-                number(status.first_sequence),
-                number(status.first_timestamp),
-                number(status.last_sequence),
-                number(status.last_timestamp),
-            ];
-            Ok(Float64Array::from(&numbers[..]).into())
+            Ok(numbers_out(&status_numbers(&status)))
         })
     }
 

@@ -15,7 +15,7 @@ mod streams;
 mod wait;
 mod write;
 
-use js_sys::Uint8Array;
+use js_sys::{Float64Array, Uint8Array};
 use streamkit_core::{Error, Page, Result, Store};
 use uuid::Uuid;
 use wasm_bindgen::JsValue;
@@ -46,7 +46,7 @@ const SMALL_PAGE: usize = 8192;
 pub(crate) fn page_out(page: &Page) -> JsValue {
     let frame = page.frame();
     if frame.len() < SMALL_PAGE {
-        return copied_out(&page.encode());
+        return copied_out(&frame.encode());
     }
     let out = Uint8Array::new_with_length(u32::try_from(frame.len()).unwrap_or(u32::MAX));
     let mut at = 0;
@@ -61,4 +61,9 @@ pub(crate) fn page_out(page: &Page) -> JsValue {
 /// Bytes as a copy of their own, outside of this instance's memory.
 pub(crate) fn copied_out(bytes: &[u8]) -> JsValue {
     Uint8Array::from(bytes).into()
+}
+
+/// Numbers as an array outside of this instance's memory.
+fn numbers_out(numbers: &[f64]) -> JsValue {
+    Float64Array::from(numbers).into()
 }

@@ -1,6 +1,6 @@
 //! Streams.
 
-use js_sys::{Float64Array, Promise};
+use js_sys::Promise;
 use streamkit_core::{
     EntryId, Error, Listing, PartitionChoice, RecordFrame, Result, Retention, StreamAppend, StreamRead, Trim,
 };
@@ -8,7 +8,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::write::read_options;
-use super::{Engine, copied_out};
+use super::{Engine, copied_out, numbers_out, page_out};
 use crate::numbers::{bound, integer, integer_unless_negative, integer_unless_zero, number, size};
 use crate::promise::{promise, promise_or_refusal};
 use crate::stream_frames::{write_stream, write_streams};
@@ -129,7 +129,7 @@ impl Engine {
                 let made = store.append_to_stream(append, options).await?;
                 let (first, last) = (made.first_id, made.last_id);
                 let numbers = [first.ms, first.n, last.ms, last.n, u64::from(made.partition)].map(number);
-                Ok(Float64Array::from(&numbers[..]).into())
+                Ok(numbers_out(&numbers))
             }
         }))
     }
@@ -176,7 +176,7 @@ impl Engine {
         };
         promise_or_refusal(read().map(|read| {
             let store = self.store.clone();
-            async move { Ok(copied_out(&store.read_stream(read).await?.encode())) }
+            async move { Ok(page_out(&store.read_stream(read).await?)) }
         }))
     }
 
@@ -186,7 +186,7 @@ impl Engine {
         let store = self.store.clone();
         promise(async move {
             let tail = store.stream_tail(&name).await?;
-            Ok(Float64Array::from(&[tail.ms, tail.n].map(number)[..]).into())
+            Ok(numbers_out(&[tail.ms, tail.n].map(number)))
         })
     }
 
@@ -209,7 +209,7 @@ impl Engine {
             async move {
                 let trimmed = store.trim_stream(&name, trim, dry_run).await?;
                 let numbers = [trimmed.trimmed, trimmed.first_id.ms, trimmed.first_id.n].map(number);
-                Ok(Float64Array::from(&numbers[..]).into())
+                Ok(numbers_out(&numbers))
             }
         }))
     }

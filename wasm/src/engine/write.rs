@@ -1,15 +1,14 @@
 //! Appending.
 
-use js_sys::{Float64Array, Promise};
-use streamkit_core::{
-    Appended, Durability, Error, LeaseProof, NewRecords, RecordFrame, Result, WriteOptions,
-};
+use js_sys::Promise;
+use streamkit_core::{Durability, Error, LeaseProof, NewRecords, RecordFrame, Result, WriteOptions};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::{Engine, uuid};
+use super::inventory::status_numbers;
+use super::{Engine, numbers_out, uuid};
 use crate::frames::read_writes;
-use crate::numbers::{integer, integer_unless_negative, integer_unless_zero, number};
+use crate::numbers::{integer, integer_unless_negative, integer_unless_zero};
 use crate::objects::Fields;
 use crate::promise::promise_or_refusal;
 
@@ -46,16 +45,6 @@ pub(super) fn read_options(
     })
 }
 
-fn numbers(appended: &Appended) -> [f64; 4] {
-    let status = &appended.status;
-    [
-        number(status.first_sequence),
-        number(status.first_timestamp),
-        number(status.last_sequence),
-        number(status.last_timestamp),
-    ]
-}
-
 #[wasm_bindgen]
 impl Engine {
     /// Appends a record frame to a segment. `expected`: its last sequence as the caller knows it, -1
@@ -89,7 +78,7 @@ impl Engine {
             let store = self.store.clone();
             async move {
                 let appended = store.append(records, options).await?;
-                Ok(Float64Array::from(&numbers(&appended)[..]).into())
+                Ok(numbers_out(&status_numbers(&appended.status)))
             }
         }))
     }
@@ -114,8 +103,8 @@ impl Engine {
             let store = self.store.clone();
             async move {
                 let appended = store.transact(writes, options).await?;
-                let statuses: Vec<f64> = appended.iter().flat_map(numbers).collect();
-                Ok(Float64Array::from(&statuses[..]).into())
+                let numbers = appended.iter().flat_map(|one| status_numbers(&one.status));
+                Ok(numbers_out(&numbers.collect::<Vec<f64>>()))
             }
         }))
     }

@@ -9,10 +9,9 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::Store;
+use super::{Part, Store};
 use crate::codec::Crc32c;
 use crate::error::{Error, ErrorCode, Result};
-use crate::kv::ScanRange;
 use crate::layout::KeyRange;
 use crate::layout::space as space_row;
 use crate::layout::space::SpaceHead;
@@ -194,33 +193,17 @@ impl Exporter {
     }
 
     /// One page of all spaces worth exporting, with their entries; and the range of the rest.
-    async fn list(&self, range: KeyRange) -> Result<(Vec<(Rc<str>, u64)>, Option<KeyRange>)> {
-        let page = self
-            .store
-            .inner
-            .host
-            .scan(ScanRange {
-                start: range.start,
-                end: range.end.clone(),
-                reverse: false,
-                limit: MOST_ROWS,
-                max_bytes: PAGE_BYTES,
-                keys_only: false,
-            })
-            .await?;
+    async fn list(&self, range: KeyRange) -> Result<Part<(Rc<str>, u64)>> {
+        let (rows, rest) = self.store.inner.host.rows(range, MOST_ROWS, PAGE_BYTES).await?;
         let mut names = Vec::new();
-        let mut start = Vec::new();
-        for (key, row) in page.pairs {
+        for (key, row) in rows {
             let bad = || Error::corrupt("space head: its key is malformed").at_key(&key);
             let name = space_row::name(&key).ok_or_else(bad)?;
             let head = SpaceHead::decode(&row).map_err(|error| error.at_key(&key))?;
             if is_worth_it(&head) {
                 names.push((Rc::from(name), head.records - head.trimmed_records));
             }
-            start = key;
         }
-        start.push(0);
-        let rest = page.more.then_some(KeyRange { start, end: range.end });
         Ok((names, rest))
     }
 }

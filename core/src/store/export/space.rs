@@ -9,7 +9,6 @@ use super::frame::{self, Kind, RUN_BYTES, Rows, SpaceCounts, SpaceStart, Trimmed
 use crate::codec::{Crc32c, Trx, fit_entries, measure_entries};
 use crate::error::{Error, Result};
 use crate::id::EntryId;
-use crate::kv::{Bytes, ScanRange};
 use crate::layout::segment::SegmentHead;
 use crate::layout::space::SpaceHead;
 use crate::layout::stream::StreamMeta;
@@ -281,26 +280,6 @@ impl SpaceExport {
         self.rows.finish(out, &mut self.sum)
     }
 
-    async fn scan(&self, inner: &Inner, range: &KeyRange) -> Result<(Vec<(Bytes, Bytes)>, Option<KeyRange>)> {
-        let page = inner
-            .host
-            .scan(ScanRange {
-                start: range.start.clone(),
-                end: range.end.clone(),
-                reverse: false,
-                limit: MOST_ROWS,
-                max_bytes: PAGE_BYTES,
-                keys_only: false,
-            })
-            .await?;
-        let rest = page.pairs.last().filter(|_| page.more).map(|(key, _)| {
-            let mut start = key.clone();
-            start.push(0);
-            KeyRange { start, end: range.end.clone() }
-        });
-        Ok((page.pairs, rest))
-    }
-
     async fn trx_rows(
         &mut self,
         inner: &Inner,
@@ -310,8 +289,8 @@ impl SpaceExport {
         if self.counts.trx_rows == 0 {
             self.rows = Rows::new(Kind::Trx);
         }
-        let (pairs, rest) = self.scan(inner, &range).await?;
-        for (key, value) in pairs {
+        let (rows, rest) = inner.host.rows(range, MOST_ROWS, PAGE_BYTES).await?;
+        for (key, value) in rows {
             let bad = || Error::corrupt("TRX row: its key is malformed").at_key(&key);
             let (segment, id) = trx::parse(&key, &self.name).ok_or_else(bad)?;
             let row = TrxRow::decode(&value).map_err(|error| error.at_key(&key))?;
@@ -357,8 +336,8 @@ impl SpaceExport {
         mut carried: Vec<(String, SegmentHead)>,
         out: &mut Vec<u8>,
     ) -> Result<Stage> {
-        let (pairs, rest) = self.scan(inner, &range).await?;
-        for (key, value) in pairs {
+        let (rows, rest) = inner.host.rows(range, MOST_ROWS, PAGE_BYTES).await?;
+        for (key, value) in rows {
             let bad = || Error::corrupt("segment head: its key is malformed").at_key(&key);
             let name = segment::name(&key, &self.name).ok_or_else(bad)?;
             while let Some((first, head)) = carried.pop_if(|(first, _)| *first < name) {

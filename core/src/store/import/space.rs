@@ -13,7 +13,7 @@ use super::commits::Timeline;
 use crate::codec::{Crc32c, Reader, measure_entries};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::EntryId;
-use crate::kv::{Bytes, Durability, Put, ScanRange};
+use crate::kv::{Bytes, Durability, Put};
 use crate::layout::segment::{SEGMENT_HEAD_BYTES, SegmentHead};
 use crate::layout::space::{SPACE_HEAD_BYTES, SpaceHead};
 use crate::layout::trx::{TRX_ROW_BYTES, TrxRow};
@@ -189,32 +189,16 @@ impl SpaceImport {
         let most = MOST_DELETES.min(inner.sizes.batch_ops.saturating_sub(2)).min(room).max(1);
         let mut found = false;
         for range in ranges {
-            let mut start = range.start;
-            loop {
-                let page = inner
-                    .host
-                    .scan(ScanRange {
-                        start: start.clone(),
-                        end: range.end.clone(),
-                        reverse: false,
-                        limit: most,
-                        max_bytes: usize::MAX,
-                        keys_only: true,
-                    })
-                    .await?;
-                let more = page.more;
-                let deletes: Vec<Bytes> = page.pairs.into_iter().map(|(key, _)| key).collect();
-                let Some(last) = deletes.last() else {
-                    break;
-                };
-                found = true;
-                start.clone_from(last);
-                start.push(0);
-                let edit = self.ours(|_| {});
-                self.commit(inner, edit, Vec::new(), deletes, Durability::Relaxed).await?;
-                if !more {
+            let mut left = Some(range);
+            while let Some(range) = left {
+                let (deletes, rest) = inner.host.keys(range, most).await?;
+                if deletes.is_empty() {
                     break;
                 }
+                found = true;
+                let edit = self.ours(|_| {});
+                self.commit(inner, edit, Vec::new(), deletes, Durability::Relaxed).await?;
+                left = rest;
             }
         }
         Ok(found)

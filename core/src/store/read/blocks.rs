@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::super::Inner;
 use crate::error::{Error, Result};
 use crate::id::EntryId;
-use crate::kv::{Atomicity, ScanRange};
+use crate::kv::Atomicity;
 use crate::layout::KeyRange;
 use crate::layout::block::{self, Block};
 
@@ -102,24 +102,14 @@ impl Inner {
         limit: usize,
         max_bytes: usize,
     ) -> Result<(Vec<Block>, bool)> {
-        let page = self
-            .host
-            .scan(ScanRange {
-                start: range.start,
-                end: range.end,
-                reverse: false,
-                limit,
-                max_bytes,
-                keys_only: false,
-            })
-            .await?;
-        let mut found = Vec::with_capacity(page.pairs.len());
-        for (key, row) in page.pairs {
+        let (rows, rest) = self.host.rows(range, limit, max_bytes).await?;
+        let mut found = Vec::with_capacity(rows.len());
+        for (key, row) in rows {
             let last = block::last_sequence(&key, space, segment)
                 .ok_or_else(|| Error::corrupt("block: its key is malformed").at_key(&key))?;
             found.push(block::decode(row, last).map_err(|error| error.at_key(&key))?);
         }
-        Ok((found, page.more))
+        Ok((found, rest.is_some()))
     }
 
     /// The block that holds `sequence`, from memory or the host; and whether it was in memory.

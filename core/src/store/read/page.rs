@@ -109,10 +109,7 @@ impl Page {
     ///     u64 TRX number, the entries
     /// ```
     pub fn encode(&self) -> Vec<u8> {
-        let frame = self.frame();
-        let mut out = Vec::with_capacity(frame.len());
-        frame.write(|piece| out.extend_from_slice(piece));
-        out
+        self.frame().encode()
     }
 
     /// The page as what [`Page::encode`] gives, in pieces that are not joined yet.
@@ -155,6 +152,13 @@ impl<'p> PageFrame<'p> {
         let names: usize = self.names.iter().map(|name| name.len() + 4).sum();
         let runs: usize = self.page.runs.iter().map(|one| RUN_FIELDS + one.run.body.bytes().len()).sum();
         28 + names + runs
+    }
+
+    /// All pieces as one buffer.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.len());
+        self.write(|piece| out.extend_from_slice(piece));
+        out
     }
 
     /// Hands the pieces over, in order. Entries of a large run are not copied.

@@ -9,7 +9,7 @@ use super::super::{Inner, Store};
 use super::page::{Filling, Page, Tier, place};
 use crate::error::{Error, Result};
 use crate::id::EntryId;
-use crate::kv::{Atomicity, ScanRange};
+use crate::kv::Atomicity;
 use crate::layout::block::Block;
 use crate::layout::space::SpaceHead;
 use crate::layout::{block, commit};
@@ -222,19 +222,9 @@ impl Inner {
         let mut at = after;
         while at < before {
             let range = commit::range(space, at, EntryId::MAX);
-            let page = self
-                .host
-                .scan(ScanRange {
-                    start: range.start,
-                    end: range.end,
-                    reverse: false,
-                    limit: COMMIT_ROWS,
-                    max_bytes: COMMIT_BYTES,
-                    keys_only: false,
-                })
-                .await?;
+            let (rows, _) = self.host.rows(range, COMMIT_ROWS, COMMIT_BYTES).await?;
             let start = at;
-            for (key, value) in page.pairs {
+            for (key, value) in rows {
                 let malformed = || Error::corrupt("commit row: its key is malformed").at_key(&key);
                 let last = commit::last_id(&key, space).ok_or_else(malformed)?;
                 let row = commit::decode(value, last).map_err(|error| error.at_key(&key))?;

@@ -8,7 +8,7 @@ use super::page::{Filling, Page, Tier, place};
 use super::segment::check_times;
 use crate::error::{Error, Result};
 use crate::id::{EntryId, MAX_INTEGER};
-use crate::kv::{Atomicity, ScanRange};
+use crate::kv::Atomicity;
 use crate::layout::commit::{self, Item};
 use crate::layout::space::SpaceHead;
 use crate::name::check_name;
@@ -55,10 +55,7 @@ impl Inner {
             filling.page.tail = true;
             return Ok(filling.page);
         }
-        let before_min = match read.min_timestamp {
-            None | Some(0) => EntryId::ZERO,
-            Some(least) => EntryId { ms: least - 1, n: MAX_INTEGER },
-        };
+        let before_min = EntryId::new(read.min_timestamp.unwrap_or(0), 0).before();
         let mut passed = read.after.max(head.trimmed).max(before_min);
         let beyond = read.max_timestamp.is_some_and(|most| head.last_id.ms > most);
         let last = read
@@ -70,24 +67,13 @@ impl Inner {
             return Ok(filling.page);
         }
         // Beyond the last id too, where rows are merged: those that were since the head was read end after it.
-        let merges = self.host.limits().atomic != Atomicity::None;
+        let merges = self.host.atomic() != Atomicity::None;
         let range = commit::range(&read.space, passed, if merges { EntryId::MAX } else { head.last_id });
         // Every row beyond has an entry that is wanted: no more rows than entries.
         let most = usize::try_from(read.max_entries).unwrap_or(MOST_ROWS).clamp(1, MOST_ROWS);
-        let rows = self
-            .host
-            .scan(ScanRange {
-                start: range.start,
-                end: range.end,
-                reverse: false,
-                limit: most,
-                max_bytes: read.max_bytes,
-                keys_only: false,
-            })
-            .await?;
+        let (rows, rest) = self.host.rows(range, most, read.max_bytes).await?;
         let space: Rc<str> = Rc::from(&*read.space);
-        let more = rows.more;
-        for (key, value) in rows.pairs {
+        for (key, value) in rows {
             let row_last = commit::last_id(&key, &read.space)
                 .ok_or_else(|| Error::corrupt("commit row: its key is malformed").at_key(&key))?;
             let row = commit::decode(value, row_last).map_err(|error| error.at_key(&key))?;
@@ -137,7 +123,7 @@ impl Inner {
                 }
             }
         }
-        let ended = !more;
+        let ended = rest.is_none();
         filling.page.done = ended && beyond;
         filling.page.tail = ended && !beyond;
         Ok(filling.page)

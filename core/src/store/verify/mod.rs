@@ -20,7 +20,6 @@ use uuid::Uuid;
 
 use super::{Inner, Store};
 use crate::error::{Error, ErrorCode, Result};
-use crate::kv::{Bytes, ScanPage, ScanRange};
 use crate::layout::space as space_row;
 use crate::layout::space::SpaceHead;
 use crate::layout::{KeyRange, identity, lease, ranges_of_spaces, redo};
@@ -257,8 +256,8 @@ impl Verifier {
     }
 
     async fn count(&mut self, inner: &Inner, range: KeyRange) -> Result<Option<KeyRange>> {
-        let (page, rest) = scan(inner, range, false).await?;
-        for (key, row) in page.pairs {
+        let (rows, rest) = inner.host.rows(range, MOST_ROWS, PAGE_BYTES).await?;
+        for (key, row) in rows {
             // A damaged one is reported when its turn comes.
             let head = SpaceHead::decode(&row).ok().filter(|head| !head.importing);
             if space_row::name(&key).is_some()
@@ -302,8 +301,8 @@ impl Verifier {
         let Some(range) = listing else {
             return Ok(None);
         };
-        let (page, rest) = scan(inner, range, true).await?;
-        for (key, _) in page.pairs {
+        let (keys, rest) = inner.host.keys(range, MOST_ROWS).await?;
+        for key in keys {
             let name = space_row::name(&key).filter(|name| crate::name::check_name("space", name).is_ok());
             match name {
                 Some(name) => self.waiting.push_back(Rc::from(name)),
@@ -327,31 +326,4 @@ impl Verifier {
             self.problems.append(space.into_problems());
         }
     }
-}
-
-/// One page of a range, and the range of what is after it.
-async fn scan(inner: &Inner, range: KeyRange, keys_only: bool) -> Result<(ScanPage, Option<KeyRange>)> {
-    let page = inner
-        .host
-        .scan(ScanRange {
-            start: range.start,
-            end: range.end.clone(),
-            reverse: false,
-            limit: MOST_ROWS,
-            max_bytes: PAGE_BYTES,
-            keys_only,
-        })
-        .await?;
-    let rest = match page.pairs.last() {
-        Some((key, _)) if page.more => Some(KeyRange { start: after(key), end: range.end }),
-        _ => None,
-    };
-    Ok((page, rest))
-}
-
-/// The first key after this one.
-fn after(key: &[u8]) -> Bytes {
-    let mut next = key.to_vec();
-    next.push(0);
-    next
 }

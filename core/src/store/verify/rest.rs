@@ -2,12 +2,12 @@
 
 use alloc::collections::VecDeque;
 
-use super::{MOST_ROWS, Verifier, after, scan};
+use super::{MOST_ROWS, PAGE_BYTES, Verifier};
 use crate::error::{ErrorCode, Result};
-use crate::kv::{Atomicity, ScanRange};
+use crate::kv::Atomicity;
 use crate::layout::lease::{self, LeaseRow};
 use crate::layout::redo::{self, RedoHeader};
-use crate::layout::{KeyRange, Scope, block, commit, scope_of, segment, space, trx};
+use crate::layout::{KeyRange, Scope, block, commit, scope_of, segment, space, successor, trx};
 use crate::name::check_name;
 use crate::store::Inner;
 
@@ -22,22 +22,12 @@ impl Verifier {
             let Some(range) = ranges.front_mut() else {
                 return Ok(None);
             };
-            let page = inner
-                .host
-                .scan(ScanRange {
-                    start: range.start.clone(),
-                    end: range.end.clone(),
-                    reverse: false,
-                    limit: 1,
-                    max_bytes: 1,
-                    keys_only: true,
-                })
-                .await?;
-            let Some((key, _)) = page.pairs.into_iter().next() else {
+            let (keys, _) = inner.host.keys(range.clone(), 1).await?;
+            let Some(key) = keys.into_iter().next() else {
                 ranges.pop_front();
                 continue;
             };
-            range.start = after(&key);
+            range.start = successor(key.clone());
             let Scope::Space(name) = scope_of(&key) else {
                 self.problems.damage("a key of no known kind", &key);
                 continue;
@@ -64,8 +54,8 @@ impl Verifier {
     }
 
     pub(super) async fn leases(&mut self, inner: &Inner, range: KeyRange) -> Result<Option<KeyRange>> {
-        let (page, rest) = scan(inner, range, false).await?;
-        for (key, row) in page.pairs {
+        let (rows, rest) = inner.host.rows(range, MOST_ROWS, PAGE_BYTES).await?;
+        for (key, row) in rows {
             if lease::name(&key).is_none_or(|name| check_name("key", name).is_err()) {
                 self.problems.damage("lease: its key is malformed", &key);
             } else if let Err(error) = LeaseRow::decode(&row) {
@@ -77,8 +67,8 @@ impl Verifier {
 
     /// Redo records under way are fine; so they are noted now and looked at again at the end.
     pub(super) async fn first_redo(&mut self, inner: &Inner, range: KeyRange) -> Result<Option<KeyRange>> {
-        let (page, rest) = scan(inner, range, false).await?;
-        for (key, row) in page.pairs {
+        let (rows, rest) = inner.host.rows(range, MOST_ROWS, PAGE_BYTES).await?;
+        for (key, row) in rows {
             match redo::parse(&key) {
                 Some((id, 0)) => match RedoHeader::decode(&row) {
                     Ok(header) => {
@@ -96,8 +86,8 @@ impl Verifier {
     }
 
     pub(super) async fn last_redo(&mut self, inner: &Inner, range: KeyRange) -> Result<Option<KeyRange>> {
-        let (page, rest) = scan(inner, range, false).await?;
-        for (key, row) in page.pairs {
+        let (rows, rest) = inner.host.rows(range, MOST_ROWS, PAGE_BYTES).await?;
+        for (key, row) in rows {
             let Some((id, n)) = redo::parse(&key) else {
                 continue;
             };

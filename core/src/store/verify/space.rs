@@ -6,11 +6,11 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{PAGE_BYTES, Problems, scan};
+use super::{MOST_ROWS, PAGE_BYTES, Problems};
 use crate::codec::Trx;
 use crate::error::{Error, Result};
 use crate::id::EntryId;
-use crate::kv::{Atomicity, Bytes, ScanRange};
+use crate::kv::{Atomicity, Bytes};
 use crate::layout::block::Block;
 use crate::layout::segment::SegmentHead;
 use crate::layout::space::SpaceHead;
@@ -138,8 +138,8 @@ impl SpaceCheck {
     pub(super) async fn step(&mut self, inner: &Rc<Inner>) -> Result<SpaceStep> {
         match &self.stage {
             Stage::Heads(range) => {
-                let (page, rest) = scan(inner, range.clone(), false).await?;
-                for (key, row) in page.pairs {
+                let (rows, rest) = inner.host.rows(range.clone(), MOST_ROWS, PAGE_BYTES).await?;
+                for (key, row) in rows {
                     self.segment_head(&key, &row);
                 }
                 self.stage = match rest {
@@ -151,8 +151,8 @@ impl SpaceCheck {
                 };
             }
             Stage::Blocks(range) => {
-                let (page, rest) = scan(inner, range.clone(), false).await?;
-                for (key, row) in page.pairs {
+                let (rows, rest) = inner.host.rows(range.clone(), MOST_ROWS, PAGE_BYTES).await?;
+                for (key, row) in rows {
                     self.block(&key, row);
                 }
                 self.stage = match rest {
@@ -164,8 +164,8 @@ impl SpaceCheck {
                 };
             }
             Stage::Commits(range) => {
-                let (page, rest) = scan(inner, range.clone(), false).await?;
-                for (key, row) in page.pairs {
+                let (rows, rest) = inner.host.rows(range.clone(), MOST_ROWS, PAGE_BYTES).await?;
+                for (key, row) in rows {
                     self.commit_row(inner, &key, row).await?;
                 }
                 self.stage = match rest {
@@ -178,8 +178,8 @@ impl SpaceCheck {
                 };
             }
             Stage::Trx(range) => {
-                let (page, rest) = scan(inner, range.clone(), false).await?;
-                for (key, row) in page.pairs {
+                let (rows, rest) = inner.host.rows(range.clone(), MOST_ROWS, PAGE_BYTES).await?;
+                for (key, row) in rows {
                     self.trx_row(inner, &key, &row).await?;
                 }
                 self.stage = rest.map_or(Stage::End, Stage::Trx);
@@ -279,19 +279,10 @@ impl SpaceCheck {
             self.kept_bytes = self.kept_bytes.saturating_sub(bytes);
         }
         let range = block::range(&self.name, segment, sequence);
-        let page = inner
-            .host
-            .scan(ScanRange {
-                start: range.start,
-                end: range.end,
-                reverse: false,
-                limit: MOST_BLOCKS,
-                max_bytes: (KEPT_BYTES / self.segments.len().max(1)).min(PAGE_BYTES),
-                keys_only: false,
-            })
-            .await?;
+        let max_bytes = (KEPT_BYTES / self.segments.len().max(1)).min(PAGE_BYTES);
+        let (rows, _) = inner.host.rows(range, MOST_BLOCKS, max_bytes).await?;
         let mut found = VecDeque::new();
-        for (key, row) in page.pairs {
+        for (key, row) in rows {
             let decoded = block::last_sequence(&key, &self.name, segment)
                 .ok_or_else(|| Error::corrupt("block: its key is malformed"))
                 .and_then(|last| block::decode(row, last));
