@@ -13,15 +13,6 @@ use crate::layout::commit::{self, CommitRow, Item};
 use crate::layout::{Run, space};
 use crate::store::Inner;
 
-/// Where the chain of commit rows stands.
-#[derive(Debug, Default)]
-pub(super) struct Chain {
-    /// The last id of the row before, and the totals that it states.
-    before: Option<(EntryId, u64, u64)>,
-    /// A row is damaged: what is missing is not reported once more.
-    pub(super) is_broken: bool,
-}
-
 /// What a row adds to a space.
 #[derive(Debug, Clone, Copy, Default)]
 struct Added {

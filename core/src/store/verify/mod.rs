@@ -6,6 +6,7 @@
 //! that no head covers are leftovers of a writer that stopped, and not damage.
 
 mod blocks;
+mod chain;
 mod commits;
 mod rest;
 mod space;

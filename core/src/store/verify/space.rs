@@ -6,6 +6,7 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::chain::Chain;
 use super::{MOST_ROWS, PAGE_BYTES, Problems};
 use crate::codec::Trx;
 use crate::error::{Error, Result};
@@ -68,7 +69,7 @@ pub(super) struct SpaceCheck {
     pub(super) segments: BTreeMap<Rc<str>, SegmentCheck>,
     pub(super) entries: u64,
     pub(super) problems: Problems,
-    pub(super) chain: super::commits::Chain,
+    pub(super) chain: Chain,
     /// Rows beyond what the head showed, in case it never comes to show them.
     pub(super) beyond: Option<(EntryId, Bytes)>,
     kept: BTreeMap<Rc<str>, VecDeque<Rc<Block>>>,
@@ -102,7 +103,7 @@ impl SpaceCheck {
             segments: BTreeMap::new(),
             entries: 0,
             problems,
-            chain: super::commits::Chain::default(),
+            chain: Chain::default(),
             beyond: None,
             kept: BTreeMap::new(),
             kept_bytes: 0,

@@ -1,6 +1,5 @@
 import { compareBytes, isUint8Array, toHex } from "../../bytes.js";
 import { type ErrorCode, isStreamkitError, type StreamkitError } from "../../errors.js";
-import { type Piece, row } from "./rows.js";
 
 export function assert(condition: boolean, message: string): asserts condition {
 	if (!condition) throw new Error(message);
@@ -21,13 +20,6 @@ export function same(actual: Uint8Array | undefined, expected: Uint8Array | unde
 	const equal =
 		actual === undefined || expected === undefined ? actual === expected : compareBytes(actual, expected) === 0;
 	assert(equal, `${what}: expected ${show(expected)}, got ${show(actual)}`);
-}
-
-/** That a scan gave just these rows, in this order. */
-export function sameKeys(actual: readonly Uint8Array[], expected: readonly Piece[], what: string): void {
-	const list = (keys: readonly Uint8Array[]): string => keys.map(toHex).join(" ");
-	const wanted = list(expected.map(row));
-	assert(list(actual) === wanted, `${what}: expected the keys [${wanted}], got [${list(actual)}]`);
 }
 
 /** That two values print alike as JSON. */

@@ -1,4 +1,4 @@
-import type { Bytes } from "../../bytes.js";
+import { type Bytes, toHex } from "../../bytes.js";
 import type { HostBatch, HostCommit, HostKv, ScanPage, ScanRange } from "../../host.js";
 import { assert } from "./assert.js";
 
@@ -98,6 +98,13 @@ export async function scan(
 
 export async function keysOf(host: HostKv, range: Parameters<typeof scan>[1]): Promise<readonly Uint8Array[]> {
 	return (await scan(host, range)).keys;
+}
+
+/** That a scan gave just these rows, in this order. */
+export function sameKeys(actual: readonly Uint8Array[], expected: readonly Piece[], what: string): void {
+	const list = (keys: readonly Uint8Array[]): string => keys.map(toHex).join(" ");
+	const wanted = list(expected.map(row));
+	assert(list(actual) === wanted, `${what}: expected the keys [${wanted}], got [${list(actual)}]`);
 }
 
 /** Keys that start alike, with every awkward byte, in their order. */

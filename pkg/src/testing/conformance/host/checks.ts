@@ -1,6 +1,6 @@
-import { assert, equal, same, sameKeys } from "../assert.js";
+import { assert, equal, same } from "../assert.js";
 import { type Case, needsBatches, needsChecks } from "../case.js";
-import { applied, bytes, commit, keysOf, put, read, refused } from "../rows.js";
+import { applied, bytes, commit, keysOf, put, read, refused, sameKeys } from "../rows.js";
 
 export const checkCases: readonly Case[] = [
 	{

@@ -1,6 +1,6 @@
-import { same, sameKeys } from "../assert.js";
+import { same } from "../assert.js";
 import { type Case, needsBatches } from "../case.js";
-import { applied, bytes, keysOf, put, read } from "../rows.js";
+import { applied, bytes, keysOf, put, read, sameKeys } from "../rows.js";
 
 export const commitCases: readonly Case[] = [
 	{

@@ -1,7 +1,7 @@
 import { isStreamkitError } from "../../../errors.js";
-import { assert, equal, same, sameKeys, thrown } from "../assert.js";
+import { assert, equal, same, thrown } from "../assert.js";
 import { type Case, needsChecks, needsConsistency, needsReopening, needsSecond, type Rule } from "../case.js";
-import { applied, bytes, commit, keysOf, put, read, refused } from "../rows.js";
+import { applied, bytes, commit, keysOf, put, read, refused, sameKeys } from "../rows.js";
 
 const needsClosing: Rule = ({ close }) => (close === undefined ? "the host has nothing to close" : undefined);
 

@@ -1,7 +1,7 @@
 import { compareBytes } from "../../../bytes.js";
-import { assert, same, sameKeys } from "../assert.js";
+import { assert, same } from "../assert.js";
 import { type Case, needsChecks } from "../case.js";
-import { applied, batch, bytes, keysOf, put, read, refused, row, scan } from "../rows.js";
+import { applied, batch, bytes, keysOf, put, read, refused, row, sameKeys, scan } from "../rows.js";
 
 export const ownershipCases: readonly Case[] = [
 	{

@@ -1,6 +1,6 @@
-import { assert, equal, sameKeys } from "../assert.js";
+import { assert, equal } from "../assert.js";
 import type { Case } from "../case.js";
-import { ALL, fill, KEYS, keysOf, type Piece, put, scan } from "../rows.js";
+import { ALL, fill, KEYS, keysOf, type Piece, put, sameKeys, scan } from "../rows.js";
 
 const DIRECTIONS = [false, true];
 

@@ -1,6 +1,6 @@
-import { assert, equal, same, sameKeys } from "../assert.js";
+import { assert, equal, same } from "../assert.js";
 import type { Case } from "../case.js";
-import { bytes, fill, KEYS, keysOf, type Piece, put, scan } from "../rows.js";
+import { bytes, fill, KEYS, keysOf, type Piece, put, sameKeys, scan } from "../rows.js";
 
 const A = KEYS.indexOf("a");
 const B = KEYS.indexOf("b");
