@@ -1,5 +1,5 @@
 import type { Bytes } from "./bytes.js";
-import type { Durability, Health, MaybePromise } from "./types.js";
+import type { Durability, MaybePromise } from "./types.js";
 
 /**
  * What a host must supply. Keys and values are bytes; keys order as unsigned bytes. Arrays given to a host may be kept;
@@ -96,4 +96,19 @@ export interface HostLimits {
 	shared: boolean;
 	/** Bytes are what costs: compress at commit. */
 	compress: boolean;
+}
+
+/** What a store runs on. */
+export interface Health {
+	host: string;
+	durability: Durability;
+	limits: HostLimits;
+	pendingTransactions: number;
+	/** What this host cannot promise, in sentences. */
+	warnings: string[];
+	persisted?: boolean;
+	usage?: number;
+	quota?: number;
+	/** The data that was here at the last visit is gone. */
+	evicted?: boolean;
 }

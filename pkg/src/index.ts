@@ -1,11 +1,12 @@
 export type { Bytes } from "./bytes.js";
 export { type ErrorCode, isStreamkitError, StreamkitError } from "./errors.js";
-export type { HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "./host.js";
+export type { Health, HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "./host.js";
 export { memoryHost } from "./hosts/memory.js";
 export { json } from "./json.js";
 export { end, f64, i64, LexKey, type LexKeyPart, type TypedPart, u64, uuid } from "./lexkey.js";
 export { openNamespaces } from "./namespaces.js";
 export { openStore } from "./store.js";
+export type { Namespaces, Store } from "./store-types.js";
 export type {
 	AppendOptions,
 	AppendResult,
@@ -30,11 +31,9 @@ export type {
 	Durability,
 	Entry,
 	EntryStream,
-	Health,
 	Lease,
 	ListOptions,
 	MaybePromise,
-	Namespaces,
 	Offset,
 	OpenOptions,
 	ProduceOptions,
@@ -43,7 +42,6 @@ export type {
 	RecordInput,
 	SegmentStatus,
 	StatusHandler,
-	Store,
 	SubscribeOptions,
 	Subscription,
 	Trx,

@@ -3,7 +3,8 @@ import { closedError, fromHost, invalid, StreamkitError } from "./errors.js";
 import type { HostBatch, HostCommit, HostKv } from "./host.js";
 import { LexKey } from "./lexkey.js";
 import { openStore, openStoreWith } from "./store.js";
-import type { MaybePromise, Namespaces, OpenOptions, Store } from "./types.js";
+import type { Namespaces, Store } from "./store-types.js";
+import type { MaybePromise, OpenOptions } from "./types.js";
 import { decodeUtf8 } from "./utf8.js";
 import { checkHost, checkOpenOptions, checkSignal, optionalBoolean, optionsObject } from "./validate.js";
 

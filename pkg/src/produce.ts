@@ -6,7 +6,8 @@ import { fromEngine, invalid, isStreamkitError, limitExceeded, StreamkitError } 
 import { readStatus } from "./framing/answers.js";
 import { giveBack, takeWriter } from "./framing/frame-pool.js";
 import { FrameWriter, type Mark, transactFrame } from "./framing/record-frame.js";
-import type { ProduceOptions, RecordInput, SegmentStatus, Store } from "./types.js";
+import type { Store } from "./store-types.js";
+import type { ProduceOptions, RecordInput, SegmentStatus } from "./types.js";
 import { encodeUtf8 } from "./utf8.js";
 import {
 	checkIterable,

@@ -3,7 +3,7 @@ import { EngineSlot, unlessAborted } from "./engine/instance.js";
 import { closedError, fromHost } from "./errors.js";
 import { readStatus } from "./framing/answers.js";
 import { emptyEntry, readPage } from "./framing/page.js";
-import type { HostKv } from "./host.js";
+import type { Health, HostKv } from "./host.js";
 import { type LeaseOptions, withLease } from "./leases.js";
 import { getSegments, getSpaces } from "./listing.js";
 import { compact, exportAll, importAll, type ProgressOptions, verify } from "./maintenance.js";
@@ -17,6 +17,7 @@ import {
 	type WriteContext,
 } from "./produce.js";
 import { consume, consumeSegment, consumeSpace } from "./reading/consume.js";
+import type { Store } from "./store-types.js";
 import { StoreStreams } from "./streams/streams.js";
 import type { Streams } from "./streams/types.js";
 import { subscribe } from "./subscriptions.js";
@@ -28,7 +29,6 @@ import type {
 	ConsumeSpace,
 	Entry,
 	EntryStream,
-	Health,
 	Lease,
 	ListOptions,
 	MaybePromise,
@@ -37,7 +37,6 @@ import type {
 	RecordInput,
 	SegmentStatus,
 	StatusHandler,
-	Store,
 	SubscribeOptions,
 	Subscription,
 	VerifyReport,

@@ -1,8 +1,6 @@
 /// <reference lib="esnext.disposable" />
 import type { Bytes } from "./bytes.js";
-import type { HostLimits } from "./host.js";
 import type { LexKey } from "./lexkey.js";
-import type { Streams } from "./streams/types.js";
 
 /** A value, or a promise of it. */
 export type MaybePromise<T> = T | Promise<T>;
@@ -95,111 +93,6 @@ export interface SegmentStatus {
 
 /** string: hex; "" or an empty key: from the beginning. An offset of another space or segment, or of nonsense: INVALID_ARGUMENT. */
 export type Offset = LexKey | Uint8Array | string;
-
-/** An open store: spaces of segments of entries. */
-export interface Store extends AsyncDisposable {
-	/** The store's UUID, written once into the host. */
-	readonly id: string;
-	/** What one record and one commit may hold on this host; more is LIMIT_EXCEEDED before anything is written. */
-	readonly limits: {
-		readonly maxRecordBytes: number;
-		readonly maxCommitBytes: number;
-		readonly maxCommitRecords: number;
-	};
-	/** Streams with partitions over the same data. */
-	readonly streams: Streams;
-
-	/**
-	 * Appends records to one segment. What fits one commit is stored whole or not at all; a longer input
-	 * commits in chunks, and an error part-way carries details.committed, the last status stored.
-	 * Concurrent calls share host commits; each succeeds or fails by itself. No records: INVALID_ARGUMENT.
-	 * @throws SEQUENCE_MISMATCH when an expected sequence is not the next one; details {expected, actual}: the caller's, and the next free one.
-	 */
-	produce(
-		space: string,
-		segment: string,
-		records: Iterable<RecordInput> | AsyncIterable<RecordInput>,
-		options?: ProduceOptions,
-	): Promise<SegmentStatus>;
-	/** The same, yielding a status as each chunk commits. Starts when iterated; leaving the loop stops and closes the source. */
-	produceStream(
-		space: string,
-		segment: string,
-		records: Iterable<RecordInput> | AsyncIterable<RecordInput>,
-		options?: ProduceOptions,
-	): AsyncIterable<SegmentStatus>;
-	/** Appends one record. @throws as produce. */
-	publish(
-		space: string,
-		segment: string,
-		payload: Uint8Array | string,
-		options?: ProduceOptions & { metadata?: Readonly<Record<string, string>> | undefined },
-	): Promise<SegmentStatus>;
-	/** All or nothing over any number of segments and spaces; one TRX id for all of it. Must fit one commit per space. One status per write, in the order given. */
-	transact(
-		writes: Iterable<{ space: string; segment: string; records: Iterable<RecordInput> }>,
-		options?: Omit<ProduceOptions, "expectedSequence">,
-	): Promise<SegmentStatus[]>;
-
-	/** The latest entry. An empty segment gives space and segment, sequence 0, timestamp 0, id "0-0", an empty payload, nil TRX. */
-	peek(space: string, segment: string, options?: Abortable): Promise<Entry>;
-	/** The entries of one segment, in sequence order. */
-	consumeSegment(args: ConsumeSegment): EntryStream;
-	/** The entries of one space, in commit order. */
-	consumeSpace(args: ConsumeSpace): EntryStream;
-	/** By (timestamp, n, space) among what is committed when a page is read. Exact within each space; while following, best effort between spaces. */
-	consume(args: Consume): EntryStream;
-
-	/** The names of the spaces, in byte order. */
-	getSpaces(options?: ListOptions): AsyncIterable<string>;
-	/** The names of a space's segments, in byte order. */
-	getSegments(space: string, options?: ListOptions): AsyncIterable<string>;
-	/** The status of a segment; undefined when it was never written. */
-	getSegmentStatus(space: string, segment: string, options?: Abortable): Promise<SegmentStatus | undefined>;
-
-	/** The segment's status first, then changes. Calls of one handler never overlap; a slow one gets the latest status, not a backlog. A handler that throws: onError, and the subscription goes on. After the host failed for a while: onError, then the status again. */
-	subscribeToSegment(
-		space: string,
-		segment: string,
-		handler: StatusHandler,
-		options?: SubscribeOptions,
-	): Promise<Subscription>;
-	/** The statuses of all segments of the space first, then changes; else as subscribeToSegment. */
-	subscribeToSpace(space: string, handler: StatusHandler, options?: SubscribeOptions): Promise<Subscription>;
-
-	/**
-	 * Runs under a lease of ttl milliseconds that is renewed meanwhile; lease.signal fires when it is lost, and the call
-	 * then rejects with LEASE_LOST. wait: milliseconds to try for, default 0. holder: default a new random name.
-	 * @throws LEASE_NOT_ACQUIRED when another holder has it and `wait` has passed; details {holder, expires}.
-	 */
-	withLease<T>(
-		key: string,
-		ttl: number,
-		run: (lease: Lease) => MaybePromise<T>,
-		options?: Abortable & { holder?: string | undefined; wait?: number | undefined },
-	): Promise<T>;
-
-	/** Everything, self-contained and checksummed, as a byte stream; with ids, timestamps and TRX. spaces: only these. */
-	export(
-		options?: Abortable & { spaces?: readonly string[] | undefined; onProgress?: ((p: Progress) => void) | undefined },
-	): AsyncIterable<Bytes>;
-	/** What export gave, byte for byte the same entries. Only into spaces that are empty: else CONFLICT, and nothing is stored in that space. */
-	import(
-		source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-		options?: Abortable & { onProgress?: ((p: Progress) => void) | undefined },
-	): Promise<{ spaces: number; segments: number; entries: number }>;
-
-	/** Merges small blocks and compresses; safe beside readers and writers. */
-	compact(
-		options?: Abortable & { space?: string | undefined; onProgress?: ((p: Progress) => void) | undefined },
-	): Promise<CompactReport>;
-	/** Reads everything back: checksums, order, cross-references, counts. */
-	verify(options?: Abortable & { onProgress?: ((p: Progress) => void) | undefined }): Promise<VerifyReport>;
-	/** What the store runs on and what it cannot promise there. */
-	health(): Promise<Health>;
-	/** Waits for writes under way; waiting readers reject with CLOSED. Later calls reject with CLOSED. */
-	close(): Promise<void>;
-}
 
 /** Options of a write. */
 export interface ProduceOptions extends Abortable {
@@ -324,33 +217,4 @@ export interface VerifyReport {
 	segments: number;
 	spaces: number;
 	problems: { code: string; message: string; key: string }[];
-}
-
-/** What a store runs on. */
-export interface Health {
-	host: string;
-	durability: Durability;
-	limits: HostLimits;
-	pendingTransactions: number;
-	/** What this host cannot promise, in sentences. */
-	warnings: string[];
-	persisted?: boolean;
-	usage?: number;
-	quota?: number;
-	/** The data that was here at the last visit is gone. */
-	evicted?: boolean;
-}
-
-/** Namespaces name stores: the same stream name in two namespaces is two streams. Names: a letter, then up to 62 of A-Z a-z 0-9 . _ -, not ending in "-". */
-export interface Namespaces extends AsyncDisposable {
-	/** @throws ALREADY_EXISTS */
-	create(name: string): Promise<void>;
-	/** In byte order. */
-	list(): Promise<string[]>;
-	/** Never "default". @throws NOT_FOUND; NOT_EMPTY unless forced. */
-	delete(name: string, options?: { force?: boolean | undefined }): Promise<void>;
-	/** Default "default". Created on first write. */
-	open(name?: string): Promise<Store>;
-	/** Closes the stores that were opened here, and the hosts. */
-	close(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import type { EngineSlot } from "../engine/instance.js";
-import type { Store } from "../types.js";
+import type { Store } from "../store-types.js";
 
 /** What streams need of their store. */
 export interface StreamContext {

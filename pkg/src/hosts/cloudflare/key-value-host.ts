@@ -1,6 +1,5 @@
 import { type Bytes, copyBytes, equalBytes } from "../../bytes.js";
-import type { HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../../host.js";
-import type { Health } from "../../types.js";
+import type { Health, HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../../host.js";
 import { checkBatch } from "../limits.js";
 import { isEmptyRange, keyBytesOf, keyOfText, textOfKey } from "../text-keys.js";
 import { storageFailure } from "./failures.js";

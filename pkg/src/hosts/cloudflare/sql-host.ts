@@ -1,7 +1,6 @@
 import { type Bytes, equalBytes } from "../../bytes.js";
 import { describe, StreamkitError } from "../../errors.js";
-import type { HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../../host.js";
-import type { Health } from "../../types.js";
+import type { Health, HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../../host.js";
 import { checkBatch } from "../limits.js";
 import { isEmptyRange } from "../text-keys.js";
 import { storageFailure } from "./failures.js";

@@ -1,7 +1,6 @@
 import { type Bytes, compareBytes } from "../../bytes.js";
 import { describe, invalid, isStreamkitError, StreamkitError } from "../../errors.js";
-import type { HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../../host.js";
-import type { Health } from "../../types.js";
+import type { Health, HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../../host.js";
 import { isWellFormed, utf8Length } from "../../utf8.js";
 import { checkHost, optionalBoolean, optionalDuration, optionsObject } from "../../validate.js";
 import { checkBatch } from "../limits.js";

@@ -1,7 +1,6 @@
 import type { Bytes } from "../../bytes.js";
 import { invalid } from "../../errors.js";
-import type { HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../../host.js";
-import type { Health } from "../../types.js";
+import type { Health, HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../../host.js";
 import { isWellFormed } from "../../utf8.js";
 import { optionalBoolean, optionsObject } from "../../validate.js";
 import { checkBatch } from "../limits.js";

@@ -1,6 +1,7 @@
 import type { HostKv } from "../../host.js";
 import { openStore } from "../../store.js";
-import type { OpenOptions, Store } from "../../types.js";
+import type { Store } from "../../store-types.js";
+import type { OpenOptions } from "../../types.js";
 
 /** Makes the hosts under test. */
 export interface ConformanceFactory {

@@ -1,4 +1,5 @@
-import type { Entry, RecordInput, Store } from "../../../types.js";
+import type { Store } from "../../../store-types.js";
+import type { Entry, RecordInput } from "../../../types.js";
 
 /** Records with the payloads "from", "from + 1" and so on. */
 export function numbered(count: number, from = 1): RecordInput[] {
