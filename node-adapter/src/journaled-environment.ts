@@ -80,6 +80,9 @@ export class JournaledEnvironment {
 
 	/** In a write transaction: puts a whole change into the database. It is on the disk when the transaction is done. */
 	store({ deletes, puts }: Change): void {
+		const [first] = deletes;
+		// To LMDB, deletes of what it does not have are no commit: the journal would go on to count.
+		if (first !== undefined && puts.length === 0) this.#environment.put(first, NOTHING);
 		for (const key of deletes) this.#environment.remove(key);
 		for (const { key, value } of puts) this.#environment.put(key, value);
 	}

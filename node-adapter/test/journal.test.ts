@@ -156,6 +156,27 @@ test("a strict commit takes along what is in the journal, and the journal is emp
 	await other.close();
 });
 
+test("a strict commit that deletes only what was never in the database takes the journal along all the same", async () => {
+	const path = join(temporaryDirectory(), "store");
+	const host = new DirectoryHost(path);
+	const other = new DirectoryHost(path);
+	await host.commit(batch({ a: "1" }, "strict"));
+	await host.commit(batch({ b: "1" }));
+	await host.commit(batch({ b: undefined, c: undefined }, "strict"));
+	for (const one of [host, other]) assert.deepEqual(rowsOf(one), { a: "1" });
+	assert.deepEqual(await stateOf(copied(path)), { a: "1" });
+	await other.commit(batch({ d: "1" }));
+	await other.commit(batch({ d: undefined }));
+	await other.commit(batch({ d: undefined }, "strict"));
+	for (const one of [host, other]) assert.deepEqual(rowsOf(one), { a: "1" });
+	await host.commit(batch({ a: undefined }, "strict"));
+	await host.commit(batch({ a: undefined }, "strict"));
+	for (const one of [host, other]) assert.deepEqual(rowsOf(one), {});
+	await host.close();
+	await other.close();
+	assert.deepEqual(await stateOf(path), {});
+});
+
 test("closing needs no strict commit: what is in the journal is there when opened again", async () => {
 	const path = join(temporaryDirectory(), "store");
 	for (let round = 0; round < 3; round += 1) {
