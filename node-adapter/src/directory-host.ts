@@ -199,9 +199,10 @@ export class DirectoryHost implements HostKv {
 		if (performance.now() - this.#presentAt >= PRESENCE_MILLISECONDS) this.#requirePresent(false);
 	}
 
-	/** LMDB goes on reading and writing files that were deleted; what it writes then is lost. */
+	/** Files that were deleted go on to be read and written by who has them open; what is written then is lost. */
 	#requirePresent(applied: Applied): void {
-		if (identityOf(this.#path) !== this.#identity) throw gone(this.#path, applied);
+		const present = identityOf(this.#path) === this.#identity && this.#environment.hasJournal();
+		if (!present) throw gone(this.#path, applied);
 		this.#presentAt = performance.now();
 	}
 

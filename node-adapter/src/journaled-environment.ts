@@ -102,6 +102,11 @@ export class JournaledEnvironment {
 		this.#environment.reading(() => this.#environment.snapshot());
 	}
 
+	/** Whether the journal is still the one that others open. */
+	hasJournal(): boolean {
+		return this.#journal.isPresent();
+	}
+
 	/** Bytes of one page, and how many pages the file needs to have. */
 	pages(): Pages {
 		return this.#environment.pages();

@@ -16,6 +16,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { isStreamkitError } from "streamkit";
 import { DirectoryHost } from "../src/directory-host.js";
 import {
 	batch,
@@ -206,6 +207,34 @@ test("a directory replaced by another while it is open is noticed", async () => 
 	assert.equal(other.get([bytes("a")])[0], undefined);
 	await host.close();
 	await other.close();
+});
+
+test("a journal deleted or replaced while it is open is noticed, and the store opens again", async () => {
+	for (const durability of ["strict", "relaxed"] as const) {
+		for (const replace of [false, true]) {
+			const path = join(temporaryDirectory(), "store");
+			const host = new DirectoryHost(path);
+			await host.commit(batch({ a: "1" }, "strict"));
+			await host.commit(batch({ a: "2" }));
+			rmSync(join(path, "journal"));
+			if (replace) await new DirectoryHost(path).close();
+			await assert.rejects(
+				async () => host.commit(batch({ b: "1" }, durability)),
+				(error: unknown) => {
+					assert.ok(isStreamkitError(error, "UNAVAILABLE") && /deleted or replaced/.test(error.message), String(error));
+					assert.equal(error.details?.["applied"], "unknown");
+					return true;
+				},
+			);
+			await new Promise((resolve) => setTimeout(resolve, 60));
+			assert.throws(() => host.get([bytes("a")]), coded("UNAVAILABLE", /deleted/));
+			await host.close();
+			const again = new DirectoryHost(path);
+			await again.commit(batch({ c: "1" }));
+			assert.equal(text(again.get([bytes("a")])[0]), durability === "strict" ? "2" : "1");
+			await again.close();
+		}
+	}
 });
 
 async function filled(path: string, rows: number): Promise<void> {

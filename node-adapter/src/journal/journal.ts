@@ -8,6 +8,7 @@ import {
 	ftruncateSync,
 	openSync,
 	readSync,
+	statSync,
 	writeSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -42,7 +43,9 @@ const FLUSH_MILLISECONDS = 1000;
  * What is said to be called alone is for who keeps all other writers, of any process, out.
  */
 export class Journal {
+	readonly #path: string;
 	readonly #handle: number;
+	readonly #identity: string;
 	readonly #maxBytes: number;
 	readonly #rows = new PendingRows();
 	/** The commit that the rows build on; undefined when none were read. */
@@ -55,7 +58,9 @@ export class Journal {
 
 	/** Opens the journal in a directory, making an empty one if there is none. `largestFile` in bytes. */
 	constructor(directory: string, largestFile: number) {
-		this.#handle = openSync(join(directory, JOURNAL_FILE), constants.O_RDWR | constants.O_CREAT, 0o666);
+		this.#path = join(directory, JOURNAL_FILE);
+		this.#handle = openSync(this.#path, constants.O_RDWR | constants.O_CREAT, 0o666);
+		this.#identity = identityOf(fstatSync(this.#handle, { bigint: true }));
 		this.#maxBytes = Math.min(MAX_JOURNAL_BYTES, largestFile);
 	}
 
@@ -67,6 +72,12 @@ export class Journal {
 	/** How far it was read: it differs whenever there is a record more on the same base. */
 	get position(): number {
 		return this.#end;
+	}
+
+	/** Whether the file is still the one that others open. */
+	isPresent(): boolean {
+		const stats = statSync(this.#path, { throwIfNoEntry: false, bigint: true });
+		return stats !== undefined && identityOf(stats) === this.#identity;
 	}
 
 	/** Whether there may be rows. If not, the database has everything that was written before this call. */
@@ -178,4 +189,8 @@ export class Journal {
 			});
 		}, FLUSH_MILLISECONDS).unref();
 	}
+}
+
+function identityOf({ dev, ino }: { readonly dev: bigint; readonly ino: bigint }): string {
+	return `${dev}:${ino}`;
 }
