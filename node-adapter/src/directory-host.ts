@@ -144,7 +144,11 @@ export class DirectoryHost implements HostKv {
 
 	async #close(): Promise<void> {
 		this.#wake.close();
-		await this.#environment.close();
+		try {
+			await this.#environment.close();
+		} catch (error) {
+			throw failure(error, this.#path, "unknown", "closing");
+		}
 	}
 
 	#apply(batch: HostBatch): HostCommit {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import {
+import fs, {
 	appendFileSync,
 	copyFileSync,
 	cpSync,
@@ -9,8 +9,9 @@ import {
 	truncateSync,
 	writeFileSync,
 } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 import { DirectoryHost } from "../src/directory-host.js";
 import {
 	type Change,
@@ -21,7 +22,7 @@ import {
 	encodeRecord,
 	recordBytes,
 } from "../src/journal/format.js";
-import { batch, bytes, numberKey, randomFrom, temporaryDirectory, text } from "./support.js";
+import { batch, bytes, coded, numberKey, randomFrom, temporaryDirectory, text } from "./support.js";
 
 const ALL = { start: new Uint8Array([0]), end: new Uint8Array([255, 255]), limit: 1_000_000 };
 
@@ -346,4 +347,91 @@ test("the journal stays small, however much is written", async () => {
 		assert.ok(read.length === value.length && read.every((byte) => byte === (row >= 1 && row <= 3 ? 1 : row % 256)));
 	}
 	await host.close();
+});
+
+/** Runs with functions of node:fs replaced for all modules. */
+async function withFileSystem(changes: Partial<typeof fs>, run: () => Promise<void>): Promise<void> {
+	const before = Object.fromEntries(Object.keys(changes).map((name) => [name, fs[name as keyof typeof fs]]));
+	Object.assign(fs, changes);
+	syncBuiltinESMExports();
+	try {
+		await run();
+	} finally {
+		Object.assign(fs, before);
+		syncBuiltinESMExports();
+	}
+}
+
+function inputOutputError(): NodeJS.ErrnoException {
+	return Object.assign(new Error("EIO: i/o error"), { code: "EIO" });
+}
+
+test("what cannot be flushed is an error when closing, and goes to the database with the next commit", async () => {
+	const path = join(temporaryDirectory(), "store");
+	const failing = {
+		fdatasyncSync: () => {
+			throw inputOutputError();
+		},
+		fdatasync: ((_: number, done: (error: Error | null) => void) => done(inputOutputError())) as typeof fs.fdatasync,
+	};
+	const host = new DirectoryHost(path);
+	await host.commit(batch({ a: "1" }, "strict"));
+	await host.commit(batch({ a: "2" }));
+	await withFileSystem(failing, async () => {
+		await assert.rejects(() => host.close(), coded("UNAVAILABLE", /closing.*EIO/));
+	});
+	assert.deepEqual(await stateOf(path), { a: "2" });
+
+	mock.timers.enable({ apis: ["setTimeout"] });
+	try {
+		const again = new DirectoryHost(path);
+		await again.commit(batch({ b: "1" }));
+		await withFileSystem(failing, async () => {
+			mock.timers.tick(1000);
+			await new Promise(setImmediate);
+		});
+		await again.commit(batch({ c: "1" }));
+		assert.deepEqual(await stateOf(copied(path, () => Buffer.alloc(0))), { a: "2", b: "1", c: "1" });
+		const before = journalBytes(path);
+		await again.commit(batch({ d: "1" }));
+		assert.ok(journalBytes(path) < before);
+		await again.close();
+	} finally {
+		mock.timers.reset();
+	}
+	assert.deepEqual(await stateOf(path), { a: "2", b: "1", c: "1", d: "1" });
+});
+
+test("closing waits for every flush that has begun", async () => {
+	const host = new DirectoryHost(join(temporaryDirectory(), "store"));
+	await host.commit(batch({ a: "1" }, "strict"));
+	const flushes: (() => void)[] = [];
+	const slow = {
+		fdatasync: ((_: number, done: (error: Error | null) => void) => {
+			flushes.push(() => done(null));
+		}) as typeof fs.fdatasync,
+	};
+	mock.timers.enable({ apis: ["setTimeout"] });
+	try {
+		await withFileSystem(slow, async () => {
+			for (const value of ["2", "3"]) {
+				await host.commit(batch({ a: value }));
+				mock.timers.tick(1000);
+			}
+			await new Promise(setImmediate);
+			let closed = false;
+			const closing = host.close().then(() => {
+				closed = true;
+			});
+			assert.equal(flushes.length, 1);
+			flushes[0]?.();
+			await new Promise(setImmediate);
+			assert.equal(flushes.length, 2);
+			assert.equal(closed, false);
+			flushes[1]?.();
+			await closing;
+		});
+	} finally {
+		mock.timers.reset();
+	}
 });

@@ -54,7 +54,9 @@ export class Journal {
 	#checksum = 0;
 	readonly #first = Buffer.allocUnsafe(HEADER_BYTES);
 	#timer: NodeJS.Timeout | undefined;
-	#flushing: Promise<void> | undefined;
+	#flushing: Promise<void> = Promise.resolve();
+	/** Why the rows could not be brought to the disk. */
+	#unflushed: unknown;
 
 	/** Opens the journal in a directory, making an empty one if there is none. `largestFile` in bytes. */
 	constructor(directory: string, largestFile: number) {
@@ -109,7 +111,7 @@ export class Journal {
 	 */
 	append(base: number, change: Change): boolean {
 		// A database without a commit may have been made anew beside a journal of old.
-		if (base === 0) return false;
+		if (base === 0 || this.#unflushed !== undefined) return false;
 		const header = this.#base === undefined ? encodeHeader(base, randomInt(2 ** 32)) : undefined;
 		const start = header?.length ?? 0;
 		const bytes = start + recordBytes(change);
@@ -135,6 +137,7 @@ export class Journal {
 		await this.#flushing;
 		try {
 			if (flush) fdatasyncSync(this.#handle);
+			if (this.#unflushed !== undefined) throw this.#unflushed;
 		} finally {
 			closeSync(this.#handle);
 		}
@@ -175,6 +178,7 @@ export class Journal {
 	}
 
 	#forget(): void {
+		this.#unflushed = undefined;
 		this.#rows.clear();
 		this.#base = undefined;
 		this.#end = 0;
@@ -183,11 +187,20 @@ export class Journal {
 	#flushSoon(): void {
 		this.#timer ??= setTimeout(() => {
 			this.#timer = undefined;
-			this.#flushing = new Promise((resolve) => {
-				// An error comes again with the next write, or with the commit that takes the rows over.
-				fdatasync(this.#handle, () => resolve());
-			});
+			// A slow disk may take longer than the time between two flushes; closing waits for all.
+			this.#flushing = this.#flushing.then(() => this.#flush());
 		}, FLUSH_MILLISECONDS).unref();
+	}
+
+	#flush(): Promise<void> {
+		const base = this.#base;
+		return new Promise((resolve) => {
+			fdatasync(this.#handle, (error) => {
+				// The system tells of it once: the next commit takes the rows to the database.
+				if (error !== null && this.#base === base) this.#unflushed = error;
+				resolve();
+			});
+		});
 	}
 }
 
