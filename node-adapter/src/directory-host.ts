@@ -5,6 +5,7 @@ import { identityOf, isFull, requireHeader, restoreLength } from "./data-file.js
 import { DATA_FILE, freeBytes, prepareDirectory, syncDirectory, usedBytes } from "./directory-layout.js";
 import { DIRECTORY_LIMITS, requireFits, requireKey } from "./directory-limits.js";
 import { type Applied, closed, failure, gone, isInputOutput, isInvalidCall, noRoom } from "./errors.js";
+import { JOURNAL_FILE } from "./journal/journal.js";
 import { JournaledEnvironment } from "./journaled-environment.js";
 import type { KeyRange } from "./lmdb-environment.js";
 import { lackingRoom, limitOnFiles } from "./room.js";
@@ -46,9 +47,10 @@ export class DirectoryHost implements HostKv {
 		try {
 			const dataFile = join(directory, DATA_FILE);
 			const isNew = !existsSync(dataFile);
+			const hasJournal = existsSync(join(directory, JOURNAL_FILE));
 			if (!isNew) requireHeader(dataFile);
 			environment = new JournaledEnvironment(directory, this.#largestFile);
-			if (isNew) syncDirectory(directory);
+			if (isNew || !hasJournal) syncDirectory(directory);
 			restoreLength(dataFile, environment);
 			this.#environment = environment;
 			this.#seen = environment.write(() => this.#environment.version());

@@ -366,6 +366,43 @@ function inputOutputError(): NodeJS.ErrnoException {
 	return Object.assign(new Error("EIO: i/o error"), { code: "EIO" });
 }
 
+test("a journal that was made, or dropped, or cut is so on the disk before it is written to again", async () => {
+	const path = join(temporaryDirectory(), "store");
+	let host = new DirectoryHost(path);
+	await host.commit(batch({ a: "1" }, "strict"));
+	await host.close();
+	const backup = readFileSync(join(path, "data.mdb"));
+	const opened = async (): Promise<string[]> => {
+		const flushed: string[] = [];
+		const { fsyncSync, fdatasyncSync } = fs;
+		const flush = (then: (handle: number) => void) => (handle: number) => {
+			flushed.push(fs.fstatSync(handle).isDirectory() ? "directory" : `journal of ${journalBytes(path)} bytes`);
+			then(handle);
+		};
+		await withFileSystem({ fsyncSync: flush(fsyncSync), fdatasyncSync: flush(fdatasyncSync) }, async () => {
+			host = new DirectoryHost(path);
+		});
+		return flushed;
+	};
+	rmSync(join(path, "journal"));
+	assert.deepEqual(await opened(), ["directory"]);
+	await host.commit(batch({ a: "2" }, "strict"));
+	await host.commit(batch({ a: "3" }));
+	await host.close();
+	assert.deepEqual(await opened(), []);
+	await host.close();
+
+	const whole = journalBytes(path);
+	appendFileSync(join(path, "journal"), Buffer.alloc(10));
+	assert.deepEqual(await opened(), [`journal of ${whole} bytes`]);
+	await host.close();
+
+	writeFileSync(join(path, "data.mdb"), backup);
+	assert.deepEqual(await opened(), ["journal of 0 bytes"]);
+	assert.deepEqual(rowsOf(host), { a: "1" });
+	await host.close();
+});
+
 test("what cannot be flushed is an error when closing, and goes to the database with the next commit", async () => {
 	const path = join(temporaryDirectory(), "store");
 	const failing = {

@@ -96,6 +96,8 @@ export class Journal {
 			const header = decodeHeader(this.#first.subarray(0, length));
 			if (header?.base !== base) {
 				ftruncateSync(this.#handle, 0);
+				// Of data that was put back or made anew, it would count again once there are as many commits.
+				if (header !== undefined && header.base > base) fdatasyncSync(this.#handle);
 				return;
 			}
 			this.#base = base;
@@ -162,8 +164,11 @@ export class Journal {
 			at = record.end;
 		}
 		this.#end += at;
-		// Whoever wrote the rest ended before it was whole, or the power went off.
-		if (at < length) ftruncateSync(this.#handle, this.#end);
+		if (at === length) return;
+		// Whoever wrote the rest ended before it was whole, or the power went off. If it went off again, what is behind
+		// could follow on a record that is written anew.
+		ftruncateSync(this.#handle, this.#end);
+		fdatasyncSync(this.#handle);
 	}
 
 	#write(bytes: Buffer): void {
