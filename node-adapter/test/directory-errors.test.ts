@@ -113,10 +113,15 @@ test("says so when it may not write", { skip: !isRoot && "needs to become anothe
 	assert.deepEqual(JSON.parse((await runChild("open", [path], { uid: NOBODY })).stdout), { rows: 1 });
 });
 
-for (const durability of ["strict", "relaxed"]) {
-	test(`a limit on file sizes is QUOTA_EXCEEDED, and the store opens and reads afterwards (${durability})`, async () => {
+for (const [durability, size] of [
+	["strict", "100000"],
+	["relaxed", "100000"],
+	["relaxed", "1000"],
+] as const) {
+	const commits = `${durability} commits of ${size} bytes`;
+	test(`a limit on file sizes is QUOTA_EXCEEDED, and the store opens and reads afterwards (${commits})`, async () => {
 		const path = join(temporaryDirectory(), "store");
-		const child = await runChild("fill", [path, durability], { fileKibibytes: 3000 });
+		const child = await runChild("fill", [path, durability, size], { fileKibibytes: 3000 });
 		assert.equal(child.code, 0, child.stderr);
 		const result = JSON.parse(child.stdout) as FillResult;
 		assert.equal(result.error.code, "QUOTA_EXCEEDED", child.stdout);
@@ -129,7 +134,7 @@ for (const durability of ["strict", "relaxed"]) {
 		await host.close();
 	});
 
-	test(`a full disk is QUOTA_EXCEEDED, and the store opens and reads afterwards (${durability})`, async (t) => {
+	test(`a full disk is QUOTA_EXCEEDED, and the store opens and reads afterwards (${commits})`, async (t) => {
 		const mount = temporaryDirectory();
 		try {
 			execFileSync("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", mount], { stdio: "ignore" });
@@ -138,14 +143,14 @@ for (const durability of ["strict", "relaxed"]) {
 			return;
 		}
 		try {
-			const child = await runChild("fill", [join(mount, "store"), durability]);
+			const child = await runChild("fill", [join(mount, "store"), durability, size]);
 			assert.equal(child.code, 0, child.stderr);
 			const result = JSON.parse(child.stdout) as FillResult;
 			assert.equal(result.error.code, "QUOTA_EXCEEDED", child.stdout);
 			assert.equal(result.after, result.stored, child.stdout);
 			assert.equal(result.whole, true, child.stdout);
 			writeFileSync(join(mount, "filler"), new Uint8Array(0));
-			execFileSync("mount", ["-o", "remount,size=16m", mount], { stdio: "ignore" });
+			execFileSync("mount", ["-o", "remount,size=64m", mount], { stdio: "ignore" });
 			const host = new DirectoryHost(join(mount, "store"));
 			await host.commit({
 				checks: [],

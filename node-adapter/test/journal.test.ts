@@ -12,6 +12,7 @@ import fs, {
 import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import { mock, test } from "node:test";
+import { isStreamkitError } from "streamkit";
 import { DirectoryHost } from "../src/directory-host.js";
 import {
 	type Change,
@@ -401,6 +402,73 @@ test("a journal that was made, or dropped, or cut is so on the disk before it is
 	assert.deepEqual(await opened(), ["journal of 0 bytes"]);
 	assert.deepEqual(rowsOf(host), { a: "1" });
 	await host.close();
+});
+
+test("a record that is cut short by an error is none, and what was there before is", async () => {
+	const path = join(temporaryDirectory(), "store");
+	const host = new DirectoryHost(path);
+	const other = new DirectoryHost(path);
+	await host.commit(batch({ a: "1" }, "strict"));
+	const { writeSync } = fs;
+	const expected: Record<string, string> = { a: "1" };
+	for (const [code, expectedCode] of [
+		["ENOSPC", "QUOTA_EXCEEDED"],
+		["EFBIG", "QUOTA_EXCEEDED"],
+		["EIO", "UNAVAILABLE"],
+	] as const) {
+		// The first record of a journal, and one behind others.
+		for (const name of ["first", "next"]) {
+			const before = journalBytes(path);
+			let written = 0;
+			const failing = (handle: number, bytes: Uint8Array, from: number, length: number, at: number) => {
+				if (written > 0) throw Object.assign(new Error(`${code}: no more`), { code });
+				written = writeSync(handle, bytes, from, length - 3, at);
+				return written;
+			};
+			await withFileSystem({ writeSync: failing as typeof writeSync }, async () => {
+				const commit = async () => host.commit(batch({ a: "half", [name]: code }));
+				await assert.rejects(commit, (error: unknown) => {
+					assert.ok(isStreamkitError(error, expectedCode), String(error));
+					assert.equal((error.details as { applied?: unknown }).applied, false);
+					return true;
+				});
+			});
+			assert.ok(written > 0);
+			assert.equal(journalBytes(path), before);
+			await (name === "first" ? other : host).commit(batch({ [name]: code }));
+			expected[name] = code;
+			for (const one of [host, other]) assert.deepEqual(rowsOf(one), expected);
+		}
+		await other.commit(batch({ code }, "strict"));
+		expected["code"] = code;
+		for (const one of [host, other]) assert.deepEqual(rowsOf(one), Object.fromEntries(Object.entries(expected).sort()));
+	}
+	await host.close();
+	await other.close();
+});
+
+test("a journal that cannot be read is an error with a code, and not an empty one", async () => {
+	const path = join(temporaryDirectory(), "store");
+	const host = new DirectoryHost(path);
+	await host.commit(batch({ a: "1" }, "strict"));
+	await host.commit(batch({ a: "2" }));
+	const other = new DirectoryHost(path);
+	const failing = () => {
+		throw inputOutputError();
+	};
+	await withFileSystem({ readSync: failing as typeof fs.readSync }, async () => {
+		for (const one of [host, other]) {
+			assert.throws(() => one.get([bytes("a")]), coded("UNAVAILABLE", /EIO/));
+			assert.throws(() => one.scan(ALL), coded("UNAVAILABLE", /EIO/));
+			for (const durability of ["relaxed", "strict"] as const) {
+				await assert.rejects(async () => one.commit(batch({ a: "3" }, durability)), coded("UNAVAILABLE", /EIO/));
+			}
+		}
+		assert.throws(() => new DirectoryHost(path), coded("UNAVAILABLE", /EIO/));
+	});
+	for (const one of [host, other]) assert.deepEqual(rowsOf(one), { a: "2" });
+	await host.close();
+	await other.close();
 });
 
 test("what cannot be flushed is an error when closing, and goes to the database with the next commit", async () => {
