@@ -5,6 +5,7 @@ import { identityOf, isFull, requireHeader, restoreLength } from "./data-file.js
 import { DATA_FILE, freeBytes, prepareDirectory, syncDirectory, usedBytes } from "./directory-layout.js";
 import { DIRECTORY_LIMITS, requireFits, requireKey } from "./directory-limits.js";
 import { type Applied, closed, failure, gone, isInputOutput, isInvalidCall, noRoom } from "./errors.js";
+import { JOURNAL_FILE } from "./journal/journal.js";
 import { JournaledEnvironment } from "./journaled-environment.js";
 import type { KeyRange } from "./lmdb-environment.js";
 import { lackingRoom, limitOnFiles } from "./room.js";
@@ -46,9 +47,10 @@ export class DirectoryHost implements HostKv {
 		try {
 			const dataFile = join(directory, DATA_FILE);
 			const isNew = !existsSync(dataFile);
+			const hasJournal = existsSync(join(directory, JOURNAL_FILE));
 			if (!isNew) requireHeader(dataFile);
 			environment = new JournaledEnvironment(directory, this.#largestFile);
-			if (isNew) syncDirectory(directory);
+			if (isNew || !hasJournal) syncDirectory(directory);
 			restoreLength(dataFile, environment);
 			this.#environment = environment;
 			this.#seen = environment.write(() => this.#environment.version());
@@ -144,7 +146,11 @@ export class DirectoryHost implements HostKv {
 
 	async #close(): Promise<void> {
 		this.#wake.close();
-		await this.#environment.close();
+		try {
+			await this.#environment.close();
+		} catch (error) {
+			throw failure(error, this.#path, "unknown", "closing");
+		}
 	}
 
 	#apply(batch: HostBatch): HostCommit {
@@ -199,9 +205,10 @@ export class DirectoryHost implements HostKv {
 		if (performance.now() - this.#presentAt >= PRESENCE_MILLISECONDS) this.#requirePresent(false);
 	}
 
-	/** LMDB goes on reading and writing files that were deleted; what it writes then is lost. */
+	/** Files that were deleted go on to be read and written by who has them open; what is written then is lost. */
 	#requirePresent(applied: Applied): void {
-		if (identityOf(this.#path) !== this.#identity) throw gone(this.#path, applied);
+		const present = identityOf(this.#path) === this.#identity && this.#environment.hasJournal();
+		if (!present) throw gone(this.#path, applied);
 		this.#presentAt = performance.now();
 	}
 

@@ -80,6 +80,9 @@ export class JournaledEnvironment {
 
 	/** In a write transaction: puts a whole change into the database. It is on the disk when the transaction is done. */
 	store({ deletes, puts }: Change): void {
+		const [first] = deletes;
+		// To LMDB, deletes of what it does not have are no commit: the journal would go on to count.
+		if (first !== undefined && puts.length === 0) this.#environment.put(first, NOTHING);
 		for (const key of deletes) this.#environment.remove(key);
 		for (const { key, value } of puts) this.#environment.put(key, value);
 	}
@@ -97,6 +100,11 @@ export class JournaledEnvironment {
 	/** Throws the reason why nothing can be read, if there is one; LMDB hides it in other errors. */
 	probe(): void {
 		this.#environment.reading(() => this.#environment.snapshot());
+	}
+
+	/** Whether the journal is still the one that others open. */
+	hasJournal(): boolean {
+		return this.#journal.isPresent();
 	}
 
 	/** Bytes of one page, and how many pages the file needs to have. */

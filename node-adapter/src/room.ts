@@ -17,16 +17,20 @@ export function pagesFor({ puts, deletes }: Change, { size, count }: Pages): num
 	const operations = puts.length + deletes.length;
 	let large = 0;
 	let small = 0;
+	let longestKey = 0;
 	for (const { key, value } of puts) {
 		const bytes = key.length + value.length + ROW_BYTES;
 		if (bytes > size / EMPTIEST) large += Math.ceil(bytes / size);
 		else small += bytes;
+		longestKey = Math.max(longestKey, key.length);
 	}
 	const touched = Math.min(operations * PAGES_PER_OPERATION, operations + Math.ceil(count / LEAVES_PER_BRANCH), count);
 	// A split puts one page beside another, and of a large value its row stays among the small ones.
-	const added =
-		Math.ceil((small * EMPTIEST) / size) + 2 * puts.filter((put) => put.value.length > size / EMPTIEST).length;
-	return BASE_PAGES + touched + large + added;
+	const split = Math.ceil((small * EMPTIEST) / size);
+	const added = split + 2 * puts.filter((put) => put.value.length > size / EMPTIEST).length;
+	// Each page beside another has its key in a page above, which long keys fill.
+	const above = Math.floor((Math.min(puts.length, split + large) * (longestKey + ROW_BYTES) * EMPTIEST) / size);
+	return BASE_PAGES + touched + large + added + above;
 }
 
 /**

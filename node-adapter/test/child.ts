@@ -63,11 +63,11 @@ const tasks: Record<string, (...args: string[]) => Promise<void>> = {
 	},
 
 	/** Writes until there is no room, then shows that reading and a small change still work. */
-	async fill(path, durability) {
+	async fill(path, durability, size) {
 		process.on("SIGXFSZ", () => {});
 		const strict = durability === "strict" ? "strict" : "relaxed";
 		let host = new DirectoryHost(path ?? "");
-		const value = new Uint8Array(100_000).fill(7);
+		const value = new Uint8Array(Number(size)).fill(7);
 		let stored = 0;
 		let error: unknown;
 		for (let row = 0; row < 10_000 && error === undefined; row += 1) {
@@ -95,7 +95,7 @@ const tasks: Record<string, (...args: string[]) => Promise<void>> = {
 		});
 		host = new DirectoryHost(path ?? "");
 		const reopened = count();
-		const page = host.scan({ start: numberKey(1), end: numberKey(1e9), limit: 1000, maxBytes: 1e7 });
+		const page = host.scan({ start: numberKey(1), end: numberKey(1e9), limit: 100_000, maxBytes: 1e7 });
 		const whole = page.values.every((read) => read.length === value.length && read.every((byte) => byte === 7));
 		await host.close().catch(() => {});
 		say({

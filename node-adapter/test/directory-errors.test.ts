@@ -16,6 +16,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { isStreamkitError } from "streamkit";
 import { DirectoryHost } from "../src/directory-host.js";
 import {
 	batch,
@@ -112,10 +113,15 @@ test("says so when it may not write", { skip: !isRoot && "needs to become anothe
 	assert.deepEqual(JSON.parse((await runChild("open", [path], { uid: NOBODY })).stdout), { rows: 1 });
 });
 
-for (const durability of ["strict", "relaxed"]) {
-	test(`a limit on file sizes is QUOTA_EXCEEDED, and the store opens and reads afterwards (${durability})`, async () => {
+for (const [durability, size] of [
+	["strict", "100000"],
+	["relaxed", "100000"],
+	["relaxed", "1000"],
+] as const) {
+	const commits = `${durability} commits of ${size} bytes`;
+	test(`a limit on file sizes is QUOTA_EXCEEDED, and the store opens and reads afterwards (${commits})`, async () => {
 		const path = join(temporaryDirectory(), "store");
-		const child = await runChild("fill", [path, durability], { fileKibibytes: 3000 });
+		const child = await runChild("fill", [path, durability, size], { fileKibibytes: 3000 });
 		assert.equal(child.code, 0, child.stderr);
 		const result = JSON.parse(child.stdout) as FillResult;
 		assert.equal(result.error.code, "QUOTA_EXCEEDED", child.stdout);
@@ -128,7 +134,7 @@ for (const durability of ["strict", "relaxed"]) {
 		await host.close();
 	});
 
-	test(`a full disk is QUOTA_EXCEEDED, and the store opens and reads afterwards (${durability})`, async (t) => {
+	test(`a full disk is QUOTA_EXCEEDED, and the store opens and reads afterwards (${commits})`, async (t) => {
 		const mount = temporaryDirectory();
 		try {
 			execFileSync("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", mount], { stdio: "ignore" });
@@ -137,14 +143,14 @@ for (const durability of ["strict", "relaxed"]) {
 			return;
 		}
 		try {
-			const child = await runChild("fill", [join(mount, "store"), durability]);
+			const child = await runChild("fill", [join(mount, "store"), durability, size]);
 			assert.equal(child.code, 0, child.stderr);
 			const result = JSON.parse(child.stdout) as FillResult;
 			assert.equal(result.error.code, "QUOTA_EXCEEDED", child.stdout);
 			assert.equal(result.after, result.stored, child.stdout);
 			assert.equal(result.whole, true, child.stdout);
 			writeFileSync(join(mount, "filler"), new Uint8Array(0));
-			execFileSync("mount", ["-o", "remount,size=16m", mount], { stdio: "ignore" });
+			execFileSync("mount", ["-o", "remount,size=64m", mount], { stdio: "ignore" });
 			const host = new DirectoryHost(join(mount, "store"));
 			await host.commit({
 				checks: [],
@@ -206,6 +212,34 @@ test("a directory replaced by another while it is open is noticed", async () => 
 	assert.equal(other.get([bytes("a")])[0], undefined);
 	await host.close();
 	await other.close();
+});
+
+test("a journal deleted or replaced while it is open is noticed, and the store opens again", async () => {
+	for (const durability of ["strict", "relaxed"] as const) {
+		for (const replace of [false, true]) {
+			const path = join(temporaryDirectory(), "store");
+			const host = new DirectoryHost(path);
+			await host.commit(batch({ a: "1" }, "strict"));
+			await host.commit(batch({ a: "2" }));
+			rmSync(join(path, "journal"));
+			if (replace) await new DirectoryHost(path).close();
+			await assert.rejects(
+				async () => host.commit(batch({ b: "1" }, durability)),
+				(error: unknown) => {
+					assert.ok(isStreamkitError(error, "UNAVAILABLE") && /deleted or replaced/.test(error.message), String(error));
+					assert.equal(error.details?.["applied"], "unknown");
+					return true;
+				},
+			);
+			await new Promise((resolve) => setTimeout(resolve, 60));
+			assert.throws(() => host.get([bytes("a")]), coded("UNAVAILABLE", /deleted/));
+			await host.close();
+			const again = new DirectoryHost(path);
+			await again.commit(batch({ c: "1" }));
+			assert.equal(text(again.get([bytes("a")])[0]), durability === "strict" ? "2" : "1");
+			await again.close();
+		}
+	}
 });
 
 async function filled(path: string, rows: number): Promise<void> {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import {
+import fs, {
 	appendFileSync,
 	copyFileSync,
 	cpSync,
@@ -9,8 +9,10 @@ import {
 	truncateSync,
 	writeFileSync,
 } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
-import { test } from "node:test";
+import { mock, test } from "node:test";
+import { isStreamkitError } from "streamkit";
 import { DirectoryHost } from "../src/directory-host.js";
 import {
 	type Change,
@@ -21,7 +23,7 @@ import {
 	encodeRecord,
 	recordBytes,
 } from "../src/journal/format.js";
-import { batch, bytes, numberKey, randomFrom, temporaryDirectory, text } from "./support.js";
+import { batch, bytes, coded, numberKey, randomFrom, temporaryDirectory, text } from "./support.js";
 
 const ALL = { start: new Uint8Array([0]), end: new Uint8Array([255, 255]), limit: 1_000_000 };
 
@@ -154,6 +156,27 @@ test("a strict commit takes along what is in the journal, and the journal is emp
 	assert.equal(journalBytes(path), 0);
 	await host.close();
 	await other.close();
+});
+
+test("a strict commit that deletes only what was never in the database takes the journal along all the same", async () => {
+	const path = join(temporaryDirectory(), "store");
+	const host = new DirectoryHost(path);
+	const other = new DirectoryHost(path);
+	await host.commit(batch({ a: "1" }, "strict"));
+	await host.commit(batch({ b: "1" }));
+	await host.commit(batch({ b: undefined, c: undefined }, "strict"));
+	for (const one of [host, other]) assert.deepEqual(rowsOf(one), { a: "1" });
+	assert.deepEqual(await stateOf(copied(path)), { a: "1" });
+	await other.commit(batch({ d: "1" }));
+	await other.commit(batch({ d: undefined }));
+	await other.commit(batch({ d: undefined }, "strict"));
+	for (const one of [host, other]) assert.deepEqual(rowsOf(one), { a: "1" });
+	await host.commit(batch({ a: undefined }, "strict"));
+	await host.commit(batch({ a: undefined }, "strict"));
+	for (const one of [host, other]) assert.deepEqual(rowsOf(one), {});
+	await host.close();
+	await other.close();
+	assert.deepEqual(await stateOf(path), {});
 });
 
 test("closing needs no strict commit: what is in the journal is there when opened again", async () => {
@@ -325,4 +348,195 @@ test("the journal stays small, however much is written", async () => {
 		assert.ok(read.length === value.length && read.every((byte) => byte === (row >= 1 && row <= 3 ? 1 : row % 256)));
 	}
 	await host.close();
+});
+
+/** Runs with functions of node:fs replaced for all modules. */
+async function withFileSystem(changes: Partial<typeof fs>, run: () => Promise<void>): Promise<void> {
+	const before = Object.fromEntries(Object.keys(changes).map((name) => [name, fs[name as keyof typeof fs]]));
+	Object.assign(fs, changes);
+	syncBuiltinESMExports();
+	try {
+		await run();
+	} finally {
+		Object.assign(fs, before);
+		syncBuiltinESMExports();
+	}
+}
+
+function inputOutputError(): NodeJS.ErrnoException {
+	return Object.assign(new Error("EIO: i/o error"), { code: "EIO" });
+}
+
+test("a journal that was made, or dropped, or cut is so on the disk before it is written to again", async () => {
+	const path = join(temporaryDirectory(), "store");
+	let host = new DirectoryHost(path);
+	await host.commit(batch({ a: "1" }, "strict"));
+	await host.close();
+	const backup = readFileSync(join(path, "data.mdb"));
+	const opened = async (): Promise<string[]> => {
+		const flushed: string[] = [];
+		const { fsyncSync, fdatasyncSync } = fs;
+		const flush = (then: (handle: number) => void) => (handle: number) => {
+			flushed.push(fs.fstatSync(handle).isDirectory() ? "directory" : `journal of ${journalBytes(path)} bytes`);
+			then(handle);
+		};
+		await withFileSystem({ fsyncSync: flush(fsyncSync), fdatasyncSync: flush(fdatasyncSync) }, async () => {
+			host = new DirectoryHost(path);
+		});
+		return flushed;
+	};
+	rmSync(join(path, "journal"));
+	assert.deepEqual(await opened(), ["directory"]);
+	await host.commit(batch({ a: "2" }, "strict"));
+	await host.commit(batch({ a: "3" }));
+	await host.close();
+	assert.deepEqual(await opened(), []);
+	await host.close();
+
+	const whole = journalBytes(path);
+	appendFileSync(join(path, "journal"), Buffer.alloc(10));
+	assert.deepEqual(await opened(), [`journal of ${whole} bytes`]);
+	await host.close();
+
+	writeFileSync(join(path, "data.mdb"), backup);
+	assert.deepEqual(await opened(), ["journal of 0 bytes"]);
+	assert.deepEqual(rowsOf(host), { a: "1" });
+	await host.close();
+});
+
+test("a record that is cut short by an error is none, and what was there before is", async () => {
+	const path = join(temporaryDirectory(), "store");
+	const host = new DirectoryHost(path);
+	const other = new DirectoryHost(path);
+	await host.commit(batch({ a: "1" }, "strict"));
+	const { writeSync } = fs;
+	const expected: Record<string, string> = { a: "1" };
+	for (const [code, expectedCode] of [
+		["ENOSPC", "QUOTA_EXCEEDED"],
+		["EFBIG", "QUOTA_EXCEEDED"],
+		["EIO", "UNAVAILABLE"],
+	] as const) {
+		// The first record of a journal, and one behind others.
+		for (const name of ["first", "next"]) {
+			const before = journalBytes(path);
+			let written = 0;
+			const failing = (handle: number, bytes: Uint8Array, from: number, length: number, at: number) => {
+				if (written > 0) throw Object.assign(new Error(`${code}: no more`), { code });
+				written = writeSync(handle, bytes, from, length - 3, at);
+				return written;
+			};
+			await withFileSystem({ writeSync: failing as typeof writeSync }, async () => {
+				const commit = async () => host.commit(batch({ a: "half", [name]: code }));
+				await assert.rejects(commit, (error: unknown) => {
+					assert.ok(isStreamkitError(error, expectedCode), String(error));
+					assert.equal((error.details as { applied?: unknown }).applied, false);
+					return true;
+				});
+			});
+			assert.ok(written > 0);
+			assert.equal(journalBytes(path), before);
+			await (name === "first" ? other : host).commit(batch({ [name]: code }));
+			expected[name] = code;
+			for (const one of [host, other]) assert.deepEqual(rowsOf(one), expected);
+		}
+		await other.commit(batch({ code }, "strict"));
+		expected["code"] = code;
+		for (const one of [host, other]) assert.deepEqual(rowsOf(one), Object.fromEntries(Object.entries(expected).sort()));
+	}
+	await host.close();
+	await other.close();
+});
+
+test("a journal that cannot be read is an error with a code, and not an empty one", async () => {
+	const path = join(temporaryDirectory(), "store");
+	const host = new DirectoryHost(path);
+	await host.commit(batch({ a: "1" }, "strict"));
+	await host.commit(batch({ a: "2" }));
+	const other = new DirectoryHost(path);
+	const failing = () => {
+		throw inputOutputError();
+	};
+	await withFileSystem({ readSync: failing as typeof fs.readSync }, async () => {
+		for (const one of [host, other]) {
+			assert.throws(() => one.get([bytes("a")]), coded("UNAVAILABLE", /EIO/));
+			assert.throws(() => one.scan(ALL), coded("UNAVAILABLE", /EIO/));
+			for (const durability of ["relaxed", "strict"] as const) {
+				await assert.rejects(async () => one.commit(batch({ a: "3" }, durability)), coded("UNAVAILABLE", /EIO/));
+			}
+		}
+		assert.throws(() => new DirectoryHost(path), coded("UNAVAILABLE", /EIO/));
+	});
+	for (const one of [host, other]) assert.deepEqual(rowsOf(one), { a: "2" });
+	await host.close();
+	await other.close();
+});
+
+test("what cannot be flushed is an error when closing, and goes to the database with the next commit", async () => {
+	const path = join(temporaryDirectory(), "store");
+	const failing = {
+		fdatasyncSync: () => {
+			throw inputOutputError();
+		},
+		fdatasync: ((_: number, done: (error: Error | null) => void) => done(inputOutputError())) as typeof fs.fdatasync,
+	};
+	const host = new DirectoryHost(path);
+	await host.commit(batch({ a: "1" }, "strict"));
+	await host.commit(batch({ a: "2" }));
+	await withFileSystem(failing, async () => {
+		await assert.rejects(() => host.close(), coded("UNAVAILABLE", /closing.*EIO/));
+	});
+	assert.deepEqual(await stateOf(path), { a: "2" });
+
+	mock.timers.enable({ apis: ["setTimeout"] });
+	try {
+		const again = new DirectoryHost(path);
+		await again.commit(batch({ b: "1" }));
+		await withFileSystem(failing, async () => {
+			mock.timers.tick(1000);
+			await new Promise(setImmediate);
+		});
+		await again.commit(batch({ c: "1" }));
+		assert.deepEqual(await stateOf(copied(path, () => Buffer.alloc(0))), { a: "2", b: "1", c: "1" });
+		const before = journalBytes(path);
+		await again.commit(batch({ d: "1" }));
+		assert.ok(journalBytes(path) < before);
+		await again.close();
+	} finally {
+		mock.timers.reset();
+	}
+	assert.deepEqual(await stateOf(path), { a: "2", b: "1", c: "1", d: "1" });
+});
+
+test("closing waits for every flush that has begun", async () => {
+	const host = new DirectoryHost(join(temporaryDirectory(), "store"));
+	await host.commit(batch({ a: "1" }, "strict"));
+	const flushes: (() => void)[] = [];
+	const slow = {
+		fdatasync: ((_: number, done: (error: Error | null) => void) => {
+			flushes.push(() => done(null));
+		}) as typeof fs.fdatasync,
+	};
+	mock.timers.enable({ apis: ["setTimeout"] });
+	try {
+		await withFileSystem(slow, async () => {
+			for (const value of ["2", "3"]) {
+				await host.commit(batch({ a: value }));
+				mock.timers.tick(1000);
+			}
+			await new Promise(setImmediate);
+			let closed = false;
+			const closing = host.close().then(() => {
+				closed = true;
+			});
+			assert.equal(flushes.length, 1);
+			flushes[0]?.();
+			await new Promise(setImmediate);
+			assert.equal(flushes.length, 2);
+			assert.equal(closed, false);
+			flushes[1]?.();
+			await closing;
+		});
+	} finally {
+		mock.timers.reset();
+	}
 });

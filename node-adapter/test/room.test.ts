@@ -6,6 +6,7 @@ import { test } from "node:test";
 import type { HostBatch } from "streamkit";
 import { LmdbEnvironment } from "../src/lmdb-environment.js";
 import { pagesFor } from "../src/room.js";
+import { randomFrom } from "./support.js";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -37,7 +38,11 @@ test("no commit adds more pages than were looked for", async (t) => {
 		await environment.close();
 		rmSync(directory, { recursive: true });
 	});
-	const commits: HostBatch[] = [];
+	// Into an empty tree: of the longest keys, the pages above those of the rows are as many.
+	const random = randomFrom(7);
+	const commits: HostBatch[] = range(0, 3).map(() =>
+		batch(range(0, 800).map(() => [Math.floor(random() * 2 ** 32), 1978, Math.floor(random() * 300)])),
+	);
 	for (const bytes of [4, 40, 300, 1978]) {
 		for (const length of [0, 10, 500, 900, 1100, 1500, 2100, 4000, 4096, 9000]) {
 			const first = commits.length * 1000;

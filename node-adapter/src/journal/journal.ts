@@ -8,6 +8,7 @@ import {
 	ftruncateSync,
 	openSync,
 	readSync,
+	statSync,
 	writeSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -42,7 +43,9 @@ const FLUSH_MILLISECONDS = 1000;
  * What is said to be called alone is for who keeps all other writers, of any process, out.
  */
 export class Journal {
+	readonly #path: string;
 	readonly #handle: number;
+	readonly #identity: string;
 	readonly #maxBytes: number;
 	readonly #rows = new PendingRows();
 	/** The commit that the rows build on; undefined when none were read. */
@@ -51,11 +54,15 @@ export class Journal {
 	#checksum = 0;
 	readonly #first = Buffer.allocUnsafe(HEADER_BYTES);
 	#timer: NodeJS.Timeout | undefined;
-	#flushing: Promise<void> | undefined;
+	#flushing: Promise<void> = Promise.resolve();
+	/** Why the rows could not be brought to the disk. */
+	#unflushed: unknown;
 
 	/** Opens the journal in a directory, making an empty one if there is none. `largestFile` in bytes. */
 	constructor(directory: string, largestFile: number) {
-		this.#handle = openSync(join(directory, JOURNAL_FILE), constants.O_RDWR | constants.O_CREAT, 0o666);
+		this.#path = join(directory, JOURNAL_FILE);
+		this.#handle = openSync(this.#path, constants.O_RDWR | constants.O_CREAT, 0o666);
+		this.#identity = identityOf(fstatSync(this.#handle, { bigint: true }));
 		this.#maxBytes = Math.min(MAX_JOURNAL_BYTES, largestFile);
 	}
 
@@ -67,6 +74,12 @@ export class Journal {
 	/** How far it was read: it differs whenever there is a record more on the same base. */
 	get position(): number {
 		return this.#end;
+	}
+
+	/** Whether the file is still the one that others open. */
+	isPresent(): boolean {
+		const stats = statSync(this.#path, { throwIfNoEntry: false, bigint: true });
+		return stats !== undefined && identityOf(stats) === this.#identity;
 	}
 
 	/** Whether there may be rows. If not, the database has everything that was written before this call. */
@@ -83,6 +96,8 @@ export class Journal {
 			const header = decodeHeader(this.#first.subarray(0, length));
 			if (header?.base !== base) {
 				ftruncateSync(this.#handle, 0);
+				// Of data that was put back or made anew, it would count again once there are as many commits.
+				if (header !== undefined && header.base > base) fdatasyncSync(this.#handle);
 				return;
 			}
 			this.#base = base;
@@ -98,7 +113,7 @@ export class Journal {
 	 */
 	append(base: number, change: Change): boolean {
 		// A database without a commit may have been made anew beside a journal of old.
-		if (base === 0) return false;
+		if (base === 0 || this.#unflushed !== undefined) return false;
 		const header = this.#base === undefined ? encodeHeader(base, randomInt(2 ** 32)) : undefined;
 		const start = header?.length ?? 0;
 		const bytes = start + recordBytes(change);
@@ -124,6 +139,7 @@ export class Journal {
 		await this.#flushing;
 		try {
 			if (flush) fdatasyncSync(this.#handle);
+			if (this.#unflushed !== undefined) throw this.#unflushed;
 		} finally {
 			closeSync(this.#handle);
 		}
@@ -148,8 +164,11 @@ export class Journal {
 			at = record.end;
 		}
 		this.#end += at;
-		// Whoever wrote the rest ended before it was whole, or the power went off.
-		if (at < length) ftruncateSync(this.#handle, this.#end);
+		if (at === length) return;
+		// Whoever wrote the rest ended before it was whole, or the power went off. If it went off again, what is behind
+		// could follow on a record that is written anew.
+		ftruncateSync(this.#handle, this.#end);
+		fdatasyncSync(this.#handle);
 	}
 
 	#write(bytes: Buffer): void {
@@ -164,6 +183,7 @@ export class Journal {
 	}
 
 	#forget(): void {
+		this.#unflushed = undefined;
 		this.#rows.clear();
 		this.#base = undefined;
 		this.#end = 0;
@@ -172,10 +192,23 @@ export class Journal {
 	#flushSoon(): void {
 		this.#timer ??= setTimeout(() => {
 			this.#timer = undefined;
-			this.#flushing = new Promise((resolve) => {
-				// An error comes again with the next write, or with the commit that takes the rows over.
-				fdatasync(this.#handle, () => resolve());
-			});
+			// A slow disk may take longer than the time between two flushes; closing waits for all.
+			this.#flushing = this.#flushing.then(() => this.#flush());
 		}, FLUSH_MILLISECONDS).unref();
 	}
+
+	#flush(): Promise<void> {
+		const base = this.#base;
+		return new Promise((resolve) => {
+			fdatasync(this.#handle, (error) => {
+				// The system tells of it once: the next commit takes the rows to the database.
+				if (error !== null && this.#base === base) this.#unflushed = error;
+				resolve();
+			});
+		});
+	}
+}
+
+function identityOf({ dev, ino }: { readonly dev: bigint; readonly ino: bigint }): string {
+	return `${dev}:${ino}`;
 }
