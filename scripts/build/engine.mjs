@@ -12,13 +12,14 @@ import { writeGlue } from "./glue.mjs";
 const folder = "pkg/src/generated";
 /** Outputs of each variant: the light one is what a browser loads first. */
 const variants = [
-	{ name: "engine", out: folder, profile: "release", features: [], optimise: "-O3", inline: true },
+	{ name: "engine", out: folder, profile: "release", features: [], optimise: ["-O3"], inline: true },
 	{
 		name: "light engine",
 		out: `${folder}/light`,
 		profile: "light",
 		features: ["--no-default-features"],
-		optimise: "-Oz",
+		// Large functions compress badly, with a number of two bytes for every local past the first 128.
+		optimise: ["-Oz", "--one-caller-inline-max-function-size=20"],
 	},
 ];
 const bindings = ["streamkit.wasm", "glue.js", "glue.d.ts", "bindgen.d.ts"];
@@ -66,7 +67,14 @@ async function buildVariant({ name, out, profile, features, optimise, inline }) 
 
 	mkdirSync(at(out), { recursive: true });
 	const module = at(out, "streamkit.wasm");
-	await run("wasm-opt", [optimise, "--strip-debug", "--strip-producers", join(work, "bindgen_bg.wasm"), "-o", module]);
+	await run("wasm-opt", [
+		...optimise,
+		"--strip-debug",
+		"--strip-producers",
+		join(work, "bindgen_bg.wasm"),
+		"-o",
+		module,
+	]);
 	copyFileSync(join(work, "bindgen.d.ts"), at(out, "bindgen.d.ts"));
 	await writeGlue(join(work, "bindgen.js"), out);
 
