@@ -1,6 +1,5 @@
 //! What there is: spaces, segments, their statuses, and what changed since.
 
-use alloc::collections::BTreeSet;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -12,6 +11,7 @@ use crate::layout::segment::SegmentHead;
 use crate::layout::space::SpaceHead;
 use crate::layout::{KeyRange, commit, segment, space, successor};
 use crate::name::check_name;
+use crate::sorted::SortedSet;
 use crate::status::SegmentStatus;
 
 /// Most rows of one look at an inventory.
@@ -166,7 +166,7 @@ impl Store {
             return Ok(Changes { next: head.last_id, statuses: Vec::new() });
         }
         let names = match (segment_name, after) {
-            (Some(name), _) => BTreeSet::from([Rc::from(name)]),
+            (Some(name), _) => SortedSet::from_iter([Rc::from(name)]),
             (None, Some(after)) => self.inner.changed_since(space_name, after, &head).await?,
             (None, None) => self.inner.all_segments(space_name, &head).await?,
         };
@@ -249,8 +249,8 @@ impl Inner {
         space_name: &str,
         after: EntryId,
         head: &SpaceHead,
-    ) -> Result<BTreeSet<Rc<str>>> {
-        let mut names = BTreeSet::new();
+    ) -> Result<SortedSet<Rc<str>>> {
+        let mut names = SortedSet::new();
         let mut passed = after;
         while passed < head.last_id {
             // Beyond the last id too: rows that were merged since the head was read end after it.
@@ -271,8 +271,12 @@ impl Inner {
         Ok(names)
     }
 
-    pub(crate) async fn all_segments(&self, space_name: &str, head: &SpaceHead) -> Result<BTreeSet<Rc<str>>> {
-        let mut names: BTreeSet<Rc<str>> = head.carried.iter().map(|(name, _)| Rc::from(&**name)).collect();
+    pub(crate) async fn all_segments(
+        &self,
+        space_name: &str,
+        head: &SpaceHead,
+    ) -> Result<SortedSet<Rc<str>>> {
+        let mut names: SortedSet<Rc<str>> = head.carried.iter().map(|(name, _)| Rc::from(&**name)).collect();
         let mut left = Some(segment::range(space_name));
         while let Some(range) = left {
             let (keys, rest) = self.host.keys(range, MOST_ROWS).await?;
