@@ -1,8 +1,9 @@
 //! Maps and sets in the order of their keys, in little code: every pair of types has code of its own in
 //! the engine, and `BTreeMap` has ten times as much of it.
 
-use alloc::vec::Vec;
+use alloc::vec::{self, Vec};
 use core::borrow::Borrow;
+use core::slice;
 
 /// Most pairs of a chunk. What moves when one pair comes or goes is a chunk, or the list of chunks.
 const CHUNK: usize = 32;
@@ -44,12 +45,12 @@ impl<K, V> SortedMap<K, V> {
         self.chunks.clear();
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.chunks.iter().flatten().map(|(key, value)| (key, value))
+    pub(crate) fn iter(&self) -> Iter<'_, K, V> {
+        Iter { chunks: self.chunks.iter(), pairs: Default::default() }
     }
 
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
-        self.chunks.iter().flatten().map(|(_, value)| value)
+        self.iter().map(|(_, value)| value)
     }
 }
 
@@ -166,10 +167,10 @@ impl<K: Ord, V> SortedMap<K, V> {
 
 impl<K, V> IntoIterator for SortedMap<K, V> {
     type Item = (K, V);
-    type IntoIter = core::iter::Flatten<alloc::vec::IntoIter<Vec<(K, V)>>>;
+    type IntoIter = IntoIter<K, V>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.chunks.into_iter().flatten()
+        IntoIter { chunks: self.chunks.into_iter(), pairs: Vec::new().into_iter() }
     }
 }
 
@@ -180,6 +181,46 @@ impl<K: Ord, V> FromIterator<(K, V)> for SortedMap<K, V> {
             map.insert(key, value);
         }
         map
+    }
+}
+
+/// The pairs in order. `Flatten` is four times as much code: it goes in both directions.
+#[derive(Debug)]
+pub(crate) struct Iter<'m, K, V> {
+    chunks: slice::Iter<'m, Vec<(K, V)>>,
+    pairs: slice::Iter<'m, (K, V)>,
+}
+
+impl<'m, K, V> Iterator for Iter<'m, K, V> {
+    type Item = (&'m K, &'m V);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some((key, value)) = self.pairs.next() {
+                return Some((key, value));
+            }
+            self.pairs = self.chunks.next()?.iter();
+        }
+    }
+}
+
+/// The same by value.
+#[derive(Debug)]
+pub(crate) struct IntoIter<K, V> {
+    chunks: vec::IntoIter<Vec<(K, V)>>,
+    pairs: vec::IntoIter<(K, V)>,
+}
+
+impl<K, V> Iterator for IntoIter<K, V> {
+    type Item = (K, V);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(pair) = self.pairs.next() {
+                return Some(pair);
+            }
+            self.pairs = self.chunks.next()?.into_iter();
+        }
     }
 }
 
@@ -283,7 +324,7 @@ mod tests {
             3 => (0_u16..600).prop_map(Step::Get),
             4 => (0_u16..600).prop_map(Step::Remove),
             2 => Just(Step::RemoveFirst),
-            1 => Just(Step::Clear).prop_filter("seldom", |_| true),
+            1 => Just(Step::Clear),
         ]
     }
 

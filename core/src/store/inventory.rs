@@ -192,6 +192,7 @@ impl Store {
 /// Heads that the space head carries may not stand in a row of their own yet.
 fn add_carried(names: &mut Names, head: &SpaceHead, listing: &Listing) {
     let upto = if names.more { names.names.last().cloned() } else { None };
+    let stored = names.names.len();
     for (name, _) in &head.carried {
         let fits = listing.after.as_ref().is_none_or(|after| name > after)
             && listing.prefix.as_ref().is_none_or(|prefix| name.starts_with(&**prefix))
@@ -200,7 +201,10 @@ fn add_carried(names: &mut Names, head: &SpaceHead, listing: &Listing) {
             names.names.push(name.clone());
         }
     }
-    names.names.sort_unstable();
+    if names.names.len() > stored {
+        let sorted: SortedSet<String> = core::mem::take(&mut names.names).into_iter().collect();
+        names.names = sorted.into_iter().collect();
+    }
     let limit = listing.limit.max(1);
     if names.names.len() > limit {
         names.names.truncate(limit);

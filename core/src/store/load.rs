@@ -283,9 +283,10 @@ impl Inner {
 
     fn pending_among(&self, tickets: &[Ticket]) -> Vec<(Rc<str>, Uuid)> {
         let cache = self.cache.borrow();
-        let names: SortedSet<&Rc<str>> = tickets.iter().flat_map(|ticket| ticket.job.spaces()).collect();
+        let names: SortedSet<Rc<str>> =
+            tickets.iter().flat_map(|ticket| ticket.job.spaces().cloned()).collect();
         names
-            .into_iter()
+            .iter()
             .filter_map(|name| Some((name, cache.space(name)?.head.pending)))
             .filter(|(_, pending)| !pending.is_nil())
             .map(|(name, pending)| (Rc::clone(name), pending))

@@ -13,7 +13,7 @@ use crate::error::{Detail, Error, ErrorCode, Result};
 use crate::kv::{Atomicity, Batch, Check, Commit, Put};
 use crate::layout::space;
 use crate::plan::{AttachedRows, PlannedSpace, Planner, Verdict, Written, attached_conflict};
-use crate::sorted::SortedMap;
+use crate::sorted::{SortedMap, SortedSet};
 
 /// Races that a request may lose before it is given back.
 const MOST_LOST: u32 = 32;
@@ -459,10 +459,8 @@ impl Inner {
             }
             return;
         }
-        let mut spaces: Vec<Rc<str>> =
+        let spaces: SortedSet<Rc<str>> =
             planned.iter().flat_map(|one| one.ticket.job.spaces().cloned()).collect();
-        spaces.sort_unstable();
-        spaces.dedup();
         let keys = spaces.iter().map(|name| space::key(name)).collect();
         let rows = match self.host.get(keys).await {
             Ok(rows) => rows,
