@@ -21,6 +21,7 @@ mod lexkey;
 mod name;
 mod plan;
 mod shared;
+mod sorted;
 mod status;
 mod store;
 mod streams;

@@ -12,13 +12,15 @@ import { writeGlue } from "./glue.mjs";
 const folder = "pkg/src/generated";
 /** Outputs of each variant: the light one is what a browser loads first. */
 const variants = [
-	{ name: "engine", out: folder, profile: "release", features: [], optimise: "-O3", inline: true },
+	{ name: "engine", out: folder, profile: "release", features: [], optimise: ["-O3"], inline: true },
 	{
 		name: "light engine",
 		out: `${folder}/light`,
 		profile: "light",
 		features: ["--no-default-features"],
-		optimise: "-Oz",
+		// Large functions compress badly, with a number of two bytes for every local past the first 128. Functions that
+		// were made for several types have one name, and compress well side by side.
+		optimise: ["-Oz", "--one-caller-inline-max-function-size=20", "--reorder-functions-by-name"],
 	},
 ];
 const bindings = ["streamkit.wasm", "glue.js", "glue.d.ts", "bindgen.d.ts"];
@@ -66,7 +68,10 @@ async function buildVariant({ name, out, profile, features, optimise, inline }) 
 
 	mkdirSync(at(out), { recursive: true });
 	const module = at(out, "streamkit.wasm");
-	await run("wasm-opt", [optimise, "--strip-debug", "--strip-producers", join(work, "bindgen_bg.wasm"), "-o", module]);
+	// Names are there for passes that look at them, and go last.
+	const named = join(work, "named.wasm");
+	await run("wasm-opt", [...optimise, "-g", join(work, "bindgen_bg.wasm"), "-o", named]);
+	await run("wasm-opt", ["--strip-debug", "--strip-producers", named, "-o", module]);
 	copyFileSync(join(work, "bindgen.d.ts"), at(out, "bindgen.d.ts"));
 	await writeGlue(join(work, "bindgen.js"), out);
 

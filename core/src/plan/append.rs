@@ -1,6 +1,5 @@
 //! Planning appends: each request is taken, refused by itself, or left for the next commit.
 
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -25,6 +24,7 @@ use crate::layout::space::{SPACE_HEAD_BYTES, SpaceHead};
 use crate::layout::stream::{STREAM_META_BYTES, StreamMeta};
 use crate::layout::trx::{TRX_ROW_BYTES, TrxRow};
 use crate::layout::{Packing, Run, lease};
+use crate::sorted::SortedMap;
 
 /// What the planner is told about the state that it plans from.
 pub(crate) trait Known {
@@ -57,8 +57,8 @@ pub(crate) struct Planner<'s> {
     sizes: &'s Sizes,
     node: Uuid,
     now: u64,
-    spaces: BTreeMap<Rc<str>, SpaceDraft>,
-    leases: BTreeMap<String, Vec<u8>>,
+    spaces: SortedMap<Rc<str>, SpaceDraft>,
+    leases: SortedMap<String, Vec<u8>>,
     attached: Vec<AttachedRows>,
     pub(super) ops: usize,
     pub(super) bytes: usize,
@@ -76,8 +76,8 @@ impl<'s> Planner<'s> {
             sizes,
             node,
             now,
-            spaces: BTreeMap::new(),
-            leases: BTreeMap::new(),
+            spaces: SortedMap::new(),
+            leases: SortedMap::new(),
             attached: Vec::new(),
             ops: 0,
             bytes: 0,
@@ -296,7 +296,7 @@ impl<'s> Planner<'s> {
     }
 
     fn draft(&mut self, space: &Rc<str>, known: &dyn Known) -> &mut SpaceDraft {
-        self.spaces.entry(Rc::clone(space)).or_insert_with(|| {
+        self.spaces.get_or_insert_with(Rc::clone(space), || {
             known.space(space).map_or_else(
                 || SpaceDraft::new(None, SpaceHead::EMPTY),
                 |(base, head)| SpaceDraft::new(base.map(<[u8]>::to_vec), head.clone()),
@@ -405,7 +405,7 @@ impl<'s> Planner<'s> {
         let node = self.node;
         let sizes = self.sizes;
         let draft = self.draft(&write.space, known);
-        let segment = draft.segments.entry(Rc::clone(&write.segment)).or_insert_with(|| SegmentDraft {
+        let segment = draft.segments.get_or_insert_with(Rc::clone(&write.segment), || SegmentDraft {
             state: known.segment(&write.space, &write.segment),
             runs: Vec::new(),
             bytes: 0,

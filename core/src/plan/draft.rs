@@ -1,6 +1,5 @@
 //! A space while a commit to it is being planned, and the rows that come of it.
 
-use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -16,6 +15,7 @@ use crate::layout::segment::SegmentHead;
 use crate::layout::space::SpaceHead;
 use crate::layout::trx::TrxRow;
 use crate::layout::{Packing, Run, block, commit, segment, space, trx};
+use crate::sorted::SortedMap;
 
 /// The first entry of a segment that is still there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub(super) struct SpaceDraft {
     pub(super) head: SpaceHead,
     /// The id before the first of this commit.
     pub(super) previous: EntryId,
-    pub(super) segments: BTreeMap<Rc<str>, SegmentDraft>,
+    pub(super) segments: SortedMap<Rc<str>, SegmentDraft>,
     pub(super) items: Vec<Item>,
     pub(super) item_bytes: usize,
     pub(super) trx_rows: Vec<(Rc<str>, Uuid, TrxRow)>,
@@ -104,7 +104,7 @@ impl SpaceDraft {
             base,
             previous: head.last_id,
             head,
-            segments: BTreeMap::new(),
+            segments: SortedMap::new(),
             items: Vec::new(),
             item_bytes: 0,
             trx_rows: Vec::new(),
@@ -124,7 +124,7 @@ impl SpaceDraft {
         let mut segments = Vec::new();
         let mut states = Vec::new();
         let mut firsts = Vec::new();
-        for (segment_name, draft) in &self.segments {
+        for (segment_name, draft) in self.segments.iter() {
             let first = draft.runs.first().map_or(0, |run| run.first_sequence);
             firsts.push((Rc::clone(segment_name), first));
             for runs in pack_blocks(&draft.runs, sizes)? {

@@ -1,6 +1,5 @@
 //! Appending: what callers hand in, checked before it queues.
 
-use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -16,6 +15,7 @@ use crate::id::{EntryId, MAX_INTEGER};
 use crate::kv::{Atomicity, Durability};
 use crate::name::check_name;
 use crate::plan::{Attached, COMMIT_RECORDS, LeaseHold, StreamWrite, Write, WriteRequest, Written};
+use crate::sorted::SortedMap;
 use crate::status::SegmentStatus;
 
 /// Records for one segment.
@@ -202,7 +202,7 @@ impl Inner {
         }
         let mut writes: Vec<Write> = Vec::with_capacity(given.len());
         let mut positions = Vec::with_capacity(given.len());
-        let mut known: BTreeMap<(Rc<str>, Rc<str>), usize> = BTreeMap::new();
+        let mut known: SortedMap<(Rc<str>, Rc<str>), usize> = SortedMap::new();
         for one in given {
             check_name("space", &one.space)?;
             check_name("segment", &one.segment)?;

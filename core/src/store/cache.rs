@@ -1,13 +1,13 @@
 //! The heads that this instance knows. Only commits and loads fill it; a commit that fails its check
 //! empties the space it was about.
 
-use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use crate::error::Result;
 use crate::layout::space::SpaceHead;
 use crate::plan::SegmentState;
+use crate::sorted::SortedMap;
 
 /// Past so many segments the cache starts over: it holds what is hot, not what exists.
 const MOST_SEGMENTS: usize = 50_000;
@@ -17,13 +17,13 @@ const MOST_SEGMENTS: usize = 50_000;
 pub(crate) struct CachedSpace {
     pub(crate) base: Option<Vec<u8>>,
     pub(crate) head: SpaceHead,
-    pub(crate) segments: BTreeMap<Rc<str>, SegmentState>,
+    pub(crate) segments: SortedMap<Rc<str>, SegmentState>,
 }
 
 /// The heads that this instance knows.
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
-    spaces: BTreeMap<Rc<str>, CachedSpace>,
+    spaces: SortedMap<Rc<str>, CachedSpace>,
     segments: usize,
 }
 
@@ -50,7 +50,7 @@ impl Cache {
             None => SpaceHead::EMPTY,
         };
         self.forget(space);
-        self.spaces.insert(Rc::clone(space), CachedSpace { base, head, segments: BTreeMap::new() });
+        self.spaces.insert(Rc::clone(space), CachedSpace { base, head, segments: SortedMap::new() });
         Ok(())
     }
 
@@ -74,10 +74,10 @@ impl Cache {
             self.spaces.clear();
             self.segments = 0;
         }
-        let known = self.spaces.entry(Rc::clone(space)).or_insert_with(|| CachedSpace {
+        let known = self.spaces.get_or_insert_with(Rc::clone(space), || CachedSpace {
             base: None,
             head: SpaceHead::EMPTY,
-            segments: BTreeMap::new(),
+            segments: SortedMap::new(),
         });
         if known.head.trimmed != head.trimmed || known.head.importing != head.importing {
             self.segments -= known.segments.len();

@@ -5,7 +5,6 @@
 //! A row goes last of all that is found by it, so that a step which stops half-way is found again.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
@@ -22,6 +21,7 @@ use crate::layout::space::SpaceHead;
 use crate::layout::trx::TrxRow;
 use crate::layout::{block, commit, trx};
 use crate::name::check_name;
+use crate::sorted::{SortedMap, SortedSet};
 
 /// How long after a trim its rows are collected, in milliseconds: trims that come close are collected at once.
 const PAUSE: u64 = 1000;
@@ -42,11 +42,11 @@ const TRIES: u32 = 8;
 #[derive(Debug, Default)]
 pub(crate) struct Trimming {
     /// Spaces whose rows wait to be collected.
-    collecting: BTreeSet<Rc<str>>,
+    collecting: SortedSet<Rc<str>>,
     /// Streams whose retention is being applied, and who waits for the end of that.
-    pub(crate) retaining: BTreeMap<Rc<str>, Vec<oneshot::Sender<()>>>,
+    pub(crate) retaining: SortedMap<Rc<str>, Vec<oneshot::Sender<()>>>,
     /// The milliseconds of the oldest record of a stream with a greatest age, under the trim bound.
-    pub(crate) oldest: BTreeMap<Rc<str>, (EntryId, u64)>,
+    pub(crate) oldest: SortedMap<Rc<str>, (EntryId, u64)>,
 }
 
 /// What one step found to remove.
@@ -173,7 +173,7 @@ impl Inner {
             found.reached = head.trimmed;
         }
         found.trx_rows = self.trx_rows_of(space, &items, head.trimmed).await?;
-        let mut lasts: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut lasts: SortedMap<&str, u64> = SortedMap::new();
         for item in &items {
             lasts.insert(&item.segment, item.first_sequence + item.count - 1);
         }

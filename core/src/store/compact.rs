@@ -2,7 +2,7 @@
 //! its own, and none is part of anybody's append.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -18,6 +18,7 @@ use crate::layout::space::SpaceHead;
 use crate::layout::{block, commit, is_raw};
 use crate::name::check_name;
 use crate::plan::{MergeGroup, MergeSize, PlannedSpace, plan_merges};
+use crate::sorted::SortedMap;
 
 /// Small rows of a space that make a background merge worth its commits.
 const WORTH_MERGING: usize = 512;
@@ -54,7 +55,7 @@ pub struct CompactReport {
 /// Small rows that this instance wrote, by space.
 #[derive(Debug, Default)]
 pub(crate) struct SmallRows {
-    spaces: BTreeMap<Rc<str>, SmallOfSpace>,
+    spaces: SortedMap<Rc<str>, SmallOfSpace>,
     remembered: usize,
 }
 
@@ -65,7 +66,7 @@ struct SmallOfSpace {
     /// Small rows since the last merge.
     count: usize,
     /// Per segment: the first sequence in a small block, and how many there are.
-    segments: BTreeMap<Rc<str>, (u64, usize)>,
+    segments: SortedMap<Rc<str>, (u64, usize)>,
     merging: bool,
 }
 
@@ -393,10 +394,10 @@ impl Inner {
             *small = SmallRows::default();
         }
         let before = planned.before;
-        let known = small.spaces.entry(Rc::clone(&planned.space)).or_insert_with(|| SmallOfSpace {
+        let known = small.spaces.get_or_insert_with(Rc::clone(&planned.space), || SmallOfSpace {
             after: before,
             count: 0,
-            segments: BTreeMap::new(),
+            segments: SortedMap::new(),
             merging: false,
         });
         known.count += planned.small_rows;
@@ -461,9 +462,9 @@ impl Inner {
             known.count = 0;
             let many = |count: usize| count >= WORTH_MERGING_OF_SEGMENT;
             let segments = core::mem::take(&mut known.segments);
-            let (due, wait): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            let (due, wait): (Vec<_>, Vec<_>) =
                 segments.into_iter().partition(|(_, (_, count))| many(*count));
-            known.segments = wait;
+            known.segments = wait.into_iter().collect();
             let after = known.after;
             small.remembered = small.remembered.saturating_sub(due.len());
             (after, due)

@@ -1,6 +1,5 @@
 //! What there is: spaces, segments, their statuses, and what changed since.
 
-use alloc::collections::BTreeSet;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -12,6 +11,7 @@ use crate::layout::segment::SegmentHead;
 use crate::layout::space::SpaceHead;
 use crate::layout::{KeyRange, commit, segment, space, successor};
 use crate::name::check_name;
+use crate::sorted::SortedSet;
 use crate::status::SegmentStatus;
 
 /// Most rows of one look at an inventory.
@@ -166,7 +166,7 @@ impl Store {
             return Ok(Changes { next: head.last_id, statuses: Vec::new() });
         }
         let names = match (segment_name, after) {
-            (Some(name), _) => BTreeSet::from([Rc::from(name)]),
+            (Some(name), _) => SortedSet::from_iter([Rc::from(name)]),
             (None, Some(after)) => self.inner.changed_since(space_name, after, &head).await?,
             (None, None) => self.inner.all_segments(space_name, &head).await?,
         };
@@ -192,6 +192,7 @@ impl Store {
 /// Heads that the space head carries may not stand in a row of their own yet.
 fn add_carried(names: &mut Names, head: &SpaceHead, listing: &Listing) {
     let upto = if names.more { names.names.last().cloned() } else { None };
+    let stored = names.names.len();
     for (name, _) in &head.carried {
         let fits = listing.after.as_ref().is_none_or(|after| name > after)
             && listing.prefix.as_ref().is_none_or(|prefix| name.starts_with(&**prefix))
@@ -200,7 +201,10 @@ fn add_carried(names: &mut Names, head: &SpaceHead, listing: &Listing) {
             names.names.push(name.clone());
         }
     }
-    names.names.sort_unstable();
+    if names.names.len() > stored {
+        let sorted: SortedSet<String> = core::mem::take(&mut names.names).into_iter().collect();
+        names.names = sorted.into_iter().collect();
+    }
     let limit = listing.limit.max(1);
     if names.names.len() > limit {
         names.names.truncate(limit);
@@ -249,8 +253,8 @@ impl Inner {
         space_name: &str,
         after: EntryId,
         head: &SpaceHead,
-    ) -> Result<BTreeSet<Rc<str>>> {
-        let mut names = BTreeSet::new();
+    ) -> Result<SortedSet<Rc<str>>> {
+        let mut names = SortedSet::new();
         let mut passed = after;
         while passed < head.last_id {
             // Beyond the last id too: rows that were merged since the head was read end after it.
@@ -271,8 +275,12 @@ impl Inner {
         Ok(names)
     }
 
-    pub(crate) async fn all_segments(&self, space_name: &str, head: &SpaceHead) -> Result<BTreeSet<Rc<str>>> {
-        let mut names: BTreeSet<Rc<str>> = head.carried.iter().map(|(name, _)| Rc::from(&**name)).collect();
+    pub(crate) async fn all_segments(
+        &self,
+        space_name: &str,
+        head: &SpaceHead,
+    ) -> Result<SortedSet<Rc<str>>> {
+        let mut names: SortedSet<Rc<str>> = head.carried.iter().map(|(name, _)| Rc::from(&**name)).collect();
         let mut left = Some(segment::range(space_name));
         while let Some(range) = left {
             let (keys, rest) = self.host.keys(range, MOST_ROWS).await?;

@@ -1,6 +1,5 @@
 //! Loading what a plan needs: heads that are not cached, rows of callers' TRX, leases.
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -21,6 +20,7 @@ use crate::layout::space::SpaceHead;
 use crate::layout::trx::TrxRow;
 use crate::layout::{lease, segment, space, trx};
 use crate::plan::{FirstEntry, Known, SegmentState};
+use crate::sorted::{SortedMap, SortedSet};
 
 /// Tries at finishing what another instance left in a head before it is called a lost race.
 const MOST_PENDING: u32 = 16;
@@ -30,10 +30,10 @@ type SegmentName = (Rc<str>, Rc<str>);
 /// What was read for one round, besides the cache.
 #[derive(Debug, Default)]
 pub(crate) struct Loaded {
-    trx: BTreeMap<(Rc<str>, Rc<str>, Uuid), TrxRow>,
-    leases: BTreeMap<String, (Vec<u8>, LeaseRow)>,
+    trx: SortedMap<(Rc<str>, Rc<str>, Uuid), TrxRow>,
+    leases: SortedMap<String, (Vec<u8>, LeaseRow)>,
     /// Spaces whose rows could not be read, and why.
-    pub(crate) bad: BTreeMap<Rc<str>, Error>,
+    pub(crate) bad: SortedMap<Rc<str>, Error>,
 }
 
 /// What became of a commit whose reply was lost.
@@ -49,7 +49,7 @@ pub(crate) enum Applied {
 }
 
 /// Heads that were read to find out about lost replies.
-pub(crate) type SeenHeads = BTreeMap<Rc<str>, (Option<Bytes>, SpaceHead)>;
+pub(crate) type SeenHeads = SortedMap<Rc<str>, (Option<Bytes>, SpaceHead)>;
 
 /// The cache and what was read for this round.
 pub(crate) struct KnownState<'l> {
@@ -83,10 +83,10 @@ impl Known for KnownState<'_> {
 /// What is to be read for one round.
 #[derive(Default)]
 struct Wanted {
-    spaces: BTreeSet<Rc<str>>,
-    segments: BTreeSet<SegmentName>,
-    trx: BTreeSet<(Rc<str>, Rc<str>, Uuid)>,
-    leases: BTreeSet<String>,
+    spaces: SortedSet<Rc<str>>,
+    segments: SortedSet<SegmentName>,
+    trx: SortedSet<(Rc<str>, Rc<str>, Uuid)>,
+    leases: SortedSet<String>,
 }
 
 impl Inner {
@@ -167,14 +167,14 @@ impl Inner {
             }
         }
         if self.host.atomic() == Atomicity::None {
-            for name in &wanted.spaces {
+            for name in wanted.spaces.iter() {
                 if self.is_importing(name) {
                     continue;
                 }
                 let swept = self.sweep_commits(name).await;
                 if swept.is_err() {
                     // A head that is known counts as swept.
-                    for name in &wanted.spaces {
+                    for name in wanted.spaces.iter() {
                         self.cache.borrow_mut().forget(name);
                     }
                     return swept;
@@ -283,9 +283,10 @@ impl Inner {
 
     fn pending_among(&self, tickets: &[Ticket]) -> Vec<(Rc<str>, Uuid)> {
         let cache = self.cache.borrow();
-        let names: BTreeSet<&Rc<str>> = tickets.iter().flat_map(|ticket| ticket.job.spaces()).collect();
+        let names: SortedSet<Rc<str>> =
+            tickets.iter().flat_map(|ticket| ticket.job.spaces().cloned()).collect();
         names
-            .into_iter()
+            .iter()
             .filter_map(|name| Some((name, cache.space(name)?.head.pending)))
             .filter(|(_, pending)| !pending.is_nil())
             .map(|(name, pending)| (Rc::clone(name), pending))

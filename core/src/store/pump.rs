@@ -1,7 +1,6 @@
 //! Committing: take what waits, load heads, plan, hand the batch to the host, settle every request.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
@@ -14,6 +13,7 @@ use crate::error::{Detail, Error, ErrorCode, Result};
 use crate::kv::{Atomicity, Batch, Check, Commit, Put};
 use crate::layout::space;
 use crate::plan::{AttachedRows, PlannedSpace, Planner, Verdict, Written, attached_conflict};
+use crate::sorted::{SortedMap, SortedSet};
 
 /// Races that a request may lose before it is given back.
 const MOST_LOST: u32 = 32;
@@ -384,7 +384,7 @@ impl Inner {
     /// of them, or none while the host does not answer, so that nobody overtakes.
     async fn clear_doubts(self: &Rc<Self>, tickets: Vec<Ticket>) -> Vec<Ticket> {
         let mut open = Vec::new();
-        let mut heads = BTreeMap::new();
+        let mut heads = SortedMap::new();
         let mut failed = 0;
         for mut ticket in tickets {
             if failed > 0 {
@@ -459,10 +459,8 @@ impl Inner {
             }
             return;
         }
-        let mut spaces: Vec<Rc<str>> =
+        let spaces: SortedSet<Rc<str>> =
             planned.iter().flat_map(|one| one.ticket.job.spaces().cloned()).collect();
-        spaces.sort_unstable();
-        spaces.dedup();
         let keys = spaces.iter().map(|name| space::key(name)).collect();
         let rows = match self.host.get(keys).await {
             Ok(rows) => rows,

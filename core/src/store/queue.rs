@@ -1,7 +1,6 @@
 //! Requests waiting for a commit, in strict arrival order for each space.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
@@ -14,6 +13,7 @@ use crate::id::EntryId;
 use crate::kv::{Bytes, Durability, Put};
 use crate::layout::space::SpaceHead;
 use crate::plan::{AttachedRows, WriteRequest, Written};
+use crate::sorted::{SortedMap, SortedSet};
 
 /// A change of a space that appends nothing: merging, collecting, importing.
 pub(crate) struct Patch {
@@ -154,11 +154,11 @@ pub(crate) struct Picking {
 /// All requests that wait, and the spaces that a commit is about.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    waiting: BTreeMap<u64, Ticket>,
+    waiting: SortedMap<u64, Ticket>,
     next_order: u64,
-    busy: BTreeSet<Rc<str>>,
+    busy: SortedSet<Rc<str>>,
     /// Spaces that lost a race: they are planned apart, so that others need not plan again with them.
-    apart: BTreeSet<Rc<str>>,
+    apart: SortedSet<Rc<str>>,
     /// After a refusal by size: take only so many requests, until the culprit is alone.
     pub(crate) at_most: Option<usize>,
     rounds: usize,
@@ -169,7 +169,7 @@ pub(crate) struct Queue {
 #[derive(Debug)]
 pub(crate) struct Round {
     pub(crate) tickets: Vec<Ticket>,
-    pub(crate) spaces: BTreeSet<Rc<str>>,
+    pub(crate) spaces: SortedSet<Rc<str>>,
 }
 
 impl Queue {
@@ -228,10 +228,10 @@ impl Queue {
         }
         let mut blocked = self.busy.clone();
         let mut taken: Vec<u64> = Vec::new();
-        let mut spaces: BTreeSet<Rc<str>> = BTreeSet::new();
+        let mut spaces: SortedSet<Rc<str>> = SortedSet::new();
         let at_most = self.at_most.take().unwrap_or(MOST_OF_ONE_ROUND);
         let mut alone = false;
-        for (order, ticket) in &self.waiting {
+        for (order, ticket) in self.waiting.iter() {
             if alone || taken.len() >= at_most {
                 break;
             }
@@ -255,7 +255,7 @@ impl Queue {
             };
             if first && contended {
                 // Everything else waits for another round.
-                let mine: BTreeSet<_> = ticket.job.spaces().cloned().collect();
+                let mine: SortedSet<_> = ticket.job.spaces().cloned().collect();
                 let others = self.waiting.values().flat_map(|other| other.job.spaces());
                 blocked.extend(others.filter(|space| !mine.contains(*space)).cloned());
             }
@@ -271,8 +271,8 @@ impl Queue {
         Some(Round { tickets, spaces })
     }
 
-    pub(crate) fn end_round(&mut self, spaces: &BTreeSet<Rc<str>>) {
-        for space in spaces {
+    pub(crate) fn end_round(&mut self, spaces: &SortedSet<Rc<str>>) {
+        for space in spaces.iter() {
             self.busy.remove(space);
         }
         self.rounds -= 1;

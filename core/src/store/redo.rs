@@ -11,7 +11,6 @@
 //! Whoever meets a pending head finishes a committed transaction, gives up one that stays *preparing*
 //! by removing its header, and clears a head whose record is gone.
 
-use alloc::collections::BTreeSet;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
@@ -22,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::kv::{Batch, Bytes, Check, Commit, Durability, Put};
 use crate::layout::redo::{self, RedoHeader, RedoPlace, RedoShare, RedoState};
 use crate::plan::{AttachedRows, PlannedSpace};
+use crate::sorted::SortedSet;
 
 /// How long a transaction may stay *preparing* without change before others give it up, on their own
 /// timers, in milliseconds.
@@ -220,8 +220,8 @@ impl Inner {
         }
     }
 
-    async fn records(&self) -> Result<BTreeSet<Uuid>> {
-        let mut ids = BTreeSet::new();
+    async fn records(&self) -> Result<SortedSet<Uuid>> {
+        let mut ids = SortedSet::new();
         let mut left = Some(redo::range());
         while let Some(range) = left {
             let (keys, rest) = self.host.keys(range, 1024).await?;

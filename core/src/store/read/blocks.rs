@@ -1,6 +1,6 @@
 //! Getting at blocks: by position, through a bounded cache for reads that come back to them.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
@@ -10,6 +10,7 @@ use crate::id::EntryId;
 use crate::kv::Atomicity;
 use crate::layout::KeyRange;
 use crate::layout::block::{self, Block};
+use crate::sorted::SortedMap;
 
 /// The cache holds blocks up to so many bytes. A space read comes back to the newest blocks of many
 /// segments; one segment's read never does, and does not fill it.
@@ -21,7 +22,7 @@ type BlockName = (Rc<str>, Rc<str>, u64);
 /// true; what was trimmed since is filtered by the reader.
 #[derive(Debug, Default)]
 pub(crate) struct BlockCache {
-    blocks: BTreeMap<BlockName, Rc<Block>>,
+    blocks: SortedMap<BlockName, Rc<Block>>,
     age: VecDeque<BlockName>,
     bytes: usize,
 }
@@ -29,7 +30,7 @@ pub(crate) struct BlockCache {
 impl BlockCache {
     pub(crate) fn find(&self, space: &Rc<str>, segment: &Rc<str>, sequence: u64) -> Option<Rc<Block>> {
         let from = (Rc::clone(space), Rc::clone(segment), sequence);
-        let (name, found) = self.blocks.range(from..).next()?;
+        let (name, found) = self.blocks.first_from(&from)?;
         let same = name.0 == *space && name.1 == *segment;
         (same && found.first_sequence <= sequence).then(|| Rc::clone(found))
     }

@@ -1,6 +1,5 @@
 //! Pages: what one step of a read gives.
 
-use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -8,6 +7,7 @@ use alloc::vec::Vec;
 use crate::codec::{EntryView, EntryViews, Trx, length32};
 use crate::id::EntryId;
 use crate::layout::Run;
+use crate::sorted::SortedMap;
 
 /// Where an entry came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,9 +135,9 @@ pub struct PageFrame<'p> {
 impl<'p> PageFrame<'p> {
     fn new(page: &'p Page) -> Self {
         let mut names: Vec<&str> = Vec::new();
-        let mut index = BTreeMap::new();
+        let mut index = SortedMap::new();
         let places = page.runs.iter().map(|one| {
-            *index.entry(&*one.segment).or_insert_with(|| {
+            *index.get_or_insert_with(&*one.segment, || {
                 names.push(&one.segment);
                 length32(names.len()) - 1
             })
