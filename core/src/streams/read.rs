@@ -10,7 +10,7 @@ use crate::id::EntryId;
 use crate::layout::block::Block;
 use crate::layout::stream::StreamMeta;
 use crate::name::check_name;
-use crate::store::{Inner, Page, PageRun, SegmentRead, SpaceRead, Store};
+use crate::store::{Inner, PAGE_ROWS, Page, PageRun, SegmentRead, SpaceRead, Store};
 
 /// Which partitions of a stream to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,20 +98,20 @@ fn bounded(page: Page, read: &StreamRead) -> Result<Page> {
         }
     }
     done |= passed >= last;
-    Ok(Page { runs, next: (passed.ms, passed.n), done, tail: page.tail && !done })
+    Ok(Page { runs, next: (passed.ms, passed.n), done, tail: page.tail && !done, rows: 0 })
 }
 
 impl Inner {
     async fn read_all(self: &Rc<Self>, read: &StreamRead) -> Result<Page> {
-        self.read_space(SpaceRead {
+        let read = SpaceRead {
             space: read.stream.clone(),
             after: read.after,
             min_timestamp: None,
             max_timestamp: read.last.map(|last| last.ms),
             max_entries: read.max_entries,
             max_bytes: read.max_bytes,
-        })
-        .await
+        };
+        self.read_space(read, None, PAGE_ROWS).await
     }
 
     async fn read_partition(

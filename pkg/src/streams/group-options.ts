@@ -56,11 +56,45 @@ export function checkIds(ids: unknown): Float64Array {
 	if (ids.length > MOST_IDS) throw limitExceeded("ids", MOST_IDS, ids.length);
 	const numbers = new Float64Array(ids.length * 2);
 	for (let i = 0; i < ids.length; i++) {
+		if (readUsualId(ids[i], numbers, 2 * i)) continue;
 		const { ms, n } = parseId(`ids[${i}]`, ids[i]);
 		numbers[2 * i] = ms;
 		numbers[2 * i + 1] = n;
 	}
 	return numbers;
+}
+
+/** More digits may be beyond the limits of an id. */
+const USUAL_DIGITS = 14;
+const ZERO = 0x30;
+const NINE = 0x39;
+const HYPHEN = 0x2d;
+
+/**
+ * Reads an id as most are, at a fraction of what parseId takes: two numbers of at most 14 digits without leading
+ * zeros. False where it is anything else.
+ */
+function readUsualId(id: unknown, into: Float64Array, index: number): boolean {
+	if (typeof id !== "string") return false;
+	const middle = readDigits(id, 0, into, index);
+	if (middle === 0 || id.charCodeAt(middle) !== HYPHEN) return false;
+	return readDigits(id, middle + 1, into, index + 1) === id.length;
+}
+
+/** Where the digits from there on end; 0 where they are not a number of the usual form. */
+function readDigits(text: string, start: number, into: Float64Array, index: number): number {
+	let at = start;
+	let value = 0;
+	for (; at < text.length; at++) {
+		const code = text.charCodeAt(at);
+		if (code < ZERO || code > NINE) break;
+		value = value * 10 + (code - ZERO);
+	}
+	const digits = at - start;
+	if (digits === 0 || digits > USUAL_DIGITS) return 0;
+	if (digits > 1 && text.charCodeAt(start) === ZERO) return 0;
+	into[index] = value;
+	return at;
 }
 
 /** A delay or an extension. */

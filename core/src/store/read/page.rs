@@ -75,6 +75,8 @@ pub struct Page {
     pub done: bool,
     /// Nothing more is committed at present.
     pub tail: bool,
+    /// Of a space read: rows that were looked at.
+    pub(crate) rows: u64,
 }
 
 impl Page {

@@ -47,6 +47,7 @@ impl Store {
                     runs: Vec::from([PageRun { segment: Rc::from(segment), run, tier: Tier::Warm }]),
                     done: true,
                     tail: false,
+                    rows: 0,
                 });
             }
         }

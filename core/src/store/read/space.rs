@@ -14,7 +14,7 @@ use crate::layout::space::SpaceHead;
 use crate::name::check_name;
 
 /// Most rows that one page looks at.
-const MOST_ROWS: usize = 1024;
+pub(crate) const PAGE_ROWS: usize = 1024;
 
 /// What to read of a space.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,13 +43,23 @@ impl Store {
         self.inner.check_open()?;
         check_name("space", &read.space)?;
         check_times(read.min_timestamp, read.max_timestamp)?;
-        self.inner.read_space(read).await
+        self.inner.read_space(read, None, PAGE_ROWS).await
     }
 }
 
 impl Inner {
-    pub(crate) async fn read_space(&self, read: SpaceRead) -> Result<Page> {
-        let mut head = self.fresh_head(&read.space).await?;
+    /// One page, as far as the head goes that was seen, or else the one that is there now. `most_rows`:
+    /// how many rows are asked for at once.
+    pub(crate) async fn read_space(
+        &self,
+        read: SpaceRead,
+        seen: Option<SpaceHead>,
+        most_rows: usize,
+    ) -> Result<Page> {
+        let mut head = match seen {
+            Some(head) => head,
+            None => self.fresh_head(&read.space).await?,
+        };
         let mut filling = Filling::new(read.max_entries, read.max_bytes, (read.after.ms, read.after.n));
         if !head.is_visible() {
             filling.page.tail = true;
@@ -70,10 +80,11 @@ impl Inner {
         let merges = self.host.atomic() != Atomicity::None;
         let range = commit::range(&read.space, passed, if merges { EntryId::MAX } else { head.last_id });
         // Every row beyond has an entry that is wanted: no more rows than entries.
-        let most = usize::try_from(read.max_entries).unwrap_or(MOST_ROWS).clamp(1, MOST_ROWS);
+        let most = usize::try_from(read.max_entries).unwrap_or(PAGE_ROWS).min(most_rows).max(1);
         let (rows, rest) = self.host.rows(range, most, read.max_bytes).await?;
         let space: Rc<str> = Rc::from(&*read.space);
         for (key, value) in rows {
+            filling.page.rows += 1;
             let row_last = commit::last_id(&key, &read.space)
                 .ok_or_else(|| Error::corrupt("commit row: its key is malformed").at_key(&key))?;
             let row = commit::decode(value, row_last).map_err(|error| error.at_key(&key))?;
