@@ -1,5 +1,6 @@
 //! Reading the records that a group is about.
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
@@ -10,6 +11,7 @@ use super::plan::Place;
 use crate::error::Result;
 use crate::id::{EntryId, MAX_INTEGER};
 use crate::layout::Run;
+use crate::layout::commit::Item;
 use crate::layout::space::SpaceHead;
 use crate::store::{PAGE_ROWS, Page, PageRun, SpaceRead};
 use crate::streams::{PARTITION_KEY, partition_of_key};
@@ -18,6 +20,8 @@ use crate::streams::{PARTITION_KEY, partition_of_key};
 const PAGE: u64 = 256;
 /// What a record takes besides its bytes, give or take.
 const RECORD_OVERHEAD: u64 = 32;
+/// How much of blocks is fetched at once where reading goes on.
+const AHEAD_BYTES: usize = 256 << 10;
 /// The least that is fetched at once.
 const LEAST_BYTES: usize = 4096;
 
@@ -31,6 +35,9 @@ impl Group {
         entries: u64,
         bytes: usize,
     ) -> Result<Page> {
+        let mut commit = self.last_commit();
+        // Who goes on where it ended is mostly the only one to read, and needs what follows next.
+        let ahead = if self.last_reached() == Some(after) { AHEAD_BYTES } else { 0 };
         let step = usize::try_from(usual_bytes(head).saturating_mul(entries)).unwrap_or(usize::MAX);
         let mut step = step.clamp(LEAST_BYTES, bytes.max(LEAST_BYTES));
         let mut rows = self.rows_of(entries);
@@ -45,16 +52,14 @@ impl Group {
                 max_entries: entries,
                 max_bytes: step.min(bytes).max(1),
             };
-            let most_rows = usize::try_from(rows).unwrap_or(PAGE_ROWS).min(PAGE_ROWS);
-            let mut page = self.inner().read_space(read, Some(head.clone()), most_rows).boxed_local().await?;
-            if page.rows > 0 && !page.tail {
-                self.note_density(page.len(), page.rows);
-            }
+            let mut page = self.read_page(read, head, commit.take(), rows, ahead).boxed_local().await?;
             entries = entries.saturating_sub(page.len());
             let size: usize = page.runs.iter().map(|one| one.run.body.len()).sum();
             bytes = bytes.saturating_sub(size);
-            let ended = page.tail || page.is_empty();
-            after = EntryId::new(page.next.0, page.next.1);
+            let next = EntryId::new(page.next.0, page.next.1);
+            // A page of what was trimmed meanwhile holds nothing, and goes on all the same.
+            let ended = page.tail || page.is_empty() && next <= after;
+            after = next;
             all.runs.append(&mut page.runs);
             if ended || entries == 0 || bytes == 0 {
                 return Ok(all);
@@ -62,6 +67,34 @@ impl Group {
             step = step.saturating_mul(4);
             rows = rows.saturating_mul(4);
         }
+    }
+
+    /// One page: of the commit that the last one stopped in, where that goes on, or of some rows.
+    async fn read_page(
+        &self,
+        read: SpaceRead,
+        head: &SpaceHead,
+        commit: Option<Box<Item>>,
+        rows: u64,
+        ahead: usize,
+    ) -> Result<Page> {
+        let known = match &commit {
+            Some(item) => self.inner().read_commit(item, &read, head, ahead).boxed_local().await?,
+            None => None,
+        };
+        let mut page = match known {
+            Some(page) => page,
+            None => {
+                let rows = usize::try_from(rows).unwrap_or(PAGE_ROWS).min(PAGE_ROWS);
+                let page = self.inner().read_space(read, Some(head.clone()), rows).boxed_local().await?;
+                if page.rows > 0 && !page.tail {
+                    self.note_density(page.len(), page.rows);
+                }
+                page
+            }
+        };
+        self.note_reached(EntryId::new(page.next.0, page.next.1), page.stopped_in.take());
+        Ok(page)
     }
 
     /// These records, each by itself, until `bytes` are reached; at least one. Those that are not there
@@ -134,6 +167,10 @@ impl FoundEntries {
 
 /// Ids in their order, each once.
 pub(super) fn in_order(ids: impl IntoIterator<Item = EntryId>) -> Vec<EntryId> {
+    let ids: Vec<EntryId> = ids.into_iter().collect();
+    if ids.is_sorted_by(|one, next| one < next) {
+        return ids;
+    }
     let mut places: Vec<Place> = ids.into_iter().map(|id| (0, id, 0)).collect();
     places.sort_unstable();
     places.dedup();

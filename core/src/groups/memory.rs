@@ -1,6 +1,7 @@
 //! What an instance remembers of the groups that it works on: what its last commit to each left behind, and
 //! how the records of their streams lie.
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::any::Any;
@@ -8,7 +9,9 @@ use core::cell::RefCell;
 
 use super::Group;
 use super::plan::{Draft, Kept};
+use crate::id::EntryId;
 use crate::kv::Bytes;
+use crate::layout::commit::Item;
 use crate::layout::group;
 
 /// Most groups that an instance remembers.
@@ -28,6 +31,9 @@ struct Remembered {
     last: Option<(Bytes, Kept)>,
     /// Records in one row of the stream, as far as the last read has seen; 0: unknown.
     density: u64,
+    /// Up to where the last read went, and the commit that it stopped in.
+    reached: EntryId,
+    commit: Option<Box<Item>>,
 }
 
 impl Memory {
@@ -47,7 +53,13 @@ impl Memory {
                 if self.groups.len() >= MOST_GROUPS {
                     self.groups.remove(0);
                 }
-                self.groups.push(Remembered { key, last: None, density: 0 });
+                self.groups.push(Remembered {
+                    key,
+                    last: None,
+                    density: 0,
+                    reached: EntryId::ZERO,
+                    commit: None,
+                });
             }
         }
         self.groups.last_mut()
@@ -93,6 +105,24 @@ impl Group {
             // The first and the last row may be seen in part.
             density => records.div_ceil(density).saturating_add(1),
         }
+    }
+
+    /// The commit that the last read stopped in, if its entries stand in blocks.
+    pub(super) fn last_commit(&self) -> Option<Box<Item>> {
+        self.remembered(|one| one.commit.clone())
+    }
+
+    /// Up to where the last read of the stream went.
+    pub(super) fn last_reached(&self) -> Option<EntryId> {
+        self.remembered(|one| Some(one.reached))
+    }
+
+    pub(super) fn note_reached(&self, reached: EntryId, commit: Option<Box<Item>>) {
+        self.remembered(|one| {
+            one.reached = reached;
+            one.commit = commit;
+            Some(())
+        });
     }
 
     /// Notes that so many records stood in so many rows.

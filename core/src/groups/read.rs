@@ -233,7 +233,7 @@ impl Group {
         if given.is_empty() && fresh.is_empty() {
             return self.nothing(draft, session, first, lost).boxed_local().await;
         }
-        let ids: Vec<EntryId> = fresh.entries().map(|entry| entry.id).collect();
+        let ids: Vec<EntryId> = fresh.ids().collect();
         if let Some(last) = ids.last() {
             draft.head.cursor = *last;
         }

@@ -98,7 +98,7 @@ fn bounded(page: Page, read: &StreamRead) -> Result<Page> {
         }
     }
     done |= passed >= last;
-    Ok(Page { runs, next: (passed.ms, passed.n), done, tail: page.tail && !done, rows: 0 })
+    Ok(Page { runs, next: (passed.ms, passed.n), done, tail: page.tail && !done, ..Page::default() })
 }
 
 impl Inner {

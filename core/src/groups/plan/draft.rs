@@ -313,19 +313,59 @@ impl Draft {
             self.head.skipped = self.head.skipped.saturating_sub(1);
             return Some(record);
         }
-        self.head.pending = self.head.pending.saturating_sub(1);
         if self.head.mode == GroupMode::KeyShared {
             self.untake(session, record.slot);
         }
+        self.count_removed(session, 1);
+        Some(record)
+    }
+
+    /// So many records were taken off a session.
+    fn count_removed(&mut self, session: u64, count: u64) {
+        self.head.pending = self.head.pending.saturating_sub(count);
         if let Some(held) = self.members.get_mut(&session)
             && let Some(row) = &mut held.now
         {
-            row.pending = row.pending.saturating_sub(1);
+            row.pending = row.pending.saturating_sub(count);
             if row.pending == 0 && row.ended.is_some() {
                 held.now = None;
             }
         }
-        Some(record)
+    }
+
+    /// Takes those of these records off a consumer's session that it has, with all that counts them. The
+    /// ids are in their order. How many they were.
+    pub(crate) fn remove_all(&mut self, session: u64, ids: &[EntryId]) -> u64 {
+        let (Some(first), Some(last)) = (ids.first(), ids.last()) else {
+            return 0;
+        };
+        let is_asked = |id: &EntryId| ids.binary_search(id).is_ok();
+        let mut removed = 0;
+        let mut slots = Vec::new();
+        for (_, page) in self.pages.range_mut((session, EntryId::ZERO)..=(session, *last)) {
+            let mut asked = page.now.range(first..=last).filter(|(id, _)| is_asked(id)).peekable();
+            if asked.peek().is_none() {
+                continue;
+            }
+            let before = removed;
+            for (_, record) in asked {
+                removed += 1;
+                slots.push(record.slot);
+            }
+            // What is left is mostly little: cheaper made anew than taken off one by one.
+            let all = page.now.len() as u64 == removed - before;
+            let left = page.now.iter().filter(|(id, _)| !all && !is_asked(id));
+            page.now = Rc::new(left.map(|(id, record)| (*id, *record)).collect());
+        }
+        if self.head.mode == GroupMode::KeyShared {
+            for slot in slots {
+                self.untake(session, slot);
+            }
+        }
+        if removed > 0 {
+            self.count_removed(session, removed);
+        }
+        removed
     }
 
     /// Puts a record under a session, or changes it there. The page that answers for the id is loaded.

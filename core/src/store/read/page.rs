@@ -1,5 +1,6 @@
 //! Pages: what one step of a read gives.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -8,6 +9,7 @@ use alloc::vec::Vec;
 use crate::codec::{EntryView, EntryViews, Trx, length32};
 use crate::id::EntryId;
 use crate::layout::Run;
+use crate::layout::commit::Item;
 
 /// Where an entry came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +79,8 @@ pub struct Page {
     pub tail: bool,
     /// Of a space read: rows that were looked at.
     pub(crate) rows: u64,
+    /// Of a space read that was given a head: the commit that it stopped in, if its entries stand in blocks.
+    pub(crate) stopped_in: Option<Box<Item>>,
 }
 
 impl Page {
@@ -88,6 +92,13 @@ impl Page {
     /// All entries, in order.
     pub fn entries(&self) -> impl Iterator<Item = EntryRef<'_>> {
         self.runs.iter().flat_map(PageRun::entries)
+    }
+
+    /// The ids of all entries, in order.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = EntryId> {
+        self.runs.iter().flat_map(|PageRun { run, .. }| {
+            (0..run.count).map(|index| EntryId { ms: run.first_id.ms, n: run.first_id.n + index })
+        })
     }
 
     /// How many entries the page holds.
@@ -213,11 +224,17 @@ pub(super) struct Filling {
     pub(super) page: Page,
     entries: u64,
     bytes: usize,
+    ahead: usize,
 }
 
 impl Filling {
     pub(super) fn new(max_entries: u64, max_bytes: usize, next: (u64, u64)) -> Self {
-        Self { page: Page { next, ..Page::default() }, entries: max_entries.max(1), bytes: max_bytes.max(1) }
+        Self {
+            page: Page { next, ..Page::default() },
+            entries: max_entries.max(1),
+            bytes: max_bytes.max(1),
+            ahead: 0,
+        }
     }
 
     /// How many entries still fit.
@@ -227,7 +244,12 @@ impl Filling {
 
     /// How many bytes of blocks are worth fetching at once.
     pub(super) fn ahead(&self) -> usize {
-        self.bytes
+        self.bytes.max(self.ahead)
+    }
+
+    /// So many bytes of blocks are worth fetching at once, whatever the page takes.
+    pub(super) fn fetch(&mut self, bytes: usize) {
+        self.ahead = bytes;
     }
 
     pub(super) fn push(&mut self, segment: Rc<str>, run: Run, tier: Tier) {

@@ -1,5 +1,6 @@
 //! Reading a space as one timeline.
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::string::String;
 
@@ -15,6 +16,9 @@ use crate::name::check_name;
 
 /// Most rows that one page looks at.
 pub(crate) const PAGE_ROWS: usize = 1024;
+
+/// Only a full build reads from heads that were seen before.
+const EVERY_HOST: bool = cfg!(feature = "every-host");
 
 /// What to read of a space.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,9 +60,10 @@ impl Inner {
         seen: Option<SpaceHead>,
         most_rows: usize,
     ) -> Result<Page> {
+        let goes_on = EVERY_HOST && seen.is_some();
         let mut head = match seen {
-            Some(head) => head,
-            None => self.fresh_head(&read.space).await?,
+            Some(head) if EVERY_HOST => head,
+            _ => self.fresh_head(&read.space).await?,
         };
         let mut filling = Filling::new(read.max_entries, read.max_bytes, (read.after.ms, read.after.n));
         if !head.is_visible() {
@@ -130,6 +135,9 @@ impl Inner {
                 }
                 if filling.room() == 0 {
                     filling.page.done = beyond && passed >= last;
+                    if goes_on && passed < item.last_id() && item.inline.is_none() {
+                        filling.page.stopped_in = Some(Box::new(item.clone()));
+                    }
                     return Ok(filling.page);
                 }
             }
@@ -138,6 +146,34 @@ impl Inner {
         filling.page.done = ended && beyond;
         filling.page.tail = ended && !beyond;
         Ok(filling.page)
+    }
+
+    /// A page of entries of one commit, as far as it goes, and the head that was seen; `None` where it does
+    /// not hold what comes next. At least `ahead` bytes of blocks are fetched at once. What a commit's entries are never changes, wherever they are merged to.
+    pub(crate) async fn read_commit(
+        &self,
+        item: &Item,
+        read: &SpaceRead,
+        head: &SpaceHead,
+        ahead: usize,
+    ) -> Result<Option<Page>> {
+        let passed = read.after.max(head.trimmed);
+        let begins = item.first_id.before() <= passed && passed < item.last_id();
+        if !begins || !head.is_visible() || passed >= head.last_id || self.host.atomic() == Atomicity::None {
+            return Ok(None);
+        }
+        let mut filling = Filling::new(read.max_entries, read.max_bytes, (passed.ms, passed.n));
+        filling.fetch(ahead);
+        let space: Rc<str> = Rc::from(&*read.space);
+        let shown = self.show_item(&space, item, passed, head.last_id, head, &mut filling).await;
+        let shown = shown.map_err(|error| error.at_key(&commit::key(&space, item.last_id())))?;
+        if let Some(reached) = shown {
+            filling.page.next = (reached.ms, reached.n);
+            if reached < item.last_id() {
+                filling.page.stopped_in = Some(Box::new(item.clone()));
+            }
+        }
+        Ok(Some(filling.page))
     }
 
     /// Shows an item's entries above `passed` and not above `last`, as far as there is room. Gives
@@ -175,13 +211,18 @@ impl Inner {
                 let index = found.runs.partition_point(|run| run.last_sequence() < sequence);
                 Some((found.runs.get(index)?, *hot))
             });
-            let Some((run, hot)) = run else {
-                let missing = self.missing_item(space, item, head).await?;
-                // What was shown of the item so far is passed.
-                return Ok(missing.or((reached > passed).then_some(reached)));
-            };
             let offset = sequence - item.first_sequence;
             let expected = EntryId { ms: item.first_id.ms, n: item.first_id.n + offset };
+            let Some((run, hot)) = run else {
+                match self.missing_item(space, item, expected, head).await? {
+                    Some(trimmed) => {
+                        reached = trimmed;
+                        continue;
+                    }
+                    // What was shown of the item so far is passed.
+                    None => return Ok((reached > passed).then_some(reached)),
+                }
+            };
             let inside = sequence - run.first_sequence;
             if run.first_id.ms != expected.ms || run.first_id.n + inside != expected.n {
                 if !self.host.is_consistent() {
@@ -207,11 +248,18 @@ impl Inner {
         Ok(Some(reached))
     }
 
-    /// A reference that nothing holds: trimmed meanwhile, not visible yet, or damage.
-    async fn missing_item(&self, space: &str, item: &Item, head: &SpaceHead) -> Result<Option<EntryId>> {
+    /// An entry of a reference that nothing holds: trimmed meanwhile, and up to where; not visible yet; or
+    /// damage.
+    async fn missing_item(
+        &self,
+        space: &str,
+        item: &Item,
+        missing: EntryId,
+        head: &SpaceHead,
+    ) -> Result<Option<EntryId>> {
         let again = self.fresh_head(space).await?;
-        if again.trimmed >= item.last_id() && again.trimmed > head.trimmed {
-            return Ok(Some(item.last_id()));
+        if again.trimmed >= missing && again.trimmed > head.trimmed {
+            return Ok(Some(again.trimmed.min(item.last_id())));
         }
         if !self.host.is_consistent() {
             return Ok(None);
