@@ -171,3 +171,129 @@ impl Kept {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::group_member::Looked;
+    use crate::layout::group_page::Pending;
+
+    fn id(n: u64) -> EntryId {
+        EntryId::new(7, n)
+    }
+
+    fn page(ids: impl Iterator<Item = u64>) -> Rc<Records> {
+        let record = Pending { attempts: 1, delivered_at: 0, deadline: 9, slot: 0 };
+        Rc::new(ids.map(|n| (id(n), record)).collect())
+    }
+
+    fn first(kept: &Kept, session: u64, n: u64) -> Option<Option<EntryId>> {
+        kept.floor(session, id(n)).map(|page| page.map(|(first, _)| first))
+    }
+
+    #[test]
+    fn pages_are_known_as_far_as_they_were_seen() {
+        let mut kept = Kept::default();
+        assert_eq!(first(&kept, 1, 50), None);
+        // Not up to the last that was delivered.
+        kept.learn_floor(1, id(30), id(40), Some((id(20), page(20..35))));
+        assert_eq!(first(&kept, 1, 30), None);
+        kept.learn_floor(1, id(40), id(40), Some((id(20), page(20..35))));
+        assert_eq!(first(&kept, 1, 99), Some(Some(id(20))));
+        assert_eq!(first(&kept, 1, 19), None);
+        assert_eq!(first(&kept, 2, 99), None);
+        kept.set_page(1, id(20), &[page(25..35), page(36..40)]);
+        assert_eq!(first(&kept, 1, 99), Some(Some(id(36))));
+        assert_eq!(first(&kept, 1, 35), Some(Some(id(25))));
+        // What came before the first page is not known, though the page is gone from there.
+        assert_eq!(first(&kept, 1, 22), None);
+        kept.learn_floor(1, id(22), id(40), Some((id(10), page(10..12))));
+        assert_eq!(first(&kept, 1, 22), Some(Some(id(10))));
+        assert_eq!(first(&kept, 1, 30), Some(Some(id(25))));
+        kept.set_page(1, id(25), &[]);
+        kept.set_page(1, id(36), &[]);
+        assert_eq!(first(&kept, 1, 99), Some(Some(id(10))));
+        kept.set_page(1, id(10), &[]);
+        assert_eq!(first(&kept, 1, 99), None);
+        kept.learn_floor(1, id(99), id(40), None);
+        assert_eq!(first(&kept, 1, 0), Some(None));
+    }
+
+    #[test]
+    fn what_is_set_aside_may_begin_after_all_that_was_delivered() {
+        let mut kept = Kept::default();
+        kept.learn_floor(ASIDE, id(50), id(40), None);
+        assert_eq!(first(&kept, ASIDE, 50), None);
+    }
+
+    #[test]
+    fn a_page_that_grows_into_what_is_known_is_forgotten_with_it() {
+        let mut kept = Kept::default();
+        kept.learn_floor(1, id(40), id(40), Some((id(20), page(20..35))));
+        kept.set_page(1, id(5), &[page(5..9)]);
+        assert_eq!(first(&kept, 1, 30), Some(Some(id(20))));
+        kept.set_page(1, id(5), &[page(5..25)]);
+        assert_eq!(first(&kept, 1, 30), None);
+    }
+
+    #[test]
+    fn no_timer_is_missed() {
+        let mut kept = Kept::default();
+        kept.set_timer(0, 5);
+        assert!(!kept.is_quiet(0, 1), "nothing is known");
+        kept.learn_quiet(0, 100);
+        assert!(kept.is_quiet(0, 99) && !kept.is_quiet(0, 100) && !kept.is_quiet(1, 1));
+        kept.set_timer(1, 5);
+        kept.set_timer(0, 50);
+        assert!(kept.is_quiet(0, 49) && !kept.is_quiet(0, 50) && !kept.is_quiet(1, 1));
+        kept.set_timer(0, 70);
+        assert!(!kept.is_quiet(0, 50));
+    }
+
+    #[test]
+    fn sessions_are_known_of_whom_they_were_all_seen() {
+        let row = MemberRow { ended: None, heard: 1, pending: 0, timer: 2, looked: Looked::default() };
+        let (a, b): (Rc<str>, Rc<str>) = (Rc::from("a"), Rc::from("b"));
+        let mut kept = Kept::default();
+        kept.set_session(1, &a, Some(row));
+        assert_eq!(kept.sessions(Some("a")), None);
+        kept.learn_sessions(Some("a"), [(1, &a, row)].into_iter());
+        kept.set_session(2, &a, Some(row));
+        kept.set_session(3, &b, Some(row));
+        let sessions = |of| kept.sessions(of).map(|all| all.iter().map(|one| one.0).collect::<Vec<_>>());
+        assert_eq!(
+            (sessions(Some("a")), sessions(Some("b")), sessions(None)),
+            (Some([1, 2].to_vec()), None, None)
+        );
+        kept.learn_sessions(None, [(1, &a, row), (2, &a, row), (3, &b, row)].into_iter());
+        kept.set_session(1, &a, None);
+        let sessions = |of| kept.sessions(of).map(|all| all.iter().map(|one| one.0).collect::<Vec<_>>());
+        assert_eq!((sessions(Some("a")), sessions(None)), (Some([2].to_vec()), Some([2, 3].to_vec())));
+        assert_eq!(sessions(Some("c")), Some(Vec::new()));
+    }
+
+    #[test]
+    fn it_stays_small() {
+        let row = MemberRow { ended: None, heard: 1, pending: 0, timer: 2, looked: Looked::default() };
+        let mut kept = Kept::default();
+        let name: Rc<str> = Rc::from("a");
+        let sessions: Vec<u64> = (0..1000).collect();
+        kept.learn_sessions(None, sessions.iter().map(|session| (*session, &name, row)));
+        for session in 1..5 {
+            kept.learn_floor(session, id(0), id(0), None);
+            let pages: Vec<Rc<Records>> = (0..8).map(|n| page(n * 100..n * 100 + 90)).collect();
+            kept.set_page(session, id(0), &pages);
+        }
+        for lane in 0..100 {
+            kept.learn_quiet(lane, 9);
+        }
+        kept.limit();
+        let records: usize =
+            kept.pages.values().flat_map(|known| known.pages.values()).map(|page| page.len()).sum();
+        assert!(records <= MOST_RECORDS && records > MOST_RECORDS / 2, "{records}");
+        assert!(kept.members.is_empty() && kept.quiet.is_empty() && !kept.everyone);
+        // The latest are kept, and what is not is not known.
+        assert_eq!(first(&kept, 1, 799), Some(Some(id(700))));
+        assert_eq!(first(&kept, 1, 50), None);
+    }
+}
