@@ -19,7 +19,7 @@ use crate::codec::{EntryView, RecordFrame, encode_entry_body, encode_record_fram
 use crate::error::{Detail, Error, ErrorCode, Result};
 use crate::id::{EntryId, MAX_INTEGER};
 use crate::plan::{Attached, StreamWrite, TrimTo};
-use crate::store::{NewRecords, PAGE_ROWS, PageRun, SpaceRead, WriteOptions};
+use crate::store::{NewRecords, PageRun, SeenSpace, SpaceRead, WriteOptions};
 
 /// Most letters of one commit.
 pub(super) const MOST_DEAD: usize = 64;
@@ -187,7 +187,7 @@ impl Group {
             max_entries: most,
             max_bytes: (inner.sizes.commit_bytes / 4).max(1),
         };
-        let page = inner.read_space(read, Some(head), PAGE_ROWS).await?;
+        let page = inner.read_space(read, Some(&mut SeenSpace::new(&head))).await?;
         let meta = inner.stream_head(&self.stream).await?.1;
         let mut writes: Vec<(String, Vec<Vec<u8>>)> = Vec::new();
         let mut trim =

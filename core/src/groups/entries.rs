@@ -13,7 +13,7 @@ use crate::id::{EntryId, MAX_INTEGER};
 use crate::layout::Run;
 use crate::layout::commit::Item;
 use crate::layout::space::SpaceHead;
-use crate::store::{PAGE_ROWS, Page, PageRun, SpaceRead};
+use crate::store::{Page, PageRun, SeenSpace, SpaceRead};
 use crate::streams::{PARTITION_KEY, partition_of_key};
 
 /// Most records that one step reads.
@@ -40,7 +40,8 @@ impl Group {
         let ahead = if self.last_reached() == Some(after) { AHEAD_BYTES } else { 0 };
         let step = usize::try_from(usual_bytes(head).saturating_mul(entries)).unwrap_or(usize::MAX);
         let mut step = step.clamp(LEAST_BYTES, bytes.max(LEAST_BYTES));
-        let mut rows = self.rows_of(entries);
+        let mut seen = SeenSpace::new(head);
+        seen.most_rows = self.rows_of(entries);
         let mut all = Page::default();
         let (mut after, mut entries, mut bytes) = (after, entries, bytes);
         loop {
@@ -52,7 +53,7 @@ impl Group {
                 max_entries: entries,
                 max_bytes: step.min(bytes).max(1),
             };
-            let mut page = self.read_page(read, head, commit.take(), rows, ahead).boxed_local().await?;
+            let mut page = self.read_page(read, &mut seen, commit.take(), ahead).boxed_local().await?;
             entries = entries.saturating_sub(page.len());
             let size: usize = page.runs.iter().map(|one| one.run.body.len()).sum();
             bytes = bytes.saturating_sub(size);
@@ -65,7 +66,7 @@ impl Group {
                 return Ok(all);
             }
             step = step.saturating_mul(4);
-            rows = rows.saturating_mul(4);
+            seen.most_rows = seen.most_rows.saturating_mul(4);
         }
     }
 
@@ -73,27 +74,26 @@ impl Group {
     async fn read_page(
         &self,
         read: SpaceRead,
-        head: &SpaceHead,
+        seen: &mut SeenSpace<'_>,
         commit: Option<Box<Item>>,
-        rows: u64,
         ahead: usize,
     ) -> Result<Page> {
         let known = match &commit {
-            Some(item) => self.inner().read_commit(item, &read, head, ahead).boxed_local().await?,
+            Some(item) => self.inner().read_commit(item, &read, seen, ahead).boxed_local().await?,
             None => None,
         };
-        let mut page = match known {
+        let page = match known {
             Some(page) => page,
             None => {
-                let rows = usize::try_from(rows).unwrap_or(PAGE_ROWS).min(PAGE_ROWS);
-                let page = self.inner().read_space(read, Some(head.clone()), rows).boxed_local().await?;
-                if page.rows > 0 && !page.tail {
-                    self.note_density(page.len(), page.rows);
+                seen.rows = 0;
+                let page = self.inner().read_space(read, Some(seen)).boxed_local().await?;
+                if seen.rows > 0 && !page.tail {
+                    self.note_density(page.len(), seen.rows);
                 }
                 page
             }
         };
-        self.note_reached(EntryId::new(page.next.0, page.next.1), page.stopped_in.take());
+        self.note_reached(EntryId::new(page.next.0, page.next.1), seen.stopped_in.take());
         Ok(page)
     }
 

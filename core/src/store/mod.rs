@@ -44,7 +44,7 @@ pub use import::{ImportReport, Importer};
 pub use inventory::{Changes, Listing, Names};
 pub use options::{Compression, OpenOptions, StoreLimits};
 pub use read::{EntryRef, Page, PageFrame, PageRun, SegmentRead, SpaceRead, Tier};
-pub(crate) use read::{PAGE_ROWS, decode_head};
+pub(crate) use read::{SeenSpace, decode_head};
 pub use verify::{Problem, Verifier, VerifyReport};
 
 use crate::codec::ENTRY_LENGTHS;

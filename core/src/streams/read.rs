@@ -10,7 +10,7 @@ use crate::id::EntryId;
 use crate::layout::block::Block;
 use crate::layout::stream::StreamMeta;
 use crate::name::check_name;
-use crate::store::{Inner, PAGE_ROWS, Page, PageRun, SegmentRead, SpaceRead, Store};
+use crate::store::{Inner, Page, PageRun, SegmentRead, SpaceRead, Store};
 
 /// Which partitions of a stream to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +98,7 @@ fn bounded(page: Page, read: &StreamRead) -> Result<Page> {
         }
     }
     done |= passed >= last;
-    Ok(Page { runs, next: (passed.ms, passed.n), done, tail: page.tail && !done, ..Page::default() })
+    Ok(Page { runs, next: (passed.ms, passed.n), done, tail: page.tail && !done })
 }
 
 impl Inner {
@@ -111,7 +111,7 @@ impl Inner {
             max_entries: read.max_entries,
             max_bytes: read.max_bytes,
         };
-        self.read_space(read, None, PAGE_ROWS).await
+        self.read_space(read, None).await
     }
 
     async fn read_partition(

@@ -15,7 +15,7 @@ use crate::layout::stream::StreamMeta;
 use crate::layout::trx::TrxRow;
 use crate::layout::{KeyRange, Run, segment, space, trx};
 use crate::store::Inner;
-use crate::store::read::{PAGE_ROWS, SpaceRead};
+use crate::store::read::SpaceRead;
 
 const PAGE_BYTES: usize = 256 << 10;
 const MOST_ROWS: usize = 1024;
@@ -172,7 +172,7 @@ impl SpaceExport {
             max_entries: u64::MAX,
             max_bytes: PAGE_BYTES,
         };
-        let page = inner.read_space(read, None, PAGE_ROWS).await?;
+        let page = inner.read_space(read, None).await?;
         // Read after the page: whatever is missing from it is trimmed under this head.
         let trimmed = self.trimmed_now(inner).await?.0;
         let mut moved = trimmed.bound > self.passed;

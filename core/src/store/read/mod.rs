@@ -11,7 +11,7 @@ pub use page::{EntryRef, Page, PageFrame, PageRun, Tier};
 pub use segment::SegmentRead;
 pub use space::SpaceRead;
 
-pub(crate) use space::PAGE_ROWS;
+pub(crate) use space::SeenSpace;
 
 pub(crate) use blocks::BlockCache;
 

@@ -1,6 +1,5 @@
 //! Pages: what one step of a read gives.
 
-use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -9,7 +8,6 @@ use alloc::vec::Vec;
 use crate::codec::{EntryView, EntryViews, Trx, length32};
 use crate::id::EntryId;
 use crate::layout::Run;
-use crate::layout::commit::Item;
 
 /// Where an entry came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,10 +75,6 @@ pub struct Page {
     pub done: bool,
     /// Nothing more is committed at present.
     pub tail: bool,
-    /// Of a space read: rows that were looked at.
-    pub(crate) rows: u64,
-    /// Of a space read that was given a head: the commit that it stopped in, if its entries stand in blocks.
-    pub(crate) stopped_in: Option<Box<Item>>,
 }
 
 impl Page {

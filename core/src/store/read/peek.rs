@@ -46,7 +46,7 @@ impl Store {
                     next: (state.last_sequence + 1, 0),
                     runs: Vec::from([PageRun { segment: Rc::from(segment), run, tier: Tier::Warm }]),
                     done: true,
-                    ..Page::default()
+                    tail: false,
                 });
             }
         }

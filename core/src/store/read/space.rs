@@ -15,7 +15,7 @@ use crate::layout::space::SpaceHead;
 use crate::name::check_name;
 
 /// Most rows that one page looks at.
-pub(crate) const PAGE_ROWS: usize = 1024;
+const PAGE_ROWS: usize = 1024;
 
 /// Only a full build reads from heads that were seen before.
 const EVERY_HOST: bool = cfg!(feature = "every-host");
@@ -37,6 +37,29 @@ pub struct SpaceRead {
     pub max_bytes: usize,
 }
 
+/// A space as it was seen, for pages that go as far and no further; and what a page has met there.
+#[derive(Debug)]
+pub(crate) struct SeenSpace<'h> {
+    head: &'h SpaceHead,
+    /// Most rows that a page asks for at once.
+    pub(crate) most_rows: u64,
+    /// Rows that were looked at.
+    pub(crate) rows: u64,
+    /// The commit that the last page stopped in, if its entries stand in blocks.
+    pub(crate) stopped_in: Option<Box<Item>>,
+}
+
+impl<'h> SeenSpace<'h> {
+    pub(crate) fn new(head: &'h SpaceHead) -> Self {
+        Self { head, most_rows: u64::MAX, rows: 0, stopped_in: None }
+    }
+
+    fn stop_in(&mut self, item: &Item, reached: EntryId) {
+        let more = reached < item.last_id() && item.inline.is_none();
+        self.stopped_in = more.then(|| Box::new(item.clone()));
+    }
+}
+
 impl Store {
     /// One page of a space, in id order.
     ///
@@ -47,23 +70,17 @@ impl Store {
         self.inner.check_open()?;
         check_name("space", &read.space)?;
         check_times(read.min_timestamp, read.max_timestamp)?;
-        self.inner.read_space(read, None, PAGE_ROWS).await
+        self.inner.read_space(read, None).await
     }
 }
 
 impl Inner {
-    /// One page, as far as the head goes that was seen, or else the one that is there now. `most_rows`:
-    /// how many rows are asked for at once.
-    pub(crate) async fn read_space(
-        &self,
-        read: SpaceRead,
-        seen: Option<SpaceHead>,
-        most_rows: usize,
-    ) -> Result<Page> {
-        let goes_on = EVERY_HOST && seen.is_some();
-        let mut head = match seen {
-            Some(head) if EVERY_HOST => head,
-            _ => self.fresh_head(&read.space).await?,
+    /// One page, as far as the head goes that was seen, or else the one that is there now.
+    pub(crate) async fn read_space(&self, read: SpaceRead, seen: Option<&mut SeenSpace<'_>>) -> Result<Page> {
+        let mut seen = seen.filter(|_| EVERY_HOST);
+        let mut head = match &seen {
+            Some(seen) => seen.head.clone(),
+            None => self.fresh_head(&read.space).await?,
         };
         let mut filling = Filling::new(read.max_entries, read.max_bytes, (read.after.ms, read.after.n));
         if !head.is_visible() {
@@ -85,11 +102,16 @@ impl Inner {
         let merges = self.host.atomic() != Atomicity::None;
         let range = commit::range(&read.space, passed, if merges { EntryId::MAX } else { head.last_id });
         // Every row beyond has an entry that is wanted: no more rows than entries.
-        let most = usize::try_from(read.max_entries).unwrap_or(PAGE_ROWS).min(most_rows).max(1);
+        let mut most = usize::try_from(read.max_entries).unwrap_or(PAGE_ROWS).clamp(1, PAGE_ROWS);
+        if let Some(seen) = &seen {
+            most = usize::try_from(seen.most_rows).unwrap_or(most).clamp(1, most);
+        }
         let (rows, rest) = self.host.rows(range, most, read.max_bytes).await?;
         let space: Rc<str> = Rc::from(&*read.space);
         for (key, value) in rows {
-            filling.page.rows += 1;
+            if let Some(seen) = &mut seen {
+                seen.rows += 1;
+            }
             let row_last = commit::last_id(&key, &read.space)
                 .ok_or_else(|| Error::corrupt("commit row: its key is malformed").at_key(&key))?;
             let row = commit::decode(value, row_last).map_err(|error| error.at_key(&key))?;
@@ -135,8 +157,8 @@ impl Inner {
                 }
                 if filling.room() == 0 {
                     filling.page.done = beyond && passed >= last;
-                    if goes_on && passed < item.last_id() && item.inline.is_none() {
-                        filling.page.stopped_in = Some(Box::new(item.clone()));
+                    if let Some(seen) = seen {
+                        seen.stop_in(item, passed);
                     }
                     return Ok(filling.page);
                 }
@@ -154,9 +176,10 @@ impl Inner {
         &self,
         item: &Item,
         read: &SpaceRead,
-        head: &SpaceHead,
+        seen: &mut SeenSpace<'_>,
         ahead: usize,
     ) -> Result<Option<Page>> {
+        let head = seen.head;
         let passed = read.after.max(head.trimmed);
         let begins = item.first_id.before() <= passed && passed < item.last_id();
         if !begins || !head.is_visible() || passed >= head.last_id || self.host.atomic() == Atomicity::None {
@@ -169,9 +192,7 @@ impl Inner {
         let shown = shown.map_err(|error| error.at_key(&commit::key(&space, item.last_id())))?;
         if let Some(reached) = shown {
             filling.page.next = (reached.ms, reached.n);
-            if reached < item.last_id() {
-                filling.page.stopped_in = Some(Box::new(item.clone()));
-            }
+            seen.stop_in(item, reached);
         }
         Ok(Some(filling.page))
     }
