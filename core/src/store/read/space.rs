@@ -77,10 +77,10 @@ impl Store {
 impl Inner {
     /// One page, as far as the head goes that was seen, or else the one that is there now.
     pub(crate) async fn read_space(&self, read: SpaceRead, seen: Option<&mut SeenSpace<'_>>) -> Result<Page> {
-        let mut seen = seen.filter(|_| EVERY_HOST);
+        let mut seen = seen;
         let mut head = match &seen {
-            Some(seen) => seen.head.clone(),
-            None => self.fresh_head(&read.space).await?,
+            Some(seen) if EVERY_HOST => seen.head.clone(),
+            _ => self.fresh_head(&read.space).await?,
         };
         let mut filling = Filling::new(read.max_entries, read.max_bytes, (read.after.ms, read.after.n));
         if !head.is_visible() {
@@ -103,13 +103,13 @@ impl Inner {
         let range = commit::range(&read.space, passed, if merges { EntryId::MAX } else { head.last_id });
         // Every row beyond has an entry that is wanted: no more rows than entries.
         let mut most = usize::try_from(read.max_entries).unwrap_or(PAGE_ROWS).clamp(1, PAGE_ROWS);
-        if let Some(seen) = &seen {
+        if EVERY_HOST && let Some(seen) = &seen {
             most = usize::try_from(seen.most_rows).unwrap_or(most).clamp(1, most);
         }
         let (rows, rest) = self.host.rows(range, most, read.max_bytes).await?;
         let space: Rc<str> = Rc::from(&*read.space);
         for (key, value) in rows {
-            if let Some(seen) = &mut seen {
+            if EVERY_HOST && let Some(seen) = &mut seen {
                 seen.rows += 1;
             }
             let row_last = commit::last_id(&key, &read.space)
@@ -157,7 +157,7 @@ impl Inner {
                 }
                 if filling.room() == 0 {
                     filling.page.done = beyond && passed >= last;
-                    if let Some(seen) = seen {
+                    if EVERY_HOST && let Some(seen) = seen {
                         seen.stop_in(item, passed);
                     }
                     return Ok(filling.page);
