@@ -15,7 +15,7 @@ use crate::layout::space::SpaceHead;
 use crate::name::check_name;
 
 /// Most rows that one page looks at.
-const PAGE_ROWS: usize = 1024;
+const MOST_ROWS: usize = 1024;
 
 /// Only a full build reads from heads that were seen before.
 const EVERY_HOST: bool = cfg!(feature = "every-host");
@@ -76,8 +76,11 @@ impl Store {
 
 impl Inner {
     /// One page, as far as the head goes that was seen, or else the one that is there now.
-    pub(crate) async fn read_space(&self, read: SpaceRead, seen: Option<&mut SeenSpace<'_>>) -> Result<Page> {
-        let mut seen = seen;
+    pub(crate) async fn read_space(
+        &self,
+        read: SpaceRead,
+        mut seen: Option<&mut SeenSpace<'_>>,
+    ) -> Result<Page> {
         let mut head = match &seen {
             Some(seen) if EVERY_HOST => seen.head.clone(),
             _ => self.fresh_head(&read.space).await?,
@@ -102,7 +105,7 @@ impl Inner {
         let merges = self.host.atomic() != Atomicity::None;
         let range = commit::range(&read.space, passed, if merges { EntryId::MAX } else { head.last_id });
         // Every row beyond has an entry that is wanted: no more rows than entries.
-        let mut most = usize::try_from(read.max_entries).unwrap_or(PAGE_ROWS).clamp(1, PAGE_ROWS);
+        let mut most = usize::try_from(read.max_entries).unwrap_or(MOST_ROWS).clamp(1, MOST_ROWS);
         if EVERY_HOST && let Some(seen) = &seen {
             most = usize::try_from(seen.most_rows).unwrap_or(most).clamp(1, most);
         }
@@ -171,7 +174,8 @@ impl Inner {
     }
 
     /// A page of entries of one commit, as far as it goes, and the head that was seen; `None` where it does
-    /// not hold what comes next. At least `ahead` bytes of blocks are fetched at once. What a commit's entries are never changes, wherever they are merged to.
+    /// not hold what comes next. At least `ahead` bytes of blocks are fetched at once. What a commit's
+    /// entries are never changes, wherever they are merged to.
     pub(crate) async fn read_commit(
         &self,
         item: &Item,
@@ -232,18 +236,13 @@ impl Inner {
                 let index = found.runs.partition_point(|run| run.last_sequence() < sequence);
                 Some((found.runs.get(index)?, *hot))
             });
+            let Some((run, hot)) = run else {
+                let missing = self.missing_item(space, item, head).await?;
+                // What was shown of the item so far is passed.
+                return Ok(missing.or((reached > passed).then_some(reached)));
+            };
             let offset = sequence - item.first_sequence;
             let expected = EntryId { ms: item.first_id.ms, n: item.first_id.n + offset };
-            let Some((run, hot)) = run else {
-                match self.missing_item(space, item, expected, head).await? {
-                    Some(trimmed) => {
-                        reached = trimmed;
-                        continue;
-                    }
-                    // What was shown of the item so far is passed.
-                    None => return Ok((reached > passed).then_some(reached)),
-                }
-            };
             let inside = sequence - run.first_sequence;
             if run.first_id.ms != expected.ms || run.first_id.n + inside != expected.n {
                 if !self.host.is_consistent() {
@@ -269,18 +268,11 @@ impl Inner {
         Ok(Some(reached))
     }
 
-    /// An entry of a reference that nothing holds: trimmed meanwhile, and up to where; not visible yet; or
-    /// damage.
-    async fn missing_item(
-        &self,
-        space: &str,
-        item: &Item,
-        missing: EntryId,
-        head: &SpaceHead,
-    ) -> Result<Option<EntryId>> {
+    /// A reference that nothing holds: trimmed meanwhile, not visible yet, or damage.
+    async fn missing_item(&self, space: &str, item: &Item, head: &SpaceHead) -> Result<Option<EntryId>> {
         let again = self.fresh_head(space).await?;
-        if again.trimmed >= missing && again.trimmed > head.trimmed {
-            return Ok(Some(again.trimmed.min(item.last_id())));
+        if again.trimmed >= item.last_id() && again.trimmed > head.trimmed {
+            return Ok(Some(item.last_id()));
         }
         if !self.host.is_consistent() {
             return Ok(None);
