@@ -1,6 +1,6 @@
 //! Consumer groups in buffers that cross the boundary, as `frames` has the rest.
 
-use streamkit_core::{Deliveries, GroupInfo, GroupMode, PendingRecord};
+use streamkit_core::{Deliveries, GroupInfo, GroupMode, Mark, PendingRecord};
 
 use crate::frames::{put_prefixed, put_u32};
 use crate::numbers::number;
@@ -47,22 +47,28 @@ pub(crate) fn write_group(info: &GroupInfo) -> Vec<u8> {
     out
 }
 
-/// What one step of a read gave.
+/// What one step of a read gave, but for its page, which follows.
 ///
 /// ```text
 /// f64 milliseconds after which to look again, -1 for never
-/// u32 records, per record: u64 deliveries | u64 deadline
+/// u32 runs of neighbours alike, per run: u32 records | u64 deliveries | u64 deadline
 /// a page
 /// ```
-pub(crate) fn write_deliveries(got: &Deliveries, next: Option<u64>) -> Vec<u8> {
-    let page = got.page.encode();
-    let mut out = Vec::with_capacity(12 + got.marks.len() * 16 + page.len());
-    out.extend_from_slice(&next.map_or(-1.0, number).to_le_bytes());
-    put_u32(&mut out, got.marks.len());
+pub(crate) fn write_marks(got: &Deliveries, next: Option<u64>) -> Vec<u8> {
+    let mut runs: Vec<(usize, Mark)> = Vec::new();
     for mark in &got.marks {
+        match runs.last_mut() {
+            Some((count, same)) if same == mark => *count += 1,
+            _ => runs.push((1, *mark)),
+        }
+    }
+    let mut out = Vec::with_capacity(12 + runs.len() * 20);
+    out.extend_from_slice(&next.map_or(-1.0, number).to_le_bytes());
+    put_u32(&mut out, runs.len());
+    for (count, mark) in runs {
+        put_u32(&mut out, count);
         put_u64s(&mut out, &[mark.delivery_count, deadline(mark.deadline)]);
     }
-    out.extend_from_slice(&page);
     out
 }
 

@@ -54,12 +54,17 @@ impl Group {
         }
         self.inner().check_running(self.tag)?;
         let base = plan.check.value.clone();
-        let batch =
+        let mut batch =
             Batch { checks: Vec::from([plan.check]), deletes: plan.deletes, puts: plan.puts, durability };
         let mut unclear: Option<Error> = None;
         for attempt in 0..=MOST_UNCLEAR {
             match self.inner().host.commit(batch.clone()).await {
-                Ok(Commit::Applied) => return Ok(Committed::Done),
+                Ok(Commit::Applied) => {
+                    if let Some(head) = batch.puts.pop() {
+                        self.remember(head.key, head.value, plan.kept);
+                    }
+                    return Ok(Committed::Done);
+                }
                 Ok(Commit::Refused { current, .. }) => {
                     return self.lost_or_done(base.as_ref(), current.as_ref(), plan.nonce, unclear);
                 }

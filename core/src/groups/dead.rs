@@ -19,7 +19,7 @@ use crate::codec::{EntryView, RecordFrame, encode_entry_body, encode_record_fram
 use crate::error::{Detail, Error, ErrorCode, Result};
 use crate::id::{EntryId, MAX_INTEGER};
 use crate::plan::{Attached, StreamWrite, TrimTo};
-use crate::store::{NewRecords, PageRun, SpaceRead, WriteOptions};
+use crate::store::{NewRecords, PageRun, SeenSpace, SpaceRead, WriteOptions};
 
 /// Most letters of one commit.
 pub(super) const MOST_DEAD: usize = 64;
@@ -40,11 +40,11 @@ pub(super) struct Letter {
 impl Group {
     /// The letters of records that are dead, as many as fit one commit; at least one. Those of the lowest
     /// ids, in their order.
-    pub(super) async fn letters(&self, dead: &[Taken]) -> Result<Vec<Letter>> {
+    pub(super) async fn letters(&self, draft: &Draft, dead: &[Taken]) -> Result<Vec<Letter>> {
         let sizes = &self.inner().sizes;
         let room = (sizes.commit_bytes / 2).min(sizes.shared_bytes / 2);
         let ids = in_order(dead.iter().map(|one| one.id));
-        let mut found = self.read_ids(&ids, room).boxed_local().await?;
+        let mut found = self.read_ids(&draft.stream, &ids, room).boxed_local().await?;
         let mut letters = Vec::new();
         let mut bytes = 0;
         for taken in ids.iter().filter_map(|id| dead.iter().find(|one| one.id == *id)) {
@@ -178,24 +178,20 @@ impl Group {
     ) -> Result<Option<u64>> {
         let inner = self.inner();
         let head = inner.fresh_head(letters).await?;
+        let trimmed = head.trimmed;
         let read = SpaceRead {
             space: (**letters).into(),
-            after: head.trimmed,
+            after: trimmed,
             min_timestamp: None,
             max_timestamp: None,
             max_entries: most,
             max_bytes: (inner.sizes.commit_bytes / 4).max(1),
         };
-        let page = inner.read_space(read).await?;
+        let page = inner.read_space(read, Some(&mut SeenSpace::new(&head))).await?;
         let meta = inner.stream_head(&self.stream).await?.1;
         let mut writes: Vec<(String, Vec<Vec<u8>>)> = Vec::new();
-        let mut trim = TrimTo {
-            space: Rc::clone(letters),
-            from: head.trimmed,
-            upto: head.trimmed,
-            records: 0,
-            bytes: 0,
-        };
+        let mut trim =
+            TrimTo { space: Rc::clone(letters), from: trimmed, upto: trimmed, records: 0, bytes: 0 };
         let mut taken = 0;
         'letters: for one in page.runs() {
             for entry in one.entries() {

@@ -1,5 +1,6 @@
 //! Reading the records that a group is about.
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
@@ -10,21 +11,37 @@ use super::plan::Place;
 use crate::error::Result;
 use crate::id::{EntryId, MAX_INTEGER};
 use crate::layout::Run;
-use crate::store::{Page, PageRun, SpaceRead};
+use crate::layout::commit::Item;
+use crate::layout::space::SpaceHead;
+use crate::store::{Page, PageRun, SeenSpace, SpaceRead};
 use crate::streams::{PARTITION_KEY, partition_of_key};
 
 /// Most records that one step reads.
 const PAGE: u64 = 256;
-/// What a small record takes, and the least that is fetched at once.
-const USUAL_BYTES: usize = 512;
+/// What a record takes besides its bytes, give or take.
+const RECORD_OVERHEAD: u64 = 32;
+/// How much of blocks is fetched at once where reading goes on.
+const AHEAD_BYTES: usize = 256 << 10;
+/// The least that is fetched at once.
 const LEAST_BYTES: usize = 4096;
 
 impl Group {
-    /// Records of the stream after an id. A read of few fetches few: how much it fetches at once begins
-    /// with what small records take.
-    pub(super) async fn read_after(&self, after: EntryId, entries: u64, bytes: usize) -> Result<Page> {
-        let mut step = usize::try_from(entries).unwrap_or(usize::MAX).saturating_mul(USUAL_BYTES);
-        step = step.clamp(LEAST_BYTES, bytes.max(LEAST_BYTES));
+    /// Records of the stream after an id, as far as this head of its space goes. A read of few fetches
+    /// few: how much it fetches at once begins with what so many records of the stream take.
+    pub(super) async fn read_after(
+        &self,
+        head: &SpaceHead,
+        after: EntryId,
+        entries: u64,
+        bytes: usize,
+    ) -> Result<Page> {
+        let mut commit = self.last_commit();
+        // Who goes on where it ended is mostly the only one to read, and needs what follows next.
+        let ahead = if self.last_reached() == Some(after) { AHEAD_BYTES } else { 0 };
+        let step = usize::try_from(usual_bytes(head).saturating_mul(entries)).unwrap_or(usize::MAX);
+        let mut step = step.clamp(LEAST_BYTES, bytes.max(LEAST_BYTES));
+        let mut seen = SeenSpace::new(head);
+        seen.most_rows = self.rows_of(entries);
         let mut all = Page::default();
         let (mut after, mut entries, mut bytes) = (after, entries, bytes);
         loop {
@@ -36,31 +53,66 @@ impl Group {
                 max_entries: entries,
                 max_bytes: step.min(bytes).max(1),
             };
-            let mut page = self.inner().read_space(read).await?;
+            let mut page = self.read_page(read, &mut seen, commit.take(), ahead).boxed_local().await?;
             entries = entries.saturating_sub(page.len());
             let size: usize = page.runs.iter().map(|one| one.run.body.len()).sum();
             bytes = bytes.saturating_sub(size);
-            let ended = page.tail || page.is_empty();
-            after = EntryId::new(page.next.0, page.next.1);
+            let next = EntryId::new(page.next.0, page.next.1);
+            // A page of what was trimmed meanwhile holds nothing, and goes on all the same.
+            let ended = page.tail || page.is_empty() && next <= after;
+            after = next;
             all.runs.append(&mut page.runs);
             if ended || entries == 0 || bytes == 0 {
                 return Ok(all);
             }
             step = step.saturating_mul(4);
+            seen.most_rows = seen.most_rows.saturating_mul(4);
         }
+    }
+
+    /// One page: of the commit that the last one stopped in, where that goes on, or of some rows.
+    async fn read_page(
+        &self,
+        read: SpaceRead,
+        seen: &mut SeenSpace<'_>,
+        commit: Option<Box<Item>>,
+        ahead: usize,
+    ) -> Result<Page> {
+        let known = match &commit {
+            Some(item) => self.inner().read_commit(item, &read, seen, ahead).boxed_local().await?,
+            None => None,
+        };
+        let page = match known {
+            Some(page) => page,
+            None => {
+                seen.rows = 0;
+                let page = self.inner().read_space(read, Some(seen)).boxed_local().await?;
+                if seen.rows > 0 && !page.tail {
+                    self.note_density(page.len(), seen.rows);
+                }
+                page
+            }
+        };
+        self.note_reached(EntryId::new(page.next.0, page.next.1), seen.stopped_in.take());
+        Ok(page)
     }
 
     /// These records, each by itself, until `bytes` are reached; at least one. Those that are not there
     /// are trimmed. The ids are in their order.
-    pub(super) async fn read_ids(&self, ids: &[EntryId], bytes: usize) -> Result<FoundEntries> {
+    pub(super) async fn read_ids(
+        &self,
+        head: &SpaceHead,
+        ids: &[EntryId],
+        bytes: usize,
+    ) -> Result<FoundEntries> {
         let mut wanted = ids;
         let mut found = FoundEntries { entries: Vec::new(), stopped: None };
         let mut taken = 0;
         while let Some(first) = wanted.first().copied() {
             // As many as lie close together are read at once.
             let near = wanted.iter().take_while(|id| id.ms == first.ms).count() as u64;
-            let page =
-                self.read_after(first.before(), near.clamp(1, PAGE), bytes.max(1)).boxed_local().await?;
+            let near = near.clamp(1, PAGE);
+            let page = self.read_after(head, first.before(), near, bytes.max(1)).boxed_local().await?;
             let Some(last) = page.runs().last().map(|one| one.run.last_id()) else {
                 // Nothing is left from here on.
                 break;
@@ -82,6 +134,14 @@ impl Group {
         }
         Ok(found)
     }
+}
+
+/// What a record of the space takes, on average and with a quarter more.
+fn usual_bytes(head: &SpaceHead) -> u64 {
+    let bytes = head.bytes.saturating_sub(head.trimmed_bytes);
+    let records = head.records.saturating_sub(head.trimmed_records);
+    let average = bytes.checked_div(records).unwrap_or_default();
+    average.saturating_add(average / 4).saturating_add(RECORD_OVERHEAD)
 }
 
 /// Records that were looked for one by one.
@@ -107,6 +167,10 @@ impl FoundEntries {
 
 /// Ids in their order, each once.
 pub(super) fn in_order(ids: impl IntoIterator<Item = EntryId>) -> Vec<EntryId> {
+    let ids: Vec<EntryId> = ids.into_iter().collect();
+    if ids.is_sorted_by(|one, next| one < next) {
+        return ids;
+    }
     let mut places: Vec<Place> = ids.into_iter().map(|id| (0, id, 0)).collect();
     places.sort_unstable();
     places.dedup();

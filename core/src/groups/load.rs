@@ -20,8 +20,10 @@ use crate::layout::group_timer::TimerRow;
 use crate::layout::redo::RedoPlace;
 use crate::layout::space::SpaceHead;
 use crate::layout::stream::StreamMeta;
-use crate::layout::{KeyRange, group, group_member, group_page, group_slots, group_timer, successor};
-use crate::store::{Part, Row};
+use crate::layout::{
+    KeyRange, group, group_member, group_page, group_slots, group_timer, space as space_row, successor,
+};
+use crate::store::{Part, Row, decode_head};
 
 /// Tries at finishing what another instance left in the head.
 const MOST_PENDING: u32 = 16;
@@ -40,7 +42,7 @@ pub(super) struct Opened {
     pub(super) draft: Option<Draft>,
     /// The head of a group that went with its stream.
     pub(super) stale: Option<(Bytes, GroupHead)>,
-    pub(super) space: SpaceHead,
+    pub(super) space: Rc<SpaceHead>,
     /// Of the stream.
     pub(super) epoch: u64,
 }
@@ -88,10 +90,18 @@ impl Group {
     pub(super) async fn load(&self) -> Result<Opened> {
         let inner = self.inner();
         let key = group::key(&self.stream, &self.name);
+        let space_key = space_row::key(&self.stream);
         for attempt in 0..MOST_PENDING {
-            let row = inner.host.get_one(key.clone()).await?;
-            let space = inner.fresh_head(&self.stream).await?;
+            let keys = Vec::from([key.clone(), space_key.clone()]);
+            let mut rows = inner.host.get(keys).await?.into_iter();
+            let row = rows.next().flatten();
+            let mut space = decode_head(rows.next().flatten().as_deref(), &space_key)?;
+            if !space.pending.is_nil() {
+                // What has been committed there must be seen.
+                space = inner.fresh_head(&self.stream).boxed_local().await?;
+            }
             let epoch = StreamMeta::read(&space)?.epoch;
+            let space = Rc::new(space);
             let head = match &row {
                 Some(row) => GroupHead::decode(row).map_err(|error| error.at_key(&key))?,
                 None => return Ok(Opened { draft: None, stale: None, space, epoch }),
@@ -109,13 +119,14 @@ impl Group {
             let mut draft = Draft::new(&self.stream, &self.name, row, head, self.page_records());
             draft.now = inner.env.clock.now();
             draft.trimmed = space.trimmed;
+            draft.stream = Rc::clone(&space);
             return Ok(Opened { draft: Some(draft), stale: None, space, epoch });
         }
         Err(Error::new(ErrorCode::Conflict, "another instance's transaction keeps the group; try again"))
     }
 
     /// The group, which must exist.
-    pub(super) async fn load_existing(&self) -> Result<(Draft, SpaceHead)> {
+    pub(super) async fn load_existing(&self) -> Result<(Draft, Rc<SpaceHead>)> {
         let opened = self.load().boxed_local().await?;
         let draft = opened.draft.ok_or_else(|| self.not_found())?;
         Ok((draft, opened.space))
@@ -128,14 +139,22 @@ impl Group {
 
     /// Loads the sessions of one consumer.
     pub(super) async fn load_sessions(&self, draft: &mut Draft, consumer: &str) -> Result {
-        let range = group_member::range_of(&draft.place(), consumer);
-        self.load_members_in(draft, range).boxed_local().await
+        if !draft.recall_sessions(Some(consumer)) {
+            let range = group_member::range_of(&draft.place(), consumer);
+            self.load_members_in(draft, range).boxed_local().await?;
+            draft.learn_sessions(Some(consumer));
+        }
+        Ok(())
     }
 
     /// Loads all sessions.
     pub(super) async fn load_members(&self, draft: &mut Draft) -> Result {
-        let range = group_member::range(&draft.place());
-        self.load_members_in(draft, range).boxed_local().await
+        if !draft.recall_sessions(None) {
+            let range = group_member::range(&draft.place());
+            self.load_members_in(draft, range).boxed_local().await?;
+            draft.learn_sessions(None);
+        }
+        Ok(())
     }
 
     async fn load_members_in(&self, draft: &mut Draft, range: KeyRange) -> Result {
@@ -186,7 +205,7 @@ impl Group {
         let (session, first) = group_page::parse(key, &draft.place()).ok_or_else(|| malformed(key))?;
         if !draft.has_page(session, first) {
             let records = group_page::decode(row, first).map_err(|error| error.at_key(key))?;
-            draft.add_page(session, first, records);
+            draft.add_page(session, first, Rc::new(records));
         }
         Ok((first, draft.last_of_page(session, first).unwrap_or(first)))
     }
@@ -198,9 +217,14 @@ impl Group {
         session: u64,
         id: EntryId,
     ) -> Result<Option<(EntryId, EntryId)>> {
+        if let Some(known) = draft.recall_floor(session, id) {
+            return Ok(known);
+        }
         let range = group_page::range_upto(&draft.place(), session, id);
         let row = self.inner().host.last_row(range).boxed_local().await?;
-        row.map(|(key, row)| Self::take_page(draft, &key, &row)).transpose()
+        let page = row.map(|(key, row)| Self::take_page(draft, &key, &row)).transpose()?;
+        draft.learn_floor(session, id, page.map(|(first, _)| first));
+        Ok(page)
     }
 
     /// Loads the pages of a session that answer for these ids: one scan for each, from the highest id
@@ -286,14 +310,27 @@ impl Group {
         lane: u64,
         wanted: usize,
     ) -> Result<(u64, EntryId)> {
+        if draft.kept.is_quiet(lane, draft.now) {
+            draft.drop_trimmed();
+            return Ok((u64::MAX, EntryId::MAX));
+        }
         let mut range = group_timer::range_of(&draft.place(), lane);
-        range.end = group_timer::after(&draft.place(), lane, draft.now);
         let mut bound = (u64::MAX, EntryId::MAX);
         // The first page mostly has them all.
         let mut step = 1;
         loop {
             let missing = wanted.saturating_sub(draft.due(bound).len()).clamp(1, SCAN_ROWS);
-            let (timers, rest) = self.timers(draft, range, missing.min(step) + 1).boxed_local().await?;
+            let (mut timers, mut rest) =
+                self.timers(draft, range, missing.min(step) + 1).boxed_local().await?;
+            let come = timers.partition_point(|due| due.at.0 <= draft.now);
+            let next = timers.get(come).map(|due| due.at.0);
+            if next.is_some() {
+                rest = None;
+            }
+            if step == 1 && come == 0 {
+                draft.kept.learn_quiet(lane, next.unwrap_or(u64::MAX));
+            }
+            timers.truncate(come);
             step = step.saturating_mul(8);
             // What timers name is there as long as the head is the one that was read.
             if let Err(error) = self.load_named(draft, &timers).boxed_local().await {

@@ -67,6 +67,12 @@
 //! store that carry the group's rows or a trim in the same commit, or, where one commit covers one space,
 //! in the same redo record, for which the group's head waits as a space's head would.
 //!
+//! # What is remembered
+//!
+//! What a commit left behind is remembered with the head that it made (`plan/kept.rs`, `memory.rs`): the
+//! next call of the same instance that finds this head stored reads of the group's rows only what it has
+//! not seen. Only reading and settling make use of it.
+//!
 //! # Waiting
 //!
 //! A read that finds nothing waits for the store's epoch to move, for the next timer, for the time to be
@@ -79,6 +85,7 @@ mod life;
 mod list;
 mod load;
 mod members;
+mod memory;
 mod options;
 mod plan;
 mod read;

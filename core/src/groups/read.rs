@@ -143,6 +143,7 @@ impl Group {
             self.create_default().boxed_local().await?;
             return Ok(Attempt::Again);
         };
+        self.recall(&mut draft);
         self.load_for(&mut draft, consumer).boxed_local().await?;
         // What the group has to do first goes into the same commit: so every try that applies is one that
         // gives, however much consumers whose clocks differ end one another's sessions.
@@ -227,12 +228,12 @@ impl Group {
         let rest = read.limit - given.len() as u64;
         let mut fresh = Page::default();
         if rest > 0 && bytes > 0 {
-            fresh = self.read_after(draft.head.cursor, rest, bytes).boxed_local().await?;
+            fresh = self.read_after(&draft.stream, draft.head.cursor, rest, bytes).boxed_local().await?;
         }
         if given.is_empty() && fresh.is_empty() {
             return self.nothing(draft, session, first, lost).boxed_local().await;
         }
-        let ids: Vec<EntryId> = fresh.entries().map(|entry| entry.id).collect();
+        let ids: Vec<EntryId> = fresh.ids().collect();
         if let Some(last) = ids.last() {
             draft.head.cursor = *last;
         }
@@ -249,7 +250,7 @@ impl Group {
             let deadline = draft.deliver(session, id, 0, 1, read.no_ack);
             marks.push(mark(1, deadline));
         }
-        let mut page = Page { runs: Vec::new(), next: (0, 0), done: false, tail: false };
+        let mut page = Page::default();
         page.runs.extend(given.drain(..).map(|one| one.entry));
         page.runs.append(&mut fresh.runs);
         self.give(draft, session, Deliveries { page, marks }, false, lost).boxed_local().await
@@ -288,7 +289,7 @@ impl Group {
             return Ok(Vec::new());
         }
         let ids = in_order(due.iter().map(|(_, id, _)| *id));
-        let mut found = self.read_ids(&ids, READ_BYTES).boxed_local().await?;
+        let mut found = self.read_ids(&draft.stream, &ids, READ_BYTES).boxed_local().await?;
         let mut given = Vec::with_capacity(due.len());
         for (_, id, from) in due {
             match found.take(*id) {
@@ -323,7 +324,7 @@ impl Group {
         if dead.is_empty() {
             return Ok(None);
         }
-        let mut letters = self.letters(&dead).boxed_local().await?;
+        let mut letters = self.letters(draft, &dead).boxed_local().await?;
         let without = loop {
             let mut without = draft.clone();
             for letter in &letters {
@@ -496,7 +497,7 @@ impl Group {
             .take(room)
             .collect();
         let ids = in_order(taken.iter().map(|(id, _)| *id));
-        let mut found = self.read_ids(&ids, READ_BYTES).boxed_local().await?;
+        let mut found = self.read_ids(&draft.stream, &ids, READ_BYTES).boxed_local().await?;
         for (id, slot) in taken {
             match found.take(id) {
                 Some(entry) => given.push(Given { id, slot, attempts: 1, aside: true, entry }),
@@ -530,7 +531,8 @@ impl Group {
             if room == 0 {
                 break;
             }
-            let page = self.read_after(draft.head.cursor, LOOK_AHEAD, bytes).boxed_local().await?;
+            let page =
+                self.read_after(&draft.stream, draft.head.cursor, LOOK_AHEAD, bytes).boxed_local().await?;
             if page.is_empty() {
                 break;
             }

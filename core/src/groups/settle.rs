@@ -86,6 +86,7 @@ impl Group {
         lost: &mut u32,
     ) -> Result<Step> {
         let (mut draft, _) = self.load_existing().boxed_local().await?;
+        self.recall(&mut draft);
         self.load_sessions(&mut draft, consumer).boxed_local().await?;
         if draft.active_session(consumer).is_some_and(|session| draft.is_silent(session)) {
             self.load_for(&mut draft, consumer).boxed_local().await?;
@@ -110,9 +111,13 @@ impl Group {
             draft.hear(session);
         }
         let by_key = draft.head.mode == GroupMode::KeyShared;
-        let dead = draft.clone().settle(&sessions, ids, how, MOST_DEAD).dead;
+        // Only what is given back may be dead.
+        let dead = match how {
+            Settle::Nack(_) => draft.clone().settle(&sessions, ids, how, MOST_DEAD).dead,
+            _ => Vec::new(),
+        };
         if !dead.is_empty() {
-            let mut letters = self.letters(&dead).boxed_local().await?;
+            let mut letters = self.letters(&draft, &dead).boxed_local().await?;
             let (settled, rest) = loop {
                 let mut rest = draft.clone();
                 let settled = rest.settle(&sessions, ids, how, letters.len());

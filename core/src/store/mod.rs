@@ -29,6 +29,7 @@ mod wait;
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
+use core::any::Any;
 use core::cell::{Cell, RefCell};
 use core::fmt;
 
@@ -43,6 +44,7 @@ pub use import::{ImportReport, Importer};
 pub use inventory::{Changes, Listing, Names};
 pub use options::{Compression, OpenOptions, StoreLimits};
 pub use read::{EntryRef, Page, PageFrame, PageRun, SegmentRead, SpaceRead, Tier};
+pub(crate) use read::{SeenSpace, decode_head};
 pub use verify::{Problem, Verifier, VerifyReport};
 
 use crate::codec::ENTRY_LENGTHS;
@@ -87,6 +89,8 @@ pub(crate) struct Inner {
     pub(crate) trimming: RefCell<collect::Trimming>,
     pub(crate) turns: RefCell<turns::Turns>,
     running: RefCell<running::Running>,
+    /// What consumer groups remember between calls: nothing that the store knows.
+    pub(crate) group_memory: RefCell<Option<Rc<dyn Any>>>,
     /// Who waits for the writes under way to end.
     idle: RefCell<Vec<oneshot::Sender<()>>>,
     /// Pieces of the store's own work under way.

@@ -61,6 +61,7 @@ impl Store {
             trimming: RefCell::default(),
             turns: RefCell::default(),
             running: RefCell::default(),
+            group_memory: RefCell::default(),
             idle: RefCell::new(Vec::new()),
             background: Cell::new(0),
             closed: Cell::new(false),

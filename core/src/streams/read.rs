@@ -103,15 +103,15 @@ fn bounded(page: Page, read: &StreamRead) -> Result<Page> {
 
 impl Inner {
     async fn read_all(self: &Rc<Self>, read: &StreamRead) -> Result<Page> {
-        self.read_space(SpaceRead {
+        let read = SpaceRead {
             space: read.stream.clone(),
             after: read.after,
             min_timestamp: None,
             max_timestamp: read.last.map(|last| last.ms),
             max_entries: read.max_entries,
             max_bytes: read.max_bytes,
-        })
-        .await
+        };
+        self.read_space(read, None).await
     }
 
     async fn read_partition(

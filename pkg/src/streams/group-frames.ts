@@ -1,5 +1,5 @@
 import type { Bytes } from "../bytes.js";
-import { type PageEntry, readPage } from "../framing/page.js";
+import { readPage } from "../framing/page.js";
 import { broken, FrameReader } from "../framing/reader.js";
 import { idText } from "./ids.js";
 import type { Delivery, GroupInfo, Pending } from "./types.js";
@@ -36,16 +36,20 @@ export interface Deliveries {
 export function readDeliveries(bytes: Bytes, stream: string): Deliveries {
 	const reader = new FrameReader(bytes);
 	const next = reader.f64();
-	const marks: { deliveryCount: number; deadline: number }[] = [];
-	for (let count = reader.u32(); count > 0; count--) {
-		marks.push({ deliveryCount: reader.u64(), deadline: reader.u64() });
+	const runs: { count: number; deliveryCount: number; deadline: number }[] = [];
+	for (let left = reader.u32(); left > 0; left--) {
+		runs.push({ count: reader.u32(), deliveryCount: reader.u64(), deadline: reader.u64() });
 	}
 	const { entries } = readPage(bytes.subarray(reader.at), stream, true);
-	if (entries.length !== marks.length) throw broken("not as many marks as records");
-	const deliveries = entries.map((entry: PageEntry, index): Delivery => {
-		const { deliveryCount, deadline } = marks[index] as (typeof marks)[number];
-		return { entry, deliveryCount, deadline };
-	});
+	const deliveries: Delivery[] = [];
+	for (const { count, deliveryCount, deadline } of runs) {
+		for (const end = deliveries.length + count; deliveries.length < end; ) {
+			const entry = entries[deliveries.length];
+			if (entry === undefined) throw broken("more marks than records");
+			deliveries.push({ entry, deliveryCount, deadline });
+		}
+	}
+	if (deliveries.length !== entries.length) throw broken("fewer marks than records");
 	return { next, deliveries };
 }
 

@@ -2,13 +2,13 @@
 
 use js_sys::Promise;
 use streamkit_core::{
-    EntryId, Error, Group, GroupMode, GroupOptions, GroupRead, GroupStart, PendingRead, Result,
+    Deliveries, EntryId, Error, Group, GroupMode, GroupOptions, GroupRead, GroupStart, PendingRead, Result,
 };
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::{Engine, copied_out};
-use crate::group_frames::{write_deliveries, write_group, write_pending};
+use super::{Engine, SMALL_PAGE, bytes_of, copied_out, offset, put_page};
+use crate::group_frames::{write_group, write_marks, write_pending};
 use crate::numbers::{integer, integer_unless_negative, integer_unless_zero, number};
 use crate::promise::{promise, promise_or_refusal};
 
@@ -18,6 +18,21 @@ fn ids(numbers: &[f64]) -> Result<Vec<EntryId>> {
         _ => Err(Error::invalid("ids: must be pairs of numbers")),
     });
     pairs.collect()
+}
+
+/// What one step of a read gave as one buffer outside of this instance's memory.
+fn deliveries_out(got: &Deliveries, next: Option<u64>) -> JsValue {
+    let marks = write_marks(got, next);
+    let frame = got.page.frame();
+    let length = marks.len() + frame.len();
+    if length < SMALL_PAGE {
+        return copied_out(&[marks, frame.encode()].concat());
+    }
+    let out = bytes_of(length);
+    let start = offset(marks.len());
+    out.subarray(0, start).copy_from(&marks);
+    put_page(&frame, &out, start);
+    out.into()
 }
 
 fn mode(mode: f64) -> Result<GroupMode> {
@@ -128,7 +143,7 @@ impl Engine {
         };
         promise_or_refusal(arguments().map(|(group, read)| async move {
             let (got, next) = group.read_once(&consumer, read, first).await?;
-            Ok(copied_out(&write_deliveries(&got, next)))
+            Ok(deliveries_out(&got, next))
         }))
     }
 

@@ -16,7 +16,7 @@ mod wait;
 mod write;
 
 use js_sys::{Float64Array, Uint8Array};
-use streamkit_core::{Error, Page, Result, Store};
+use streamkit_core::{Error, Page, PageFrame, Result, Store};
 use uuid::Uuid;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -48,14 +48,28 @@ pub(crate) fn page_out(page: &Page) -> JsValue {
     if frame.len() < SMALL_PAGE {
         return copied_out(&frame.encode());
     }
-    let out = Uint8Array::new_with_length(u32::try_from(frame.len()).unwrap_or(u32::MAX));
-    let mut at = 0;
+    let out = bytes_of(frame.len());
+    put_page(&frame, &out, 0);
+    out.into()
+}
+
+/// So many bytes outside of this instance's memory.
+fn bytes_of(length: usize) -> Uint8Array {
+    Uint8Array::new_with_length(offset(length))
+}
+
+/// Nothing longer fits into the memory that this is compiled for.
+fn offset(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+/// Puts a page there, piece by piece.
+fn put_page(frame: &PageFrame<'_>, out: &Uint8Array, mut at: u32) {
     frame.write(|piece| {
-        let end = at + u32::try_from(piece.len()).unwrap_or(u32::MAX);
+        let end = at + offset(piece.len());
         out.subarray(at, end).copy_from(piece);
         at = end;
     });
-    out.into()
 }
 
 /// Bytes as a copy of their own, outside of this instance's memory.

@@ -5,6 +5,7 @@ use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
+use super::kept::Kept;
 use crate::id::EntryId;
 use crate::kv::{Bytes, Check, Put};
 use crate::layout::group::{GroupHead, GroupMode, Place};
@@ -12,6 +13,7 @@ use crate::layout::group_member::MemberRow;
 use crate::layout::group_page::{NEVER, Pending, Records};
 use crate::layout::group_slots::{SLOTS_OF_ROW, Slots, Taker};
 use crate::layout::group_timer::{Timer, TimerRow};
+use crate::layout::space::SpaceHead;
 use crate::layout::{group, group_member, group_page, group_slots, group_timer};
 
 /// The session under which records stand that were set aside.
@@ -29,8 +31,8 @@ pub(crate) struct HeldMember {
 /// next page of its session.
 #[derive(Debug, Clone)]
 struct HeldPage {
-    before: Option<Records>,
-    now: Records,
+    before: Option<Rc<Records>>,
+    now: Rc<Records>,
 }
 
 #[derive(Debug, Clone)]
@@ -48,6 +50,8 @@ pub(crate) struct GroupPlan {
     /// The head comes last.
     pub(crate) puts: Vec<Put>,
     pub(crate) nonce: u64,
+    /// What is known of the group once this has applied.
+    pub(crate) kept: Kept,
 }
 
 impl GroupPlan {
@@ -71,6 +75,8 @@ pub(crate) struct Draft {
     before: GroupHead,
     /// The host's time.
     pub(crate) now: u64,
+    /// The head of the stream's space: of the moment of the group's head, or later.
+    pub(crate) stream: Rc<SpaceHead>,
     /// Records up to here are trimmed.
     pub(crate) trimmed: EntryId,
     /// Most records of a page.
@@ -78,6 +84,8 @@ pub(crate) struct Draft {
     pub(super) members: BTreeMap<u64, HeldMember>,
     pages: BTreeMap<(u64, EntryId), HeldPage>,
     slots: BTreeMap<u64, HeldSlots>,
+    /// What is known as of the head that was loaded.
+    pub(crate) kept: Kept,
 }
 
 impl Draft {
@@ -95,11 +103,13 @@ impl Draft {
             before: head.clone(),
             head,
             now: 0,
+            stream: Rc::new(SpaceHead::EMPTY),
             trimmed: EntryId::ZERO,
             page_records: page_records.max(1),
             members: BTreeMap::new(),
             pages: BTreeMap::new(),
             slots: BTreeMap::new(),
+            kept: Kept::default(),
         }
     }
 
@@ -141,11 +151,51 @@ impl Draft {
         });
     }
 
+    /// Takes in the sessions of a consumer, or of all, as they are known; whether they are.
+    pub(crate) fn recall_sessions(&mut self, of: Option<&str>) -> bool {
+        let Some(sessions) = self.kept.sessions(of) else {
+            return false;
+        };
+        for (session, consumer, row) in sessions {
+            self.add_member(session, &consumer, row);
+        }
+        true
+    }
+
+    /// Notes that all sessions of a consumer, or of all, are loaded.
+    pub(crate) fn learn_sessions(&mut self, of: Option<&str>) {
+        let members = self.members.iter().filter(|(_, held)| of.is_none_or(|of| *held.consumer == *of));
+        let loaded = members.filter_map(|(session, held)| Some((*session, &held.consumer, held.before?)));
+        self.kept.learn_sessions(of, loaded);
+    }
+
     /// Takes in a page that was read; one that is known already stays as it is.
-    pub(crate) fn add_page(&mut self, session: u64, first: EntryId, records: Records) {
+    pub(crate) fn add_page(&mut self, session: u64, first: EntryId, records: Rc<Records>) {
         self.pages
             .entry((session, first))
-            .or_insert_with(|| HeldPage { before: Some(records.clone()), now: records });
+            .or_insert_with(|| HeldPage { before: Some(Rc::clone(&records)), now: records });
+    }
+
+    /// Takes in the page that answers for an id as it is known, and gives its first and its last id;
+    /// `None`: it is not known which.
+    pub(crate) fn recall_floor(&mut self, session: u64, id: EntryId) -> Option<Option<(EntryId, EntryId)>> {
+        let page = self.kept.floor(session, id)?;
+        Some(page.map(|(first, records)| {
+            self.add_page(session, first, records);
+            (first, self.last_of_page(session, first).unwrap_or(first))
+        }))
+    }
+
+    /// Notes which page answers for an id: the one that begins at `first`, which is loaded, or none.
+    pub(crate) fn learn_floor(&mut self, session: u64, id: EntryId, first: Option<EntryId>) {
+        let page = first.map(|first| Some((first, self.pages.get(&(session, first))?.before.clone()?)));
+        // A record is delivered before it is pending.
+        let last = self.before.delivered;
+        match page {
+            None => self.kept.learn_floor(session, id, last, None),
+            Some(Some(page)) => self.kept.learn_floor(session, id, last, Some(page)),
+            Some(None) => {}
+        }
     }
 
     pub(crate) fn has_page(&self, session: u64, first: EntryId) -> bool {
@@ -257,24 +307,65 @@ impl Draft {
     /// Takes a record off its session, with all that counts it.
     pub(crate) fn remove(&mut self, session: u64, id: EntryId) -> Option<Pending> {
         let (_, page) = self.pages.range_mut((session, EntryId::ZERO)..=(session, id)).next_back()?;
-        let record = page.now.remove(&id)?;
+        page.now.get(&id)?;
+        let record = Rc::make_mut(&mut page.now).remove(&id)?;
         if session == ASIDE {
             self.head.skipped = self.head.skipped.saturating_sub(1);
             return Some(record);
         }
-        self.head.pending = self.head.pending.saturating_sub(1);
         if self.head.mode == GroupMode::KeyShared {
             self.untake(session, record.slot);
         }
+        self.count_removed(session, 1);
+        Some(record)
+    }
+
+    /// So many records were taken off a session.
+    fn count_removed(&mut self, session: u64, count: u64) {
+        self.head.pending = self.head.pending.saturating_sub(count);
         if let Some(held) = self.members.get_mut(&session)
             && let Some(row) = &mut held.now
         {
-            row.pending = row.pending.saturating_sub(1);
+            row.pending = row.pending.saturating_sub(count);
             if row.pending == 0 && row.ended.is_some() {
                 held.now = None;
             }
         }
-        Some(record)
+    }
+
+    /// Takes those of these records off a consumer's session that it has, with all that counts them. The
+    /// ids are in their order. How many they were.
+    pub(crate) fn remove_all(&mut self, session: u64, ids: &[EntryId]) -> u64 {
+        let (Some(first), Some(last)) = (ids.first(), ids.last()) else {
+            return 0;
+        };
+        let is_asked = |id: &EntryId| ids.binary_search(id).is_ok();
+        let mut removed = 0;
+        let mut slots = Vec::new();
+        for (_, page) in self.pages.range_mut((session, EntryId::ZERO)..=(session, *last)) {
+            let mut asked = page.now.range(first..=last).filter(|(id, _)| is_asked(id)).peekable();
+            if asked.peek().is_none() {
+                continue;
+            }
+            let before = removed;
+            for (_, record) in asked {
+                removed += 1;
+                slots.push(record.slot);
+            }
+            // What is left is mostly little: cheaper made anew than taken off one by one.
+            let all = page.now.len() as u64 == removed - before;
+            let left = page.now.iter().filter(|(id, _)| !all && !is_asked(id));
+            page.now = Rc::new(left.map(|(id, record)| (*id, *record)).collect());
+        }
+        if self.head.mode == GroupMode::KeyShared {
+            for slot in slots {
+                self.untake(session, slot);
+            }
+        }
+        if removed > 0 {
+            self.count_removed(session, removed);
+        }
+        removed
     }
 
     /// Puts a record under a session, or changes it there. The page that answers for the id is loaded.
@@ -284,8 +375,8 @@ impl Draft {
             .range((session, EntryId::ZERO)..=(session, id))
             .next_back()
             .map_or((session, id), |(key, _)| *key);
-        let page = self.pages.entry(key).or_insert_with(|| HeldPage { before: None, now: Records::new() });
-        if page.now.insert(id, record).is_some() {
+        let page = self.pages.entry(key).or_insert_with(|| HeldPage { before: None, now: Rc::default() });
+        if Rc::make_mut(&mut page.now).insert(id, record).is_some() {
             return;
         }
         if session == ASIDE {
@@ -367,8 +458,9 @@ impl Draft {
     /// The rows that differ, and the head; `None` when nothing does.
     pub(crate) fn finish(mut self, nonce: u64) -> Option<GroupPlan> {
         let mut rows: BTreeMap<Bytes, Option<Bytes>> = BTreeMap::new();
-        self.finish_members(&mut rows);
-        self.finish_pages(&mut rows);
+        let mut kept = core::mem::take(&mut self.kept);
+        self.finish_members(&mut rows, &mut kept);
+        self.finish_pages(&mut rows, &mut kept);
         for (n, held) in &self.slots {
             if held.before.as_ref() == Some(&held.now) || held.before.is_none() && held.now.is_empty() {
                 continue;
@@ -390,7 +482,8 @@ impl Draft {
             }
         }
         puts.push(Put { key: key.clone(), value: self.head.encode() });
-        Some(GroupPlan { check: Check { key, value: self.base }, deletes, puts, nonce })
+        kept.limit();
+        Some(GroupPlan { check: Check { key, value: self.base }, deletes, puts, nonce, kept })
     }
 
     /// The commit that creates the group.
@@ -398,10 +491,11 @@ impl Draft {
         self.head.advance(nonce);
         let key = group::key(&self.space, &self.group);
         let puts = Vec::from([Put { key: key.clone(), value: self.head.encode() }]);
-        GroupPlan { check: Check { key, value: self.base }, deletes: Vec::new(), puts, nonce }
+        let check = Check { key, value: self.base };
+        GroupPlan { check, deletes: Vec::new(), puts, nonce, kept: Kept::default() }
     }
 
-    fn finish_members(&self, rows: &mut BTreeMap<Bytes, Option<Bytes>>) {
+    fn finish_members(&self, rows: &mut BTreeMap<Bytes, Option<Bytes>>, kept: &mut Kept) {
         let place = self.place();
         let timer = |session: u64, row: &MemberRow| {
             group_timer::key(&place, &Timer { lane: 0, time: row.timer, id: EntryId::ZERO, session })
@@ -418,12 +512,14 @@ impl Draft {
             if let Some(row) = held.now.filter(|_| moved) {
                 let value = TimerRow { consumer: (*held.consumer).into(), page: None };
                 rows.insert(timer(*session, &row), Some(value.encode()));
+                kept.set_timer(0, row.timer);
             }
             rows.insert(key, held.now.map(|row| row.encode()));
+            kept.set_session(*session, &held.consumer, held.now);
         }
     }
 
-    fn finish_pages(&self, rows: &mut BTreeMap<Bytes, Option<Bytes>>) {
+    fn finish_pages(&self, rows: &mut BTreeMap<Bytes, Option<Bytes>>, kept: &mut Kept) {
         let place = self.place();
         let mut written: Vec<(Bytes, Bytes)> = Vec::new();
         for ((session, first), held) in &self.pages {
@@ -431,6 +527,7 @@ impl Draft {
                 continue;
             }
             let chunks = self.chunks(&held.now);
+            kept.set_page(*session, *first, &chunks);
             let stays = held.before.as_ref().is_some_and(|before| chunks.contains(before));
             if let Some(before) = &held.before
                 && !stays
@@ -449,6 +546,7 @@ impl Draft {
                 }
                 written.push((group_page::key(&place, *session, first), group_page::encode(&chunk)));
                 if let Some(timer) = self.page_timer(*session, &chunk) {
+                    kept.set_timer(timer.lane, timer.time);
                     let value = TimerRow { consumer: self.consumer_of(*session).into(), page: Some(first) };
                     written.push((group_timer::key(&place, &timer), value.encode()));
                 }
@@ -460,12 +558,12 @@ impl Draft {
         }
     }
 
-    fn chunks(&self, records: &Records) -> Vec<Records> {
+    fn chunks(&self, records: &Rc<Records>) -> Vec<Rc<Records>> {
         if records.len() <= self.page_records {
-            return if records.is_empty() { Vec::new() } else { Vec::from([records.clone()]) };
+            return if records.is_empty() { Vec::new() } else { Vec::from([Rc::clone(records)]) };
         }
-        let mut chunks = Vec::new();
-        for (id, record) in records {
+        let mut chunks: Vec<Records> = Vec::new();
+        for (id, record) in &**records {
             match chunks.last_mut() {
                 Some(chunk) if Records::len(chunk) < self.page_records => {
                     chunk.insert(*id, *record);
@@ -473,6 +571,6 @@ impl Draft {
                 _ => chunks.push(Records::from([(*id, *record)])),
             }
         }
-        chunks
+        chunks.into_iter().map(Rc::new).collect()
     }
 }

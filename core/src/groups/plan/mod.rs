@@ -3,11 +3,13 @@
 
 mod deliver;
 mod draft;
+mod kept;
 mod keys;
 mod members;
 mod settle;
 
 pub(crate) use deliver::{Offer, Place, Taken};
 pub(crate) use draft::{ASIDE, Draft, GroupPlan};
+pub(crate) use kept::Kept;
 pub(crate) use keys::assign;
 pub(crate) use settle::Settle;

@@ -29,8 +29,8 @@ pub(crate) struct Settled {
 }
 
 impl Draft {
-    /// Settles records of these sessions of a consumer. The pages that answer for the ids are loaded. At
-    /// most `most_dead` die; further ones are left, and not counted.
+    /// Settles records of these sessions of a consumer: the ids in their order, each once. The pages that
+    /// answer for them are loaded. At most `most_dead` die; further ones are left, and not counted.
     pub(crate) fn settle(
         &mut self,
         sessions: &[u64],
@@ -39,13 +39,18 @@ impl Draft {
         most_dead: usize,
     ) -> Settled {
         let mut settled = Settled::default();
+        if how == Settle::Ack {
+            settled.count = sessions.iter().map(|session| self.remove_all(*session, ids)).sum();
+            return settled;
+        }
         for id in ids {
             let found = sessions.iter().find_map(|session| Some((*session, *self.find(*session, *id)?)));
             let Some((session, mut record)) = found else {
                 continue;
             };
             match how {
-                Settle::Ack => drop(self.remove(session, *id)),
+                // All at once, above.
+                Settle::Ack => {}
                 Settle::Nack(_) if self.is_exhausted(&record) => {
                     if settled.dead.len() >= most_dead {
                         settled.left.push(*id);

@@ -164,16 +164,15 @@ impl SpaceExport {
     }
 
     async fn runs(&mut self, inner: &Rc<Inner>, out: &mut Vec<u8>) -> Result {
-        let page = inner
-            .read_space(SpaceRead {
-                space: self.start.name.clone(),
-                after: self.passed,
-                min_timestamp: None,
-                max_timestamp: Some(self.start.last.ms),
-                max_entries: u64::MAX,
-                max_bytes: PAGE_BYTES,
-            })
-            .await?;
+        let read = SpaceRead {
+            space: self.start.name.clone(),
+            after: self.passed,
+            min_timestamp: None,
+            max_timestamp: Some(self.start.last.ms),
+            max_entries: u64::MAX,
+            max_bytes: PAGE_BYTES,
+        };
+        let page = inner.read_space(read, None).await?;
         // Read after the page: whatever is missing from it is trimmed under this head.
         let trimmed = self.trimmed_now(inner).await?.0;
         let mut moved = trimmed.bound > self.passed;

@@ -11,10 +11,12 @@ pub use page::{EntryRef, Page, PageFrame, PageRun, Tier};
 pub use segment::SegmentRead;
 pub use space::SpaceRead;
 
+pub(crate) use space::SeenSpace;
+
 pub(crate) use blocks::BlockCache;
 
 use super::Inner;
-use super::load::decode_head;
+pub(crate) use super::load::decode_head;
 use crate::error::Result;
 use crate::layout::space as space_row;
 use crate::layout::space::SpaceHead;

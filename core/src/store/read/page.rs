@@ -88,6 +88,13 @@ impl Page {
         self.runs.iter().flat_map(PageRun::entries)
     }
 
+    /// The ids of all entries, in order.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = EntryId> {
+        self.runs.iter().flat_map(|PageRun { run, .. }| {
+            (0..run.count).map(|index| EntryId { ms: run.first_id.ms, n: run.first_id.n + index })
+        })
+    }
+
     /// How many entries the page holds.
     pub fn len(&self) -> u64 {
         self.runs.iter().map(|one| one.run.count).sum()
@@ -211,11 +218,17 @@ pub(super) struct Filling {
     pub(super) page: Page,
     entries: u64,
     bytes: usize,
+    ahead: usize,
 }
 
 impl Filling {
     pub(super) fn new(max_entries: u64, max_bytes: usize, next: (u64, u64)) -> Self {
-        Self { page: Page { next, ..Page::default() }, entries: max_entries.max(1), bytes: max_bytes.max(1) }
+        Self {
+            page: Page { next, ..Page::default() },
+            entries: max_entries.max(1),
+            bytes: max_bytes.max(1),
+            ahead: 0,
+        }
     }
 
     /// How many entries still fit.
@@ -225,7 +238,12 @@ impl Filling {
 
     /// How many bytes of blocks are worth fetching at once.
     pub(super) fn ahead(&self) -> usize {
-        self.bytes
+        self.bytes.max(self.ahead)
+    }
+
+    /// So many bytes of blocks are worth fetching at once, whatever the page takes.
+    pub(super) fn fetch(&mut self, bytes: usize) {
+        self.ahead = bytes;
     }
 
     pub(super) fn push(&mut self, segment: Rc<str>, run: Run, tier: Tier) {

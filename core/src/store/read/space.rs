@@ -1,5 +1,6 @@
 //! Reading a space as one timeline.
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::string::String;
 
@@ -15,6 +16,9 @@ use crate::name::check_name;
 
 /// Most rows that one page looks at.
 const MOST_ROWS: usize = 1024;
+
+/// Only a full build reads from heads that were seen before.
+const EVERY_HOST: bool = cfg!(feature = "every-host");
 
 /// What to read of a space.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +37,29 @@ pub struct SpaceRead {
     pub max_bytes: usize,
 }
 
+/// A space as it was seen, for pages that go as far and no further; and what a page has met there.
+#[derive(Debug)]
+pub(crate) struct SeenSpace<'h> {
+    head: &'h SpaceHead,
+    /// Most rows that a page asks for at once.
+    pub(crate) most_rows: u64,
+    /// Rows that were looked at.
+    pub(crate) rows: u64,
+    /// The commit that the last page stopped in, if its entries stand in blocks.
+    pub(crate) stopped_in: Option<Box<Item>>,
+}
+
+impl<'h> SeenSpace<'h> {
+    pub(crate) fn new(head: &'h SpaceHead) -> Self {
+        Self { head, most_rows: u64::MAX, rows: 0, stopped_in: None }
+    }
+
+    fn stop_in(&mut self, item: &Item, reached: EntryId) {
+        let more = reached < item.last_id() && item.inline.is_none();
+        self.stopped_in = more.then(|| Box::new(item.clone()));
+    }
+}
+
 impl Store {
     /// One page of a space, in id order.
     ///
@@ -43,13 +70,21 @@ impl Store {
         self.inner.check_open()?;
         check_name("space", &read.space)?;
         check_times(read.min_timestamp, read.max_timestamp)?;
-        self.inner.read_space(read).await
+        self.inner.read_space(read, None).await
     }
 }
 
 impl Inner {
-    pub(crate) async fn read_space(&self, read: SpaceRead) -> Result<Page> {
-        let mut head = self.fresh_head(&read.space).await?;
+    /// One page, as far as the head goes that was seen, or else the one that is there now.
+    pub(crate) async fn read_space(
+        &self,
+        read: SpaceRead,
+        mut seen: Option<&mut SeenSpace<'_>>,
+    ) -> Result<Page> {
+        let mut head = match &seen {
+            Some(seen) if EVERY_HOST => seen.head.clone(),
+            _ => self.fresh_head(&read.space).await?,
+        };
         let mut filling = Filling::new(read.max_entries, read.max_bytes, (read.after.ms, read.after.n));
         if !head.is_visible() {
             filling.page.tail = true;
@@ -70,10 +105,16 @@ impl Inner {
         let merges = self.host.atomic() != Atomicity::None;
         let range = commit::range(&read.space, passed, if merges { EntryId::MAX } else { head.last_id });
         // Every row beyond has an entry that is wanted: no more rows than entries.
-        let most = usize::try_from(read.max_entries).unwrap_or(MOST_ROWS).clamp(1, MOST_ROWS);
+        let mut most = usize::try_from(read.max_entries).unwrap_or(MOST_ROWS).clamp(1, MOST_ROWS);
+        if EVERY_HOST && let Some(seen) = &seen {
+            most = usize::try_from(seen.most_rows).unwrap_or(most).clamp(1, most);
+        }
         let (rows, rest) = self.host.rows(range, most, read.max_bytes).await?;
         let space: Rc<str> = Rc::from(&*read.space);
         for (key, value) in rows {
+            if EVERY_HOST && let Some(seen) = &mut seen {
+                seen.rows += 1;
+            }
             let row_last = commit::last_id(&key, &read.space)
                 .ok_or_else(|| Error::corrupt("commit row: its key is malformed").at_key(&key))?;
             let row = commit::decode(value, row_last).map_err(|error| error.at_key(&key))?;
@@ -119,6 +160,9 @@ impl Inner {
                 }
                 if filling.room() == 0 {
                     filling.page.done = beyond && passed >= last;
+                    if EVERY_HOST && let Some(seen) = seen {
+                        seen.stop_in(item, passed);
+                    }
                     return Ok(filling.page);
                 }
             }
@@ -127,6 +171,34 @@ impl Inner {
         filling.page.done = ended && beyond;
         filling.page.tail = ended && !beyond;
         Ok(filling.page)
+    }
+
+    /// A page of entries of one commit, as far as it goes, and the head that was seen; `None` where it does
+    /// not hold what comes next. At least `ahead` bytes of blocks are fetched at once. What a commit's
+    /// entries are never changes, wherever they are merged to.
+    pub(crate) async fn read_commit(
+        &self,
+        item: &Item,
+        read: &SpaceRead,
+        seen: &mut SeenSpace<'_>,
+        ahead: usize,
+    ) -> Result<Option<Page>> {
+        let head = seen.head;
+        let passed = read.after.max(head.trimmed);
+        let begins = item.first_id.before() <= passed && passed < item.last_id();
+        if !begins || !head.is_visible() || passed >= head.last_id || self.host.atomic() == Atomicity::None {
+            return Ok(None);
+        }
+        let mut filling = Filling::new(read.max_entries, read.max_bytes, (passed.ms, passed.n));
+        filling.fetch(ahead);
+        let space: Rc<str> = Rc::from(&*read.space);
+        let shown = self.show_item(&space, item, passed, head.last_id, head, &mut filling).await;
+        let shown = shown.map_err(|error| error.at_key(&commit::key(&space, item.last_id())))?;
+        if let Some(reached) = shown {
+            filling.page.next = (reached.ms, reached.n);
+            seen.stop_in(item, reached);
+        }
+        Ok(Some(filling.page))
     }
 
     /// Shows an item's entries above `passed` and not above `last`, as far as there is room. Gives
