@@ -4,12 +4,6 @@ import { StreamkitError } from "streamkit";
 import { DATA_FILE, freeBytes } from "./directory-layout.js";
 import type { JournaledEnvironment } from "./journaled-environment.js";
 
-/** Tells the data file from every other one; undefined when there is none. */
-export function identityOf(directory: string): string | undefined {
-	const stats = statSync(join(directory, DATA_FILE), { throwIfNoEntry: false, bigint: true });
-	return stats === undefined ? undefined : `${stats.dev}:${stats.ino}`;
-}
-
 // LMDB's own check of a damaged header leaves its environment half open.
 const LMDB_MAGIC = 0xbeefc0de;
 const LMDB_MAGIC_OFFSETS = [16, 24];

@@ -1,10 +1,11 @@
 import { existsSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import type { Health, HostBatch, HostCommit, HostKv, ScanPage, ScanRange, StreamkitError } from "streamkit";
-import { identityOf, isFull, requireHeader, restoreLength } from "./data-file.js";
+import { isFull, requireHeader, restoreLength } from "./data-file.js";
 import { DATA_FILE, freeBytes, prepareDirectory, syncDirectory, usedBytes } from "./directory-layout.js";
 import { DIRECTORY_LIMITS, requireFits, requireKey } from "./directory-limits.js";
 import { type Applied, closed, failure, gone, isInputOutput, isInvalidCall, noRoom } from "./errors.js";
+import { identityAt } from "./file-identity.js";
 import { JOURNAL_FILE } from "./journal/journal.js";
 import { JournaledEnvironment } from "./journaled-environment.js";
 import type { KeyRange } from "./lmdb-environment.js";
@@ -59,7 +60,7 @@ export class DirectoryHost implements HostKv {
 			throw failure(error, directory, false, "opening");
 		}
 		this.#wake = new WakeFile(directory);
-		this.#identity = identityOf(directory) ?? "";
+		this.#identity = identityAt(join(directory, DATA_FILE)) ?? "";
 	}
 
 	get(keys: readonly Bytes[]): readonly (Bytes | undefined)[] {
@@ -207,7 +208,7 @@ export class DirectoryHost implements HostKv {
 
 	/** Files that were deleted go on to be read and written by who has them open; what is written then is lost. */
 	#requirePresent(applied: Applied): void {
-		const present = identityOf(this.#path) === this.#identity && this.#environment.hasJournal();
+		const present = identityAt(join(this.#path, DATA_FILE)) === this.#identity && this.#environment.hasJournal();
 		if (!present) throw gone(this.#path, applied);
 		this.#presentAt = performance.now();
 	}

@@ -99,7 +99,7 @@ export class JournaledEnvironment {
 
 	/** Throws the reason why nothing can be read, if there is one; LMDB hides it in other errors. */
 	probe(): void {
-		this.#environment.reading(() => this.#environment.snapshot());
+		this.#environment.probe();
 	}
 
 	/** Whether the journal is still the one that others open. */

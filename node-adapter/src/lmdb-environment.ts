@@ -132,9 +132,14 @@ export class LmdbEnvironment {
 		}
 	}
 
-	/** While reading: takes the snapshot now, not with the first read. Throws the reason when nothing can be read. */
+	/** While reading: takes the snapshot now, not with the first read. */
 	snapshot(): void {
 		this.#read.renew();
+	}
+
+	/** Throws the reason why nothing can be read, if there is one; LMDB hides it in other errors. */
+	probe(): void {
+		this.reading(() => this.snapshot());
 	}
 
 	/** A copy of a value. To be called while reading, or in a write transaction, whose own writes it sees. */
@@ -166,7 +171,7 @@ export class LmdbEnvironment {
 			const commit = this.#store.getWriteTxnId();
 			// The package does not look whether LMDB gave it a transaction.
 			if (commit === 0) {
-				this.reading(() => this.snapshot());
+				this.probe();
 				throw new Error("LMDB began no write transaction");
 			}
 			return change(commit);

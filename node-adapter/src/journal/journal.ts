@@ -8,10 +8,10 @@ import {
 	ftruncateSync,
 	openSync,
 	readSync,
-	statSync,
 	writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { identityAt, identityOf } from "../file-identity.js";
 import {
 	type Change,
 	changeOf,
@@ -78,8 +78,7 @@ export class Journal {
 
 	/** Whether the file is still the one that others open. */
 	isPresent(): boolean {
-		const stats = statSync(this.#path, { throwIfNoEntry: false, bigint: true });
-		return stats !== undefined && identityOf(stats) === this.#identity;
+		return identityAt(this.#path) === this.#identity;
 	}
 
 	/** Whether there may be rows. If not, the database has everything that was written before this call. */
@@ -207,8 +206,4 @@ export class Journal {
 			});
 		});
 	}
-}
-
-function identityOf({ dev, ino }: { readonly dev: bigint; readonly ino: bigint }): string {
-	return `${dev}:${ino}`;
 }
