@@ -56,22 +56,30 @@ impl Group {
         let base = plan.check.value.clone();
         let mut batch =
             Batch { checks: Vec::from([plan.check]), deletes: plan.deletes, puts: plan.puts, durability };
-        let mut unclear: Option<Error> = None;
-        for attempt in 0..=MOST_UNCLEAR {
+        match self.hand_over(&batch, MOST_UNCLEAR + 1).boxed_local().await? {
+            (Commit::Applied, _) => {
+                if let Some(head) = batch.puts.pop() {
+                    self.remember(head.key, head.value, plan.kept);
+                }
+                Ok(Committed::Done)
+            }
+            (Commit::Refused { current, .. }, unclear) => {
+                self.lost_or_done(base.as_ref(), current.as_ref(), plan.nonce, unclear)
+            }
+        }
+    }
+
+    /// Gives the host a batch until it answers, at most so many times. With the answer comes the error of a
+    /// try that may have applied all the same.
+    pub(super) async fn hand_over(&self, batch: &Batch, tries: u32) -> Result<(Commit, Option<Error>)> {
+        let mut unclear = None;
+        for attempt in 1..=tries {
             match self.inner().host.commit(batch.clone()).await {
-                Ok(Commit::Applied) => {
-                    if let Some(head) = batch.puts.pop() {
-                        self.remember(head.key, head.value, plan.kept);
-                    }
-                    return Ok(Committed::Done);
-                }
-                Ok(Commit::Refused { current, .. }) => {
-                    return self.lost_or_done(base.as_ref(), current.as_ref(), plan.nonce, unclear);
-                }
+                Ok(answer) => return Ok((answer, unclear)),
                 Err(error) if error.may_have_applied() => unclear = Some(error),
                 Err(error) => return Err(unclear.unwrap_or(error)),
             }
-            self.inner().pause(attempt + 1).await;
+            self.inner().pause(attempt).await;
         }
         Err(unclear.unwrap_or_else(|| Error::unknown("group: the commit could not be settled")))
     }

@@ -35,13 +35,14 @@ impl Group {
         entries: u64,
         bytes: usize,
     ) -> Result<Page> {
-        let mut commit = self.last_commit();
+        let last = self.last_read();
         // Who goes on where it ended is mostly the only one to read, and needs what follows next.
-        let ahead = if self.last_reached() == Some(after) { AHEAD_BYTES } else { 0 };
+        let ahead = if last.as_ref().is_some_and(|last| last.reached == after) { AHEAD_BYTES } else { 0 };
         let step = usize::try_from(usual_bytes(head).saturating_mul(entries)).unwrap_or(usize::MAX);
         let mut step = step.clamp(LEAST_BYTES, bytes.max(LEAST_BYTES));
         let mut seen = SeenSpace::new(head);
-        seen.most_rows = self.rows_of(entries);
+        seen.most_rows = last.as_ref().map_or(entries, |last| last.rows_of(entries));
+        let mut commit = last.and_then(|last| last.commit);
         let mut all = Page::default();
         let (mut after, mut entries, mut bytes) = (after, entries, bytes);
         loop {

@@ -23,6 +23,8 @@ use crate::store::{Store, take_turn};
 
 /// Rows that one step of a sweep removes.
 const SWEEP_ROWS: usize = 256;
+/// How often the removal of a head is handed over while replies are lost.
+const REMOVAL_TRIES: u32 = 4;
 
 impl Group {
     /// Creates the group. Its stream need not exist yet.
@@ -75,25 +77,18 @@ impl Group {
     }
 
     async fn remove_head(&self, batch: Batch, life: u64) -> Result<Committed> {
-        let mut unclear = None;
-        for attempt in 0..4 {
-            match self.inner().host.commit(batch.clone()).await {
-                Ok(Commit::Applied) => return Ok(Committed::Done),
-                Ok(Commit::Refused { current, .. }) => {
-                    let same = match &current {
-                        Some(row) => GroupHead::decode(row)?.life == life,
-                        None => false,
-                    };
-                    // Gone, or another by now: where a reply was lost, it was this that removed it.
-                    let done = unclear.is_some() && !same;
-                    return Ok(if done { Committed::Done } else { Committed::Lost });
-                }
-                Err(error) if error.may_have_applied() => unclear = Some(error),
-                Err(error) => return Err(unclear.unwrap_or(error)),
+        match self.hand_over(&batch, REMOVAL_TRIES).boxed_local().await? {
+            (Commit::Applied, _) => Ok(Committed::Done),
+            (Commit::Refused { current, .. }, unclear) => {
+                let same = match &current {
+                    Some(row) => GroupHead::decode(row)?.life == life,
+                    None => false,
+                };
+                // Gone, or another by now: where a reply was lost, it was this that removed it.
+                let done = unclear.is_some() && !same;
+                Ok(if done { Committed::Done } else { Committed::Lost })
             }
-            self.inner().pause(attempt + 1).await;
         }
-        Err(unclear.unwrap_or_else(|| Error::unknown("group: the commit could not be settled")))
     }
 
     /// Creates the group as a reader does that finds none.

@@ -29,11 +29,29 @@ struct Remembered {
     key: Bytes,
     /// The head that the last commit made, and what is known as of it.
     last: Option<(Bytes, Kept)>,
-    /// Records in one row of the stream, as far as the last read has seen; 0: unknown.
+    read: LastRead,
+}
+
+/// How far the last read of the stream went, and how its records lay.
+#[derive(Debug, Clone)]
+pub(super) struct LastRead {
+    /// Records in one row, as far as it has seen; 0: unknown.
     density: u64,
-    /// Up to where the last read went, and the commit that it stopped in.
-    reached: EntryId,
-    commit: Option<Box<Item>>,
+    /// Up to where it went.
+    pub(super) reached: EntryId,
+    /// The commit that it stopped in, if its entries stand in blocks.
+    pub(super) commit: Option<Box<Item>>,
+}
+
+impl LastRead {
+    /// Rows that so many records probably stand in.
+    pub(super) fn rows_of(&self, records: u64) -> u64 {
+        match self.density {
+            0 => records,
+            // The first and the last row may be seen in part.
+            density => records.div_ceil(density).saturating_add(1),
+        }
+    }
 }
 
 impl Memory {
@@ -56,9 +74,7 @@ impl Memory {
                 self.groups.push(Remembered {
                     key,
                     last: None,
-                    density: 0,
-                    reached: EntryId::ZERO,
-                    commit: None,
+                    read: LastRead { density: 0, reached: EntryId::ZERO, commit: None },
                 });
             }
         }
@@ -98,29 +114,15 @@ impl Group {
         }
     }
 
-    /// Rows of the stream that so many records probably stand in.
-    pub(super) fn rows_of(&self, records: u64) -> u64 {
-        match self.remembered(|one| Some(one.density)).unwrap_or_default() {
-            0 => records,
-            // The first and the last row may be seen in part.
-            density => records.div_ceil(density).saturating_add(1),
-        }
-    }
-
-    /// The commit that the last read stopped in, if its entries stand in blocks.
-    pub(super) fn last_commit(&self) -> Option<Box<Item>> {
-        self.remembered(|one| one.commit.clone())
-    }
-
-    /// Up to where the last read of the stream went.
-    pub(super) fn last_reached(&self) -> Option<EntryId> {
-        self.remembered(|one| Some(one.reached))
+    /// What the last read of the stream met.
+    pub(super) fn last_read(&self) -> Option<LastRead> {
+        self.remembered(|one| Some(one.read.clone()))
     }
 
     pub(super) fn note_reached(&self, reached: EntryId, commit: Option<Box<Item>>) {
         self.remembered(|one| {
-            one.reached = reached;
-            one.commit = commit;
+            one.read.reached = reached;
+            one.read.commit = commit;
             Some(())
         });
     }
@@ -129,7 +131,7 @@ impl Group {
     pub(super) fn note_density(&self, records: u64, rows: u64) {
         let density = records.checked_div(rows).unwrap_or_default().max(1);
         self.remembered(|one| {
-            one.density = density;
+            one.read.density = density;
             Some(())
         });
     }
