@@ -6,7 +6,22 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
-use streamkit_core::{EntryId, GroupMode};
+use streamkit_core::{Deliveries, EntryId, GroupMode};
+
+/// A record that a read gave: id, payload, count, deadline.
+pub(super) type Delivered = (EntryId, String, u64, Option<u64>);
+
+/// The records that a read gave.
+pub(super) fn listed(got: &Deliveries) -> Vec<Delivered> {
+    got.page
+        .entries()
+        .zip(&got.marks)
+        .map(|(entry, mark)| {
+            let payload = String::from_utf8_lossy(entry.content.payload()).into_owned();
+            (entry.id, payload, mark.delivery_count, mark.deadline)
+        })
+        .collect()
+}
 
 /// A delivery that was seen.
 #[derive(Debug, Clone)]
@@ -156,12 +171,12 @@ impl Books {
         }
     }
 
-    /// What a read gave: ids, payloads, counts, deadlines.
+    /// What a read gave.
     pub(super) fn delivered(
         &self,
         consumer: &str,
         (from, to): (u64, u64),
-        got: &[(EntryId, String, u64, Option<u64>)],
+        got: &[Delivered],
         no_ack: bool,
         epoch: u64,
     ) -> Result<(), String> {
@@ -227,12 +242,7 @@ impl Books {
     }
 
     /// No record before an earlier one of its key that somebody else has, for all that is known.
-    fn keys_in_order(
-        &self,
-        consumer: &str,
-        from: u64,
-        got: &[(EntryId, String, u64, Option<u64>)],
-    ) -> Result<(), String> {
+    fn keys_in_order(&self, consumer: &str, from: u64, got: &[Delivered]) -> Result<(), String> {
         let keys = self.keys.borrow();
         let payloads = self.payloads.borrow();
         let records = self.records.borrow();

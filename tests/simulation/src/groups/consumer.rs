@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use streamkit_core::{EntryId, ErrorCode, GroupRead};
 
+use super::books::listed;
 use super::run::Scene;
 use crate::host::is_fault;
 
@@ -76,15 +77,7 @@ pub(super) async fn read(
             if got.page.entries().count() != got.marks.len() {
                 world.check(Err(format!("{name}: as many marks as records are needed")));
             }
-            let list: Vec<(EntryId, String, u64, Option<u64>)> = got
-                .page
-                .entries()
-                .zip(&got.marks)
-                .map(|(entry, mark)| {
-                    let payload = String::from_utf8_lossy(entry.content.payload()).into_owned();
-                    (entry.id, payload, mark.delivery_count, mark.deadline)
-                })
-                .collect();
+            let list = listed(&got);
             world.check(scene.books.delivered(name, (from, to), &list, read.no_ack, scene.epoch()));
             scene.books.call(name, from, to, true);
             Some(list.into_iter().map(|(id, ..)| id).collect())

@@ -11,7 +11,7 @@ use streamkit_core::{
     StreamRead,
 };
 
-use super::books::Books;
+use super::books::{Books, listed};
 use super::consumer::consumer;
 use super::producer::producer;
 use super::replayer::replayer;
@@ -216,15 +216,7 @@ async fn drain(scene: &Rc<Scene>, store: &Store) -> Result<(), String> {
             }
             Err(error) => return Err(fail("reading", error)),
         };
-        let list: Vec<(EntryId, String, u64, Option<u64>)> = got
-            .page
-            .entries()
-            .zip(&got.marks)
-            .map(|(entry, mark)| {
-                let payload = String::from_utf8_lossy(entry.content.payload()).into_owned();
-                (entry.id, payload, mark.delivery_count, mark.deadline)
-            })
-            .collect();
+        let list = listed(&got);
         world.trace.say(|| format!("last: {:?}", list.iter().map(|one| one.0).collect::<Vec<_>>()));
         scene.books.delivered("last", (from, world.executor.now()), &list, false, scene.epoch())?;
         scene.books.call("last", from, world.executor.now(), true);
