@@ -85,7 +85,7 @@ export async function readStream({ slot }: StreamContext, name: string, input?: 
 	const reader = new PageReader(slot, planOf(name, range, after, { limit, follow: false, signal }));
 	const found: Entry[] = [];
 	for (;;) {
-		for (const entry of await reader.poll(limit - found.length)) found.push(entry);
+		for (const entry of (await reader.poll(limit - found.length)) ?? []) found.push(entry);
 		if (reader.ended || (reader.tail && (found.length > 0 || block === undefined))) return found;
 		if (!reader.tail) continue;
 		const left = end - performance.now();
@@ -111,7 +111,7 @@ class LateSource implements PageSource {
 		});
 	}
 
-	async next(maxEntries: number): Promise<readonly PageEntry[] | undefined> {
+	async next(maxEntries: number): Promise<Iterable<PageEntry> | undefined> {
 		if (this.#source === undefined) {
 			const opened = await Promise.race([unlessAborted(this.#opening, this.signal), this.#stopped]);
 			if (opened === undefined || this.#closed) return undefined;
