@@ -8,7 +8,7 @@ import { broken } from "../framing/reader.js";
 export const PAGE_ENTRIES = 4096;
 export const PAGE_BYTES = 1 << 20;
 
-// Who looks at the first few entries only should not pay for a whole page.
+// Who looks at the first few entries only, and does not say how many, should not pay for a whole page.
 const FIRST_PAGE_ENTRIES = 256;
 
 /** One page from a cursor, which is (next sequence, 0) in a segment and the id passed in a space. */
@@ -56,7 +56,7 @@ export class PageReader implements PageSource {
 	#a: number;
 	#b: number;
 	#left: number;
-	#size = FIRST_PAGE_ENTRIES;
+	#size: number;
 	#closed = false;
 	#waiting = 0;
 	#epoch = 0;
@@ -74,6 +74,7 @@ export class PageReader implements PageSource {
 		this.#a = plan.a;
 		this.#b = plan.b;
 		this.#left = plan.limit === 0 ? Number.POSITIVE_INFINITY : plan.limit;
+		this.#size = plan.limit === 0 ? FIRST_PAGE_ENTRIES : Math.min(plan.limit, PAGE_ENTRIES);
 	}
 
 	async next(maxEntries: number): Promise<Iterable<PageEntry> | undefined> {
