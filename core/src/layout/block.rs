@@ -17,6 +17,7 @@ use alloc::vec::Vec;
 use super::envelope::{self, ENVELOPE_BYTES, Envelope, Packing};
 use super::key::{self, KeyRange};
 use super::run::Run;
+use super::voids::Voids;
 use crate::codec::Reader;
 use crate::error::{Error, Result};
 use crate::lexkey::KeyReader;
@@ -66,6 +67,11 @@ impl Block {
     /// Bytes of the runs, uncompressed.
     pub(crate) fn body_len(&self) -> usize {
         self.runs.iter().map(Run::encoded_len).sum()
+    }
+
+    /// Whether it was left by a writer that stopped before its space head.
+    pub(crate) fn is_void(&self, voids: &Voids) -> bool {
+        self.runs.iter().any(|run| voids.contains(run.first_id))
     }
 }
 

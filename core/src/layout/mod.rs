@@ -4,7 +4,7 @@
 //! | key | file |
 //! |---|---|
 //! | `INV STORE` | `identity` |
-//! | `INV SPACES space` | `space`; what it holds of a stream: `stream` |
+//! | `INV SPACES space` | `space`; what it holds of a stream: `stream`; of writers that failed: `voids` |
 //! | `INV SEGMENTS space segment` | `segment` |
 //! | `DAT SEGMENTS space segment last_sequence` | `block` |
 //! | `DAT SPACES space ms last_n` | `commit` |
@@ -35,6 +35,7 @@ pub(crate) mod segment;
 pub(crate) mod space;
 pub(crate) mod stream;
 pub(crate) mod trx;
+mod voids;
 
 pub(crate) use envelope::{Packing, is_raw};
 pub use group::GroupMode;
@@ -43,6 +44,7 @@ pub(crate) use run::{RUN_HEADER_BYTES, Run};
 pub(crate) use scope::ranges_of_spaces;
 pub use scope::{Scope, scope_of};
 pub use stream::Retention;
+pub(crate) use voids::Voids;
 
 /// The version byte of every stored row.
 const VERSION: u8 = 1;

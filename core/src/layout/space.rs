@@ -3,7 +3,7 @@
 //! ```text
 //! key    INV 00 SPACES 00 space
 //! value  0    u8    version
-//!        1    u8    flags: 1 deleted, 2 importing (persisted, keep stable)
+//!        1    u8    flags: 1 deleted, 2 importing, 4 void ids (persisted, keep stable)
 //!        2    u64   revision: goes up with every rewrite
 //!        10   u64   nonce of the last rewrite
 //!        18   u64   layout: goes up when blocks or commit rows are merged or collected
@@ -20,12 +20,15 @@
 //!        106  [16]  pending transaction, or nil
 //!        122  u32   length of the stream's metadata, then the metadata
 //!             u32   carried segment heads, then per head: u8 name length, name, segment head
+//!             where flagged: u32 ranges of void ids, then per range: u64 milliseconds and u64 n of the id
+//!                   before it, the same of its last id
 //!             u32   CRC-32C of what precedes
 //! ```
 //!
 //! The revision makes the check of these bytes cover every row of the space: a head that changes and
 //! changes back is still another head. Heads are carried only on hosts without atomic commits, where
-//! this row is the commit point of them all.
+//! this row is the commit point of them all. There a writer may stop before its head: `voids` has the ids
+//! of what it left.
 //!
 //! While the space is being imported, the import's id (16 bytes) stands in the place of the metadata: by
 //! it an import knows that the space is still its own.
@@ -39,6 +42,7 @@ use super::VERSION;
 use super::envelope::{seal, unseal};
 use super::key::{self, KeyRange};
 use super::segment::{SEGMENT_HEAD_BYTES, SegmentHead};
+use super::voids::Voids;
 use crate::codec::{Reader, length8, length32};
 use crate::error::{Error, Result};
 use crate::id::EntryId;
@@ -46,6 +50,9 @@ use crate::lexkey::KeyReader;
 
 const DELETED: u8 = 1;
 const IMPORTING: u8 = 2;
+const VOIDS: u8 = 4;
+/// What a build knows: only a full one opens hosts where there are void ids.
+const FLAGS: u8 = DELETED | IMPORTING | if cfg!(feature = "every-host") { VOIDS } else { 0 };
 /// Size of a space head without metadata and carried segments.
 pub(crate) const SPACE_HEAD_BYTES: usize = 134;
 
@@ -82,6 +89,7 @@ pub(crate) struct SpaceHead {
     pub(crate) pending: Uuid,
     pub(crate) metadata: Vec<u8>,
     pub(crate) carried: Vec<(String, SegmentHead)>,
+    pub(crate) voids: Voids,
 }
 
 impl SpaceHead {
@@ -102,11 +110,17 @@ impl SpaceHead {
         pending: Uuid::nil(),
         metadata: Vec::new(),
         carried: Vec::new(),
+        voids: Voids::NONE,
     };
 
     /// Whether readers and listings see the space.
     pub(crate) fn is_visible(&self) -> bool {
         !self.deleted && !self.importing && self.last_id > EntryId::ZERO
+    }
+
+    /// What every id that is given out from now on is above.
+    pub(crate) fn floor(&self) -> EntryId {
+        self.last_id.max(self.voids.end())
     }
 
     /// The head that a carried list holds for a segment.
@@ -115,13 +129,16 @@ impl SpaceHead {
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let capacity =
-            SPACE_HEAD_BYTES + self.metadata.len() + self.carried.len() * (SEGMENT_HEAD_BYTES + 129);
+        let capacity = SPACE_HEAD_BYTES
+            + self.metadata.len()
+            + self.carried.len() * (SEGMENT_HEAD_BYTES + 129)
+            + self.voids.encoded_len();
         let mut row = Vec::with_capacity(capacity);
         row.push(VERSION);
         let deleted = if self.deleted { DELETED } else { 0 };
         let importing = if self.importing { IMPORTING } else { 0 };
-        row.push(deleted | importing);
+        let voids = if self.voids.is_empty() { 0 } else { VOIDS };
+        row.push(deleted | importing | voids);
         for number in [
             self.revision,
             self.nonce,
@@ -148,6 +165,9 @@ impl SpaceHead {
             row.extend_from_slice(name.as_bytes());
             row.extend_from_slice(&head.encode());
         }
+        if voids != 0 {
+            self.voids.encode(&mut row);
+        }
         seal(row)
     }
 
@@ -155,7 +175,7 @@ impl SpaceHead {
         let mut reader = Reader::new(unseal(row, "space head")?);
         reader.version(VERSION, "space head")?;
         let flags = reader.u8("flags")?;
-        if flags & !(DELETED | IMPORTING) != 0 {
+        if flags & !FLAGS != 0 {
             return Err(Error::corrupt("space head: unknown flags"));
         }
         let revision = reader.u64("revision")?;
@@ -181,6 +201,7 @@ impl SpaceHead {
             let head = SegmentHead::decode(reader.take(SEGMENT_HEAD_BYTES, "segment head")?)?;
             carried.push((name, head));
         }
+        let voids = if flags & VOIDS == 0 { Voids::NONE } else { Voids::decode(&mut reader)? };
         reader.end("space head")?;
         if trimmed > last_id || collected > trimmed || trimmed_records > records {
             return Err(Error::corrupt("space head: it contradicts itself"));
@@ -201,6 +222,7 @@ impl SpaceHead {
             pending,
             metadata,
             carried,
+            voids,
         })
     }
 }
@@ -213,8 +235,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_row_comes_back(revision in any::<u64>(), ms in 1_u64..1 << 48, records in 0_u64..1 << 53, pending in any::<u128>(), flags in any::<(bool, bool)>(),
+        fn a_row_comes_back(revision in any::<u64>(), ms in 1_u64..1 << 48, records in 0_u64..1 << 53, pending in any::<u128>(), flags in any::<(bool, bool)>(), void in prop::option::of(1_u64..9),
             metadata in prop::collection::vec(any::<u8>(), 0..50), names in prop::collection::btree_set("[a-z]{1,9}", 0..4)) {
+            let mut voids = Voids::NONE;
+            if let Some(length) = void {
+                voids.add(EntryId { ms: 1, n: 3 }, EntryId { ms: 1, n: 3 + length });
+            }
             let row = SpaceHead {
                 deleted: flags.0,
                 importing: flags.1,
@@ -231,6 +257,7 @@ mod tests {
                     .into_iter()
                     .map(|name| (name, SegmentHead { last_sequence: 4, ..SegmentHead::EMPTY }))
                     .collect(),
+                voids,
                 ..SpaceHead::EMPTY
             };
             prop_assert_eq!(SpaceHead::decode(&row.encode()).expect("decodes"), row);

@@ -270,7 +270,7 @@ impl<'s> Planner<'s> {
             ));
         }
         let head = self.spaces.get(&write.space).map(|draft| &draft.head).or(known_head);
-        let first = head.map_or(EntryId::ZERO, |head| head.last_id).next(self.now)?;
+        let first = head.map_or(EntryId::ZERO, SpaceHead::floor).next(self.now)?;
         let last = first.n.saturating_add(count);
         if last > MAX_INTEGER {
             return Err(Error::limit("entries in one millisecond", MAX_INTEGER, last));
@@ -410,7 +410,7 @@ impl<'s> Planner<'s> {
             runs: Vec::new(),
             bytes: 0,
         });
-        let first_id = draft.head.last_id.next(now)?;
+        let first_id = draft.head.floor().next(now)?;
         let last_id = EntryId { ms: first_id.ms, n: first_id.n + write.count - 1 };
         let head = &mut segment.state.head;
         let run = Run {

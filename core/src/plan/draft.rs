@@ -74,13 +74,14 @@ pub(crate) struct PlannedSpace {
 }
 
 impl PlannedSpace {
-    /// Every put, the space head last: what it shows is there before it.
+    /// Every put, the space head last: what it shows is there before it. The commit rows come first: by them what
+    /// was left half done is found.
     pub(crate) fn puts(&self) -> impl Iterator<Item = &Put> {
-        self.blocks
+        self.commits
             .iter()
+            .chain(&self.blocks)
             .chain(&self.segments)
             .chain(&self.trx_rows)
-            .chain(&self.commits)
             .chain([&self.head_row])
     }
 }

@@ -60,7 +60,7 @@ impl Inner {
         Ok(())
     }
 
-    pub(crate) async fn sweep_commits(self: &Rc<Self>, _: &str) -> Result {
+    pub(crate) async fn sweep_commits(self: &Rc<Self>, _: &Rc<str>) -> Result {
         Ok(())
     }
 }

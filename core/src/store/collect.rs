@@ -19,7 +19,7 @@ use crate::kv::{Atomicity, Batch, Bytes, Durability};
 use crate::layout::commit::Item;
 use crate::layout::space::SpaceHead;
 use crate::layout::trx::TrxRow;
-use crate::layout::{block, commit, trx};
+use crate::layout::{Voids, block, commit, trx};
 use crate::name::check_name;
 use crate::sorted::{SortedMap, SortedSet};
 
@@ -213,7 +213,7 @@ impl Inner {
     /// The TRX of a run that is in blocks only, if it can still be read.
     async fn trx_of(&self, space: &str, item: &Item) -> Option<Uuid> {
         let last = item.first_sequence + item.count - 1;
-        let found = self.next_block(space, &item.segment, last).await.ok()??;
+        let found = self.next_block(space, &item.segment, last, &Voids::NONE).await.ok()??;
         found.runs.iter().find(|run| run.last_sequence() >= last).map(|run| run.trx.id)
     }
 

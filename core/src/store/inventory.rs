@@ -236,7 +236,7 @@ impl Inner {
         head: &SpaceHead,
         state: &SegmentHead,
     ) -> Result<SegmentStatus> {
-        let first = self.first_entry(space_name, segment_name, state, head.trimmed).await?;
+        let first = self.first_entry(space_name, segment_name, state, head.trimmed, &head.voids).await?;
         Ok(SegmentStatus {
             space: space_name.into(),
             segment: segment_name.into(),

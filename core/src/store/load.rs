@@ -13,11 +13,11 @@ use super::{Compression, Inner};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::EntryId;
 use crate::kv::{Atomicity, Bytes};
-use crate::layout::Packing;
 use crate::layout::lease::LeaseRow;
 use crate::layout::segment::SegmentHead;
 use crate::layout::space::SpaceHead;
 use crate::layout::trx::TrxRow;
+use crate::layout::{Packing, Voids};
 use crate::layout::{lease, segment, space, trx};
 use crate::plan::{FirstEntry, Known, SegmentState};
 use crate::sorted::{SortedMap, SortedSet};
@@ -222,7 +222,7 @@ impl Inner {
             return Ok(true);
         }
         // By its last entry: the first ones may be trimmed.
-        let found = self.next_block(space, segment, row.last_sequence).await?;
+        let found = self.next_block(space, segment, row.last_sequence, &Voids::NONE).await?;
         Ok(found.is_some_and(|found| found.runs.iter().any(|run| run.is_written_by(id, row))))
     }
 
@@ -246,7 +246,7 @@ impl Inner {
         if self.host.atomic() == Atomicity::None && !self.is_importing(space) {
             self.sweep_blocks(space, segment, head.last_sequence).await?;
         }
-        let first = self.first_entry(space, segment, &head, trimmed).await?;
+        let first = self.first_entry(space, segment, &head, trimmed, &Voids::NONE).await?;
         self.cache.borrow_mut().put_segment(space, segment, SegmentState { head, first });
         Ok(())
     }
@@ -263,6 +263,7 @@ impl Inner {
         segment: &str,
         head: &SegmentHead,
         trimmed: EntryId,
+        voids: &Voids,
     ) -> Result<Option<FirstEntry>> {
         if head.last_sequence == 0 || head.last_id <= trimmed {
             return Ok(None);
@@ -270,7 +271,8 @@ impl Inner {
         if head.first_id > trimmed {
             return Ok(Some(FirstEntry { sequence: 1, ms: head.first_id.ms }));
         }
-        let Some(found) = self.block_after(space, segment, head.last_sequence, trimmed).await? else {
+        let (_, found) = self.block_after(space, segment, head.last_sequence, trimmed, voids).await?;
+        let Some(found) = found else {
             return Ok(None);
         };
         for run in &found.runs {
@@ -333,7 +335,7 @@ impl Inner {
     /// Whether the entry is there. `head`: that of the space of the request's first write.
     async fn is_there(&self, witness: &Witness, head: &SpaceHead) -> Result<Applied> {
         let Witness { space, segment, sequence, id, trx } = witness;
-        match self.next_block(space, segment, *sequence).await? {
+        match self.next_block(space, segment, *sequence, &head.voids).await? {
             Some(found) if found.first_sequence <= *sequence => {
                 let run = found.runs.iter().find(|run| run.last_sequence() >= *sequence);
                 let mine = run.is_some_and(|run| {
@@ -341,7 +343,8 @@ impl Inner {
                     run.trx.id == *trx && run.first_id.ms == id.ms && n == Some(id.n)
                 });
                 // Where commits are not atomic, a block without its head is a leftover.
-                let committed = self.host.atomic() != Atomicity::None || *id <= head.last_id;
+                let committed =
+                    self.host.atomic() != Atomicity::None || *id <= head.last_id && !head.voids.contains(*id);
                 Ok(if mine && committed { Applied::Yes } else { Applied::Never })
             }
             _ => {

@@ -5,14 +5,15 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use super::Inner;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::id::EntryId;
 use crate::kv::{Batch, Bytes, Commit, Durability, Put};
-use crate::layout::{KeyRange, block, commit};
+use crate::layout::{KeyRange, block, commit, space as space_row};
 use crate::plan::PlannedSpace;
 
 impl Inner {
-    /// Blocks, then segment heads that the last space head carried, commit rows, the space head: its
-    /// put is the commit.
+    /// Commit rows, blocks, segment heads that the last space head carried, the space head: its put is
+    /// the commit.
     pub(crate) async fn commit_row_by_row(
         &self,
         spaces: &[PlannedSpace],
@@ -56,12 +57,26 @@ impl Inner {
         self.sweep(block::range(space, segment, last + 1)).await
     }
 
-    /// Removes commit rows above the space's last id.
-    pub(crate) async fn sweep_commits(self: &Rc<Self>, space: &str) -> Result {
-        let last = self.cache.borrow().space(space).map(|known| known.head.last_id);
-        let Some(last) = last else { return Ok(()) };
-        let mut above = commit::range_of_space(space);
-        above.start = commit::range(space, last, last).start;
+    /// Removes commit rows above the space's last id. What they and their blocks are is said in the head
+    /// first: a reader may see them for long after, when the head has passed their ids.
+    pub(crate) async fn sweep_commits(self: &Rc<Self>, space: &Rc<str>) -> Result {
+        let head = self.cache.borrow().space(space).map(|known| known.head.clone());
+        let Some(mut head) = head else { return Ok(()) };
+        let above = commit::range(space, head.last_id, EntryId::MAX);
+        let Some((key, _)) = self.host.last_row(above.clone()).await? else {
+            return Ok(());
+        };
+        let upto = commit::last_id(&key, space)
+            .ok_or_else(|| Error::corrupt("commit row: its key is malformed").at_key(&key))?;
+        if head.voids.end() < upto {
+            head.voids.add(head.last_id, upto);
+            head.revision += 1;
+            head.nonce = self.nonce();
+            let row = head.encode();
+            let put = Put { key: space_row::key(space), value: row.clone() };
+            self.put_alone(put, Durability::Strict).await?;
+            self.cache.borrow_mut().put_space(space, Some(row))?;
+        }
         self.sweep(above).await
     }
 

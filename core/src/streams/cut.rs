@@ -10,7 +10,7 @@ use crate::id::EntryId;
 use crate::layout::commit::{self, CommitRow, Item};
 use crate::layout::space;
 use crate::layout::space::SpaceHead;
-use crate::layout::{KeyRange, Run};
+use crate::layout::{KeyRange, Run, Voids};
 use crate::store::Inner;
 
 /// What is to be reached by as few records as may be, counted from the first ever.
@@ -96,7 +96,7 @@ impl Inner {
         {
             return Ok(end);
         }
-        let found = match self.row_of(name, trimmed, end, goal).await {
+        let found = match self.row_of(name, trimmed, end, goal, &head.voids).await {
             Ok(Some(found)) => self.cut_in_row(name, &found, trimmed, goal).await,
             Ok(None) => Err(Error::corrupt("space head: commit rows of its entries are missing")
                 .at_key(&space::key(name))),
@@ -114,27 +114,26 @@ impl Inner {
         found
     }
 
-    /// The id of the first record above the trim bound; [`EntryId::ZERO`] when there is none.
-    pub(super) async fn first_id(&self, name: &str, bound: EntryId, last: EntryId) -> Result<EntryId> {
-        if bound >= last {
+    /// The id of the first record above a trim bound; [`EntryId::ZERO`] when there is none.
+    pub(super) async fn first_id(&self, name: &str, bound: EntryId, head: &SpaceHead) -> Result<EntryId> {
+        if bound >= head.last_id {
             return Ok(EntryId::ZERO);
         }
         let from = EntryId { ms: bound.ms, n: bound.n + 1 };
-        let found = self.row_from(name, from).await?;
+        let found = self.row_from(name, from, &head.voids).await?;
         let item =
             found.as_ref().and_then(|found| found.row.items.iter().find(|item| item.last_id() > bound));
         Ok(item.map_or(EntryId::ZERO, |item| item.first_id.max(from)))
     }
 
     /// The first commit row that ends at or after an id.
-    async fn row_from(&self, name: &str, from: EntryId) -> Result<Option<Found>> {
+    async fn row_from(&self, name: &str, from: EntryId, voids: &Voids) -> Result<Option<Found>> {
         let all = commit::range_of_space(name);
         let range = KeyRange { start: commit::key(name, from), end: all.end };
-        let Some((key, value)) = self.host.first_row(range).await? else {
+        let (rows, _) = self.commit_rows(range, name, (1, 1), voids).await?;
+        let Some((last, (key, value))) = rows.into_iter().next() else {
             return Ok(None);
         };
-        let malformed = || Error::corrupt("commit row: its key is malformed").at_key(&key);
-        let last = commit::last_id(&key, name).ok_or_else(malformed)?;
         let row = commit::decode(value, last).map_err(|error| error.at_key(&key))?;
         let records: u64 = row.items.iter().map(|item| item.count).sum();
         let bytes = row.items.iter().fold(0_u64, |sum, item| sum.saturating_add(item.logical));
@@ -148,7 +147,14 @@ impl Inner {
     }
 
     /// The row in which a goal is reached that `low` does not reach and `high` does.
-    async fn row_of(&self, name: &str, mut low: Cut, mut high: Cut, goal: Goal) -> Result<Option<Found>> {
+    async fn row_of(
+        &self,
+        name: &str,
+        mut low: Cut,
+        mut high: Cut,
+        goal: Goal,
+        voids: &Voids,
+    ) -> Result<Option<Found>> {
         // A trim that goes on where the last one ended finds its row at once.
         let mut probe = EntryId { ms: low.bound.ms, n: low.bound.n + 1 };
         if let Goal::Before(id) = goal {
@@ -156,7 +162,7 @@ impl Inner {
         }
         let mut by_halves = false;
         loop {
-            let Some(found) = self.row_from(name, probe).await? else {
+            let Some(found) = self.row_from(name, probe, voids).await? else {
                 return Ok(None);
             };
             if found.start.bound >= probe && found.start.bound > low.bound {
@@ -258,7 +264,7 @@ impl Inner {
         if let Some(run) = &item.inline {
             return run.slice(sequence - item.first_sequence, u64::MAX)?.ok_or_else(missing);
         }
-        let found = self.next_block(name, &item.segment, sequence).await?;
+        let found = self.next_block(name, &item.segment, sequence, &Voids::NONE).await?;
         let run = found
             .as_ref()
             .and_then(|found| found.runs.iter().find(|run| run.last_sequence() >= sequence))

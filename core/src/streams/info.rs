@@ -126,7 +126,7 @@ impl Inner {
         meta: &StreamMeta,
     ) -> Result<StreamInfo> {
         let count = head.records - head.trimmed_records;
-        let first_id = self.first_id(name, head.trimmed, head.last_id).await?;
+        let first_id = self.first_id(name, head.trimmed, head).await?;
         Ok(StreamInfo {
             name: name.into(),
             partitions: meta.partitions,

@@ -126,13 +126,17 @@ impl Inner {
         let mut from = match read.from {
             Some((known, sequence)) if known == partition => sequence,
             _ => {
-                let (_, state) = self.fresh_segment(space, &segment).await?;
+                let (head, state) = self.fresh_segment(space, &segment).await?;
                 if state.last_sequence == 0 || state.last_id <= after {
                     return Ok(tail);
                 }
-                let found = self.block_after(space, &segment, state.last_sequence, after).await?;
-                match found.as_ref().and_then(|found| first_after(found, after)) {
-                    Some(sequence) => sequence,
+                let last = state.last_sequence;
+                let (low, found) = self.block_after(space, &segment, last, after, &head.voids).await?;
+                let Some(found) = found else { return Ok(tail) };
+                match first_after(&found, after) {
+                    // What lies between may not be shown yet: reading the segment tells.
+                    Some(first) if first == found.first_sequence && !self.host.is_consistent() => low,
+                    Some(first) => first,
                     None => return Ok(tail),
                 }
             }

@@ -147,7 +147,7 @@ impl Inner {
                     let before = before.unwrap_or(head.trimmed_records);
                     let trimmed = cut.records - before;
                     let wrote = !dry_run && trimmed > 0;
-                    let first_id = self.first_id(name, cut.bound, head.last_id).await;
+                    let first_id = self.first_id(name, cut.bound, &head).await;
                     let first_id =
                         first_id.map_err(|error| if wrote { error.after_write() } else { error })?;
                     return Ok(Some(Trimmed { trimmed, first_id }));

@@ -62,9 +62,6 @@ pub struct Disk {
     commits: Cell<u64>,
 }
 
-/// Whether stale reads show blocks and commit rows that a failed writer left and that were swept since. The protocol
-/// for hosts without checks does not bear that: readers show such entries as committed ones.
-const LEFTOVERS_STAY: bool = false;
 const SEGMENT_HEADS: &[u8] = b"INV\0SEGMENTS\0";
 
 impl Disk {
@@ -195,31 +192,22 @@ impl Disk {
         answer
     }
 
-    /// A row as a read may show it. What was removed or replaced under `DAT` is not shown again: there a row is
-    /// replaced only where a writer failed, and a reader that still saw what it left could not tell it from what was
-    /// committed after. See `LEFTOVERS_STAY`.
-    fn view(&self, key: &[u8], versions: &[(u64, Value)], stale: bool) -> Value {
-        let now = self.executor.now();
-        let at = if stale { now.saturating_sub(self.random.below(self.staleness + 1)) } else { now };
-        let shown =
-            versions.iter().rev().find(|(since, _)| *since <= at).and_then(|(_, value)| value.clone());
-        let latest = versions.last().and_then(|(_, value)| value.as_ref());
-        if !LEFTOVERS_STAY && shown.is_some() && shown.as_ref() != latest && key.starts_with(b"DAT\0") {
-            return latest.cloned();
-        }
-        shown
+    /// A row as a read may show it.
+    fn view(&self, versions: &[(u64, Value)]) -> Value {
+        let at = self.executor.now().saturating_sub(self.random.below(self.staleness + 1));
+        versions.iter().rev().find(|(since, _)| *since <= at).and_then(|(_, value)| value.clone())
     }
 
     fn get_stale(&self, keys: &[Bytes]) -> Vec<Value> {
         let history = self.history.borrow();
-        keys.iter().map(|key| history.get(key).and_then(|versions| self.view(key, versions, true))).collect()
+        keys.iter().map(|key| history.get(key).and_then(|versions| self.view(versions))).collect()
     }
 
     fn scan_stale(&self, range: &ScanRange) -> ScanPage {
         let history = self.history.borrow();
         let mut pairs: Vec<(Bytes, Bytes)> = history
             .range(range.start.clone()..range.end.clone())
-            .filter_map(|(key, versions)| Some((key.clone(), self.view(key, versions, true)?)))
+            .filter_map(|(key, versions)| Some((key.clone(), self.view(versions)?)))
             .collect();
         if range.reverse {
             pairs.reverse();

@@ -23,7 +23,9 @@ const SEEDS: &[(u64, &str)] = &[
     (3337, "single rows: a leftover block was kept in memory, its sequences were given out again"),
     (2045, "single rows: a page that ended inside a run of several blocks repeated its entries"),
     (9747, "single rows: an entry that was not visible yet was taken for a trimmed one"),
-    (1453, "single rows: OPEN, see LEFTOVERS_STAY in host.rs; passes while that is false"),
+    (1453, "single rows: what a failed writer left was removed, seen by an old view, and shown as committed"),
+    (6327, "single rows: the same, where a segment was read"),
+    (9121, "single rows: the same, in a space that had nothing committed"),
 ];
 
 #[test]

@@ -398,8 +398,9 @@ impl SpaceExport {
             return Err(self.missing(inner, "segment head: its last entry is in no commit row").at_key(&key));
         }
         // All of it was trimmed, and then it was written to: what was written tells where it stood.
+        let voids = inner.fresh_head(&self.name).await?.voids;
         let mut from = exported.map_or(1, |exported| exported.last_sequence + 1);
-        while let Some(found) = inner.next_block(&self.name, name, from).await? {
+        while let Some(found) = inner.next_block(&self.name, name, from, &voids).await? {
             for run in &found.runs {
                 if run.last_id() > self.start.last {
                     if let Some(exported) = exported

@@ -106,6 +106,7 @@ impl SpaceImport {
                 revision: head.revision,
                 nonce: head.nonce,
                 layout: head.layout,
+                voids: head.voids.clone(),
                 ..SpaceHead::EMPTY
             };
             if !head.importing && *head != untouched {

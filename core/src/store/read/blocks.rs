@@ -8,8 +8,8 @@ use super::super::Inner;
 use crate::error::{Error, Result};
 use crate::id::EntryId;
 use crate::kv::Atomicity;
-use crate::layout::KeyRange;
 use crate::layout::block::{self, Block};
+use crate::layout::{KeyRange, Voids};
 use crate::sorted::SortedMap;
 
 /// The cache holds blocks up to so many bytes. A space read comes back to the newest blocks of many
@@ -60,27 +60,36 @@ impl BlockCache {
 
 impl Inner {
     /// The block that holds `from`, or the first one after it.
-    pub(crate) async fn next_block(&self, space: &str, segment: &str, from: u64) -> Result<Option<Block>> {
-        let found = self.scan_blocks(block::range(space, segment, from), space, segment, 1, 1).await?;
+    pub(crate) async fn next_block(
+        &self,
+        space: &str,
+        segment: &str,
+        from: u64,
+        voids: &Voids,
+    ) -> Result<Option<Block>> {
+        let range = block::range(space, segment, from);
+        let found = self.scan_blocks(range, (space, segment), (1, 1), voids).await?;
         Ok(found.0.into_iter().next())
     }
 
-    /// The first block that ends above an id, of a segment that ends at `last_sequence`. By halving: ids go
-    /// up along a segment, and only its beginning may be gone.
+    /// The first block that ends above an id, of a segment that ends at `last_sequence`, and the first
+    /// sequence that nothing says is at or below: on a host that does not show all rows yet, another block
+    /// may be between the two. By halving: ids go up along a segment, and only its beginning may be gone.
     pub(crate) async fn block_after(
         &self,
         space: &str,
         segment: &str,
         last_sequence: u64,
         after: EntryId,
-    ) -> Result<Option<Block>> {
+        voids: &Voids,
+    ) -> Result<(u64, Option<Block>)> {
         let (mut low, mut high) = (1, last_sequence);
         let mut best = None;
         // What was trimmed is collected soon, and what is read next is mostly at an end.
         let mut ends = [last_sequence, 1].to_vec();
         while low <= high {
             let probe = ends.pop().unwrap_or(low + (high - low) / 2).clamp(low, high);
-            match self.next_block(space, segment, probe).await? {
+            match self.next_block(space, segment, probe, voids).await? {
                 None => high = probe - 1,
                 Some(found) if found.runs.last().is_none_or(|run| run.last_id() <= after) => {
                     low = found.last_sequence + 1;
@@ -91,26 +100,36 @@ impl Inner {
                 }
             }
         }
-        Ok(best)
+        Ok((low, best))
     }
 
-    /// Blocks of a range of the segment, and whether there are more.
+    /// Blocks of a range of `(space, segment)`, and whether there are more: up to `(blocks, bytes)`, at least
+    /// one where there are any. What is void counts as not there.
     pub(crate) async fn scan_blocks(
         &self,
         range: KeyRange,
-        space: &str,
-        segment: &str,
-        limit: usize,
-        max_bytes: usize,
+        (space, segment): (&str, &str),
+        (limit, max_bytes): (usize, usize),
+        voids: &Voids,
     ) -> Result<(Vec<Block>, bool)> {
-        let (rows, rest) = self.host.rows(range, limit, max_bytes).await?;
-        let mut found = Vec::with_capacity(rows.len());
-        for (key, row) in rows {
-            let last = block::last_sequence(&key, space, segment)
-                .ok_or_else(|| Error::corrupt("block: its key is malformed").at_key(&key))?;
-            found.push(block::decode(row, last).map_err(|error| error.at_key(&key))?);
+        let mut found = Vec::new();
+        let mut left = Some(range);
+        while found.is_empty()
+            && let Some(range) = left
+        {
+            let (rows, rest) = self.host.rows(range, limit, max_bytes).await?;
+            found.reserve(rows.len());
+            for (key, row) in rows {
+                let last = block::last_sequence(&key, space, segment)
+                    .ok_or_else(|| Error::corrupt("block: its key is malformed").at_key(&key))?;
+                let one = block::decode(row, last).map_err(|error| error.at_key(&key))?;
+                if !one.is_void(voids) {
+                    found.push(one);
+                }
+            }
+            left = rest;
         }
-        Ok((found, rest.is_some()))
+        Ok((found, left.is_some()))
     }
 
     /// The block that holds `sequence`, from memory or the host; and whether it was in memory.
@@ -120,6 +139,7 @@ impl Inner {
         segment: &Rc<str>,
         sequence: u64,
         ahead_bytes: usize,
+        voids: &Voids,
     ) -> Result<Option<(Rc<Block>, bool)>> {
         if let Some(found) = self.blocks.borrow().find(space, segment, sequence) {
             return Ok(Some((found, true)));
@@ -128,8 +148,8 @@ impl Inner {
         // out again: only what a commit row refers to is kept.
         let ahead = self.host.atomic() != Atomicity::None;
         let range = block::range(space, segment, sequence);
-        let (found, _) =
-            self.scan_blocks(range, space, segment, if ahead { 64 } else { 1 }, ahead_bytes).await?;
+        let limit = if ahead { 64 } else { 1 };
+        let (found, _) = self.scan_blocks(range, (space, segment), (limit, ahead_bytes), voids).await?;
         let mut first = None;
         let mut cache = self.blocks.borrow_mut();
         for one in found {

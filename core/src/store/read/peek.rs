@@ -34,7 +34,7 @@ impl Store {
             if empty {
                 break;
             }
-            let found = self.inner.next_block(space, segment, state.last_sequence).await?;
+            let found = self.inner.next_block(space, segment, state.last_sequence, &head.voids).await?;
             let run = found.and_then(|found| {
                 found.runs.into_iter().find(|run| run.last_sequence() >= state.last_sequence)
             });

@@ -12,7 +12,7 @@ use crate::id::EntryId;
 use crate::kv::Atomicity;
 use crate::layout::block::Block;
 use crate::layout::space::SpaceHead;
-use crate::layout::{block, commit};
+use crate::layout::{Voids, block, commit};
 use crate::name::check_name;
 
 /// Most rows that one page looks at.
@@ -89,21 +89,22 @@ impl Inner {
             filling.page.tail = true;
             return Ok(filling.page);
         }
-        let (mut blocks, mut more) = self.blocks_upto(&read, from, end).await?;
+        let (mut blocks, mut more) = self.blocks_upto(&read, from, end, &head.voids).await?;
         if let Some(min) = read.min_timestamp
             && more
             && blocks.iter().all(|one| ends_before(one, min))
         {
-            from = self.seek(&read, &blocks, min).await?;
-            (blocks, more) = self.blocks_upto(&read, from, end).await?;
+            from = self.seek(&read, &blocks, min, &head.voids).await?;
+            (blocks, more) = self.blocks_upto(&read, from, end, &head.voids).await?;
         }
         if more && self.host.is_consistent() && blocks.iter().all(|one| is_trimmed(one, head.trimmed)) {
             // Nothing of what lies between is read.
             let (_, state) = self.fresh_segment(&read.space, &read.segment).await?;
-            let found =
-                self.block_after(&read.space, &read.segment, state.last_sequence, head.trimmed).await?;
-            from = found.map_or(state.last_sequence + 1, |found| found.first_sequence).max(from);
-            (blocks, more) = self.blocks_upto(&read, from, end).await?;
+            let last = state.last_sequence;
+            let (_, found) =
+                self.block_after(&read.space, &read.segment, last, head.trimmed, &head.voids).await?;
+            from = found.map_or(last + 1, |found| found.first_sequence).max(from);
+            (blocks, more) = self.blocks_upto(&read, from, end, &head.voids).await?;
             filling.page.next = (from, 0);
         }
         let segment: Rc<str> = Rc::from(&*read.segment);
@@ -175,13 +176,19 @@ impl Inner {
 
     /// Blocks for a page from the one that holds `from` on. `end`: the last sequence, where it is known to
     /// be the last: such hosts find what stands far behind others with difficulty, or that nothing follows.
-    async fn blocks_upto(&self, read: &SegmentRead, from: u64, end: u64) -> Result<(Vec<Block>, bool)> {
+    async fn blocks_upto(
+        &self,
+        read: &SegmentRead,
+        from: u64,
+        end: u64,
+        voids: &Voids,
+    ) -> Result<(Vec<Block>, bool)> {
         let range = if end == u64::MAX {
             block::range(&read.space, &read.segment, from)
         } else {
             block::range_upto(&read.space, &read.segment, from, end)
         };
-        self.scan_blocks(range, &read.space, &read.segment, MOST_ROWS, read.max_bytes).await
+        self.scan_blocks(range, (&read.space, &read.segment), (MOST_ROWS, read.max_bytes), voids).await
     }
 
     /// Whether the entries that are missing before a block are trimmed ones. The bound is read again: it may
@@ -206,27 +213,24 @@ impl Inner {
             return Ok(true);
         }
         let missing = expected..found.first_sequence;
-        self.is_unnamed(&read.space, &read.segment, missing, bound, first.first_id).await
+        self.is_unnamed(read, missing, (bound, first.first_id), &head.voids).await
     }
 
     /// Whether no commit row between two ids names any of these sequences, on a host that may not show all
     /// rows yet: where the chain of the rows has a gap, nobody can say.
     async fn is_unnamed(
         &self,
-        space: &str,
-        segment: &str,
+        read: &SegmentRead,
         sequences: Range<u64>,
-        after: EntryId,
-        before: EntryId,
+        (after, before): (EntryId, EntryId),
+        voids: &Voids,
     ) -> Result<bool> {
         let mut at = after;
         while at < before {
-            let range = commit::range(space, at, EntryId::MAX);
-            let (rows, _) = self.host.rows(range, COMMIT_ROWS, COMMIT_BYTES).await?;
+            let range = commit::range(&read.space, at, EntryId::MAX);
+            let (rows, _) = self.commit_rows(range, &read.space, (COMMIT_ROWS, COMMIT_BYTES), voids).await?;
             let start = at;
-            for (key, value) in rows {
-                let malformed = || Error::corrupt("commit row: its key is malformed").at_key(&key);
-                let last = commit::last_id(&key, space).ok_or_else(malformed)?;
+            for (last, (key, value)) in rows {
                 let row = commit::decode(value, last).map_err(|error| error.at_key(&key))?;
                 if row.previous > at {
                     return Ok(false);
@@ -236,7 +240,7 @@ impl Inner {
                     let passed =
                         if item.first_id > after { 0 } else { (after.n + 1).saturating_sub(item.first_id.n) };
                     item.last_id() > after
-                        && *item.segment == *segment
+                        && *item.segment == *read.segment
                         && item.first_sequence + passed < sequences.end
                         && item.first_sequence + item.count > sequences.start
                 });
@@ -257,7 +261,7 @@ impl Inner {
 
     /// A sequence whose block is the first that reaches `min`, by halving: timestamps never go down
     /// along a segment.
-    async fn seek(&self, read: &SegmentRead, seen: &[Block], min: u64) -> Result<u64> {
+    async fn seek(&self, read: &SegmentRead, seen: &[Block], min: u64, voids: &Voids) -> Result<u64> {
         let key = crate::layout::segment::key(&read.space, &read.segment);
         let Some(row) = self.host.get_one(key.clone()).await? else {
             return Ok(read.from.max(1));
@@ -267,7 +271,7 @@ impl Inner {
         let mut high = head.last_sequence.max(low);
         while low < high {
             let middle = low + (high - low) / 2;
-            match self.next_block(&read.space, &read.segment, middle).await? {
+            match self.next_block(&read.space, &read.segment, middle, voids).await? {
                 Some(found) if ends_before(&found, min) => low = found.last_sequence + 1,
                 Some(found) => high = found.first_sequence.clamp(low, middle),
                 None => high = middle,

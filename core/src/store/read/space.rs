@@ -3,8 +3,9 @@
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::string::String;
+use alloc::vec::Vec;
 
-use super::super::{Inner, Store};
+use super::super::{Inner, Row, Store};
 use super::page::{Filling, Page, Tier, place};
 use super::segment::check_times;
 use crate::error::{Error, Result};
@@ -12,6 +13,7 @@ use crate::id::{EntryId, MAX_INTEGER};
 use crate::kv::Atomicity;
 use crate::layout::commit::{self, Item};
 use crate::layout::space::SpaceHead;
+use crate::layout::{KeyRange, Voids};
 use crate::name::check_name;
 
 /// Most rows that one page looks at.
@@ -109,14 +111,12 @@ impl Inner {
         if EVERY_HOST && let Some(seen) = &seen {
             most = usize::try_from(seen.most_rows).unwrap_or(most).clamp(1, most);
         }
-        let (rows, rest) = self.host.rows(range, most, read.max_bytes).await?;
+        let (rows, more) = self.commit_rows(range, &read.space, (most, read.max_bytes), &head.voids).await?;
         let space: Rc<str> = Rc::from(&*read.space);
-        for (key, value) in rows {
+        for (row_last, (key, value)) in rows {
             if EVERY_HOST && let Some(seen) = &mut seen {
                 seen.rows += 1;
             }
-            let row_last = commit::last_id(&key, &read.space)
-                .ok_or_else(|| Error::corrupt("commit row: its key is malformed").at_key(&key))?;
             let row = commit::decode(value, row_last).map_err(|error| error.at_key(&key))?;
             if row.previous > passed {
                 if !self.host.is_consistent() {
@@ -167,10 +167,37 @@ impl Inner {
                 }
             }
         }
-        let ended = rest.is_none();
-        filling.page.done = ended && beyond;
-        filling.page.tail = ended && !beyond;
+        filling.page.done = !more && beyond;
+        filling.page.tail = !more && !beyond;
         Ok(filling.page)
+    }
+
+    /// Commit rows of a range with the ids that they end with, and whether there are more: up to
+    /// `(rows, bytes)`, at least one where there are any. What is void counts as not there.
+    pub(crate) async fn commit_rows(
+        &self,
+        range: KeyRange,
+        space: &str,
+        (limit, max_bytes): (usize, usize),
+        voids: &Voids,
+    ) -> Result<(Vec<(EntryId, Row)>, bool)> {
+        let mut found = Vec::new();
+        let mut left = Some(range);
+        while found.is_empty()
+            && let Some(range) = left
+        {
+            let (rows, rest) = self.host.rows(range, limit, max_bytes).await?;
+            found.reserve(rows.len());
+            for row in rows {
+                let last = commit::last_id(&row.0, space)
+                    .ok_or_else(|| Error::corrupt("commit row: its key is malformed").at_key(&row.0))?;
+                if !voids.contains(last) {
+                    found.push((last, row));
+                }
+            }
+            left = rest;
+        }
+        Ok((found, left.is_some()))
     }
 
     /// A page of entries of one commit, as far as it goes, and the head that was seen; `None` where it does
@@ -231,7 +258,7 @@ impl Inner {
             } else {
                 item.first_sequence + (reached.n - item.first_id.n) + 1
             };
-            let found = self.block_at(space, &item.segment, sequence, filling.ahead()).await?;
+            let found = self.block_at(space, &item.segment, sequence, filling.ahead(), &head.voids).await?;
             let run = found.as_ref().and_then(|(found, hot)| {
                 let index = found.runs.partition_point(|run| run.last_sequence() < sequence);
                 Some((found.runs.get(index)?, *hot))

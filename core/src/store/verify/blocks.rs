@@ -45,6 +45,9 @@ impl SpaceCheck {
                 return;
             }
         };
+        if decoded.is_void(&self.head.voids) {
+            return;
+        }
         for run in &decoded.runs {
             if run.first_sequence > known.head.last_sequence {
                 if known.broken || self.weak {

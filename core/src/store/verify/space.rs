@@ -288,6 +288,9 @@ impl SpaceCheck {
                 .ok_or_else(|| Error::corrupt("block: its key is malformed"))
                 .and_then(|last| block::decode(row, last));
             let Ok(decoded) = decoded else { break };
+            if decoded.is_void(&self.head.voids) {
+                continue;
+            }
             self.kept_bytes += decoded.body_len();
             found.push_back(Rc::new(decoded));
         }

@@ -1,0 +1,185 @@
+//! A host without atomic commits or checks whose reads may be old: a reader sees the beginning of what was committed,
+//! whatever mixture of rows it is shown.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use common::{StopAfter, World, frame, records};
+use streamkit_core::{
+    Atomicity, EntryId, HostLimits, MemoryKv, OpenOptions, Page, PartitionChoice, SegmentRead, SpaceRead,
+    Store, StreamAppend, StreamRead, WriteOptions,
+};
+
+type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
+
+const COMMITTED: [&str; 7] = ["a", "b", "c", "d", "e", "f", "g"];
+
+fn single_rows(consistent: bool) -> MemoryKv {
+    MemoryKv::with_limits(HostLimits {
+        block_bytes: 2048,
+        atomic: Atomicity::None,
+        checks: false,
+        shared: false,
+        consistent,
+        ..HostLimits::default()
+    })
+}
+
+/// A store that reads what it is shown.
+fn reader(world: &World, rows: &Rows) -> Store {
+    let kv = single_rows(false);
+    for (key, value) in rows {
+        kv.overwrite(key, Some(value.clone()));
+    }
+    world.open(&kv)
+}
+
+fn texts(page: &Page) -> Vec<String> {
+    page.entries().map(|entry| String::from_utf8_lossy(entry.content.payload()).into_owned()).collect()
+}
+
+fn space_of(world: &World, store: &Store) -> Vec<String> {
+    let read = SpaceRead {
+        space: "s".into(),
+        after: EntryId::ZERO,
+        min_timestamp: None,
+        max_timestamp: None,
+        max_entries: 100,
+        max_bytes: 1 << 20,
+    };
+    texts(&world.run(store.read_space(read)).expect("reads"))
+}
+
+fn segment_of(world: &World, store: &Store, from: u64) -> Vec<String> {
+    let read = SegmentRead {
+        space: "s".into(),
+        segment: "g".into(),
+        from,
+        max_sequence: None,
+        min_timestamp: None,
+        max_timestamp: None,
+        max_entries: 100,
+        max_bytes: 1 << 20,
+    };
+    texts(&world.run(store.read_segment(read)).expect("reads"))
+}
+
+fn write(world: &World, store: &Store, payloads: &[&str]) -> bool {
+    world.run(store.append(records("s", "g", payloads), WriteOptions::default())).is_ok()
+}
+
+/// Rows that a writer left which stopped after so many calls of its host, in the middle of its second commit; what
+/// others made of them since. `None` when it came through.
+fn after_a_failure(world: &World, calls: u64, payload: &str) -> Option<(Rows, Rows)> {
+    let kv = single_rows(true);
+    assert!(write(world, &world.open(&kv), &COMMITTED[..2]));
+    let stopping = Rc::new(StopAfter::new(kv.clone(), calls));
+    let failing = world.open_with(Rc::clone(&stopping) as _, OpenOptions::default());
+    if failing.is_ok_and(|failing| write(world, &failing, &[payload; 3])) {
+        return None;
+    }
+    let left = kv.snapshot();
+    world.clock.0.set(world.clock.0.get() - 10);
+    for one in COMMITTED[2..].chunks(2) {
+        let store = world.open(&kv);
+        assert!(write(world, &store, one));
+    }
+    Some((left, kv.snapshot()))
+}
+
+#[test]
+fn leftovers_that_were_removed_are_not_taken_for_committed() {
+    leftovers_are_not_shown("x");
+}
+
+#[test]
+fn nor_are_those_that_stand_in_blocks_alone() {
+    leftovers_are_not_shown(&"x".repeat(1500));
+}
+
+fn leftovers_are_not_shown(payload: &str) {
+    let world = World::new();
+    let mut mixtures = 0;
+    for calls in 0.. {
+        let Some((left, now)) = after_a_failure(&world, calls, payload) else { break };
+        let old: Vec<_> = left
+            .iter()
+            .filter(|(key, value)| key.starts_with(b"DAT\0") && now.get(*key) != Some(*value))
+            .collect();
+        // Every choice of what is still seen of them, beside all else as it is, and with each row of it hidden.
+        for choice in 1_u32..1 << old.len() {
+            let mut shown = now.clone();
+            for (at, (key, value)) in old.iter().enumerate() {
+                if choice & (1 << at) != 0 {
+                    shown.insert((*key).clone(), (*value).clone());
+                }
+            }
+            let hidden = now.keys().filter(|key| key.starts_with(b"DAT\0")).map(Some);
+            for hidden in hidden.chain([None]) {
+                let mut rows = shown.clone();
+                if let Some(key) = hidden {
+                    rows.remove(key);
+                }
+                let store = reader(&world, &rows);
+                let space = space_of(&world, &store);
+                assert_eq!(space, COMMITTED[..space.len()], "{calls} calls, {choice:b}");
+                for from in 1..=COMMITTED.len() {
+                    let segment = segment_of(&world, &store, from as u64);
+                    assert_eq!(segment, COMMITTED[from - 1..][..segment.len()], "{calls} calls, {choice:b}");
+                }
+                let latest = texts(&world.run(store.peek("s", "g")).expect("reads"));
+                assert!(latest.is_empty() || latest == ["g"], "{latest:?}");
+                mixtures += 1;
+            }
+            if now.iter().all(|(key, value)| shown.get(key) == Some(value)) {
+                let store = reader(&world, &shown);
+                assert_eq!(space_of(&world, &store), COMMITTED, "{calls} calls, {choice:b}");
+                assert_eq!(segment_of(&world, &store, 1), COMMITTED, "{calls} calls, {choice:b}");
+            }
+        }
+    }
+    assert!(mixtures > 20, "{mixtures} mixtures were tried");
+}
+
+#[test]
+fn a_partition_is_read_up_to_what_is_not_shown() {
+    let world = World::new();
+    let kv = single_rows(true);
+    let store = world.open(&kv);
+    let append = |payload: &str| StreamAppend {
+        stream: "s".into(),
+        records: frame(&[payload]),
+        partition: None,
+        partition_key: None,
+    };
+    let mut ids = vec![EntryId::ZERO];
+    for payload in COMMITTED {
+        let appended = world.run(store.append_to_stream(append(payload), WriteOptions::default()));
+        ids.push(appended.expect("appends").last_id);
+    }
+    let rows = kv.snapshot();
+    let blocks: Vec<_> = rows.keys().filter(|key| key.starts_with(b"DAT\0SEGMENTS\0")).collect();
+    assert_eq!(blocks.len(), COMMITTED.len());
+    for (hidden, key) in blocks.into_iter().enumerate() {
+        let mut rows = rows.clone();
+        rows.remove(key);
+        let store = reader(&world, &rows);
+        for (passed, after) in ids.iter().enumerate() {
+            let read = StreamRead {
+                stream: "s".into(),
+                partitions: PartitionChoice::Number(0),
+                after: *after,
+                last: None,
+                from: None,
+                max_entries: 100,
+                max_bytes: 1 << 20,
+            };
+            let found = texts(&world.run(store.read_stream(read)).expect("reads"));
+            // Where one that was read before is hidden now, a reader may wait for it.
+            let all = if hidden < passed && !found.is_empty() { COMMITTED.len() } else { hidden.max(passed) };
+            assert_eq!(found, COMMITTED[passed..all], "block {hidden} hidden, read after {passed}");
+        }
+    }
+}
