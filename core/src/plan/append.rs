@@ -186,7 +186,9 @@ impl<'s> Planner<'s> {
             return Ok(None);
         }
         if found.len() != request.writes.len() {
-            return Err(Error::invalid("trx.id: it was used before, by a transaction over other segments"));
+            return Err(Error::invalid(
+                "trx.id: it was used before, by a transaction over other segments, or one that is trimmed in part",
+            ));
         }
         Ok(Some(found))
     }

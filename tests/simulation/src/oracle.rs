@@ -423,7 +423,7 @@ impl Oracle {
     }
 
     /// Whether all that a call stored in some space may have been removed, so that it may be stored again.
-    fn may_be_gone(&self, operation: &Operation) -> bool {
+    pub fn may_be_gone(&self, operation: &Operation) -> bool {
         let state = self.state.borrow();
         let replies = match &state.operations[operation.id].1 {
             Outcome::Acked(replies, _) => replies,

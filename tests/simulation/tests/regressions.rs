@@ -24,6 +24,7 @@ const SEEDS: &[(u64, &str)] = &[
     (2045, "single rows: a page that ended inside a run of several blocks repeated its entries"),
     (9747, "single rows: an entry that was not visible yet was taken for a trimmed one"),
     (1453, "single rows: what a failed writer left was removed, seen by an old view, and shown as committed"),
+    (11442, "a transaction whose one space was deleted was tried again: refused, and not for other segments"),
     (6327, "single rows: the same, where a segment was read"),
     (9121, "single rows: the same, in a space that had nothing committed"),
 ];

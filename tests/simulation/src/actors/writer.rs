@@ -120,6 +120,10 @@ fn refusal_is_explained(
         {
             Ok(())
         }
+        // Where one of its segments was removed, the rest is found again.
+        ErrorCode::InvalidArgument if operation.trx.is_some() && world.oracle.may_be_gone(operation) => {
+            Ok(())
+        }
         ErrorCode::LeaseLost if operation.lease.is_some() => Ok(()),
         // By design: limits of the host, and races.
         ErrorCode::LimitExceeded | ErrorCode::Conflict => Ok(()),
