@@ -32,8 +32,8 @@ interface Reading {
 }
 
 /** Fills a page from rows of these sizes. */
-function fill(sizes: readonly number[], range: Omit<ScanRange, "start" | "end">): Reading {
-	const filling = new Filling({ start, end, ...range });
+function fill(sizes: readonly number[], range: Omit<ScanRange, "start" | "end">, expected?: number): Reading {
+	const filling = new Filling({ start, end, ...range }, expected);
 	const asked: number[] = [];
 	let at = 0;
 	let read = 0;
@@ -53,6 +53,17 @@ function fill(sizes: readonly number[], range: Omit<ScanRange, "start" | "end">)
 	const taken = filling.values.reduce((sum, { length }) => sum + length, 0);
 	return { pairs: filling.keys.length, asked, wasted: range.keysOnly === true ? 0 : read - taken };
 }
+
+test("a page of rows as large as those before asks for all of them at once", () => {
+	const rows = Array.from({ length: 50 }, () => 125 * KIB);
+	const range = { limit: 1024, maxBytes: KIB * KIB };
+	assert.deepEqual(fill(rows, range, 125 * KIB), { pairs: 8, asked: [8], wasted: 0 });
+	assert.deepEqual(fill(rows, { ...range, limit: 3 }, 125 * KIB), { pairs: 3, asked: [3], wasted: 0 });
+	// Larger or smaller than those before: never more than one request asks for at most.
+	assert.deepEqual(fill(rows, range, 300 * KIB), { pairs: 8, asked: [3, 5], wasted: 0 });
+	assert.deepEqual(fill(rows, range, 2000 * KIB), { pairs: 8, asked: [1, 4, 3], wasted: 0 });
+	assert.deepEqual(fill(rows, range, 0), { pairs: 8, asked: [16], wasted: 8 * 125 * KIB });
+});
 
 test("a page of large rows reads none for nothing", () => {
 	const rows = Array.from({ length: 50 }, () => 1000 * KIB);

@@ -258,14 +258,8 @@ export function abortNext(moment: "while checks are asked" | "once writes are is
 			queueMicrotask(() => started.abort());
 			return started;
 		}
-		const put = IDBObjectStore.prototype.put;
-		IDBObjectStore.prototype.put = function (this: IDBObjectStore, ...given) {
-			if (this.transaction !== started) return put.apply(this, given);
-			IDBObjectStore.prototype.put = put;
-			// Once all writes of this turn are issued, and before one is answered.
-			queueMicrotask(() => started.abort());
-			return put.apply(this, given);
-		};
+		// Once all writes of this turn are issued, and before one is answered.
+		started.commit = () => started.abort();
 		return started;
 	};
 }

@@ -20,6 +20,8 @@ export function commitRows(db: IDBDatabase, batch: HostBatch): Promise<HostCommi
 			try {
 				for (const key of deletes) rows.delete(key);
 				for (const { key, value } of puts) rows.put(alone(value), key);
+				// Without it the browser commits once it has told of every write. Older ones know no other way.
+				(transaction as { commit?: () => void }).commit?.();
 			} catch (error) {
 				thrown = error;
 				transaction.abort();

@@ -14,9 +14,10 @@ const GROWTH = 4;
 const SMALL_BYTES = 32 << 10;
 
 /**
- * Fills a page with pairs whose sizes are not known before they are read. Where bytes bound the page it asks for one
- * first, then for as many as fit by the mean size so far, but for no more than four times what it has. It may stop
- * below maxBytes when the next row is likely to be large and not to fit.
+ * Fills a page with pairs whose sizes are not known before they are read. Where bytes bound the page it asks for as many
+ * as fit by the mean size that is expected. Without one it asks for one pair first, then for as many as fit by the mean
+ * so far, but for no more than four times what it has. It may stop below maxBytes when the next row is likely to be large
+ * and not to fit.
  */
 export class Filling {
 	readonly keys: Uint8Array[] = [];
@@ -24,12 +25,20 @@ export class Filling {
 	readonly #limit: number;
 	readonly #maxBytes: number;
 	readonly #most: number;
+	readonly #expected: number | undefined;
 	#bytes = 0;
 
-	constructor({ limit, maxBytes, keysOnly }: ScanRange) {
+	/** expected: bytes of a value, by what was met in such a range before. */
+	constructor({ limit, maxBytes, keysOnly }: ScanRange, expected?: number) {
 		this.#limit = limit;
+		this.#expected = expected;
 		this.#maxBytes = keysOnly === true ? Number.POSITIVE_INFINITY : (maxBytes ?? Number.POSITIVE_INFINITY);
 		this.#most = keysOnly === true ? MOST_KEYS : MOST_VALUES;
+	}
+
+	/** Bytes of a value of the page in the mean; undefined: there is none. */
+	get mean(): number | undefined {
+		return this.values.length === 0 ? undefined : this.#bytes / this.values.length;
 	}
 
 	/** How many pairs to ask for next; 0: the page is full. */
@@ -37,9 +46,10 @@ export class Filling {
 		const count = this.keys.length;
 		const most = Math.min(this.#limit - count, this.#most);
 		if (most === 0 || this.#maxBytes === Number.POSITIVE_INFINITY) return most;
-		if (count === 0) return 1;
-		const mean = this.#bytes / count;
+		const mean = this.mean ?? this.#expected;
+		if (mean === undefined) return 1;
 		const fitting = mean === 0 ? most : Math.floor((this.#maxBytes - this.#bytes) / mean);
+		if (count === 0) return Math.min(most, Math.max(fitting, 1));
 		if (fitting < 1 && mean >= SMALL_BYTES) return 0;
 		return Math.min(most, count * GROWTH, Math.max(fitting, 1));
 	}

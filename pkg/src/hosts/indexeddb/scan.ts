@@ -2,17 +2,21 @@ import { type Bytes, compareBytes } from "../../bytes.js";
 import type { ScanPage, ScanRange } from "../../host.js";
 import { fetchFor } from "./fetch.js";
 import { Filling } from "./filling.js";
+import type { Means } from "./means.js";
 import { reading } from "./transaction.js";
 
 /** A page of a range, in one transaction. */
-export function scanRows(db: IDBDatabase, range: ScanRange): Promise<ScanPage> {
+export function scanRows(db: IDBDatabase, range: ScanRange, means: Means): Promise<ScanPage> {
 	// IndexedDB throws for a range that can hold nothing.
 	if (compareBytes(range.start, range.end) >= 0) return Promise.resolve({ keys: [], values: [], more: false });
 	return reading(db, (rows, resolve) => {
-		const filling = new Filling(range);
+		const filling = new Filling(range, means.of(range));
 		const { keys, values } = filling;
 		const fetch = fetchFor(rows, range);
-		const finish = (more: boolean): void => resolve({ keys, values, more });
+		const finish = (more: boolean): void => {
+			means.note(range, filling.mean);
+			resolve({ keys, values, more });
+		};
 
 		/** Asks for what follows the pairs there are. */
 		const goOn = (): void => {
@@ -30,27 +34,19 @@ export function scanRows(db: IDBDatabase, range: ScanRange): Promise<ScanPage> {
 		};
 
 		const step = (query: IDBKeyRange, count: number): void => {
+			// Beside values keys cost little: whether there is more is asked in the same turn.
+			const beyond = range.keysOnly === true ? undefined : rows.getAllKeys(query, count + 1);
 			fetch(rows, query, count, (pairs) => {
 				if (!filling.take(pairs)) finish(true);
 				else if (pairs.keys.length < count) finish(false);
+				else if (beyond === undefined) goOn();
+				else if (beyond.result.length <= count) finish(false);
+				else if (filling.next() === 0) finish(true);
 				else goOn();
 			});
 		};
 
-		const whole = IDBKeyRange.bound(range.start, range.end, false, true);
-		const first = filling.next();
-		if (first > 1) {
-			step(whole, first);
-			return;
-		}
-		// One pair, and in the same turn whether there is another: a large block is often the whole page.
-		const two = rows.getAllKeys(whole, 2);
-		fetch(rows, whole, 1, (pairs) => {
-			filling.take(pairs);
-			if (two.result.length < 2) finish(false);
-			else if (filling.next() === 0) finish(true);
-			else goOn();
-		});
+		step(IDBKeyRange.bound(range.start, range.end, false, true), filling.next());
 	});
 }
 
