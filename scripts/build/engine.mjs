@@ -5,7 +5,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync,
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { note } from "../lib/console.mjs";
-import { run } from "../lib/process.mjs";
+import { output, run } from "../lib/process.mjs";
 import { at, root } from "../lib/root.mjs";
 import { writeGlue } from "./glue.mjs";
 
@@ -37,10 +37,16 @@ function pathFlags() {
 	const cargoHome = process.env.CARGO_HOME ?? join(homedir(), ".cargo");
 	const sources = join(cargoHome, "registry", "src");
 	const registries = existsSync(sources) ? readdirSync(sources).map((name) => join(sources, name)) : [];
+	const standard = join(output("rustc", ["--print", "sysroot"]), "lib", "rustlib", "src", "rust");
+	// What the library of Rust was compiled with, and is compiled with where its source is not there.
+	const commit = /^commit-hash: (.+)$/m.exec(output("rustc", ["-vV"]))?.[1];
 	// The last prefix that fits is the one that counts.
-	return [cargoHome, ...registries, root].map(
-		(path) => `--remap-path-prefix=${path}=${path === root ? "streamkit" : "crates"}`,
-	);
+	return [
+		[cargoHome, "crates"],
+		...registries.map((path) => [path, "crates"]),
+		[standard, `/rustc/${commit}`],
+		[root, "streamkit"],
+	].map(([from, to]) => `--remap-path-prefix=${from}=${to}`);
 }
 
 export async function buildEngine() {
