@@ -10,7 +10,11 @@
 //!   names it. An exception out of the engine itself therefore means a bug, or broken surroundings,
 //!   and ends the instance.
 
+#![no_std]
+
 extern crate alloc;
+#[cfg(not(feature = "standalone"))]
+extern crate std;
 
 mod bridge;
 mod engine;
@@ -33,3 +37,7 @@ pub use engine::Engine;
 #[cfg(feature = "full")]
 pub use jobs::{Compactor, Exporter, Importer, Verifier};
 pub use panics::panic_message;
+
+#[cfg(feature = "standalone")]
+#[global_allocator]
+static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();

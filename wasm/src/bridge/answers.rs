@@ -1,6 +1,8 @@
 //! What the host answers, each in one buffer; large values stand apart (see `requests`). Every length is
 //! checked: `Err` names the rule that a buffer breaks.
 
+use alloc::vec::Vec;
+
 use streamkit_core::{Bytes, Commit, ScanPage};
 
 use super::apart::Apart;

@@ -1,5 +1,10 @@
 //! The storage behind the bridge.
 
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use async_trait::async_trait;
 use js_sys::{Array, Promise, Uint8Array};
 use streamkit_core::{Batch, Bytes, Commit, Detail, Error, HostLimits, Kv, Result, ScanPage, ScanRange};

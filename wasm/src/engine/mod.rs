@@ -1,5 +1,7 @@
 //! The exported class.
 
+use alloc::format;
+
 #[cfg(feature = "full")]
 mod groups;
 mod health;
