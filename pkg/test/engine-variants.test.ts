@@ -124,17 +124,3 @@ test("hosts and options that the light engine does not serve get the full one", 
 	assert.deepEqual(asked, ["light"]);
 	await store.close();
 });
-
-test("what the full engine compressed the light one reads", async () => {
-	start();
-	const host = memoryHost();
-	const writer = await openStore(host, { compression: "always" });
-	const text = "abc ".repeat(1000);
-	await writer.publish("s", "a", text);
-	await writer.close();
-	asked.length = 0;
-	const reader = await openStore(host);
-	assert.deepEqual(await payloads(reader), [text]);
-	assert.deepEqual(asked, ["light"]);
-	await reader.close();
-});

@@ -12,12 +12,19 @@ import { writeGlue } from "./glue.mjs";
 const folder = "pkg/src/generated";
 /** Outputs of each variant: the light one is what a browser loads first. */
 const variants = [
-	{ name: "engine", out: folder, profile: "release", features: [], optimise: ["-O3"], inline: true },
+	{
+		name: "engine",
+		out: folder,
+		profile: "release",
+		features: ["--features", "standalone"],
+		optimise: ["-O3"],
+		inline: true,
+	},
 	{
 		name: "light engine",
 		out: `${folder}/light`,
 		profile: "light",
-		features: ["--no-default-features"],
+		features: ["--no-default-features", "--features", "standalone"],
 		// Large functions compress badly, with a number of two bytes for every local past the first 128. Functions that
 		// were made for several types have one name, and compress well side by side.
 		optimise: ["-Oz", "--one-caller-inline-max-function-size=20", "--reorder-functions-by-name"],

@@ -20,6 +20,8 @@ mod bridge;
 mod engine;
 mod env;
 mod errors;
+#[cfg(feature = "full")]
+mod expand;
 mod frames;
 #[cfg(feature = "full")]
 mod group_frames;
@@ -29,15 +31,15 @@ mod numbers;
 mod objects;
 mod panics;
 mod promise;
+#[cfg(feature = "standalone")]
+mod standalone;
 #[cfg(feature = "full")]
 mod stream_frames;
 
 pub use bridge::Bridge;
 pub use engine::Engine;
 #[cfg(feature = "full")]
+pub use expand::expand_row;
+#[cfg(feature = "full")]
 pub use jobs::{Compactor, Exporter, Importer, Verifier};
 pub use panics::panic_message;
-
-#[cfg(feature = "standalone")]
-#[global_allocator]
-static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();

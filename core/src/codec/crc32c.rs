@@ -12,7 +12,9 @@ const LANE: usize = 512;
 /// What a byte makes of a checksum. Atomic, as several threads may fill it at once: with the same numbers.
 type Table = [AtomicU32; 256];
 
-const ZEROS: Table = [const { AtomicU32::new(0) }; 256];
+const fn zeros() -> Table {
+    [const { AtomicU32::new(0) }; 256]
+}
 
 /// The tables, made at the first use: twelve kilobytes that no compression makes smaller would be a tenth of what a
 /// browser loads.
@@ -25,7 +27,7 @@ struct Tables {
 }
 
 static TABLES: Tables =
-    Tables { made: AtomicBool::new(false), steps: [const { ZEROS }; 8], skips: [const { ZEROS }; 4] };
+    Tables { made: AtomicBool::new(false), steps: [const { zeros() }; 8], skips: [const { zeros() }; 4] };
 
 impl Tables {
     #[inline]

@@ -36,6 +36,10 @@ pub(crate) mod space;
 pub(crate) mod stream;
 pub(crate) mod trx;
 
+#[cfg(feature = "compression")]
+pub use envelope::expand_row;
+#[cfg(not(feature = "compression"))]
+pub(crate) use envelope::is_compressed;
 pub(crate) use envelope::{Packing, is_raw};
 pub use group::GroupMode;
 pub(crate) use key::{KeyRange, successor};

@@ -13,6 +13,8 @@ use uuid::{Builder, Uuid};
 use crate::env::{Entropy, Env};
 use crate::error::{Error, ErrorCode, Result};
 use crate::kv::{Atomicity, Batch, Bytes, Commit, HostLimits, ScanRange};
+#[cfg(not(feature = "compression"))]
+use crate::layout::is_compressed;
 use crate::layout::{KeyRange, successor};
 
 const EVERY_HOST: bool = cfg!(feature = "every-host");
@@ -108,6 +110,7 @@ impl Host {
 
     /// Rows of a range from its start on, until there are `limit` or the values come to `max_bytes`; at
     /// least one where there are any.
+    #[cfg(feature = "compression")]
     pub(crate) fn rows(
         &self,
         range: KeyRange,
@@ -116,6 +119,20 @@ impl Host {
     ) -> impl Future<Output = Result<Part<Row>>> {
         let KeyRange { start, end } = range;
         self.scan(ScanRange { start, end, reverse: false, limit, max_bytes, keys_only: false })
+    }
+
+    /// The same, and none of them is compressed. Bytes count as they are stored.
+    #[cfg(not(feature = "compression"))]
+    pub(crate) async fn rows(&self, range: KeyRange, limit: usize, max_bytes: usize) -> Result<Part<Row>> {
+        let KeyRange { start, end } = range;
+        let range = ScanRange { start, end, reverse: false, limit, max_bytes, keys_only: false };
+        let (mut rows, rest) = self.scan(range).await?;
+        for (_, row) in &mut rows {
+            if is_compressed(row) {
+                *row = self.env.expander.expand(core::mem::take(row)).await?;
+            }
+        }
+        Ok((rows, rest))
     }
 
     /// Keys of a range from its start on, at most `limit`; their values stay where they are.

@@ -381,6 +381,9 @@ impl Inner {
     /// Whether rows are to be compressed. `explicit`: the caller asked for compaction, where compressing is
     /// worth its time.
     pub(crate) fn compresses(&self, explicit: bool) -> bool {
+        if !cfg!(feature = "compression") {
+            return false;
+        }
         match self.options.compression {
             Compression::None => false,
             Compression::Always => true,

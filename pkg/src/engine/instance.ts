@@ -1,9 +1,10 @@
 import { createBridge } from "../bridge.js";
+import type { Bytes } from "../bytes.js";
 import { closedError, describe, fromEngine, fromHost, isAborted, StreamkitError } from "../errors.js";
 import type { HostKv } from "../host.js";
 import { type TimerCalls, Timers } from "../timers.js";
 import type { CheckedOptions } from "../validate.js";
-import type { Engine, EngineOptions } from "./abi.js";
+import type { Engine, EngineOptions, Glue } from "./abi.js";
 import { engineModule, firstVariant, type Variant } from "./loader.js";
 
 /** More than one instance counts to: so the numbers of two never meet. */
@@ -221,7 +222,7 @@ export class EngineSlot {
 				}),
 			stop: (handle) => timers.stop(handle),
 		};
-		const bridge = createBridge(host, options.clock, guardedTimers, () => state.alive);
+		const bridge = createBridge(host, options.clock, guardedTimers, () => state.alive, this.#expander());
 		const engineOptions: EngineOptions = {
 			storeId: this.#storeId,
 			durability: options.durability,
@@ -279,6 +280,26 @@ export class EngineSlot {
 		this.#instances++;
 		this.#lookForLeftovers(instance);
 		return engine;
+	}
+
+	/** Reads compressed rows for the light engine, which goes on with what it is at; the store goes on with the full one. */
+	#expander(): (row: Bytes) => Promise<Bytes> {
+		let glue: Glue | undefined;
+		return async (row) => {
+			const { module, createGlue } = await this.#unlessClosed(engineModule("full"));
+			this.full().catch(() => {});
+			if (glue === undefined) {
+				// Without a store: it only expands.
+				glue = createGlue({ queueMicrotask });
+				glue.initSync({ module });
+			}
+			try {
+				return glue.expandRow(row);
+			} catch (error) {
+				glue = undefined;
+				throw trapError(error);
+			}
+		};
 	}
 
 	/** Background work: nobody waits for it, and what fails is tried again the next time. */

@@ -128,3 +128,15 @@ impl Kv for JsHost {
         }
     }
 }
+
+#[cfg(not(feature = "full"))]
+#[async_trait(?Send)]
+impl streamkit_core::Expander for JsHost {
+    async fn expand(&self, row: Bytes) -> Result<Bytes> {
+        let given = self.bridge.expand(&row);
+        match self.answer("expand", given).await? {
+            Answer::Bytes(row, _) => Ok(row),
+            Answer::Nothing => Err(self.no_answer("expand")),
+        }
+    }
+}
