@@ -6,6 +6,7 @@ use alloc::format;
 mod groups;
 mod health;
 mod inventory;
+#[cfg(feature = "full")]
 mod lease;
 mod life;
 #[cfg(feature = "full")]
