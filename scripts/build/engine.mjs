@@ -4,7 +4,7 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { note } from "../lib/console.mjs";
+import { note, Problem } from "../lib/console.mjs";
 import { output, run } from "../lib/process.mjs";
 import { at, root } from "../lib/root.mjs";
 import { writeGlue } from "./glue.mjs";
@@ -84,9 +84,13 @@ async function buildVariant({ name, out, profile, features, optimise, inline }) 
 	// Names are there for passes that look at them, and go last.
 	const named = join(work, "named.wasm");
 	await run("wasm-opt", [...optimise, "-g", join(work, "bindgen_bg.wasm"), "-o", named]);
-	await run("wasm-opt", ["--strip-debug", "--strip-producers", named, "-o", module]);
+	const names = output("wasm-opt", [
+		...["--strip-debug", "--strip-producers", "--minify-imports-and-exports-and-modules"],
+		...[named, "-o", module],
+	]);
+	if (names === undefined) throw new Problem("wasm-opt could not shorten the names of the engine");
 	copyFileSync(join(work, "bindgen.d.ts"), at(out, "bindgen.d.ts"));
-	await writeGlue(join(work, "bindgen.js"), out);
+	await writeGlue(join(work, "bindgen.js"), out, JSON.parse(names));
 
 	const bytes = readFileSync(module);
 	note(`${name}: ${bytes.length} bytes`);

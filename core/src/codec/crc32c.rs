@@ -42,22 +42,22 @@ impl Tables {
     #[inline(never)]
     fn make(&self) {
         let [first, ..] = &self.steps;
-        fill(first, |bit| {
+        fill(first, &|bit| {
             (0..8).fold(bit, |crc, _| if crc & 1 == 1 { (crc >> 1) ^ POLYNOMIAL } else { crc >> 1 })
         });
         let zero = |crc: u32| (crc >> 8) ^ at(first, u64::from(crc));
         for (behind, table) in (0..).zip(&self.steps).skip(1) {
-            fill(table, |bit| (0..behind).fold(at(first, u64::from(bit)), |crc, _| zero(crc)));
+            fill(table, &|bit| (0..behind).fold(at(first, u64::from(bit)), |crc, _| zero(crc)));
         }
         for (place, table) in (0..).zip(&self.skips) {
-            fill(table, |bit| (0..LANE).fold(bit << (8 * place), |crc, _| zero(crc)));
+            fill(table, &|bit| (0..LANE).fold(bit << (8 * place), |crc, _| zero(crc)));
         }
         self.made.store(true, Ordering::Release);
     }
 }
 
 /// Fills a table by what it says of single bits. The rest follows: a CRC is linear.
-fn fill(table: &Table, of: impl Fn(u32) -> u32) {
+fn fill(table: &Table, of: &dyn Fn(u32) -> u32) {
     for (byte, place) in (0_u64..).zip(table).skip(1) {
         let lowest = byte & byte.wrapping_neg();
         let crc = if byte == lowest {
