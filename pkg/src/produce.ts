@@ -109,8 +109,7 @@ export function publish(
 		const checked = checkWriteOptions(options);
 		single.reset();
 		single.add(payload, options?.metadata, undefined, context.limits.maxRecordBytes, -1);
-		if (!isReady(context.slot, checked))
-			return publishLater(context, space, segment, single.finish().slice(), checked);
+		if (!isReady(context.slot, checked)) return publishLater(context, space, segment, single.finish().slice(), checked);
 		return append(context, space, segment, single.finish(), checked.expected, checked).then((numbers) =>
 			readStatus(numbers, space, segment),
 		);

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { beforeEach, test } from "node:test";
 import type { Glue } from "../src/engine/abi.js";
 import { type EngineModule, registerEngine } from "../src/engine/loader.js";
+import * as fullCalls from "../src/full-calls.js";
 import { createGlue } from "../src/generated/glue.js";
 import { createGlue as createLightGlue } from "../src/generated/light/glue.js";
 import { type HostKv, memoryHost, openStore, type SegmentStatus, type Store } from "../src/index.js";
@@ -36,7 +37,7 @@ function forget(): void {
 		full: async () => {
 			loads++;
 			await network();
-			return { module: full.module, createGlue: (environment) => glued(full.createGlue(environment)) };
+			return { ...full, createGlue: (environment) => glued(full.createGlue(environment)), calls: fullCalls };
 		},
 	});
 }
