@@ -27,7 +27,7 @@ const variants = [
 		features: ["--no-default-features", "--features", "standalone"],
 		// Large functions compress badly, with a number of two bytes for every local past the first 128. Functions that
 		// were made for several types have one name, and compress well side by side.
-		optimise: ["-Oz", "--one-caller-inline-max-function-size=20", "--reorder-functions-by-name"],
+		optimise: ["-Oz", "--converge", "--one-caller-inline-max-function-size=20", "--reorder-functions-by-name"],
 	},
 ];
 const bindings = ["streamkit.wasm", "glue.js", "glue.d.ts", "bindgen.d.ts"];

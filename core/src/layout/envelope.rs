@@ -172,3 +172,38 @@ pub(super) fn open(row: Vec<u8>, what: &str) -> Result<SharedBytes> {
         other => Err(Error::corrupt(format!("{what}: unknown codec {other}"))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    fn sealed(body: &[u8], packing: &mut Packing<'_>) -> Vec<u8> {
+        let mut envelope = Envelope::with_capacity(body.len());
+        envelope.bytes().extend_from_slice(body);
+        envelope.finish(packing).unwrap()
+    }
+
+    #[test]
+    fn a_compressed_row_expands_to_the_raw_one() {
+        let body = vec![7; 5000];
+        let raw = sealed(&body, &mut Packing::Raw);
+        let compressed = sealed(&body, &mut Packing::Zstd(&mut zstd::Compressor::default()));
+        assert!(compressed.len() < 100);
+        assert_eq!(expand_row(compressed), raw);
+        assert_eq!(expand_row(raw.clone()), raw);
+    }
+
+    #[test]
+    fn what_cannot_be_read_stays_as_it_is() {
+        let compressed = sealed(&[7; 5000], &mut Packing::Zstd(&mut zstd::Compressor::default()));
+        for at in 0..compressed.len() {
+            let mut damaged = compressed.clone();
+            damaged[at] ^= 1;
+            assert_eq!(expand_row(damaged.clone()), damaged);
+            let short = compressed[..at].to_vec();
+            assert_eq!(expand_row(short.clone()), short);
+        }
+    }
+}

@@ -85,6 +85,8 @@ pub(crate) fn refusal(bytes: &[u8]) -> Result<Commit, Broken> {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec;
+
     use super::*;
 
     fn get(bytes: &[u8], asked: usize) -> Result<Vec<Option<Bytes>>, Broken> {
