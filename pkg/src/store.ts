@@ -115,7 +115,7 @@ class EngineStore implements Store {
 		checkName("segment", segment);
 		const signal = checkSignal(optionsObject(options).signal);
 		const bytes = await this.#slot.call("read", (engine) => engine.peek(space, segment), signal);
-		return readPage(bytes, space).entries[0] ?? emptyEntry(space, segment);
+		return readPage(bytes, space).last ?? emptyEntry(space, segment);
 	}
 
 	consumeSegment(args: ConsumeSegment): EntryStream {

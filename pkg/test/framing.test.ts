@@ -171,8 +171,11 @@ test("pages are read back as entries", () => {
 			const page = readPage(bytes, "space");
 			assert.ok(page.done && page.tail);
 			assert.equal(page.a, 9);
-			assert.equal(page.entries.length, records.length);
-			for (const [i, entry] of page.entries.entries()) {
+			const entries = [...page.entries];
+			assert.equal(entries.length, records.length);
+			assert.equal(page.count, records.length);
+			assert.deepEqual(page.last, entries.at(-1));
+			for (const [i, entry] of entries.entries()) {
 				const { payload, metadata } = records[i] as RecordInput;
 				assert.equal(entry.space, "space");
 				assert.equal(entry.segment, "seg");
@@ -251,8 +254,8 @@ test("partitions are the canonical decimals of a stream's segments", () => {
 		["9007199254740993", undefined],
 	] as const) {
 		const bytes = new PageBuilder({}).run({ segment, records: [{ payload: "" }] }).finish();
-		assert.equal(readPage(bytes, "s", true).entries[0]?.partition, partition);
-		assert.equal(readPage(bytes, "s", false).entries[0]?.partition, undefined);
+		assert.equal(readPage(bytes, "s", true).last?.partition, partition);
+		assert.equal(readPage(bytes, "s", false).last?.partition, undefined);
 	}
 });
 

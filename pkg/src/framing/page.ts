@@ -9,7 +9,7 @@ import { broken, FrameReader } from "./reader.js";
 const NIL = "00000000-0000-0000-0000-000000000000";
 const NO_METADATA: Readonly<Record<string, string>> = Object.freeze({});
 
-/** A decoded page: entries, whether the read is over, and where it goes on. */
+/** A page: entries, whether the read is over, and where it goes on. */
 export interface Page {
 	/** The read has reached its own upper bound. */
 	readonly done: boolean;
@@ -19,7 +19,12 @@ export interface Page {
 	readonly a: number;
 	/** Space reads: n of the last id passed. */
 	readonly b: number;
-	readonly entries: PageEntry[];
+	/** How many entries it holds. */
+	readonly count: number;
+	/** The last of them. */
+	readonly last: PageEntry | undefined;
+	/** They are made as they are asked for: thousands that live together make the garbage collector grow its space. */
+	readonly entries: Iterable<PageEntry>;
 }
 
 /** What the entries of one run share. */
@@ -33,23 +38,55 @@ class Run {
 	readonly sequence: number;
 	readonly ms: number;
 	readonly n: number;
+	readonly count: number;
+	/** Where its first entry lies. */
+	readonly start: number;
 	/** Where the TRX lies: id, node, number. */
 	readonly #trxAt: number;
 	readonly #trxNumber: number;
 	#trx: Trx | undefined;
 
-	constructor(reader: FrameReader, view: DataView, space: string, segment: string, tier: number, stream: boolean) {
+	/** Reads the run's fields, its segment's name being one of `names`, and passes over its entries. */
+	constructor(reader: FrameReader, view: DataView, space: string, names: readonly string[], stream: boolean) {
 		this.bytes = reader.bytes;
 		this.view = view;
 		this.space = space;
+		const segment = names[reader.u32()];
+		if (segment === undefined) throw broken("a run names no segment");
 		this.segment = segment;
-		this.tier = tier === 1 ? "hot" : "warm";
+		this.count = reader.u32();
+		const size = reader.u32();
+		this.tier = reader.u32() === 1 ? "hot" : "warm";
 		this.stream = stream;
 		this.sequence = reader.u64();
 		this.ms = reader.u64();
 		this.n = reader.u64();
 		this.#trxAt = reader.skip(32);
 		this.#trxNumber = reader.u64();
+		this.start = reader.skip(size);
+	}
+
+	/** Where the entry after the one at `at` lies. */
+	after(at: number): number {
+		const metadataAt = at + 4 + this.view.getUint32(at, true);
+		return metadataAt + 4 + this.view.getUint32(metadataAt, true);
+	}
+
+	/** Checks every length once, so that entries can be read without checks later. Gives where the last one lies. */
+	check(end: number): number {
+		const { view, count } = this;
+		let last = this.start;
+		let at = last;
+		for (let index = 0; index < count; index++) {
+			last = at;
+			// Both lengths are below 2^32, so these sums cannot go wrong.
+			const metadataAt = at + 8 <= end ? at + 4 + view.getUint32(at, true) : end;
+			if (metadataAt + 4 > end) throw broken("an entry leaves its run");
+			at = metadataAt + 4 + view.getUint32(metadataAt, true);
+			if (at > end) throw broken("an entry leaves its run");
+		}
+		if (at !== end) throw broken("a run holds more than its entries");
+		return last;
 	}
 
 	get trx(): Trx {
@@ -226,7 +263,34 @@ export function emptyEntry(space: string, segment: string): Entry {
 	return entry;
 }
 
-/** Decodes a page. Lengths are checked here once, so that entries can be read without checks later. */
+/** Makes the entries of runs whose lengths are checked. */
+class EntryIterator implements Iterator<PageEntry, undefined> {
+	readonly #runs: readonly Run[];
+	#run: Run | undefined;
+	#nextRun = 0;
+	#index = 0;
+	#at = 0;
+
+	constructor(runs: readonly Run[]) {
+		this.#runs = runs;
+	}
+
+	next(): IteratorResult<PageEntry, undefined> {
+		let run = this.#run;
+		while (run === undefined || this.#index === run.count) {
+			run = this.#runs[this.#nextRun++];
+			if (run === undefined) return { done: true, value: undefined };
+			this.#run = run;
+			this.#index = 0;
+			this.#at = run.start;
+		}
+		const value = new PageEntry(run, this.#index++, this.#at);
+		this.#at = run.after(this.#at);
+		return { done: false, value };
+	}
+}
+
+/** Reads a page. */
 export function readPage(bytes: Bytes, space: string, stream = false): Page {
 	const reader = new FrameReader(bytes);
 	const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -234,28 +298,20 @@ export function readPage(bytes: Bytes, space: string, stream = false): Page {
 	const tail = reader.u8() === 1;
 	reader.skip(2);
 	const names: string[] = [];
-	for (let count = reader.u32(); count > 0; count--) names.push(reader.text());
+	for (let left = reader.u32(); left > 0; left--) names.push(reader.text());
 	const a = reader.u64();
 	const b = reader.u64();
-	const entries: PageEntry[] = [];
-	for (let runs = reader.u32(); runs > 0; runs--) {
-		const name = names[reader.u32()];
-		if (name === undefined) throw broken("a run names no segment");
-		const count = reader.u32();
-		const size = reader.u32();
-		const run = new Run(reader, view, space, name, reader.u32(), stream);
-		let at = reader.skip(size);
-		const end = at + size;
-		for (let index = 0; index < count; index++) {
-			// Both lengths are below 2^32, so these sums cannot go wrong.
-			const metadataAt = at + 8 <= end ? at + 4 + view.getUint32(at, true) : end;
-			if (metadataAt + 4 > end) throw broken("an entry leaves its run");
-			const next = metadataAt + 4 + view.getUint32(metadataAt, true);
-			if (next > end) throw broken("an entry leaves its run");
-			entries.push(new PageEntry(run, index, at));
-			at = next;
-		}
-		if (at !== end) throw broken("a run holds more than its entries");
+	const runs: Run[] = [];
+	let count = 0;
+	let last: PageEntry | undefined;
+	for (let left = reader.u32(); left > 0; left--) {
+		const run = new Run(reader, view, space, names, stream);
+		const lastAt = run.check(reader.at);
+		if (run.count === 0) continue;
+		runs.push(run);
+		count += run.count;
+		last = new PageEntry(run, run.count - 1, lastAt);
 	}
-	return { done, tail, a, b, entries };
+	const entries = { [Symbol.iterator]: () => new EntryIterator(runs) };
+	return { done, tail, a, b, count, last, entries };
 }

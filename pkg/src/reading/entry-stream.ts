@@ -5,8 +5,8 @@ import { PAGE_ENTRIES, type PageSource } from "./page-reader.js";
 
 const DONE: IteratorResult<never, undefined> = Object.freeze({ done: true, value: undefined });
 
-/** Pages of a source that is opened at the first step. */
-class PageIterator implements AsyncIterableIterator<readonly Entry[]> {
+/** Pages of a source that is opened at the first step, to be gone through once. */
+class PageIterator implements AsyncIterator<Iterable<Entry>, undefined> {
 	readonly #open: () => PageSource;
 	readonly #maxEntries: () => number;
 	#source: PageSource | undefined;
@@ -23,7 +23,7 @@ class PageIterator implements AsyncIterableIterator<readonly Entry[]> {
 		return this.#source?.signal;
 	}
 
-	next(): Promise<IteratorResult<readonly Entry[], undefined>> {
+	next(): Promise<IteratorResult<Iterable<Entry>, undefined>> {
 		// Steps asked for at once are taken one after the other, as a generator does.
 		const step = this.#busy === undefined ? this.#step() : this.#busy.then(() => this.#step());
 		const settled = step.then(noop, noop).then(() => {
@@ -33,7 +33,7 @@ class PageIterator implements AsyncIterableIterator<readonly Entry[]> {
 		return step;
 	}
 
-	async #step(): Promise<IteratorResult<readonly Entry[], undefined>> {
+	async #step(): Promise<IteratorResult<Iterable<Entry>, undefined>> {
 		if (this.#ended) return DONE;
 		try {
 			const max = this.#maxEntries();
@@ -48,10 +48,30 @@ class PageIterator implements AsyncIterableIterator<readonly Entry[]> {
 		}
 	}
 
-	return(): Promise<IteratorResult<readonly Entry[], undefined>> {
+	return(): Promise<IteratorResult<never, undefined>> {
 		this.#ended = true;
 		this.#source?.close();
 		return Promise.resolve(DONE);
+	}
+}
+
+function noop(): void {}
+
+/** The same pages as arrays. */
+class ArrayIterator implements AsyncIterableIterator<readonly Entry[]> {
+	readonly #pages: PageIterator;
+
+	constructor(pages: PageIterator) {
+		this.#pages = pages;
+	}
+
+	async next(): Promise<IteratorResult<readonly Entry[], undefined>> {
+		const step = await this.#pages.next();
+		return step.done === true ? DONE : { done: false, value: toArray(step.value) };
+	}
+
+	return(): Promise<IteratorResult<readonly Entry[], undefined>> {
+		return this.#pages.return();
 	}
 
 	[Symbol.asyncIterator](): this {
@@ -59,13 +79,16 @@ class PageIterator implements AsyncIterableIterator<readonly Entry[]> {
 	}
 }
 
-function noop(): void {}
+function toArray(entries: Iterable<Entry>): Entry[] {
+	const array: Entry[] = [];
+	for (const entry of entries) array.push(entry);
+	return array;
+}
 
 // Written by hand: a step within a page costs one promise here, and three in an async generator.
 class EntryIterator implements AsyncIterableIterator<Entry> {
 	readonly #pages: PageIterator;
-	#page: readonly Entry[] = [];
-	#at = 0;
+	#page: Iterator<Entry, undefined> | undefined;
 	#signal: AbortSignal | undefined;
 	#fetching: Promise<unknown> | undefined;
 
@@ -74,16 +97,14 @@ class EntryIterator implements AsyncIterableIterator<Entry> {
 	}
 
 	next(): Promise<IteratorResult<Entry, undefined>> {
-		const value = this.#page[this.#at];
-		if (value !== undefined && this.#fetching === undefined) {
-			if (this.#signal?.aborted === true) return this.#aborted(this.#signal);
-			this.#at++;
-			return Promise.resolve({ done: false, value });
+		if (this.#fetching !== undefined) {
+			const again = (): Promise<IteratorResult<Entry, undefined>> => this.next();
+			return this.#fetching.then(again, again);
 		}
-		if (this.#fetching === undefined) return this.#fetch();
-		const again = (): Promise<IteratorResult<Entry, undefined>> => this.next();
-		const later = this.#fetching.then(again, again);
-		return later;
+		const step = this.#page?.next();
+		if (step === undefined || step.done === true) return this.#fetch();
+		if (this.#signal?.aborted === true) return this.#aborted(this.#signal);
+		return Promise.resolve(step);
 	}
 
 	#fetch(): Promise<IteratorResult<Entry, undefined>> {
@@ -91,9 +112,8 @@ class EntryIterator implements AsyncIterableIterator<Entry> {
 			this.#fetching = undefined;
 			if (step.done === true) return DONE;
 			this.#signal = this.#pages.signal;
-			this.#page = step.value;
-			this.#at = 1;
-			return { done: false, value: step.value[0] as Entry };
+			this.#page = step.value[Symbol.iterator]();
+			return this.#page.next();
 		});
 		this.#fetching = fetched.catch(() => {
 			this.#fetching = undefined;
@@ -102,14 +122,14 @@ class EntryIterator implements AsyncIterableIterator<Entry> {
 	}
 
 	async #aborted(signal: AbortSignal): Promise<never> {
-		this.#page = [];
+		this.#page = undefined;
 		await this.#pages.return();
 		throw signal.reason;
 	}
 
 	return(): Promise<IteratorResult<Entry, undefined>> {
-		this.#page = [];
-		return this.#pages.return().then(() => DONE);
+		this.#page = undefined;
+		return this.#pages.return();
 	}
 
 	[Symbol.asyncIterator](): this {
@@ -135,7 +155,7 @@ export class Entries implements EntryStream {
 	pages(options?: { maxEntries?: number | undefined }): AsyncIterable<readonly Entry[]> {
 		const open = this.#open;
 		const maxEntries = (): number => optionalInteger("maxEntries", optionsObject(options).maxEntries, 1, PAGE_ENTRIES);
-		return { [Symbol.asyncIterator]: () => new PageIterator(open, maxEntries) };
+		return { [Symbol.asyncIterator]: () => new ArrayIterator(new PageIterator(open, maxEntries)) };
 	}
 
 	async toArray(): Promise<Entry[]> {

@@ -19,7 +19,7 @@ export class LateSource implements PageSource {
 		});
 	}
 
-	async next(maxEntries: number): Promise<readonly PageEntry[] | undefined> {
+	async next(maxEntries: number): Promise<Iterable<PageEntry> | undefined> {
 		if (this.#source === undefined) {
 			const opened = await Promise.race([unlessAborted(this.#opening, this.signal), this.#stopped]);
 			if (opened === undefined || this.#closed) return undefined;

@@ -7,8 +7,8 @@ class Lane {
 	readonly reader: PageReader;
 	/** The rank of the space's name. */
 	readonly rank: number;
-	page: readonly PageEntry[] = [];
-	at = 0;
+	#rest: Iterator<PageEntry, unknown> | undefined;
+	#next: PageEntry | undefined;
 	/** The epoch before its last page was read. */
 	epoch = -1;
 
@@ -17,12 +17,24 @@ class Lane {
 		this.rank = rank;
 	}
 
+	/** The next entry of one that is not empty. */
 	get head(): PageEntry {
-		return this.page[this.at] as PageEntry;
+		return this.#next as PageEntry;
 	}
 
 	get empty(): boolean {
-		return this.at === this.page.length;
+		return this.#next === undefined;
+	}
+
+	async fill(maxEntries: number): Promise<void> {
+		const page = await this.reader.poll(maxEntries);
+		this.#rest = page?.[Symbol.iterator]();
+		this.advance();
+	}
+
+	advance(): void {
+		const step = this.#rest?.next();
+		this.#next = step === undefined || step.done === true ? undefined : step.value;
 	}
 }
 
@@ -127,8 +139,7 @@ export class MergeReader implements PageSource {
 		// At its tail a space is asked again only when something may have happened.
 		if (reader.tail && (!this.#plan.follow || (lane.epoch === epoch && !woken))) return;
 		lane.epoch = epoch;
-		lane.page = await reader.poll(this.#pageEntries);
-		lane.at = 0;
+		await lane.fill(this.#pageEntries);
 	}
 
 	#merge(max: number): PageEntry[] {
@@ -139,7 +150,7 @@ export class MergeReader implements PageSource {
 			const lane = heap[0];
 			if (lane === undefined) break;
 			entries.push(lane.head);
-			lane.at++;
+			lane.advance();
 			if (!lane.empty) {
 				sink(heap, 0);
 				continue;

@@ -8,7 +8,7 @@ import { broken } from "../framing/reader.js";
 export const PAGE_ENTRIES = 4096;
 export const PAGE_BYTES = 1 << 20;
 
-// Who looks at the first few entries only should not pay for a whole page.
+// Who looks at the first few entries only, and does not say how many, should not pay for a whole page.
 const FIRST_PAGE_ENTRIES = 256;
 
 /** One page from a cursor, which is (next sequence, 0) in a segment and the id passed in a space. */
@@ -25,8 +25,8 @@ interface PageRequest {
 /** Gives pages until the read is over. */
 export interface PageSource {
 	readonly signal: AbortSignal | undefined;
-	/** The next entries, never none; undefined at the end. */
-	next(maxEntries: number): Promise<readonly PageEntry[] | undefined>;
+	/** The next entries, never none; undefined at the end. They are gone through once. */
+	next(maxEntries: number): Promise<Iterable<PageEntry> | undefined>;
 	/** Ends the read, and a wait that is under way. */
 	close(): void;
 }
@@ -56,7 +56,7 @@ export class PageReader implements PageSource {
 	#a: number;
 	#b: number;
 	#left: number;
-	#size = FIRST_PAGE_ENTRIES;
+	#size: number;
 	#closed = false;
 	#waiting = 0;
 	#epoch = 0;
@@ -74,9 +74,10 @@ export class PageReader implements PageSource {
 		this.#a = plan.a;
 		this.#b = plan.b;
 		this.#left = plan.limit === 0 ? Number.POSITIVE_INFINITY : plan.limit;
+		this.#size = plan.limit === 0 ? FIRST_PAGE_ENTRIES : Math.min(plan.limit, PAGE_ENTRIES);
 	}
 
-	async next(maxEntries: number): Promise<readonly PageEntry[] | undefined> {
+	async next(maxEntries: number): Promise<Iterable<PageEntry> | undefined> {
 		try {
 			for (;;) {
 				if (this.ended) return undefined;
@@ -85,7 +86,7 @@ export class PageReader implements PageSource {
 					await this.wait();
 				}
 				const entries = await this.poll(maxEntries);
-				if (entries.length > 0) return entries;
+				if (entries !== undefined) return entries;
 			}
 		} catch (error) {
 			if (this.#closed) return undefined;
@@ -103,19 +104,19 @@ export class PageReader implements PageSource {
 		return { most, epoch, bytes };
 	}
 
-	/** What is committed now, which may be nothing. */
-	async poll(maxEntries: number): Promise<readonly PageEntry[]> {
+	/** What is committed now, if there is anything. */
+	async poll(maxEntries: number): Promise<Iterable<PageEntry> | undefined> {
 		const slot = this.#slot;
 		const { space, stream, signal } = this.#plan;
 		for (;;) {
-			if (this.ended) return [];
+			if (this.ended) return undefined;
 			if (signal?.aborted === true) throw signal.reason;
 			if (stream === true) {
 				while (!slot.isFull || slot.closed) await unlessAborted(slot.full(), signal);
 			} else {
 				while (slot.engine === undefined || slot.closed) await unlessAborted(slot.ready(), signal);
 			}
-			if (this.ended) return [];
+			if (this.ended) return undefined;
 			const ahead = this.#ahead;
 			this.#ahead = undefined;
 			const request = ahead !== undefined && ahead.most <= maxEntries ? ahead : this.#request(maxEntries);
@@ -125,14 +126,14 @@ export class PageReader implements PageSource {
 			this.#a = page.a;
 			this.#b = page.b;
 			this.tail = page.tail;
-			const { entries } = page;
-			const last = entries[entries.length - 1];
+			const { count, last } = page;
 			if (last !== undefined) this.#plan.passed?.(last);
-			this.#left -= entries.length;
+			this.#left -= count;
 			if (page.done || this.#left <= 0) this.ended = true;
 			if (this.#size < PAGE_ENTRIES) this.#size = Math.min(this.#size * 4, PAGE_ENTRIES);
 			else if (!this.ended && !this.tail && slot.hostWaits) this.#askAhead(maxEntries);
-			if (entries.length > 0 || page.done || page.tail) return entries;
+			if (count > 0) return page.entries;
+			if (page.done || page.tail) return undefined;
 			if (page.a === a && page.b === b) throw broken("a page without entries does not move on");
 		}
 	}

@@ -40,16 +40,17 @@ export function readDeliveries(bytes: Bytes, stream: string): Deliveries {
 	for (let left = reader.u32(); left > 0; left--) {
 		runs.push({ count: reader.u32(), deliveryCount: reader.u64(), deadline: reader.u64() });
 	}
-	const { entries } = readPage(bytes.subarray(reader.at), stream, true);
+	const page = readPage(bytes.subarray(reader.at), stream, true);
+	const entries = page.entries[Symbol.iterator]();
 	const deliveries: Delivery[] = [];
 	for (const { count, deliveryCount, deadline } of runs) {
-		for (const end = deliveries.length + count; deliveries.length < end; ) {
-			const entry = entries[deliveries.length];
+		for (let left = count; left > 0; left--) {
+			const { value: entry } = entries.next();
 			if (entry === undefined) throw broken("more marks than records");
 			deliveries.push({ entry, deliveryCount, deadline });
 		}
 	}
-	if (deliveries.length !== entries.length) throw broken("fewer marks than records");
+	if (deliveries.length !== page.count) throw broken("fewer marks than records");
 	return { next, deliveries };
 }
 

@@ -86,7 +86,7 @@ export async function readStream({ slot }: StreamContext, name: string, input?: 
 	const reader = new PageReader(slot, planOf(name, range, after, { limit, follow: false, signal }));
 	const found: Entry[] = [];
 	for (;;) {
-		for (const entry of await reader.poll(limit - found.length)) found.push(entry);
+		for (const entry of (await reader.poll(limit - found.length)) ?? []) found.push(entry);
 		if (reader.ended || (reader.tail && (found.length > 0 || block === undefined))) return found;
 		if (!reader.tail) continue;
 		const left = end - performance.now();
