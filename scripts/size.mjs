@@ -12,7 +12,7 @@ const budget = 100 * 1024;
 /** The entry that the budget is about. */
 const budgeted = "browser, indexeddb";
 // The engine is over the budget: until it is not, it may at least not grow unnoticed.
-const ceiling = 188 * 1024;
+const ceiling = 143 * 1024;
 
 const full = "streamkit.wasm";
 const browser = { platform: "browser", conditions: ["browser"], wasm: "light/streamkit.wasm" };
@@ -82,7 +82,8 @@ async function bundle({ imports, platform, conditions }) {
 				if (one.kind === "import-statement" && !one.external) loaded.add(one.path);
 	}
 	const files = outputFiles.filter(({ path }) => loaded.has(relative(process.cwd(), path)));
-	return Buffer.concat(files.map(({ contents }) => contents));
+	// Each is a file of its own to the browser, and compressed by itself.
+	return files.map(({ contents }) => sizes(contents)).reduce(together);
 }
 
 const sizes = (bytes) => ({
@@ -109,7 +110,7 @@ await main(async () => {
 			say(dim(`${entry.name.padEnd(22)}left out: the package has no ${missing.join(", ")}`));
 			continue;
 		}
-		const script = sizes(await bundle(entry));
+		const script = await bundle(entry);
 		const total = entry.inline === true ? script : together(script, engineOf(entry.wasm ?? full));
 		if (entry.name === budgeted) gzip = total.gzip;
 		line(entry.name, ...columns.map((column) => script[column]), ...columns.map((column) => total[column]));

@@ -7,6 +7,8 @@ use core::fmt;
 use futures_task::LocalSpawn;
 use futures_util::future::LocalBoxFuture;
 
+#[cfg(not(feature = "compression"))]
+use crate::expander::Expander;
 use crate::kv::Kv;
 
 /// The wall clock.
@@ -48,6 +50,9 @@ pub struct Env {
     pub spawn: Rc<dyn LocalSpawn>,
     /// Wakes other instances.
     pub notify: Rc<dyn Notify>,
+    /// Reads compressed rows, in a build that cannot.
+    #[cfg(not(feature = "compression"))]
+    pub expander: Rc<dyn Expander>,
 }
 
 impl fmt::Debug for Env {

@@ -13,6 +13,8 @@ extern crate std;
 mod codec;
 mod env;
 mod error;
+#[cfg(not(feature = "compression"))]
+mod expander;
 mod groups;
 mod id;
 mod kv;
@@ -27,12 +29,16 @@ mod store;
 mod streams;
 
 pub use codec::{
-    Compressor, Crc32c, Entry, EntryView, EntryViews, Level, MetadataPairs, RecordFrame, Transaction, Trx,
-    decode_compressed_entry, decode_entry, decode_transaction, encode_compressed_entry, encode_entry,
-    encode_entry_body, encode_record_frame, encode_transaction,
+    Compressor, Crc32c, Entry, EntryView, EntryViews, MetadataPairs, RecordFrame, Transaction, Trx,
+    decode_entry, decode_transaction, encode_entry, encode_entry_body, encode_record_frame,
+    encode_transaction,
 };
+#[cfg(feature = "compression")]
+pub use codec::{Level, decode_compressed_entry, encode_compressed_entry};
 pub use env::{Clock, Entropy, Env, NoNotify, Notify, Timer};
 pub use error::{Detail, Error, ErrorCode, Result};
+#[cfg(not(feature = "compression"))]
+pub use expander::Expander;
 pub use groups::{
     Consumer, Deliveries, Group, GroupInfo, GroupOptions, GroupRead, GroupStart, Mark, PendingRead,
     PendingRecord,
@@ -42,6 +48,8 @@ pub use kv::{
     Atomicity, Batch, Bytes, Check, Commit, Durability, FaultPlan, FaultyKv, HostLimits, Kv, MemoryKv, Put,
     ScanPage, ScanRange, SplitMix64,
 };
+#[cfg(feature = "compression")]
+pub use layout::expand_row;
 pub use layout::{GroupMode, Retention, Scope, scope_of};
 pub use lexkey::{KeyReader, KeyWriter, LexKey, Part, PrimaryKey, RangeKey, from_hex, to_hex};
 pub use name::{MAX_NAME_BYTES, check_name};

@@ -26,6 +26,8 @@ export interface Bridge {
 	get(keys: Uint8Array): MaybePromise<Packed>;
 	scan(range: Uint8Array): MaybePromise<Packed>;
 	commit(batch: Uint8Array, apart: readonly Bytes[]): MaybePromise<Bytes | undefined>;
+	/** A compressed row as it is without compression; the light engine asks for it. */
+	expand(row: Uint8Array): Promise<Bytes>;
 	now(): number;
 	fill(bytes: Uint8Array): void;
 	startTimer(ms: number, callback: () => void): unknown;
@@ -127,6 +129,7 @@ export function createBridge(
 	clock: () => number,
 	timers: TimerCalls,
 	alive: () => boolean = () => true,
+	expand: (row: Bytes) => Promise<Bytes> = (row) => Promise.resolve(row),
 ): Bridge {
 	const { name, limits } = host;
 	let waits = false;
@@ -297,6 +300,14 @@ export function createBridge(
 				"commit",
 				() => host.commit(batch),
 				(answer) => packCommit(answer, checks.length),
+			);
+		},
+
+		expand(row) {
+			const copy = row.slice() as Bytes;
+			return expand(copy).then(
+				(expanded) => (alive() ? expanded : never<Bytes>()),
+				(error: unknown) => (alive() ? Promise.reject(error) : never<Bytes>()),
 			);
 		},
 

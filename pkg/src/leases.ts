@@ -48,10 +48,10 @@ async function acquire(
 ): Promise<number> {
 	const deadline = performance.now() + wait;
 	for (;;) {
-		while (slot.engine === undefined || slot.closed) await unlessAborted(slot.ready(), signal);
+		while (!slot.isFull || slot.closed) await unlessAborted(slot.full(), signal);
 		const epoch = slot.epoch();
 		try {
-			return await slot.call("write", (engine) => engine.leaseAcquire(key, holder, ttl));
+			return await slot.callFull("write", (engine) => engine.leaseAcquire(key, holder, ttl));
 		} catch (error) {
 			if (signal?.aborted === true) throw signal.reason;
 			const left = deadline - performance.now();
@@ -114,7 +114,7 @@ class HeldLease {
 		this.#stop();
 		const { key, holder, fencingToken } = this.#lease;
 		try {
-			await this.#slot.call("write", (engine) => engine.leaseRelease(key, holder, fencingToken));
+			await this.#slot.callFull("write", (engine) => engine.leaseRelease(key, holder, fencingToken));
 		} catch (error) {
 			// Anything else leaves it to run out by itself: that is no reason to fail what was done under it.
 			if (isStreamkitError(error, "LEASE_LOST")) throw error;
@@ -137,7 +137,7 @@ class HeldLease {
 		// The engine may be slow to answer; the lease does not wait for it.
 		this.#timer = setTimeout(() => this.#lose(undefined), Math.min(Math.max(this.#expires - asked, 1), 0x7fffffff));
 		try {
-			await this.#slot.call("write", (engine) => engine.leaseRenew(key, holder, fencingToken, this.#ttl));
+			await this.#slot.callFull("write", (engine) => engine.leaseRenew(key, holder, fencingToken, this.#ttl));
 			clearTimeout(this.#timer);
 			this.#expires = asked + this.#ttl;
 			this.#schedule(this.#ttl / 3);

@@ -65,6 +65,16 @@ export function checkWriteOptions(input: ProduceOptions | undefined): WriteOptio
 	};
 }
 
+/** Whether the engine that is there can make the write: the light one knows no leases. */
+function isReady(slot: EngineSlot, { lease }: WriteOptions): boolean {
+	return slot.engine !== undefined && (lease === undefined || slot.isFull) && !slot.closed;
+}
+
+async function untilReady(slot: EngineSlot, options: WriteOptions): Promise<void> {
+	while (!isReady(slot, options))
+		await unlessAborted(options.lease === undefined ? slot.ready() : slot.full(), options.signal);
+}
+
 function append(
 	{ slot }: WriteContext,
 	space: string,
@@ -99,8 +109,7 @@ export function publish(
 		const checked = checkWriteOptions(options);
 		single.reset();
 		single.add(payload, options?.metadata, undefined, context.limits.maxRecordBytes, -1);
-		if (context.slot.engine === undefined)
-			return publishLater(context, space, segment, single.finish().slice(), checked);
+		if (!isReady(context.slot, checked)) return publishLater(context, space, segment, single.finish().slice(), checked);
 		return append(context, space, segment, single.finish(), checked.expected, checked).then((numbers) =>
 			readStatus(numbers, space, segment),
 		);
@@ -109,7 +118,7 @@ export function publish(
 	}
 }
 
-/** The way of a call that finds the engine lost. */
+/** The way of a call that has to wait for an engine. */
 async function publishLater(
 	context: WriteContext,
 	space: string,
@@ -118,7 +127,7 @@ async function publishLater(
 	options: WriteOptions,
 ): Promise<SegmentStatus> {
 	const { slot } = context;
-	while (slot.engine === undefined || slot.closed) await unlessAborted(slot.ready(), options.signal);
+	await untilReady(slot, options);
 	return readStatus(await append(context, space, segment, frame, options.expected, options), space, segment);
 }
 
@@ -184,7 +193,7 @@ export class Production {
 		else if (this.#cuts.length === 0 && !this.#ended) await this.#fill();
 		this.#filling = undefined;
 		if (signal?.aborted === true) throw signal.reason;
-		while (slot.engine === undefined || slot.closed) await unlessAborted(slot.ready(), signal);
+		if (!isReady(slot, this.#options)) await untilReady(slot, this.#options);
 
 		const cut = this.#cuts.shift();
 		let frame: Bytes;
@@ -423,6 +432,7 @@ export async function transact(
 	if (targets.length === 0) throw invalid("writes", "must hold at least one write");
 	const { signal, trxId, trxNumber, lease, durability } = options;
 	const frame = transactFrame(frames);
+	if (!isReady(slot, options)) await untilReady(slot, options);
 	const ticket = signal === undefined ? 0 : slot.ticket();
 	const numbers = await slot.call(
 		"write",

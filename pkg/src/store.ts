@@ -4,9 +4,9 @@ import { closedError, fromHost } from "./errors.js";
 import { readStatus } from "./framing/answers.js";
 import { emptyEntry, readPage } from "./framing/page.js";
 import type { Health, HostKv } from "./host.js";
-import { type LeaseOptions, withLease } from "./leases.js";
+import type { LeaseOptions } from "./leases.js";
 import { getSegments, getSpaces } from "./listing.js";
-import { compact, exportAll, importAll, type ProgressOptions, verify } from "./maintenance.js";
+import type { ProgressOptions } from "./maintenance.js";
 import {
 	Production,
 	produce,
@@ -160,17 +160,17 @@ class EngineStore implements Store {
 		return subscribe(this.#slot, { space, segment: undefined }, handler, options);
 	}
 
-	async withLease<T>(
-		key: string,
-		ttl: number,
-		run: (lease: Lease) => MaybePromise<T>,
-		options?: LeaseOptions,
-	): Promise<T> {
-		return withLease(this.#slot, key, ttl, run, options);
+	withLease<T>(key: string, ttl: number, run: (lease: Lease) => MaybePromise<T>, options?: LeaseOptions): Promise<T> {
+		return this.#slot.withCalls(options, (calls) => calls.withLease(this.#slot, key, ttl, run, options));
 	}
 
 	export(options?: ProgressOptions & { spaces?: readonly string[] | undefined }): AsyncIterable<Bytes> {
-		return exportAll(this.#slot, options);
+		const slot = this.#slot;
+		return {
+			async *[Symbol.asyncIterator]() {
+				yield* await slot.withCalls(options, async (calls) => calls.exportAll(slot, options));
+			},
+		};
 	}
 
 	async import(
@@ -178,15 +178,15 @@ class EngineStore implements Store {
 		options?: ProgressOptions,
 	): Promise<{ spaces: number; segments: number; entries: number }> {
 		await this.#beforeWrite?.();
-		return importAll(this.#slot, source, options);
+		return this.#slot.withCalls(options, (calls) => calls.importAll(this.#slot, source, options));
 	}
 
-	async compact(options?: ProgressOptions & { space?: string | undefined }): Promise<CompactReport> {
-		return compact(this.#slot, options);
+	compact(options?: ProgressOptions & { space?: string | undefined }): Promise<CompactReport> {
+		return this.#slot.withCalls(options, (calls) => calls.compact(this.#slot, options));
 	}
 
-	async verify(options?: ProgressOptions): Promise<VerifyReport> {
-		return verify(this.#slot, options);
+	verify(options?: ProgressOptions): Promise<VerifyReport> {
+		return this.#slot.withCalls(options, (calls) => calls.verify(this.#slot, options));
 	}
 
 	async health(): Promise<Health> {

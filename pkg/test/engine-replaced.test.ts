@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { EngineSlot } from "../src/engine/instance.js";
 import { type EngineModule, engineModule, registerEngine } from "../src/engine/loader.js";
+import * as calls from "../src/full-calls.js";
 import { createGlue } from "../src/generated/glue.js";
 import { createGlue as createLightGlue } from "../src/generated/light/glue.js";
 import { type HostKv, memoryHost, openStore, type Store } from "../src/index.js";
@@ -27,7 +28,7 @@ function start(until: () => Promise<unknown>): void {
 		light: () => engine("light/streamkit.wasm", createLightGlue),
 		full: async () => {
 			await until();
-			return engine("streamkit.wasm", createGlue);
+			return { ...(await engine("streamkit.wasm", createGlue)), calls };
 		},
 	});
 }

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { type EngineModule, registerEngine, type Variant } from "../src/engine/loader.js";
+import * as calls from "../src/full-calls.js";
 import { createGlue } from "../src/generated/glue.js";
 import { createGlue as createLightGlue } from "../src/generated/light/glue.js";
-import { memoryHost, openStore, type Store } from "../src/index.js";
+import { type Lease, memoryHost, openStore, type Store } from "../src/index.js";
 
 const asked: Variant[] = [];
 let offline = false;
@@ -22,7 +23,7 @@ function start(): void {
 	offline = false;
 	registerEngine({
 		light: () => engine("light", "light/streamkit.wasm", createLightGlue),
-		full: () => engine("full", "streamkit.wasm", createGlue),
+		full: async () => ({ ...(await engine("full", "streamkit.wasm", createGlue)), calls }),
 	});
 }
 
@@ -39,7 +40,7 @@ test("a store on an able host begins with the light engine and does all that is 
 		{ space: "s", segment: "b", records: [{ payload: "3" }] },
 		{ space: "t", segment: "c", records: [{ payload: "4" }] },
 	]);
-	await store.withLease("k", 1000, (lease) => store.publish("s", "a", "5", { lease }));
+	await store.publish("s", "a", "5");
 	assert.deepEqual(await payloads(store), ["1", "2", "3", "5"]);
 	assert.equal((await store.peek("t", "c")).text(), "4");
 	assert.equal((await store.getSegmentStatus("s", "a"))?.lastSequence, 3);
@@ -91,6 +92,83 @@ test("what the light engine lacks brings the full one, once, and everything goes
 	await assert.rejects(store.verify(), { code: "CLOSED" });
 });
 
+test("a write under a lease brings the full engine, whoever holds it", async () => {
+	start();
+	const host = memoryHost();
+	const holder = await openStore(host);
+	const writes: Record<string, (store: Store, lease: Lease) => Promise<unknown>> = {
+		publish: (store, lease) => store.publish("s", "a", "x", { lease }),
+		produce: (store, lease) => store.produce("s", "a", [{ payload: "x" }], { lease }),
+		transact: (store, lease) => store.transact([{ space: "s", segment: "a", records: [{ payload: "x" }] }], { lease }),
+	};
+	for (const [name, write] of Object.entries(writes)) {
+		const kept = await holder.withLease("k", 600_000, async (lease) => {
+			start();
+			const store = await openStore(host);
+			assert.deepEqual(asked, ["light"]);
+			offline = true;
+			await assert.rejects(write(store, lease), { code: "UNAVAILABLE" }, name);
+			offline = false;
+			await write(store, lease);
+			assert.deepEqual(asked, ["light", "full"], name);
+			await store.close();
+			return lease;
+		});
+		start();
+		const late = await openStore(host);
+		await assert.rejects(write(late, kept), { code: "LEASE_LOST" }, name);
+		await late.close();
+	}
+	assert.deepEqual(await payloads(holder), ["x", "x", "x"]);
+	await holder.close();
+});
+
+test("streams and groups wait for the full engine, and refuse what is wrong without it", async () => {
+	start();
+	const store = await openStore(memoryHost());
+	const { streams } = store;
+	const group = streams.group("orders", "g");
+	assert.throws(() => streams.group("", "g"), { code: "INVALID_ARGUMENT" });
+	offline = true;
+	for (const call of [
+		() => streams.create("orders"),
+		() => streams.append("orders", "1"),
+		() => streams.read("orders"),
+		() => streams.follow("orders")[Symbol.asyncIterator]().next(),
+		() => streams.follow("orders", { start: "$", end: "5" }).toArray(),
+		() => streams.trim("orders", { maxCount: 1 }),
+		() => streams.list(),
+		() => group.read("c"),
+		() => group.ack("c", ["1-1"]),
+		() => store.withLease("k", 1000, () => {}),
+		() => store.import([]),
+		() => store.compact(),
+		() => store.export()[Symbol.asyncIterator]().next(),
+	]) {
+		await assert.rejects(call, { code: "UNAVAILABLE", message: /no network/ }, String(call));
+	}
+	const aborted = AbortSignal.abort(new Error("enough"));
+	await assert.rejects(streams.info("orders", { signal: aborted }), /enough/);
+	offline = false;
+	const following = streams.follow("orders", { start: "$" })[Symbol.asyncIterator]();
+	const followed = following.next();
+	await streams.create("orders");
+	const { lastId } = await streams.append("orders", "1");
+	assert.equal((await followed).value?.text(), "1");
+	await following.return?.();
+	const [delivery] = await group.read("c");
+	assert.equal(delivery?.entry.text(), "1");
+	assert.equal(await group.ack("c", [lastId]), 1);
+	assert.equal((await group.info()).pending, 0);
+	assert.equal((await streams.info("orders")).count, 1);
+	await assert.rejects(streams.create("", {}), { code: "INVALID_ARGUMENT" });
+	await assert.rejects(streams.group("orders", "other").create({ mode: "none" as "shared" }), {
+		code: "INVALID_ARGUMENT",
+	});
+	await store.close();
+	await assert.rejects(streams.info("orders"), { code: "CLOSED" });
+});
+
 test("a full engine that cannot be loaded costs only the call that needs it", async () => {
 	start();
 	const store = await openStore(memoryHost());
@@ -123,18 +201,4 @@ test("hosts and options that the light engine does not serve get the full one", 
 	const store = await openStore(memoryHost({ limits: { compress: true } }), { compression: "none" });
 	assert.deepEqual(asked, ["light"]);
 	await store.close();
-});
-
-test("what the full engine compressed the light one reads", async () => {
-	start();
-	const host = memoryHost();
-	const writer = await openStore(host, { compression: "always" });
-	const text = "abc ".repeat(1000);
-	await writer.publish("s", "a", text);
-	await writer.close();
-	asked.length = 0;
-	const reader = await openStore(host);
-	assert.deepEqual(await payloads(reader), [text]);
-	assert.deepEqual(asked, ["light"]);
-	await reader.close();
 });

@@ -4,23 +4,30 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { note } from "../lib/console.mjs";
-import { run } from "../lib/process.mjs";
+import { note, Problem } from "../lib/console.mjs";
+import { output, run } from "../lib/process.mjs";
 import { at, root } from "../lib/root.mjs";
 import { writeGlue } from "./glue.mjs";
 
 const folder = "pkg/src/generated";
 /** Outputs of each variant: the light one is what a browser loads first. */
 const variants = [
-	{ name: "engine", out: folder, profile: "release", features: [], optimise: ["-O3"], inline: true },
+	{
+		name: "engine",
+		out: folder,
+		profile: "release",
+		features: ["--features", "standalone"],
+		optimise: ["-O3"],
+		inline: true,
+	},
 	{
 		name: "light engine",
 		out: `${folder}/light`,
 		profile: "light",
-		features: ["--no-default-features"],
+		features: ["--no-default-features", "--features", "standalone"],
 		// Large functions compress badly, with a number of two bytes for every local past the first 128. Functions that
 		// were made for several types have one name, and compress well side by side.
-		optimise: ["-Oz", "--one-caller-inline-max-function-size=20", "--reorder-functions-by-name"],
+		optimise: ["-Oz", "--converge", "--one-caller-inline-max-function-size=20", "--reorder-functions-by-name"],
 	},
 ];
 const bindings = ["streamkit.wasm", "glue.js", "glue.d.ts", "bindgen.d.ts"];
@@ -37,10 +44,16 @@ function pathFlags() {
 	const cargoHome = process.env.CARGO_HOME ?? join(homedir(), ".cargo");
 	const sources = join(cargoHome, "registry", "src");
 	const registries = existsSync(sources) ? readdirSync(sources).map((name) => join(sources, name)) : [];
+	const standard = join(output("rustc", ["--print", "sysroot"]), "lib", "rustlib", "src", "rust");
+	// What the library of Rust was compiled with, and is compiled with where its source is not there.
+	const commit = /^commit-hash: (.+)$/m.exec(output("rustc", ["-vV"]))?.[1];
 	// The last prefix that fits is the one that counts.
-	return [cargoHome, ...registries, root].map(
-		(path) => `--remap-path-prefix=${path}=${path === root ? "streamkit" : "crates"}`,
-	);
+	return [
+		[cargoHome, "crates"],
+		...registries.map((path) => [path, "crates"]),
+		[standard, `/rustc/${commit}`],
+		[root, "streamkit"],
+	].map(([from, to]) => `--remap-path-prefix=${from}=${to}`);
 }
 
 export async function buildEngine() {
@@ -71,9 +84,13 @@ async function buildVariant({ name, out, profile, features, optimise, inline }) 
 	// Names are there for passes that look at them, and go last.
 	const named = join(work, "named.wasm");
 	await run("wasm-opt", [...optimise, "-g", join(work, "bindgen_bg.wasm"), "-o", named]);
-	await run("wasm-opt", ["--strip-debug", "--strip-producers", named, "-o", module]);
+	const names = output("wasm-opt", [
+		...["--strip-debug", "--strip-producers", "--minify-imports-and-exports-and-modules"],
+		...[named, "-o", module],
+	]);
+	if (names === undefined) throw new Problem("wasm-opt could not shorten the names of the engine");
 	copyFileSync(join(work, "bindgen.d.ts"), at(out, "bindgen.d.ts"));
-	await writeGlue(join(work, "bindgen.js"), out);
+	await writeGlue(join(work, "bindgen.js"), out, JSON.parse(names));
 
 	const bytes = readFileSync(module);
 	note(`${name}: ${bytes.length} bytes`);

@@ -22,24 +22,44 @@ export type Glue = Omit<typeof bindgen, "default">;
 export function createGlue(environment: GlueEnvironment): Glue;
 `;
 
-export async function writeGlue(bindgen, out) {
+/**
+ * The glue with the names that it shares with the module as they were shortened there: hashes of functions and types are
+ * a hundredth of what a browser loads. `imports`: [module, name, short name]; `exports`: [name, short name].
+ */
+function shorten(glue, { imports, exports }) {
+	const imported = new Map(imports.map(([, name, short]) => [name, short]));
+	const exported = new Map(exports);
+	const shortened = new Set();
+	const take = (names, name) => {
+		const short = names.get(name);
+		if (short === undefined) throw new Error(`the glue uses ${name}, which the module does not have`);
+		shortened.add(name);
+		return short;
+	};
+	const text = glue
+		.replace(/^( {4})(\w+)(: function\()/gm, (_, indent, name, rest) => `${indent}${take(imported, name)}${rest}`)
+		.replace(/\bwasm\.(\w+)/g, (_, name) => `wasm.${take(exported, name)}`)
+		.replace('"./bindgen_bg.js": import0', "a: import0");
+	const missing = [...imported.keys()].filter((name) => !shortened.has(name));
+	if (missing.length > 0) throw new Error(`the module uses ${missing.join(", ")}, which the glue does not have`);
+	return text;
+}
+
+export async function writeGlue(bindgen, out, names) {
 	// `export *` leaves out the default export: the asynchronous loader, with its fetch and import.meta.url.
 	const { outputFiles } = await build({
 		stdin: { contents: `export * from ${JSON.stringify(bindgen)};`, resolveDir: at() },
 		bundle: true,
-		format: "cjs",
+		format: "esm",
 		platform: "neutral",
 		target: "es2022",
 		write: false,
 		logLevel: "warning",
 	});
-	const body = outputFiles[0].text.replace(/^"use strict";\n/, "");
-	if (body.includes("import.meta")) throw new Error("the glue still uses import.meta");
+	const body = shorten(outputFiles[0].text, names).replace(/^export (\{[^}]*\};)\s*$/m, "return $1");
+	if (/^export |import\.meta/m.test(body)) throw new Error("the glue is still a module");
 	if (!/\bqueueMicrotask\(/.test(body))
 		throw new Error("the glue no longer calls queueMicrotask: traps would go unseen");
-	writeFileSync(
-		at(out, "glue.js"),
-		`${banner}export function createGlue({ queueMicrotask }) {\nconst module = { exports: {} };\n${body}\nreturn module.exports;\n}\n`,
-	);
+	writeFileSync(at(out, "glue.js"), `${banner}export function createGlue({ queueMicrotask }) {\n${body}}\n`);
 	writeFileSync(at(out, "glue.d.ts"), declarations);
 }

@@ -1,6 +1,9 @@
 //! Buffers that cross the boundary: what is read from them is checked, and lengths have 32 bits. All
 //! integers are little-endian.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use streamkit_core::{Changes, Error, Names, NewRecords, RecordFrame, Result};
 
 use crate::numbers::number;

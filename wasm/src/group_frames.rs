@@ -1,5 +1,7 @@
 //! Consumer groups in buffers that cross the boundary, as `frames` has the rest.
 
+use alloc::vec::Vec;
+
 use streamkit_core::{Deliveries, GroupInfo, GroupMode, Mark, PendingRecord};
 
 use crate::frames::{put_prefixed, put_u32};

@@ -10,12 +10,18 @@
 //!   names it. An exception out of the engine itself therefore means a bug, or broken surroundings,
 //!   and ends the instance.
 
+#![no_std]
+
 extern crate alloc;
+#[cfg(not(feature = "standalone"))]
+extern crate std;
 
 mod bridge;
 mod engine;
 mod env;
 mod errors;
+#[cfg(feature = "full")]
+mod expand;
 mod frames;
 #[cfg(feature = "full")]
 mod group_frames;
@@ -25,11 +31,15 @@ mod numbers;
 mod objects;
 mod panics;
 mod promise;
+#[cfg(feature = "standalone")]
+mod standalone;
 #[cfg(feature = "full")]
 mod stream_frames;
 
 pub use bridge::Bridge;
 pub use engine::Engine;
+#[cfg(feature = "full")]
+pub use expand::expand_row;
 #[cfg(feature = "full")]
 pub use jobs::{Compactor, Exporter, Importer, Verifier};
 pub use panics::panic_message;

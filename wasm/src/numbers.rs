@@ -1,10 +1,12 @@
 //! Numbers: JavaScript has one kind, the engine another. Every conversion is checked.
 
+use alloc::format;
+
 use streamkit_core::{Error, MAX_INTEGER, Result};
 
 /// A whole number from 0 to 2^53 - 1.
 pub(crate) fn integer(argument: &str, value: f64) -> Result<u64> {
-    if value >= 0.0 && value <= number(MAX_INTEGER) && value.fract() == 0.0 {
+    if value >= 0.0 && value <= number(MAX_INTEGER) && is_whole(value) {
         return Ok(whole(value));
     }
     Err(Error::invalid(format!("{argument}: must be a whole number from 0 to 2^53 - 1")))
@@ -23,7 +25,8 @@ pub(crate) fn integer_unless_zero(argument: &str, value: f64) -> Result<Option<u
 /// Milliseconds of at least 0: begun ones count whole, and more than fit are as good as the most.
 pub(crate) fn duration(argument: &str, value: f64) -> Result<u64> {
     if value >= 0.0 {
-        return Ok(whole(value.ceil()).min(MAX_INTEGER));
+        let begun = u64::from(!is_whole(value));
+        return Ok(whole(value).saturating_add(begun).min(MAX_INTEGER));
     }
     Err(Error::invalid(format!("{argument}: must be a number of milliseconds of at least 0")))
 }
@@ -51,6 +54,11 @@ pub(crate) fn size(argument: &str, value: f64) -> Result<usize> {
 )]
 pub(crate) const fn whole(value: f64) -> u64 {
     value as u64
+}
+
+#[expect(clippy::float_cmp, reason = "a number that is whole comes back as it was")]
+fn is_whole(value: f64) -> bool {
+    number(whole(value)) == value
 }
 
 /// A number for JavaScript.

@@ -1,6 +1,9 @@
 //! Small plain objects: options that come in, reports and errors that go out. By hand, because a
 //! library for any object weighs more than all of these.
 
+use alloc::format;
+use alloc::string::String;
+
 use js_sys::{Object, Reflect};
 use streamkit_core::{Error, Result};
 use wasm_bindgen::JsValue;

@@ -1,5 +1,6 @@
 //! Futures of the core as promises.
 
+use alloc::boxed::Box;
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};

@@ -1,5 +1,7 @@
 //! Streams in buffers that cross the boundary, as `frames` has the rest.
 
+use alloc::vec::Vec;
+
 use streamkit_core::{StreamInfo, StreamList};
 
 use crate::frames::{put_prefixed, put_u32};

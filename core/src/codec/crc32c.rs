@@ -3,90 +3,83 @@
 //! In software, since WebAssembly has no instruction for it: eight tables take eight bytes a step, and three lanes of a
 //! long input go side by side, so that the loads of one do not wait for those of another.
 
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
 const POLYNOMIAL: u32 = 0x82f6_3b78;
 /// Bytes of one lane.
 const LANE: usize = 512;
 
-type Tables<const N: usize> = [[u32; 256]; N];
+/// What a byte makes of a checksum. Atomic, as several threads may fill it at once: with the same numbers.
+type Table = [AtomicU32; 256];
 
-/// `TABLES[k][b]`: what the byte `b` does to the checksum when `k` bytes follow it.
-static TABLES: Tables<8> = tables();
-/// `SKIP[k][b]`: what a lane of zeros makes of the checksum `b << 8 * k`.
-static SKIP: Tables<4> = skip_tables();
-
-#[expect(
-    clippy::indexing_slicing,
-    clippy::cast_possible_truncation,
-    reason = "evaluated at compile time, below 256"
-)]
-const fn tables() -> Tables<8> {
-    let mut tables = [[0; 256]; 8];
-    let mut byte = 0;
-    while byte < 256 {
-        let mut crc = byte as u32;
-        let mut bit = 0;
-        while bit < 8 {
-            crc = if crc & 1 == 1 { (crc >> 1) ^ POLYNOMIAL } else { crc >> 1 };
-            bit += 1;
-        }
-        tables[0][byte] = crc;
-        byte += 1;
-    }
-    let mut behind = 1;
-    while behind < 8 {
-        let mut byte = 0;
-        while byte < 256 {
-            let before: u32 = tables[behind - 1][byte];
-            tables[behind][byte] = (before >> 8) ^ tables[0][(before & 0xff) as usize];
-            byte += 1;
-        }
-        behind += 1;
-    }
-    tables
+const fn zeros() -> Table {
+    [const { AtomicU32::new(0) }; 256]
 }
 
-#[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
-const fn skip_tables() -> Tables<4> {
-    let base = tables();
-    let mut skip = [[0; 256]; 4];
-    let mut place = 0;
-    while place < 4 {
-        let mut bit = 0;
-        while bit < 8 {
-            let mut crc: u32 = 1 << (8 * place + bit);
-            let mut zeros = 0;
-            while zeros < LANE {
-                crc = (crc >> 8) ^ base[0][(crc & 0xff) as usize];
-                zeros += 1;
-            }
-            skip[place][1 << bit] = crc;
-            bit += 1;
+/// The tables, made at the first use: twelve kilobytes that no compression makes smaller would be a tenth of what a
+/// browser loads.
+struct Tables {
+    made: AtomicBool,
+    /// `steps[k][b]`: what the byte `b` does to the checksum when `k` bytes follow it.
+    steps: [Table; 8],
+    /// `skips[k][b]`: what a lane of zeros makes of the checksum `b << 8 * k`.
+    skips: [Table; 4],
+}
+
+static TABLES: Tables =
+    Tables { made: AtomicBool::new(false), steps: [const { zeros() }; 8], skips: [const { zeros() }; 4] };
+
+impl Tables {
+    #[inline]
+    fn get() -> &'static Self {
+        if !TABLES.made.load(Ordering::Acquire) {
+            TABLES.make();
         }
-        // The rest follows from single bits: a CRC is linear.
-        let mut byte: usize = 1;
-        while byte < 256 {
-            let lowest = byte & byte.wrapping_neg();
-            if lowest != byte {
-                skip[place][byte] = skip[place][lowest] ^ skip[place][byte ^ lowest];
-            }
-            byte += 1;
-        }
-        place += 1;
+        &TABLES
     }
-    skip
+
+    #[cold]
+    #[inline(never)]
+    fn make(&self) {
+        let [first, ..] = &self.steps;
+        fill(first, &|bit| {
+            (0..8).fold(bit, |crc, _| if crc & 1 == 1 { (crc >> 1) ^ POLYNOMIAL } else { crc >> 1 })
+        });
+        let zero = |crc: u32| (crc >> 8) ^ at(first, u64::from(crc));
+        for (behind, table) in (0..).zip(&self.steps).skip(1) {
+            fill(table, &|bit| (0..behind).fold(at(first, u64::from(bit)), |crc, _| zero(crc)));
+        }
+        for (place, table) in (0..).zip(&self.skips) {
+            fill(table, &|bit| (0..LANE).fold(bit << (8 * place), |crc, _| zero(crc)));
+        }
+        self.made.store(true, Ordering::Release);
+    }
+}
+
+/// Fills a table by what it says of single bits. The rest follows: a CRC is linear.
+fn fill(table: &Table, of: &dyn Fn(u32) -> u32) {
+    for (byte, place) in (0_u64..).zip(table).skip(1) {
+        let lowest = byte & byte.wrapping_neg();
+        let crc = if byte == lowest {
+            of(1 << byte.trailing_zeros())
+        } else {
+            at(table, lowest) ^ at(table, byte ^ lowest)
+        };
+        place.store(crc, Ordering::Relaxed);
+    }
 }
 
 /// A table at a byte: always inside.
 #[inline(always)]
 #[expect(clippy::indexing_slicing, reason = "a byte is below 256, and the compiler sees it")]
-const fn at(table: &[u32; 256], byte: u64) -> u32 {
-    table[(byte & 0xff) as usize]
+fn at(table: &Table, byte: u64) -> u32 {
+    table[(byte & 0xff) as usize].load(Ordering::Relaxed)
 }
 
 #[inline(always)]
-const fn step(crc: u32, word: [u8; 8]) -> u32 {
-    let [t0, t1, t2, t3, t4, t5, t6, t7] = &TABLES;
-    let x = u64::from_le_bytes(word) ^ crc as u64;
+fn step(tables: &Tables, crc: u32, word: [u8; 8]) -> u32 {
+    let [t0, t1, t2, t3, t4, t5, t6, t7] = &tables.steps;
+    let x = u64::from_le_bytes(word) ^ u64::from(crc);
     at(t7, x)
         ^ at(t6, x >> 8)
         ^ at(t5, x >> 16)
@@ -98,13 +91,14 @@ const fn step(crc: u32, word: [u8; 8]) -> u32 {
 }
 
 /// What a lane of zeros makes of a checksum.
-const fn skip(crc: u32) -> u32 {
-    let [s0, s1, s2, s3] = &SKIP;
-    let crc = crc as u64;
+fn skip(tables: &Tables, crc: u32) -> u32 {
+    let [s0, s1, s2, s3] = &tables.skips;
+    let crc = u64::from(crc);
     at(s0, crc) ^ at(s1, crc >> 8) ^ at(s2, crc >> 16) ^ at(s3, crc >> 24)
 }
 
 fn extend(mut crc: u32, bytes: &[u8]) -> u32 {
+    let tables = Tables::get();
     let mut rounds = bytes.chunks_exact(3 * LANE);
     for round in rounds.by_ref() {
         let (first, rest) = round.split_at(LANE);
@@ -113,17 +107,17 @@ fn extend(mut crc: u32, bytes: &[u8]) -> u32 {
             first.as_chunks::<8>().0.iter().zip(second.as_chunks::<8>().0).zip(third.as_chunks::<8>().0);
         let (mut a, mut b, mut c) = (crc, 0, 0);
         for ((x, y), z) in words {
-            a = step(a, *x);
-            b = step(b, *y);
-            c = step(c, *z);
+            a = step(tables, a, *x);
+            b = step(tables, b, *y);
+            c = step(tables, c, *z);
         }
-        crc = skip(skip(a) ^ b) ^ c;
+        crc = skip(tables, skip(tables, a) ^ b) ^ c;
     }
     let (words, rest) = rounds.remainder().as_chunks::<8>();
     for word in words {
-        crc = step(crc, *word);
+        crc = step(tables, crc, *word);
     }
-    let [table, ..] = &TABLES;
+    let [table, ..] = &tables.steps;
     for byte in rest {
         crc = (crc >> 8) ^ at(table, u64::from(crc ^ u32::from(*byte)));
     }

@@ -16,6 +16,7 @@ use alloc::vec::Vec;
 use uuid::Uuid;
 
 use super::bytes::{Reader, put_bytes_u32, put_len_u32, put_u64, put_uuid};
+#[cfg(feature = "compression")]
 use super::zstd::{Compressor, decompress_frame};
 use crate::error::{Error, Result};
 use crate::id::{MAX_INTEGER, MAX_MS};
@@ -92,6 +93,7 @@ pub fn decode_entry(bytes: &[u8]) -> Result<Entry> {
 /// # Errors
 ///
 /// As [`encode_entry`].
+#[cfg(feature = "compression")]
 pub fn encode_compressed_entry(entry: &Entry, compressor: &mut Compressor) -> Result<Vec<u8>> {
     encode_entry(entry).map(|raw| compressor.frame(&raw))
 }
@@ -101,6 +103,7 @@ pub fn encode_compressed_entry(entry: &Entry, compressor: &mut Compressor) -> Re
 /// # Errors
 ///
 /// `CORRUPT` where `frame` is anything else.
+#[cfg(feature = "compression")]
 pub fn decode_compressed_entry(frame: &[u8], cap: usize) -> Result<Entry> {
     decode_entry(&decompress_frame(frame, cap)?)
 }

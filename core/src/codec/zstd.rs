@@ -56,8 +56,7 @@ impl Compressor {
     /// One Zstandard frame that holds `raw`, if that is worth it: above 512 bytes, and at least an eighth
     /// smaller.
     pub fn compress(&mut self, raw: &[u8]) -> Option<Vec<u8>> {
-        // A build without the encoder stores everything as it is.
-        if !cfg!(feature = "compress") || raw.len() <= MIN_COMPRESSED_BYTES {
+        if raw.len() <= MIN_COMPRESSED_BYTES {
             return None;
         }
         let frame = self.frame(raw);

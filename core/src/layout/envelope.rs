@@ -113,8 +113,33 @@ pub(crate) fn is_raw(row: &[u8]) -> bool {
     row.get(1) == Some(&RAW)
 }
 
-/// Checks an envelope and gives its body.
-pub(super) fn open(row: Vec<u8>, what: &str) -> Result<SharedBytes> {
+/// Whether a stored row is a block or commit row that is compressed, and undamaged. Others do not match what would be
+/// their checksum.
+#[cfg(not(feature = "compression"))]
+pub(crate) fn is_compressed(row: &[u8]) -> bool {
+    row.get(1) == Some(&ZSTD) && check(row, "").is_ok()
+}
+
+/// A stored block or commit row as it is without compression; one that cannot be read as it is.
+#[cfg(feature = "compression")]
+pub fn expand_row(row: Vec<u8>) -> Vec<u8> {
+    let expanded = open(row.clone(), "row").and_then(|body| {
+        let mut envelope = Envelope::with_capacity(body.len());
+        envelope.bytes().extend_from_slice(body.bytes());
+        envelope.finish(&mut Packing::Raw)
+    });
+    expanded.unwrap_or(row)
+}
+
+/// What an envelope says of its body.
+struct Header<'r> {
+    codec: u8,
+    raw_length: usize,
+    stored: &'r [u8],
+}
+
+/// The header of an envelope whose checksum matches.
+fn check<'r>(row: &'r [u8], what: &str) -> Result<Header<'r>> {
     let Some((header, stored)) = row.split_first_chunk::<ENVELOPE_BYTES>() else {
         return Err(Error::corrupt(format!("{what}: too short")));
     };
@@ -131,6 +156,12 @@ pub(super) fn open(row: Vec<u8>, what: &str) -> Result<SharedBytes> {
     if sum.finish() != stored_sum {
         return Err(Error::corrupt(format!("{what}: the checksum does not match")));
     }
+    Ok(Header { codec, raw_length, stored })
+}
+
+/// Checks an envelope and gives its body.
+pub(super) fn open(row: Vec<u8>, what: &str) -> Result<SharedBytes> {
+    let Header { codec, raw_length, stored } = check(&row, what)?;
     match codec {
         RAW if stored.len() == raw_length => {
             let row = SharedBytes::from(row);
@@ -139,5 +170,40 @@ pub(super) fn open(row: Vec<u8>, what: &str) -> Result<SharedBytes> {
         RAW => Err(Error::corrupt(format!("{what}: the length does not match"))),
         ZSTD => Ok(zstd::decompress(stored, raw_length, MAX_BODY_BYTES)?.into()),
         other => Err(Error::corrupt(format!("{what}: unknown codec {other}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    fn sealed(body: &[u8], packing: &mut Packing<'_>) -> Vec<u8> {
+        let mut envelope = Envelope::with_capacity(body.len());
+        envelope.bytes().extend_from_slice(body);
+        envelope.finish(packing).unwrap()
+    }
+
+    #[test]
+    fn a_compressed_row_expands_to_the_raw_one() {
+        let body = vec![7; 5000];
+        let raw = sealed(&body, &mut Packing::Raw);
+        let compressed = sealed(&body, &mut Packing::Zstd(&mut zstd::Compressor::default()));
+        assert!(compressed.len() < 100);
+        assert_eq!(expand_row(compressed), raw);
+        assert_eq!(expand_row(raw.clone()), raw);
+    }
+
+    #[test]
+    fn what_cannot_be_read_stays_as_it_is() {
+        let compressed = sealed(&[7; 5000], &mut Packing::Zstd(&mut zstd::Compressor::default()));
+        for at in 0..compressed.len() {
+            let mut damaged = compressed.clone();
+            damaged[at] ^= 1;
+            assert_eq!(expand_row(damaged.clone()), damaged);
+            let short = compressed[..at].to_vec();
+            assert_eq!(expand_row(short.clone()), short);
+        }
     }
 }

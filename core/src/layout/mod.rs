@@ -37,6 +37,10 @@ pub(crate) mod stream;
 pub(crate) mod trx;
 mod voids;
 
+#[cfg(feature = "compression")]
+pub use envelope::expand_row;
+#[cfg(not(feature = "compression"))]
+pub(crate) use envelope::is_compressed;
 pub(crate) use envelope::{Packing, is_raw};
 pub use group::GroupMode;
 pub(crate) use key::{KeyRange, successor};

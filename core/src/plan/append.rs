@@ -109,7 +109,7 @@ impl<'s> Planner<'s> {
         {
             return Ok(Verdict::Answered(reply));
         }
-        let lease = match &request.lease {
+        let lease = match request.lease() {
             Some(hold) => Some(self.check_lease(hold, known)?),
             None => None,
         };
@@ -119,10 +119,10 @@ impl<'s> Planner<'s> {
             self.check_ids(write, count, known)?;
             self.check_stream(write, known)?;
         }
-        if let Some(trim) = &request.attached.trim {
+        if let Some(trim) = request.trim() {
             self.check_trim(trim, known)?;
         }
-        if let Some(rows) = &request.attached.rows
+        if let Some(rows) = request.rows()
             && self.attached.iter().any(|other| other.check.key == rows.check.key)
         {
             return Ok(Verdict::Full);
@@ -144,10 +144,10 @@ impl<'s> Planner<'s> {
         for write in &request.writes {
             reply.push(self.apply(request, write, known)?);
         }
-        if let Some(trim) = &request.attached.trim {
+        if let Some(trim) = request.trim() {
             self.trim(trim, known);
         }
-        self.attached.extend(request.attached.rows.as_deref().cloned());
+        self.attached.extend(request.rows().cloned());
         self.ops += ops;
         self.bytes += bytes;
         self.durability = self.durability.max(request.durability);
@@ -307,7 +307,7 @@ impl<'s> Planner<'s> {
     }
 
     fn check_stream(&self, write: &Write, known: &dyn Known) -> Result {
-        let Some(stream) = write.stream else {
+        let Some(stream) = write.stream() else {
             return Ok(());
         };
         let known_head = known.space(&write.space).map(|(_, head)| head);
@@ -387,15 +387,15 @@ impl<'s> Planner<'s> {
                 bytes += key(write) + TRX_ROW_BYTES;
             }
         }
-        if request.lease.is_some() {
+        if request.lease().is_some() {
             ops += 1;
             bytes += 512;
         }
-        if let Some(rows) = &request.attached.rows {
+        if let Some(rows) = request.rows() {
             ops += 1 + rows.deletes.len() + rows.puts.len();
             bytes += rows.bytes();
         }
-        if let Some(trim) = &request.attached.trim {
+        if let Some(trim) = request.trim() {
             ops += 2;
             bytes += 2 * (trim.space.len() + KEY_BYTES + SPACE_HEAD_BYTES) + 256;
         }
@@ -430,7 +430,7 @@ impl<'s> Planner<'s> {
         };
         let first =
             *segment.state.first.get_or_insert(FirstEntry { sequence: run.first_sequence, ms: first_id.ms });
-        if write.stream.is_some() {
+        if write.stream().is_some() {
             let meta = StreamMeta::read(&draft.head)?;
             if !meta.is_stream() {
                 let made = StreamMeta { partitions: 1, created_at: now.min(MAX_MS), ..meta };

@@ -52,6 +52,9 @@ pub(crate) struct StreamWrite {
     pub(crate) epoch: u64,
 }
 
+/// Whether this build has writes that depend on more than the heads of their spaces.
+pub(crate) const GUARDED_WRITES: bool = cfg!(feature = "guarded-writes");
+
 /// A lease that a write depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LeaseHold {
@@ -103,6 +106,27 @@ pub(crate) struct WriteRequest {
     pub(crate) lease: Option<LeaseHold>,
     pub(crate) durability: Durability,
     pub(crate) attached: Attached,
+}
+
+impl Write {
+    pub(crate) fn stream(&self) -> Option<StreamWrite> {
+        self.stream.filter(|_| GUARDED_WRITES)
+    }
+}
+
+// The compiler sees that there are none in a build without.
+impl WriteRequest {
+    pub(crate) fn lease(&self) -> Option<&LeaseHold> {
+        self.lease.as_ref().filter(|_| GUARDED_WRITES)
+    }
+
+    pub(crate) fn rows(&self) -> Option<&AttachedRows> {
+        self.attached.rows.as_deref().filter(|_| GUARDED_WRITES)
+    }
+
+    pub(crate) fn trim(&self) -> Option<&TrimTo> {
+        self.attached.trim.as_deref().filter(|_| GUARDED_WRITES)
+    }
 }
 
 /// Where a segment stands after a write, and what the write made.

@@ -14,7 +14,9 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::id::{EntryId, MAX_INTEGER};
 use crate::kv::{Atomicity, Durability};
 use crate::name::check_name;
-use crate::plan::{Attached, COMMIT_RECORDS, LeaseHold, StreamWrite, Write, WriteRequest, Written};
+use crate::plan::{
+    Attached, COMMIT_RECORDS, GUARDED_WRITES, LeaseHold, StreamWrite, Write, WriteRequest, Written,
+};
 use crate::sorted::SortedMap;
 use crate::status::SegmentStatus;
 
@@ -279,6 +281,9 @@ impl Inner {
         }
         if options.trx_number.is_some() && options.trx_id.is_none() {
             return Err(Error::invalid("trx.id: is needed where trx.number is given"));
+        }
+        if !GUARDED_WRITES && options.lease.is_some() {
+            return Err(Error::new(ErrorCode::Unsupported, "this build has no leases, streams and groups"));
         }
         if options.lease.is_some() && (self.host.atomic() != Atomicity::Store || !self.host.has_checks()) {
             return Err(Error::new(

@@ -13,11 +13,14 @@ use uuid::{Builder, Uuid};
 use crate::env::{Entropy, Env};
 use crate::error::{Error, ErrorCode, Result};
 use crate::kv::{Atomicity, Batch, Bytes, Commit, HostLimits, ScanRange};
+#[cfg(not(feature = "compression"))]
+use crate::layout::is_compressed;
 use crate::layout::{KeyRange, successor};
 
 const EVERY_HOST: bool = cfg!(feature = "every-host");
 
-type Call<'c, T> = Pin<Box<dyn Future<Output = Result<T>> + 'c>>;
+/// Boxed, so that its code is there once: what is not would be compiled into every crate that polls it.
+pub(crate) type Call<'c, T> = Pin<Box<dyn Future<Output = Result<T>> + 'c>>;
 /// A key and its value.
 pub(crate) type Row = (Bytes, Bytes);
 /// Some of a range, and the range of the rest; `None`: that was all.
@@ -89,25 +92,30 @@ impl Host {
         Error::unavailable(format!("host {}: {rule}", self.env.kv.name()))
     }
 
-    pub(crate) async fn get(&self, keys: Vec<Bytes>) -> Result<Vec<Option<Bytes>>> {
-        let asked = keys.len();
-        if asked == 0 {
-            return Ok(Vec::new());
-        }
-        let values = self.guard("get", self.env.kv.get(keys)).await?;
-        if values.len() != asked {
-            return Err(self.broken("get must answer one value for each key"));
-        }
-        Ok(values)
+    pub(crate) fn get(&self, keys: Vec<Bytes>) -> Call<'_, Vec<Option<Bytes>>> {
+        Box::pin(async move {
+            let asked = keys.len();
+            if asked == 0 {
+                return Ok(Vec::new());
+            }
+            let values = self.guard("get", self.env.kv.get(keys)).await?;
+            if values.len() != asked {
+                return Err(self.broken("get must answer one value for each key"));
+            }
+            Ok(values)
+        })
     }
 
-    pub(crate) async fn get_one(&self, key: Bytes) -> Result<Option<Bytes>> {
-        let values = self.get(Vec::from([key])).await?;
-        Ok(values.into_iter().next().flatten())
+    pub(crate) fn get_one(&self, key: Bytes) -> Call<'_, Option<Bytes>> {
+        Box::pin(async move {
+            let values = self.get(Vec::from([key])).await?;
+            Ok(values.into_iter().next().flatten())
+        })
     }
 
     /// Rows of a range from its start on, until there are `limit` or the values come to `max_bytes`; at
     /// least one where there are any.
+    #[cfg(feature = "compression")]
     pub(crate) fn rows(
         &self,
         range: KeyRange,
@@ -116,6 +124,22 @@ impl Host {
     ) -> impl Future<Output = Result<Part<Row>>> {
         let KeyRange { start, end } = range;
         self.scan(ScanRange { start, end, reverse: false, limit, max_bytes, keys_only: false })
+    }
+
+    /// The same, and none of them is compressed. Bytes count as they are stored.
+    #[cfg(not(feature = "compression"))]
+    pub(crate) fn rows(&self, range: KeyRange, limit: usize, max_bytes: usize) -> Call<'_, Part<Row>> {
+        Box::pin(async move {
+            let KeyRange { start, end } = range;
+            let range = ScanRange { start, end, reverse: false, limit, max_bytes, keys_only: false };
+            let (mut rows, rest) = self.scan(range).await?;
+            for (_, row) in &mut rows {
+                if is_compressed(row) {
+                    *row = self.env.expander.expand(core::mem::take(row)).await?;
+                }
+            }
+            Ok((rows, rest))
+        })
     }
 
     /// Keys of a range from its start on, at most `limit`; their values stay where they are.
@@ -139,41 +163,45 @@ impl Host {
     }
 
     /// Read downwards, a range has no rest that anyone goes on with: none is given.
-    async fn scan(&self, range: ScanRange) -> Result<Part<Row>> {
-        let (start, end) = (range.start.clone(), range.end.clone());
-        let (reverse, limit) = (range.reverse, range.limit);
-        if start >= end {
-            return Ok((Vec::new(), None));
-        }
-        let page = self.guard("scan", self.env.kv.scan(range)).await?;
-        if page.pairs.len() > limit {
-            return Err(self.broken("scan must not give more pairs than the limit"));
-        }
-        if page.more && page.pairs.is_empty() {
-            return Err(self.broken("scan must give a pair when there are more"));
-        }
-        let inside = |key: &Bytes| *key >= start && *key < end;
-        let ordered = page.pairs.iter().zip(page.pairs.iter().skip(1));
-        let in_order = |((a, _), (b, _)): (&Row, &Row)| {
-            if reverse { a > b } else { a < b }
-        };
-        if !page.pairs.iter().all(|(key, _)| inside(key)) || !ordered.into_iter().all(in_order) {
-            return Err(self.broken("scan must give keys of its range, in order"));
-        }
-        let last = page.pairs.last().filter(|_| page.more && !reverse);
-        let rest = last.map(|(key, _)| KeyRange { start: successor(key.clone()), end });
-        Ok((page.pairs, rest))
+    fn scan(&self, range: ScanRange) -> Call<'_, Part<Row>> {
+        Box::pin(async move {
+            let (start, end) = (range.start.clone(), range.end.clone());
+            let (reverse, limit) = (range.reverse, range.limit);
+            if start >= end {
+                return Ok((Vec::new(), None));
+            }
+            let page = self.guard("scan", self.env.kv.scan(range)).await?;
+            if page.pairs.len() > limit {
+                return Err(self.broken("scan must not give more pairs than the limit"));
+            }
+            if page.more && page.pairs.is_empty() {
+                return Err(self.broken("scan must give a pair when there are more"));
+            }
+            let inside = |key: &Bytes| *key >= start && *key < end;
+            let ordered = page.pairs.iter().zip(page.pairs.iter().skip(1));
+            let in_order = |((a, _), (b, _)): (&Row, &Row)| {
+                if reverse { a > b } else { a < b }
+            };
+            if !page.pairs.iter().all(|(key, _)| inside(key)) || !ordered.into_iter().all(in_order) {
+                return Err(self.broken("scan must give keys of its range, in order"));
+            }
+            let last = page.pairs.last().filter(|_| page.more && !reverse);
+            let rest = last.map(|(key, _)| KeyRange { start: successor(key.clone()), end });
+            Ok((page.pairs, rest))
+        })
     }
 
-    pub(crate) async fn commit(&self, batch: Batch) -> Result<Commit> {
-        let checks = batch.checks.len();
-        let reply = self.guard("commit", self.env.kv.commit(batch)).await?;
-        match &reply {
-            Commit::Refused { check, .. } if *check >= checks => {
-                Err(self.broken("commit must name one of the checks it was given"))
+    pub(crate) fn commit(&self, batch: Batch) -> Call<'_, Commit> {
+        Box::pin(async move {
+            let checks = batch.checks.len();
+            let reply = self.guard("commit", self.env.kv.commit(batch)).await?;
+            match &reply {
+                Commit::Refused { check, .. } if *check >= checks => {
+                    Err(self.broken("commit must name one of the checks it was given"))
+                }
+                _ => Ok(reply),
             }
-            _ => Ok(reply),
-        }
+        })
     }
 }
 

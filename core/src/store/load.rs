@@ -19,7 +19,7 @@ use crate::layout::space::SpaceHead;
 use crate::layout::trx::TrxRow;
 use crate::layout::{Packing, Voids};
 use crate::layout::{lease, segment, space, trx};
-use crate::plan::{FirstEntry, Known, SegmentState};
+use crate::plan::{FirstEntry, GUARDED_WRITES, Known, SegmentState};
 use crate::sorted::{SortedMap, SortedSet};
 
 /// Tries at finishing what another instance left in a head before it is called a lost race.
@@ -134,7 +134,7 @@ impl Inner {
                     wanted.segments.insert(name);
                 }
             }
-            if let Some(hold) = &request.lease {
+            if let Some(hold) = request.lease() {
                 wanted.leases.insert(hold.key.clone());
             }
         }
@@ -148,7 +148,9 @@ impl Inner {
         let mut under: Vec<Bytes> = Vec::new();
         under.extend(wanted.segments.iter().map(|(space, name)| segment::key(space, name)));
         under.extend(wanted.trx.iter().map(|(space, name, id)| trx::key(space, name, *id)));
-        under.extend(wanted.leases.iter().map(|key| lease::key(key)));
+        if GUARDED_WRITES {
+            under.extend(wanted.leases.iter().map(|key| lease::key(key)));
+        }
         if heads.is_empty() && under.is_empty() {
             return Ok(());
         }
@@ -201,10 +203,12 @@ impl Inner {
                 }
             }
         }
-        for (key, row) in wanted.leases.into_iter().zip(rows) {
-            let Some(row) = row else { continue };
-            let decoded = LeaseRow::decode(&row).map_err(|error| error.at_key(&lease::key(&key)))?;
-            loaded.leases.insert(key, (row, decoded));
+        if GUARDED_WRITES {
+            for (key, row) in wanted.leases.into_iter().zip(rows) {
+                let Some(row) = row else { continue };
+                let decoded = LeaseRow::decode(&row).map_err(|error| error.at_key(&lease::key(&key)))?;
+                loaded.leases.insert(key, (row, decoded));
+            }
         }
         Ok(())
     }
@@ -384,6 +388,9 @@ impl Inner {
     /// Whether rows are to be compressed. `explicit`: the caller asked for compaction, where compressing is
     /// worth its time.
     pub(crate) fn compresses(&self, explicit: bool) -> bool {
+        if !cfg!(feature = "compression") {
+            return false;
+        }
         match self.options.compression {
             Compression::None => false,
             Compression::Always => true,

@@ -54,7 +54,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::plan::Sizes;
 use cache::Cache;
 use host::Host;
-pub(crate) use host::{Part, Row};
+pub(crate) use host::{Call, Part, Row};
 use queue::Queue;
 pub(crate) use queue::{Job, Patch};
 pub(crate) use running::Run;

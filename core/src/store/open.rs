@@ -14,7 +14,6 @@ use super::queue::Queue;
 use super::read::BlockCache;
 use super::wait::Waiters;
 use super::{Inner, OpenOptions, Store};
-use crate::codec::zstd::Compressor;
 use crate::env::Env;
 use crate::error::{Error, ErrorCode, Result};
 use crate::kv::{Atomicity, Batch, Check, Commit, Durability, Put};
@@ -55,7 +54,7 @@ impl Store {
             blocks: RefCell::new(BlockCache::default()),
             queue: RefCell::new(Queue::default()),
             waiters: RefCell::new(Waiters::default()),
-            compressor: RefCell::new(Compressor::default()),
+            compressor: RefCell::default(),
             random: RefCell::new(random),
             small: RefCell::default(),
             trimming: RefCell::default(),

@@ -12,7 +12,7 @@ use super::queue::{Doubt, Job, Outcome, Patch, Picking, Round, Ticket, Witness};
 use crate::error::{Detail, Error, ErrorCode, Result};
 use crate::kv::{Atomicity, Batch, Check, Commit, Put};
 use crate::layout::space;
-use crate::plan::{AttachedRows, PlannedSpace, Planner, Verdict, Written, attached_conflict};
+use crate::plan::{AttachedRows, GUARDED_WRITES, PlannedSpace, Planner, Verdict, Written, attached_conflict};
 use crate::sorted::{SortedMap, SortedSet};
 
 /// Races that a request may lose before it is given back.
@@ -209,7 +209,9 @@ impl Inner {
                         self.cache.borrow_mut().forget(&planned_space.space);
                     }
                 }
-                if let Some(attached) = check.checked_sub(before_attached).filter(|_| check < usize::MAX) {
+                if let Some(attached) =
+                    check.checked_sub(before_attached).filter(|_| GUARDED_WRITES && check < usize::MAX)
+                {
                     self.refuse_attached(planned, attached);
                     return;
                 }
@@ -248,13 +250,15 @@ impl Inner {
             }
             batch.puts.append(&mut planned.take_puts());
         }
-        batch.checks.extend(lease_checks);
-        for rows in attached {
-            if self.host.has_checks() {
-                batch.checks.push(rows.check);
+        if GUARDED_WRITES {
+            batch.checks.extend(lease_checks);
+            for rows in attached {
+                if self.host.has_checks() {
+                    batch.checks.push(rows.check);
+                }
+                batch.deletes.extend(rows.deletes);
+                batch.puts.extend(rows.puts);
             }
-            batch.deletes.extend(rows.deletes);
-            batch.puts.extend(rows.puts);
         }
         self.host.commit(batch).await
     }

@@ -44,9 +44,7 @@ pub(crate) enum Job {
 impl Job {
     pub(crate) fn spaces(&self) -> impl Iterator<Item = &Rc<str>> {
         let (writes, more) = match self {
-            Self::Write(request) => {
-                (request.writes.as_slice(), request.attached.trim.as_ref().map(|trim| &trim.space))
-            }
+            Self::Write(request) => (request.writes.as_slice(), request.trim().map(|trim| &trim.space)),
             Self::Patch(patch) => (Default::default(), Some(&patch.space)),
         };
         writes.iter().map(|write| &write.space).chain(more)
@@ -55,7 +53,7 @@ impl Job {
     /// The rows that a write changes besides those of its spaces.
     pub(crate) fn attached_rows(&self) -> Option<&AttachedRows> {
         match self {
-            Self::Write(request) => request.attached.rows.as_deref(),
+            Self::Write(request) => request.rows(),
             Self::Patch(_) => None,
         }
     }

@@ -193,6 +193,8 @@ export interface Stepper<Report> {
 export interface Glue {
 	Engine: { open(bridge: object, options: EngineOptions): Promise<Engine> };
 	initSync(module: { module: WebAssembly.Module }): unknown;
+	/** A stored row as it is without compression; a damaged one as it is. Of the full engine only. */
+	expandRow(row: Uint8Array): Bytes;
 	/** What the instance said when it panicked, if it did. */
 	panicMessage(): string | undefined;
 }

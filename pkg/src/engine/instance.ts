@@ -1,10 +1,11 @@
 import { createBridge } from "../bridge.js";
+import type { Bytes } from "../bytes.js";
 import { closedError, describe, fromEngine, fromHost, isAborted, StreamkitError } from "../errors.js";
 import type { HostKv } from "../host.js";
 import { type TimerCalls, Timers } from "../timers.js";
 import type { CheckedOptions } from "../validate.js";
-import type { Engine, EngineOptions } from "./abi.js";
-import { engineModule, firstVariant, type Variant } from "./loader.js";
+import type { Engine, EngineOptions, Glue } from "./abi.js";
+import { engineModule, type FullCalls, firstVariant, type Variant } from "./loader.js";
 
 /** More than one instance counts to: so the numbers of two never meet. */
 const EPOCHS = 2 ** 36;
@@ -59,6 +60,8 @@ export class EngineSlot {
 	#leaving: Instance | undefined;
 	#opening: Promise<Engine> | undefined;
 	#closing: Promise<void> | undefined;
+	/** Once they are loaded. */
+	#calls: FullCalls | undefined;
 	#first: Pending | undefined;
 	#count = 0;
 	#writes = 0;
@@ -122,6 +125,24 @@ export class EngineSlot {
 		}
 	}
 
+	/** The calls that come with the full engine, where they are loaded. */
+	get calls(): FullCalls | undefined {
+		return this.#calls;
+	}
+
+	/** Makes one of the calls that come with the full engine; with the options of the call, whose signal ends the loading. */
+	withCalls<T>(options: unknown, make: (calls: FullCalls) => Promise<T>): Promise<T> {
+		return this.#calls === undefined ? this.#loadCalls(options).then(make) : make(this.#calls);
+	}
+
+	async #loadCalls(options: unknown): Promise<FullCalls> {
+		const signal = (options as { signal?: unknown } | null | undefined)?.signal;
+		const loading = this.#unlessClosed(engineModule("full"));
+		const { calls } = await unlessAborted(loading, signal instanceof AbortSignal ? signal : undefined);
+		this.#calls = calls;
+		return calls;
+	}
+
 	async #replace(old: Instance): Promise<Engine> {
 		this.#leaving = old;
 		quietly(old.unwatch);
@@ -172,7 +193,9 @@ export class EngineSlot {
 
 	async #open(): Promise<Engine> {
 		const variant = this.#variant;
-		const { module, createGlue } = await engineModule(variant);
+		const loaded = await engineModule(variant);
+		if ("calls" in loaded) this.#calls = loaded.calls;
+		const { module, createGlue } = loaded;
 		const { host, options } = this;
 		const timers = new Timers();
 		const state = { alive: true, fail: (_: unknown): void => {} };
@@ -221,7 +244,7 @@ export class EngineSlot {
 				}),
 			stop: (handle) => timers.stop(handle),
 		};
-		const bridge = createBridge(host, options.clock, guardedTimers, () => state.alive);
+		const bridge = createBridge(host, options.clock, guardedTimers, () => state.alive, this.#expander());
 		const engineOptions: EngineOptions = {
 			storeId: this.#storeId,
 			durability: options.durability,
@@ -279,6 +302,26 @@ export class EngineSlot {
 		this.#instances++;
 		this.#lookForLeftovers(instance);
 		return engine;
+	}
+
+	/** Reads compressed rows for the light engine, which goes on with what it is at; the store goes on with the full one. */
+	#expander(): (row: Bytes) => Promise<Bytes> {
+		let glue: Glue | undefined;
+		return async (row) => {
+			const { module, createGlue } = await this.#unlessClosed(engineModule("full"));
+			this.full().catch(() => {});
+			if (glue === undefined) {
+				// Without a store: it only expands.
+				glue = createGlue({ queueMicrotask });
+				glue.initSync({ module });
+			}
+			try {
+				return glue.expandRow(row);
+			} catch (error) {
+				glue = undefined;
+				throw trapError(error);
+			}
+		};
 	}
 
 	/** Background work: nobody waits for it, and what fails is tried again the next time. */

@@ -5,8 +5,8 @@ import type { CheckedOptions } from "../validate.js";
 import type { Glue } from "./abi.js";
 
 /**
- * full: everything. light: about half as large, without what most pages never call: streams, export, import, compact and
- * verify, compressing, and hosts without atomic, checked, consistent commits.
+ * full: everything. light: less than a quarter of it, without what most pages never call: streams, leases, export, import,
+ * compact and verify, what is compressed, and hosts without atomic, checked, consistent commits.
  */
 export type Variant = "full" | "light";
 
@@ -16,13 +16,30 @@ export interface EngineModule {
 	createGlue(environment: { readonly queueMicrotask: (callback: () => void) => void }): Glue;
 }
 
-type Loader = () => MaybePromise<EngineModule>;
+/** The calls that only the full engine can answer. */
+export type FullCalls = typeof import("../full-calls.js");
 
-let loaders: { readonly full: Loader; readonly light?: Loader } | undefined;
-let loaded: Partial<Record<Variant, Promise<EngineModule>>> = {};
+/** The full engine comes with them. */
+export interface FullModule extends EngineModule {
+	readonly calls: FullCalls;
+}
+
+interface Modules {
+	readonly full: FullModule;
+	readonly light: EngineModule;
+}
+
+/** Where the modules come from. */
+export interface Loaders {
+	readonly full: () => MaybePromise<FullModule>;
+	readonly light?: () => MaybePromise<EngineModule>;
+}
+
+let loaders: Loaders | undefined;
+let loaded: { [V in Variant]?: Promise<Modules[V]> } = {};
 
 /** Says where the engine comes from. Nothing is loaded before the first store is opened. */
-export function registerEngine(engines: { readonly full: Loader; readonly light?: Loader }): void {
+export function registerEngine(engines: Loaders): void {
 	loaders = engines;
 	loaded = {};
 }
@@ -35,7 +52,7 @@ export function firstVariant(limits: HostLimits, options: CheckedOptions): Varia
 	return able && !compresses ? "light" : "full";
 }
 
-async function loading(load: Loader): Promise<EngineModule> {
+async function loading<M>(load: () => MaybePromise<M>): Promise<M> {
 	try {
 		return await load();
 	} catch (error) {
@@ -48,10 +65,10 @@ async function loading(load: Loader): Promise<EngineModule> {
 }
 
 /** The compiled engine, made once. A failure is not kept: the next store to open tries again. */
-export function engineModule(variant: Variant): Promise<EngineModule> {
-	const known = loaded[variant];
+export function engineModule<V extends Variant>(variant: V): Promise<Modules[V]> {
+	const known: Promise<Modules[V]> | undefined = loaded[variant];
 	if (known !== undefined) return known;
-	const load = loaders?.[variant];
+	const load = loaders?.[variant] as (() => MaybePromise<Modules[V]>) | undefined;
 	if (load === undefined) {
 		return Promise.reject(
 			new StreamkitError(
@@ -61,7 +78,7 @@ export function engineModule(variant: Variant): Promise<EngineModule> {
 		);
 	}
 	const attempt = loading(load);
-	const all = loaded;
+	const all: { [W in V]?: Promise<Modules[W]> } = loaded;
 	all[variant] = attempt;
 	attempt.catch(() => {
 		if (all[variant] === attempt) delete all[variant];

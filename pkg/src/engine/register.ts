@@ -1,3 +1,4 @@
+import * as calls from "../full-calls.js";
 import { createGlue } from "../generated/glue.js";
 import type { MaybePromise } from "../types.js";
 import type { EngineModule } from "./loader.js";
@@ -9,6 +10,10 @@ import { registerEngine } from "./loader.js";
  */
 export function registerWasm(loader: () => MaybePromise<WebAssembly.Module>): void {
 	registerEngine({
-		full: async () => ({ module: await loader(), createGlue: createGlue as unknown as EngineModule["createGlue"] }),
+		full: async () => ({
+			module: await loader(),
+			createGlue: createGlue as unknown as EngineModule["createGlue"],
+			calls,
+		}),
 	});
 }

@@ -13,19 +13,20 @@ async function compile(url: URL): Promise<WebAssembly.Module> {
 	return WebAssembly.compile(await response.arrayBuffer());
 }
 
-// Bundlers look for exactly these expressions: they make the engines files beside the bundle, and the glue of the full
-// one a piece of its own.
+// Bundlers look for exactly these expressions: they make the engines files beside the bundle, and what comes with the
+// full one pieces of their own.
 registerEngine({
 	light: async () => ({
 		module: await compile(new URL("../generated/light/streamkit.wasm", import.meta.url)),
 		createGlue: createLightGlue as unknown as EngineModule["createGlue"],
 	}),
 	full: async () => {
-		const [module, { createGlue }] = await Promise.all([
+		const [module, { createGlue }, calls] = await Promise.all([
 			compile(new URL("../generated/streamkit.wasm", import.meta.url)),
 			import("../generated/glue.js"),
+			import("../full-calls.js"),
 		]);
-		return { module, createGlue: createGlue as unknown as EngineModule["createGlue"] };
+		return { module, createGlue: createGlue as unknown as EngineModule["createGlue"], calls };
 	},
 });
 

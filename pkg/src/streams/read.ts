@@ -1,13 +1,14 @@
-import { type EngineSlot, unlessAborted } from "../engine/instance.js";
+import type { EngineSlot } from "../engine/instance.js";
 import { closedError, invalid } from "../errors.js";
 import type { PageEntry } from "../framing/page.js";
-import { Entries } from "../reading/entry-stream.js";
+import { LateSource } from "../reading/late-source.js";
 import { PAGE_BYTES, PageReader, type PageSource, type ReadPlan } from "../reading/page-reader.js";
-import type { Entry, EntryStream } from "../types.js";
+import type { Entry } from "../types.js";
 import { checkInteger, checkName, checkSignal, optionalDuration, optionsObject } from "../validate.js";
 import { checkPartition, type PartitionOptions } from "./append.js";
 import type { StreamContext } from "./context.js";
 import { FIRST, type Id, idBefore, parseId, parseLowerBound, parseUpperBound } from "./ids.js";
+import { startsNow } from "./starts-now.js";
 import type { ReadOptions } from "./types.js";
 
 const DEFAULT_LIMIT = 10;
@@ -94,52 +95,19 @@ export async function readStream({ slot }: StreamContext, name: string, input?: 
 	}
 }
 
-/** A read that has to find out first where it begins. */
-class LateSource implements PageSource {
-	readonly signal: AbortSignal | undefined;
-	readonly #opening: Promise<PageSource>;
-	#source: PageSource | undefined;
-	#closed = false;
-	#stop: (() => void) | undefined;
-	readonly #stopped: Promise<undefined>;
-
-	constructor(signal: AbortSignal | undefined, opening: Promise<PageSource>) {
-		this.signal = signal;
-		this.#opening = opening;
-		this.#stopped = new Promise((resolve) => {
-			this.#stop = () => resolve(undefined);
-		});
-	}
-
-	async next(maxEntries: number): Promise<Iterable<PageEntry> | undefined> {
-		if (this.#source === undefined) {
-			const opened = await Promise.race([unlessAborted(this.#opening, this.signal), this.#stopped]);
-			if (opened === undefined || this.#closed) return undefined;
-			this.#source = opened;
-		}
-		return this.#source.next(maxEntries);
-	}
-
-	close(): void {
-		this.#closed = true;
-		this.#stop?.();
-		this.#source?.close();
-	}
-}
-
-/** The records of a range, and what comes after. */
-export function followStream(
+/** The records of a range, and what comes after: how each reading of it begins. */
+export function openFollow(
 	{ slot }: StreamContext,
 	name: string,
 	input?: Omit<ReadOptions, "block" | "limit">,
-): EntryStream {
+): () => PageSource {
 	// "From now on" is from this call on, whenever the first step is taken.
 	let tail: Promise<Id> | undefined;
-	if (typeof input === "object" && input !== null && input.start === "$" && typeof name === "string" && name !== "") {
+	if (startsNow(input) && typeof name === "string" && name !== "") {
 		tail = tailOf(slot, name, undefined);
 		tail.catch(() => {});
 	}
-	const open = (): PageSource => {
+	return () => {
 		checkName("name", name);
 		const options = optionsObject(input);
 		const range = checkRange(options);
@@ -153,5 +121,4 @@ export function followStream(
 		if (range.after !== undefined) return reader(range.after);
 		return new LateSource(signal, (tail ?? tailOf(slot, name, signal)).then(reader));
 	};
-	return new Entries(open, () => input?.end === undefined);
 }

@@ -1,12 +1,14 @@
+import type { FullCalls } from "../engine/loader.js";
+import { Entries } from "../reading/entry-stream.js";
+import { LateSource } from "../reading/late-source.js";
+import type { PageSource } from "../reading/page-reader.js";
 import type { Abortable, Entry, EntryStream, ListOptions } from "../types.js";
-import { checkName } from "../validate.js";
+import { checkName, checkSignal, optionsObject } from "../validate.js";
 import { appendToStream, type StreamRecords } from "./append.js";
 import type { StreamContext } from "./context.js";
-import { openGroup } from "./group.js";
-import { alterStream, createStream, deleteStream, listStreams, streamInfo } from "./info.js";
-import { followStream, readStream } from "./read.js";
+import { LateGroup } from "./late-group.js";
+import { startsNow } from "./starts-now.js";
 import { Sweeper } from "./sweeper.js";
-import { trimStream } from "./trim.js";
 import type {
 	AppendOptions,
 	AppendResult,
@@ -29,44 +31,72 @@ export class StoreStreams implements Streams {
 	}
 
 	create(name: string, options?: StreamOptions & Abortable): Promise<StreamInfo> {
-		return createStream(this.#context, name, options);
+		return this.#with(options, (calls, context) => calls.createStream(context, name, options));
 	}
 
 	alter(name: string, options: { retention: StreamOptions["retention"] | null } & Abortable): Promise<StreamInfo> {
-		return alterStream(this.#context, name, options);
+		return this.#with(options, (calls, context) => calls.alterStream(context, name, options));
 	}
 
 	delete(name: string, options?: { force?: boolean | undefined } & Abortable): Promise<void> {
-		return deleteStream(this.#context, name, options);
+		return this.#with(options, (calls, context) => calls.deleteStream(context, name, options));
 	}
 
 	list(options?: ListOptions): Promise<StreamInfo[]> {
-		return listStreams(this.#context, options);
+		return this.#with(options, (calls, context) => calls.listStreams(context, options));
 	}
 
 	info(name: string, options?: Abortable): Promise<StreamInfo> {
-		return streamInfo(this.#context, name, options);
+		return this.#with(options, (calls, context) => calls.streamInfo(context, name, options));
 	}
 
 	append(name: string, records: StreamRecords, options?: AppendOptions): Promise<AppendResult> {
+		// Not loaded later: the records are taken over before this returns.
 		return appendToStream(this.#context, name, records, options);
 	}
 
 	read(name: string, options?: ReadOptions): Promise<Entry[]> {
-		return readStream(this.#context, name, options);
+		return this.#with(options, (calls, context) => calls.readStream(context, name, options));
 	}
 
 	follow(name: string, options?: Omit<ReadOptions, "block" | "limit">): EntryStream {
-		return followStream(this.#context, name, options);
+		const { slot } = this.#context;
+		const load = (): Promise<() => PageSource> =>
+			this.#with(options, async (calls, context) => calls.openFollow(context, name, options));
+		// "From now on" is from this call on.
+		const begun = startsNow(options) ? load() : undefined;
+		begun?.catch(() => {});
+		const open = (): PageSource => {
+			if (slot.calls !== undefined && begun === undefined) return slot.calls.openFollow(this.#context, name, options)();
+			const signal = checkSignal(optionsObject(options).signal);
+			return new LateSource(
+				signal,
+				(begun ?? load()).then((start) => start()),
+			);
+		};
+		return new Entries(open, () => options?.end === undefined);
 	}
 
 	trim(name: string, how: TrimOptions, options?: Abortable): Promise<TrimResult> {
-		return trimStream(this.#context, name, how, options);
+		return this.#with(options, (calls, context) => calls.trimStream(context, name, how, options));
 	}
 
 	group(stream: string, group: string): Group {
 		checkName("stream", stream);
 		checkName("group", group);
-		return openGroup(this.#context, stream, group);
+		const context = this.#context;
+		const loaded = context.slot.calls;
+		if (loaded !== undefined) return loaded.openGroup(context, stream, group);
+		let known: Group | undefined;
+		return new LateGroup((options, call) =>
+			this.#with(options, (calls) => {
+				known ??= calls.openGroup(context, stream, group);
+				return call(known);
+			}),
+		);
+	}
+
+	#with<T>(options: unknown, make: (calls: FullCalls, context: StreamContext) => Promise<T>): Promise<T> {
+		return this.#context.slot.withCalls(options, (calls) => make(calls, this.#context));
 	}
 }

@@ -1,6 +1,8 @@
 //! What the host answers, each in one buffer; large values stand apart (see `requests`). Every length is
 //! checked: `Err` names the rule that a buffer breaks.
 
+use alloc::vec::Vec;
+
 use streamkit_core::{Bytes, Commit, ScanPage};
 
 use super::apart::Apart;
@@ -83,6 +85,8 @@ pub(crate) fn refusal(bytes: &[u8]) -> Result<Commit, Broken> {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec;
+
     use super::*;
 
     fn get(bytes: &[u8], asked: usize) -> Result<Vec<Option<Bytes>>, Broken> {

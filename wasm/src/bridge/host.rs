@@ -1,5 +1,10 @@
 //! The storage behind the bridge.
 
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use async_trait::async_trait;
 use js_sys::{Array, Promise, Uint8Array};
 use streamkit_core::{Batch, Bytes, Commit, Detail, Error, HostLimits, Kv, Result, ScanPage, ScanRange};
@@ -120,6 +125,18 @@ impl Kv for JsHost {
         match self.answer("commit", given).await? {
             Answer::Nothing => Ok(Commit::Applied),
             Answer::Bytes(bytes, _) => answers::refusal(&bytes).map_err(|rule| self.broken("commit", rule)),
+        }
+    }
+}
+
+#[cfg(not(feature = "full"))]
+#[async_trait(?Send)]
+impl streamkit_core::Expander for JsHost {
+    async fn expand(&self, row: Bytes) -> Result<Bytes> {
+        let given = self.bridge.expand(&row);
+        match self.answer("expand", given).await? {
+            Answer::Bytes(row, _) => Ok(row),
+            Answer::Nothing => Err(self.no_answer("expand")),
         }
     }
 }

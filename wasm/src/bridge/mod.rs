@@ -36,6 +36,11 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     fn commit(this: &Bridge, batch: &[u8], apart: &Array) -> Result<JsValue, JsValue>;
 
+    /// Gives a promise.
+    #[cfg(not(feature = "full"))]
+    #[wasm_bindgen(method, catch)]
+    fn expand(this: &Bridge, row: &[u8]) -> Result<JsValue, JsValue>;
+
     #[wasm_bindgen(method, catch)]
     pub(crate) fn now(this: &Bridge) -> Result<JsValue, JsValue>;
 

@@ -2,6 +2,8 @@
 //! value has [`ABSENT`] for a length. A value of [`APART_BYTES`] or more is not in the buffer: it is the
 //! next one of a list that goes with it, and its length carries [`APART`]. So it is copied once.
 
+use alloc::vec::Vec;
+
 use js_sys::{Array, Uint8Array};
 use streamkit_core::{Batch, Bytes, Durability, ScanRange};
 

@@ -1,6 +1,8 @@
 //! What a host throws, as an error of the engine. One of the known codes keeps its code and its
 //! facts; anything else may have been applied, for all that is known.
 
+use alloc::format;
+
 use streamkit_core::{Detail, Error, ErrorCode};
 use wasm_bindgen::JsValue;
 

@@ -1,5 +1,8 @@
 //! Consumer groups of streams.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use js_sys::Promise;
 use streamkit_core::{
     Deliveries, EntryId, Error, Group, GroupMode, GroupOptions, GroupRead, GroupStart, PendingRead, Result,

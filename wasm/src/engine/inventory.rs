@@ -1,5 +1,7 @@
 //! What there is, and what changed.
 
+use alloc::string::String;
+
 use js_sys::Promise;
 use streamkit_core::{EntryId, Listing, Result, SegmentStatus};
 use wasm_bindgen::JsValue;

@@ -1,5 +1,7 @@
 //! Leases.
 
+use alloc::string::String;
+
 use js_sys::Promise;
 use streamkit_core::LeaseProof;
 use wasm_bindgen::JsValue;

@@ -1,5 +1,8 @@
 //! Opening, closing, and what a store is.
 
+use alloc::string::String;
+use alloc::string::ToString;
+
 use js_sys::Promise;
 use streamkit_core::Store;
 use wasm_bindgen::JsValue;
@@ -11,7 +14,6 @@ use crate::bridge::Bridge;
 use crate::env::environment;
 use crate::numbers::number;
 use crate::objects::object;
-use crate::panics::record_panics;
 use crate::promise::promise;
 
 #[wasm_bindgen]
@@ -20,7 +22,6 @@ impl Engine {
     /// pollInterval, autoCompact }`.
     #[wasm_bindgen(unchecked_return_type = "Promise<Engine>")]
     pub fn open(bridge: Bridge, options: JsValue) -> Promise {
-        record_panics();
         promise(async move {
             let options = read_options(&options)?;
             let store = Store::open(environment(&bridge)?, options).await?;

@@ -1,5 +1,8 @@
 //! Work on the whole store.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use js_sys::Promise;
 use streamkit_core::Result;
 use wasm_bindgen::JsValue;

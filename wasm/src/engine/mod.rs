@@ -1,9 +1,12 @@
 //! The exported class.
 
+use alloc::format;
+
 #[cfg(feature = "full")]
 mod groups;
 mod health;
 mod inventory;
+#[cfg(feature = "full")]
 mod lease;
 mod life;
 #[cfg(feature = "full")]

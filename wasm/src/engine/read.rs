@@ -1,5 +1,7 @@
 //! Reading in pages.
 
+use alloc::string::String;
+
 use js_sys::Promise;
 use streamkit_core::{EntryId, Result, SegmentRead, SpaceRead};
 use wasm_bindgen::prelude::wasm_bindgen;

@@ -1,5 +1,8 @@
 //! Streams.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use js_sys::Promise;
 use streamkit_core::{
     EntryId, Error, Listing, PartitionChoice, RecordFrame, Result, Retention, StreamAppend, StreamRead, Trim,

@@ -1,5 +1,8 @@
 //! Appending.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use js_sys::Promise;
 use streamkit_core::{Durability, Error, LeaseProof, NewRecords, RecordFrame, Result, WriteOptions};
 use wasm_bindgen::JsValue;

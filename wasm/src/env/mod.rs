@@ -6,7 +6,7 @@ mod timer;
 
 use alloc::rc::Rc;
 
-use streamkit_core::{Env, Kv, Result};
+use streamkit_core::{Env, Result};
 
 use crate::bridge::{Bridge, JsHost};
 use surroundings::Surroundings;
@@ -15,13 +15,15 @@ use tasks::Tasks;
 /// Everything that an engine is given.
 pub(crate) fn environment(bridge: &Bridge) -> Result<Env> {
     let surroundings = Rc::new(Surroundings::new(bridge.clone()));
-    let kv: Rc<dyn Kv> = Rc::new(JsHost::new(bridge.clone())?);
+    let host = Rc::new(JsHost::new(bridge.clone())?);
     Ok(Env {
-        kv,
+        kv: Rc::<JsHost>::clone(&host),
         clock: Rc::<Surroundings>::clone(&surroundings),
         entropy: Rc::<Surroundings>::clone(&surroundings),
         timer: Rc::<Surroundings>::clone(&surroundings),
         spawn: Rc::new(Tasks),
         notify: surroundings,
+        #[cfg(not(feature = "full"))]
+        expander: host,
     })
 }

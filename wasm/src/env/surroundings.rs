@@ -1,5 +1,6 @@
 //! What the bridge offers besides storage.
 
+use alloc::boxed::Box;
 use core::future::Future;
 use core::pin::Pin;
 

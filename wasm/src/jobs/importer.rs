@@ -1,5 +1,7 @@
 //! Taking in what was given away.
 
+use alloc::vec::Vec;
+
 use js_sys::Promise;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;

@@ -1,5 +1,6 @@
 //! Where an operation waits between its steps.
 
+use alloc::format;
 use alloc::rc::Rc;
 use core::cell::{Cell, RefCell};
 

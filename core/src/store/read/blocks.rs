@@ -1,10 +1,11 @@
 //! Getting at blocks: by position, through a bounded cache for reads that come back to them.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use super::super::Inner;
+use super::super::{Call, Inner};
 use crate::error::{Error, Result};
 use crate::id::EntryId;
 use crate::kv::Atomicity;
@@ -60,16 +61,18 @@ impl BlockCache {
 
 impl Inner {
     /// The block that holds `from`, or the first one after it.
-    pub(crate) async fn next_block(
-        &self,
-        space: &str,
-        segment: &str,
+    pub(crate) fn next_block<'c>(
+        &'c self,
+        space: &'c str,
+        segment: &'c str,
         from: u64,
-        voids: &Voids,
-    ) -> Result<Option<Block>> {
-        let range = block::range(space, segment, from);
-        let found = self.scan_blocks(range, (space, segment), (1, 1), voids).await?;
-        Ok(found.0.into_iter().next())
+        voids: &'c Voids,
+    ) -> Call<'c, Option<Block>> {
+        Box::pin(async move {
+            let range = block::range(space, segment, from);
+            let found = self.scan_blocks(range, (space, segment), (1, 1), voids).await?;
+            Ok(found.0.into_iter().next())
+        })
     }
 
     /// The first block that ends above an id, of a segment that ends at `last_sequence`, and the first

@@ -15,24 +15,27 @@ pub(crate) use space::SeenSpace;
 
 pub(crate) use blocks::BlockCache;
 
-use super::Inner;
+use alloc::boxed::Box;
+
 pub(crate) use super::load::decode_head;
-use crate::error::Result;
+use super::{Call, Inner};
 use crate::layout::space as space_row;
 use crate::layout::space::SpaceHead;
 
 impl Inner {
     /// The head of a space as the host has it now.
-    pub(crate) async fn fresh_head(&self, space: &str) -> Result<SpaceHead> {
-        let key = space_row::key(space);
-        let row = self.host.get_one(key.clone()).await?;
-        let head = decode_head(row.as_deref(), &key)?;
-        if head.pending.is_nil() {
-            return Ok(head);
-        }
-        // A committed transaction has happened: what it stored must be seen.
-        self.finish_if_committed(head.pending).await?;
-        let row = self.host.get_one(key.clone()).await?;
-        decode_head(row.as_deref(), &key)
+    pub(crate) fn fresh_head<'c>(&'c self, space: &'c str) -> Call<'c, SpaceHead> {
+        Box::pin(async move {
+            let key = space_row::key(space);
+            let row = self.host.get_one(key.clone()).await?;
+            let head = decode_head(row.as_deref(), &key)?;
+            if head.pending.is_nil() {
+                return Ok(head);
+            }
+            // A committed transaction has happened: what it stored must be seen.
+            self.finish_if_committed(head.pending).await?;
+            let row = self.host.get_one(key.clone()).await?;
+            decode_head(row.as_deref(), &key)
+        })
     }
 }
