@@ -1,6 +1,6 @@
 import { sleep } from "./abort.js";
 import { randomUuid } from "./bytes.js";
-import type { EngineSlot } from "./engine/instance.js";
+import { type EngineSlot, unlessAborted } from "./engine/instance.js";
 import { invalid, isStreamkitError } from "./errors.js";
 import { readChanges } from "./framing/answers.js";
 import type { SegmentStatus, StatusHandler, SubscribeOptions, Subscription } from "./types.js";
@@ -64,6 +64,8 @@ class StatusSubscription implements Subscription {
 	async start(): Promise<void> {
 		this.#signal?.addEventListener("abort", this.#aborted);
 		try {
+			// One that fired before it was listened to tells nobody again.
+			if (this.#signal?.aborted === true) throw this.#signal.reason;
 			const epoch = await this.#poll();
 			void this.#run(epoch);
 		} catch (error) {
@@ -100,7 +102,7 @@ class StatusSubscription implements Subscription {
 	async #poll(): Promise<number> {
 		const slot = this.#slot;
 		const { space, segment } = this.#target;
-		while (slot.engine === undefined || slot.closed) await slot.ready();
+		while (slot.engine === undefined || slot.closed) await unlessAborted(slot.ready(), this.#stop.signal);
 		const epoch = slot.epoch();
 		const bytes = await slot.run(
 			"read",
@@ -225,7 +227,6 @@ export async function subscribe(
 	checkName("space", target.space);
 	if (target.segment !== undefined) checkName("segment", target.segment);
 	const subscription = new StatusSubscription(slot, target, handler, options);
-	await slot.ready();
 	await subscription.start();
 	return subscription;
 }

@@ -121,6 +121,21 @@ test("subscriptions end with the signal, the block or the store", async (t) => {
 	assert.equal(byStore.status, "closed");
 });
 
+test("a signal that fires while a subscription starts refuses it", async (t) => {
+	const store = await storeIn(t);
+	await store.publish("s", "g", "x");
+	const controller = new AbortController();
+	const told: number[] = [];
+	const starting = store.subscribeToSpace("s", ({ lastSequence }) => void told.push(lastSequence), {
+		signal: controller.signal,
+	});
+	controller.abort("enough");
+	assert.equal(await rejection(starting), "enough");
+	await store.publish("s", "g", "x");
+	await pause(10);
+	assert.deepEqual(told, []);
+});
+
 test("a lease is held while its function runs", async (t) => {
 	const host = memoryHost();
 	const [a, b] = [await storeIn(t, {}, host), await storeIn(t, {}, host)];
