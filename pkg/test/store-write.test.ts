@@ -278,6 +278,8 @@ test("bad input is refused before anything is stored", async (t) => {
 		[/^payload: /, () => store.publish("s", "g", undefined as never)],
 		[/^payload: /, () => store.publish("s", "g", "\udc00")],
 		[/^payload: /, () => store.publish("s", "g", [1] as never)],
+		[/^payload: /, () => store.publish("s", "g", new Proxy(new Uint8Array(1), {}))],
+		[/^payload: /, () => store.publish("s", "g", Object.create(Uint8Array.prototype))],
 		[/^metadata/, () => store.publish("s", "g", "x", { metadata: { a: 1 } as never })],
 		[/^options: /, () => store.publish("s", "g", "x", null as never)],
 		[/^expectedSequence: /, () => store.publish("s", "g", "x", { expectedSequence: -1 })],
@@ -297,7 +299,10 @@ test("bad input is refused before anything is stored", async (t) => {
 		[/^ttl: /, () => store.withLease("k", 0, () => 1)],
 		[/^run: /, () => store.withLease("k", 1000, undefined as never)],
 		[/^handler: /, () => store.subscribeToSpace("s", undefined as never)],
+		[/^holder: /, () => store.withLease("k", 1000, () => 1, { holder: null as never })],
+		[/^wait: /, () => store.withLease("k", 1000, () => 1, { wait: null as never })],
 		[/^source: /, () => store.import(5 as never)],
+		[/^source: /, () => store.import([new Proxy(new Uint8Array(1), {})])],
 		[/^space: /, () => store.compact({ space: "" })],
 	];
 	for (const [message, run] of cases) await refuses("INVALID_ARGUMENT", run, message);
