@@ -82,8 +82,9 @@ function append(
 	);
 }
 
-// One writer for all one-record appends: the frame is taken over before append returns.
-const single = new FrameWriter();
+// One writer for all one-record appends: the frame is taken over before append returns. What a caller's getters and
+// proxies publish while it is filled gets another.
+let single: FrameWriter | undefined = new FrameWriter();
 
 /** Appends one record. */
 export function publish(
@@ -93,19 +94,23 @@ export function publish(
 	payload: Uint8Array | string,
 	options?: ProduceOptions & { metadata?: Readonly<Record<string, string>> | undefined },
 ): Promise<SegmentStatus> {
+	const writer = single ?? new FrameWriter();
+	single = undefined;
 	try {
 		checkName("space", space);
 		checkName("segment", segment);
 		const checked = checkWriteOptions(options);
-		single.reset();
-		single.add(payload, options?.metadata, undefined, context.limits.maxRecordBytes, -1);
+		writer.reset();
+		writer.add(payload, options?.metadata, undefined, context.limits.maxRecordBytes, -1);
 		if (context.slot.engine === undefined)
-			return publishLater(context, space, segment, single.finish().slice(), checked);
-		return append(context, space, segment, single.finish(), checked.expected, checked).then((numbers) =>
+			return publishLater(context, space, segment, writer.finish().slice(), checked);
+		return append(context, space, segment, writer.finish(), checked.expected, checked).then((numbers) =>
 			readStatus(numbers, space, segment),
 		);
 	} catch (error) {
 		return Promise.reject(error);
+	} finally {
+		single = writer;
 	}
 }
 

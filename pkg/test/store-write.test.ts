@@ -310,6 +310,31 @@ test("bad input is refused before anything is stored", async (t) => {
 	assert.deepEqual(await collect(store.getSpaces()), []);
 });
 
+test("what a getter publishes while a record is taken is a record of its own", async (t) => {
+	const store = await storeIn(t);
+	const inner: Promise<unknown>[] = [];
+	const publishing = <T>(value: T): T => {
+		inner.push(store.publish("s", "inner", "within", { metadata: { of: "inner" } }));
+		return value;
+	};
+	await store.publish("s", "outer", "1", {
+		get metadata() {
+			return publishing({ of: "outer" });
+		},
+	});
+	await store.publish("s", "outer", "2", {
+		metadata: {
+			get of() {
+				return publishing("outer");
+			},
+		},
+	});
+	await Promise.all(inner);
+	const entries = await store.consumeSpace({ space: "s" }).toArray();
+	assert.deepEqual(lines(entries).sort(), ["inner/1=within", "inner/2=within", "outer/1=1", "outer/2=2"]);
+	for (const { metadata, segment } of entries) assert.deepEqual(metadata, { of: segment });
+});
+
 test("records up to the limit are stored", async (t) => {
 	const store = await storeIn(
 		t,
