@@ -186,7 +186,10 @@ export class Production {
 		const writer = this.#writer;
 		if (writer === undefined) return undefined;
 		if (this.#filling !== undefined) await this.#filling;
-		else if (this.#cuts.length === 0 && !this.#ended) await this.#fill();
+		else if (this.#cuts.length === 0 && !this.#ended) {
+			if (this.#asynchronous) await this.#fill();
+			else this.#fillNow();
+		}
 		this.#filling = undefined;
 		if (signal?.aborted === true) throw signal.reason;
 		while (slot.engine === undefined || slot.closed) await unlessAborted(slot.ready(), signal);
@@ -230,15 +233,22 @@ export class Production {
 		const { signal } = this.#options;
 		const source = this.#source;
 		if (source === undefined) return;
-		if (this.#asynchronous) {
-			while (!this.#ended && !this.#full()) {
-				const step = await unlessAborted(Promise.resolve(source.next()), signal);
-				if (this.#source === undefined) return;
-				this.#take(step);
-			}
-		} else {
-			while (!this.#ended && !this.#full()) this.#take((source as Iterator<RecordInput>).next());
+		if (!this.#asynchronous) {
+			this.#fillNow();
+			return;
 		}
+		while (!this.#ended && !this.#full()) {
+			const step = await unlessAborted(Promise.resolve(source.next()), signal);
+			if (this.#source === undefined) return;
+			this.#take(step);
+		}
+	}
+
+	/** The same from a source that does not wait. */
+	#fillNow(): void {
+		const source = this.#source as Iterator<RecordInput> | undefined;
+		if (source === undefined) return;
+		while (!this.#ended && !this.#full()) this.#take(source.next());
 	}
 
 	#full(): boolean {

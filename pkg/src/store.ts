@@ -76,7 +76,8 @@ class EngineStore implements Store {
 		records: Iterable<RecordInput> | AsyncIterable<RecordInput>,
 		options?: ProduceOptions,
 	): Promise<SegmentStatus> {
-		await this.#beforeWrite?.();
+		// Nothing is awaited without need: the records are taken, and their place in the queue, before this returns.
+		if (this.#beforeWrite !== undefined) await this.#beforeWrite();
 		return produce(this.#writes, space, segment, records, options);
 	}
 
@@ -106,7 +107,7 @@ class EngineStore implements Store {
 		writes: Iterable<TransactWrite>,
 		options?: Omit<ProduceOptions, "expectedSequence">,
 	): Promise<SegmentStatus[]> {
-		await this.#beforeWrite?.();
+		if (this.#beforeWrite !== undefined) await this.#beforeWrite();
 		return transact(this.#writes, writes, options);
 	}
 

@@ -310,6 +310,24 @@ test("bad input is refused before anything is stored", async (t) => {
 	assert.deepEqual(await collect(store.getSpaces()), []);
 });
 
+test("records are taken when the call is made, and calls are stored in their order", async (t) => {
+	const store = await storeIn(t);
+	const payload = new Uint8Array([49]);
+	const records = (): RecordInput[] => [{ payload }];
+	const taken = records();
+	const calls = [store.produce("s", "g", taken)];
+	taken.push({ payload: "late" });
+	payload[0] = 50;
+	calls.push(store.publish("s", "g", payload));
+	payload[0] = 51;
+	const together = store.transact([{ space: "s", segment: "g", records: records() }]);
+	payload[0] = 52;
+	calls.push(store.produce("s", "g", records()));
+	payload[0] = 53;
+	await Promise.all([...calls, together]);
+	assert.deepEqual(lines(await store.consumeSpace({ space: "s" }).toArray()), ["g/1=1", "g/2=2", "g/3=3", "g/4=4"]);
+});
+
 test("what a getter publishes while a record is taken is a record of its own", async (t) => {
 	const store = await storeIn(t);
 	const inner: Promise<unknown>[] = [];
