@@ -324,6 +324,19 @@ test("leaving a loop or an iterator ends a wait", async (t) => {
 	assert.equal((await pending).done, true);
 });
 
+test("an iterator that was left while a step was under way gives nothing more", async (t) => {
+	const store = await storeIn(t);
+	await store.produce("s", "g", numbered(10));
+	const entries = store.consumeSpace({ space: "s" });
+	for (const iterable of [entries, entries.pages(), store.consume({ offsets: { s: "" } })]) {
+		const iterator = iterable[Symbol.asyncIterator]();
+		const step = iterator.next();
+		assert.deepEqual(await iterator.return?.(), { done: true, value: undefined });
+		assert.equal((await step).done, true);
+		assert.equal((await iterator.next()).done, true);
+	}
+});
+
 test("closing the store ends waiting readers with CLOSED", async (t) => {
 	const store = await storeIn(t);
 	await store.publish("s", "g", "1");
