@@ -7,6 +7,7 @@ import { readStatus } from "./framing/answers.js";
 import { giveBack, takeWriter } from "./framing/frame-pool.js";
 import { FrameWriter, type Mark, transactFrame } from "./framing/record-frame.js";
 import type { Store } from "./store-types.js";
+import { Turns } from "./turns.js";
 import type { ProduceOptions, RecordInput, SegmentStatus } from "./types.js";
 import { encodeUtf8 } from "./utf8.js";
 import {
@@ -147,6 +148,7 @@ export class Production {
 	#filling: Promise<void> | undefined;
 	#committed: SegmentStatus | undefined;
 	#expected: number;
+	readonly #turns = new Turns();
 
 	constructor(
 		context: WriteContext,
@@ -185,6 +187,7 @@ export class Production {
 		const { signal } = this.#options;
 		const writer = this.#writer;
 		if (writer === undefined) return undefined;
+		if (this.#turns.due(slot.hostWaits)) await this.#turns.next();
 		if (this.#filling !== undefined) await this.#filling;
 		else if (this.#cuts.length === 0 && !this.#ended) {
 			if (this.#asynchronous) await this.#fill();
