@@ -9,6 +9,9 @@ import { checkName, checkSignal, optionalDuration, optionalFunction, optionsObje
 // Symbol.dispose is younger than the oldest runtimes this runs on.
 const DISPOSE: typeof Symbol.dispose = Symbol.dispose ?? (Symbol.for("Symbol.dispose") as typeof Symbol.dispose);
 
+// How long the end of the store may go unseen while the host is left alone.
+const LOOK_MS = 500;
+
 interface Target {
 	readonly space: string;
 	/** undefined: all segments of the space. */
@@ -146,11 +149,21 @@ class StatusSubscription implements Subscription {
 					this.#n = 0;
 					this.#brought = new Map();
 					this.#report(error);
-					await sleep(slot.options.pollInterval, signal).catch(() => {});
+					await this.#pause();
 				} else {
 					this.#finish("failed", error);
 				}
 			}
+		}
+	}
+
+	/** Waits before the host is asked again; not beyond the end of the store, which is looked for meanwhile. */
+	async #pause(): Promise<void> {
+		const { options } = this.#slot;
+		const end = performance.now() + options.pollInterval;
+		for (let left = options.pollInterval; left > 0; left = end - performance.now()) {
+			if (this.#status !== "active" || this.#slot.closed) return;
+			await sleep(Math.min(left, LOOK_MS), this.#stop.signal).catch(() => {});
 		}
 	}
 
@@ -182,11 +195,8 @@ class StatusSubscription implements Subscription {
 	}
 
 	#report(error: unknown): void {
-		try {
-			this.#onError?.(error);
-		} catch {
-			// There is nobody left to tell.
-		}
+		// There is nobody left to tell of what it throws, at once or later.
+		(async () => this.#onError?.(error))().catch(() => {});
 	}
 
 	#armHeartbeat(): void {
