@@ -20,6 +20,15 @@ pub struct EntryId {
     pub n: u64,
 }
 
+/// What a clock gave, where it can be a timestamp. By a clock that fails nothing is expired, due or too old.
+///
+/// # Errors
+///
+/// `LIMIT_EXCEEDED` above [`MAX_MS`].
+pub(crate) fn check_time(ms: u64) -> Result<u64> {
+    if ms > MAX_MS { Err(Error::limit("timestamp", MAX_MS, ms)) } else { Ok(ms) }
+}
+
 impl EntryId {
     /// Before every entry.
     pub const ZERO: Self = Self { ms: 0, n: 0 };
@@ -83,13 +92,8 @@ impl EntryId {
     }
 
     fn checked(self) -> Result<Self> {
-        if self.ms > MAX_MS {
-            Err(Error::limit("timestamp", MAX_MS, self.ms))
-        } else if self.n > MAX_INTEGER {
-            Err(Error::limit("n", MAX_INTEGER, self.n))
-        } else {
-            Ok(self)
-        }
+        check_time(self.ms)?;
+        if self.n > MAX_INTEGER { Err(Error::limit("n", MAX_INTEGER, self.n)) } else { Ok(self) }
     }
 }
 

@@ -109,6 +109,40 @@ fn records_are_shared_and_acknowledged() {
 }
 
 #[test]
+fn a_clock_that_fails_makes_nothing_due_expired_or_too_old() {
+    let world = World::new();
+    let store = world.open(&small_blocks());
+    let group = store.group("s", "g");
+    world.run(async {
+        let retention = Retention { max_age: Some(1000), ..Retention::default() };
+        store.create_stream("s", 1, retention).await.expect("creates");
+        append(&store, &["1", "2"]).await;
+        let held = store.acquire_lease("k", "me", 1000).await.expect("acquires");
+        assert_eq!(read(&group, "a", 10).await, ["1", "2"]);
+        let time = world.clock.0.replace(1 << 60);
+        let refused = [
+            store.trim_stream("s", Trim::MaxAge(1000), false).await.map(drop),
+            store.acquire_lease("k", "other", 1000).await.map(drop),
+            store.renew_lease(&held, 1000).await,
+            group.read("b", limit(10)).await.map(drop),
+        ];
+        for one in refused {
+            assert_eq!(one.expect_err("refused").code(), ErrorCode::LimitExceeded);
+        }
+        // What the sweep meets at one stream does not keep it from the others.
+        let _ = store.sweep_streams(None).await;
+        world.clock.0.set(time);
+        assert_eq!(stream_texts(&store, "s").await, ["1", "2"]);
+        assert!(read(&group, "b", 10).await.is_empty());
+        let error = store.acquire_lease("k", "other", 1000).await.expect_err("held");
+        assert_eq!(error.code(), ErrorCode::LeaseNotAcquired);
+        store.renew_lease(&held, 1000).await.expect("renews");
+        world.clock.0.set(1 << 60);
+        store.release_lease(&held).await.expect("releases");
+    });
+}
+
+#[test]
 fn nack_touch_and_leave() {
     let world = World::new();
     let store = world.open(&small_blocks());

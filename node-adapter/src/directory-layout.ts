@@ -107,11 +107,24 @@ export function usedBytes(directory: string): number {
 	return used;
 }
 
+// One by one: where a file system makes no directories and says that something above is missing, as /proc does, Node's
+// recursive way never ends.
 function createDirectory(directory: string): void {
-	const first = mkdirSync(directory, { recursive: true });
-	if (first === undefined) return;
-	const above = dirname(first);
-	for (let made = directory; made !== above; made = dirname(made)) syncDirectory(dirname(made));
+	const missing: string[] = [];
+	for (let at = directory; !isThere(at) && at !== dirname(at); at = dirname(at)) missing.push(at);
+	for (const one of missing.reverse()) {
+		try {
+			mkdirSync(one);
+		} catch (error) {
+			// Another process may have made it meanwhile; what links to nothing stays an error.
+			if (codeOf(error) !== "EEXIST" || !isThere(one)) throw error;
+		}
+		syncDirectory(dirname(one));
+	}
+}
+
+function isThere(path: string): boolean {
+	return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 function isMarked(directory: string, path: string, kind: DirectoryKind): boolean {

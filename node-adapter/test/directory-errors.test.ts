@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import {
 	chmodSync,
 	chownSync,
+	existsSync,
 	mkdirSync,
 	openSync,
 	readdirSync,
@@ -10,6 +11,7 @@ import {
 	renameSync,
 	rmSync,
 	statSync,
+	symlinkSync,
 	truncateSync,
 	writeFileSync,
 	writeSync,
@@ -47,6 +49,17 @@ test("refuses a path that is a file, or leads through one, and leaves it as it i
 	assert.throws(() => new DirectoryHost(file), coded("INVALID_ARGUMENT", /is a file/));
 	assert.throws(() => new DirectoryHost(join(file, "below")), coded("INVALID_ARGUMENT", /through a file/));
 	assert.equal(readFileSync(file, "utf8"), "mine");
+});
+
+const hasProc = existsSync("/proc/self/stat");
+test("says so where no directory can be made", { skip: !hasProc && "needs /proc" }, () => {
+	assert.throws(() => new DirectoryHost("/proc/streamkit/store"), coded("UNAVAILABLE"));
+});
+
+test("refuses a path that leads through a link to nothing", () => {
+	const link = join(temporaryDirectory(), "link");
+	symlinkSync(join(temporaryDirectory(), "nothing"), link);
+	assert.throws(() => new DirectoryHost(join(link, "store")), coded("INVALID_ARGUMENT"));
 });
 
 test("refuses paths that are no paths", () => {

@@ -5,9 +5,10 @@ export type Bytes = Uint8Array<ArrayBuffer>;
 export function isUint8Array(value: unknown): value is Uint8Array {
 	// The tag check is for arrays made in another realm (test runners, frames); a plain object can fake the tag
 	// but not be a view.
+	// A proxy of one, and what only inherits from one, are none: they have no bytes.
 	return (
-		value instanceof Uint8Array ||
-		(ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === "[object Uint8Array]")
+		ArrayBuffer.isView(value) &&
+		(value instanceof Uint8Array || Object.prototype.toString.call(value) === "[object Uint8Array]")
 	);
 }
 

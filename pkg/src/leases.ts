@@ -22,9 +22,9 @@ export async function withLease<T>(
 	checkInteger("ttl", ttl, 1);
 	if (typeof run !== "function") throw invalid("run", "must be a function");
 	const options = optionsObject(input);
-	const holder = options.holder ?? randomUuid();
+	const holder = options.holder === undefined ? randomUuid() : options.holder;
 	checkName("holder", holder);
-	const wait = options.wait ?? 0;
+	const wait = options.wait === undefined ? 0 : options.wait;
 	if (typeof wait !== "number" || Number.isNaN(wait) || wait < 0)
 		throw invalid("wait", "must be a number of milliseconds of at least 0");
 	const signal = checkSignal(options.signal);

@@ -2,6 +2,7 @@ import { type Bytes, isUint8Array } from "./bytes.js";
 import type { Engine, Stepper } from "./engine/abi.js";
 import { type EngineSlot, type Kind, unlessAborted } from "./engine/instance.js";
 import { invalid, StreamkitError } from "./errors.js";
+import { Turns } from "./turns.js";
 import type { Abortable, CompactReport, Progress, VerifyReport } from "./types.js";
 import { checkIterable, checkName, checkSignal, optionalFunction, optionsObject } from "./validate.js";
 
@@ -18,6 +19,7 @@ class Session<T extends Operation> {
 	readonly #engine: Engine;
 	readonly operation: T;
 	#running: Promise<unknown> = Promise.resolve();
+	readonly #turns = new Turns();
 
 	private constructor(slot: EngineSlot, engine: Engine, operation: T) {
 		this.#slot = slot;
@@ -42,6 +44,7 @@ class Session<T extends Operation> {
 	}
 
 	async call<R>(kind: Kind, start: (operation: T) => Promise<R>, signal: AbortSignal | undefined): Promise<R> {
+		if (this.#turns.due(this.#slot.hostWaits)) await this.#turns.next();
 		if (signal?.aborted === true) throw signal.reason;
 		this.#check();
 		return this.#slot.run(

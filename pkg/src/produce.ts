@@ -7,6 +7,7 @@ import { readStatus } from "./framing/answers.js";
 import { giveBack, takeWriter } from "./framing/frame-pool.js";
 import { FrameWriter, type Mark, transactFrame } from "./framing/record-frame.js";
 import type { Store } from "./store-types.js";
+import { Turns } from "./turns.js";
 import type { ProduceOptions, RecordInput, SegmentStatus } from "./types.js";
 import { encodeUtf8 } from "./utf8.js";
 import {
@@ -92,8 +93,9 @@ function append(
 	);
 }
 
-// One writer for all one-record appends: the frame is taken over before append returns.
-const single = new FrameWriter();
+// One writer for all one-record appends: the frame is taken over before append returns. What a caller's getters and
+// proxies publish while it is filled gets another.
+let single: FrameWriter | undefined = new FrameWriter();
 
 /** Appends one record. */
 export function publish(
@@ -103,18 +105,22 @@ export function publish(
 	payload: Uint8Array | string,
 	options?: ProduceOptions & { metadata?: Readonly<Record<string, string>> | undefined },
 ): Promise<SegmentStatus> {
+	const writer = single ?? new FrameWriter();
+	single = undefined;
 	try {
 		checkName("space", space);
 		checkName("segment", segment);
 		const checked = checkWriteOptions(options);
-		single.reset();
-		single.add(payload, options?.metadata, undefined, context.limits.maxRecordBytes, -1);
-		if (!isReady(context.slot, checked)) return publishLater(context, space, segment, single.finish().slice(), checked);
-		return append(context, space, segment, single.finish(), checked.expected, checked).then((numbers) =>
+		writer.reset();
+		writer.add(payload, options?.metadata, undefined, context.limits.maxRecordBytes, -1);
+		if (!isReady(context.slot, checked)) return publishLater(context, space, segment, writer.finish().slice(), checked);
+		return append(context, space, segment, writer.finish(), checked.expected, checked).then((numbers) =>
 			readStatus(numbers, space, segment),
 		);
 	} catch (error) {
 		return Promise.reject(error);
+	} finally {
+		single = writer;
 	}
 }
 
@@ -151,6 +157,7 @@ export class Production {
 	#filling: Promise<void> | undefined;
 	#committed: SegmentStatus | undefined;
 	#expected: number;
+	readonly #turns = new Turns();
 
 	constructor(
 		context: WriteContext,
@@ -189,8 +196,12 @@ export class Production {
 		const { signal } = this.#options;
 		const writer = this.#writer;
 		if (writer === undefined) return undefined;
+		if (this.#turns.due(slot.hostWaits)) await this.#turns.next();
 		if (this.#filling !== undefined) await this.#filling;
-		else if (this.#cuts.length === 0 && !this.#ended) await this.#fill();
+		else if (this.#cuts.length === 0 && !this.#ended) {
+			if (this.#asynchronous) await this.#fill();
+			else this.#fillNow();
+		}
 		this.#filling = undefined;
 		if (signal?.aborted === true) throw signal.reason;
 		if (!isReady(slot, this.#options)) await untilReady(slot, this.#options);
@@ -234,15 +245,22 @@ export class Production {
 		const { signal } = this.#options;
 		const source = this.#source;
 		if (source === undefined) return;
-		if (this.#asynchronous) {
-			while (!this.#ended && !this.#full()) {
-				const step = await unlessAborted(Promise.resolve(source.next()), signal);
-				if (this.#source === undefined) return;
-				this.#take(step);
-			}
-		} else {
-			while (!this.#ended && !this.#full()) this.#take((source as Iterator<RecordInput>).next());
+		if (!this.#asynchronous) {
+			this.#fillNow();
+			return;
 		}
+		while (!this.#ended && !this.#full()) {
+			const step = await unlessAborted(Promise.resolve(source.next()), signal);
+			if (this.#source === undefined) return;
+			this.#take(step);
+		}
+	}
+
+	/** The same from a source that does not wait. */
+	#fillNow(): void {
+		const source = this.#source as Iterator<RecordInput> | undefined;
+		if (source === undefined) return;
+		while (!this.#ended && !this.#full()) this.#take(source.next());
 	}
 
 	#full(): boolean {

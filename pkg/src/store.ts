@@ -76,7 +76,8 @@ class EngineStore implements Store {
 		records: Iterable<RecordInput> | AsyncIterable<RecordInput>,
 		options?: ProduceOptions,
 	): Promise<SegmentStatus> {
-		await this.#beforeWrite?.();
+		// Nothing is awaited without need: the records are taken, and their place in the queue, before this returns.
+		if (this.#beforeWrite !== undefined) await this.#beforeWrite();
 		return produce(this.#writes, space, segment, records, options);
 	}
 
@@ -106,7 +107,7 @@ class EngineStore implements Store {
 		writes: Iterable<TransactWrite>,
 		options?: Omit<ProduceOptions, "expectedSequence">,
 	): Promise<SegmentStatus[]> {
-		await this.#beforeWrite?.();
+		if (this.#beforeWrite !== undefined) await this.#beforeWrite();
 		return transact(this.#writes, writes, options);
 	}
 
@@ -192,12 +193,7 @@ class EngineStore implements Store {
 	async health(): Promise<Health> {
 		const { host, options } = this.#slot;
 		const { pendingTransactions, warnings } = await this.#slot.call("read", (engine) => engine.health());
-		let own: Partial<Health> | undefined;
-		try {
-			own = await host.health?.();
-		} catch (error) {
-			throw fromHost(error, host.name, "health");
-		}
+		const own = await this.#slot.call("read", () => this.#hostHealth());
 		return {
 			...own,
 			host: host.name,
@@ -206,6 +202,28 @@ class EngineStore implements Store {
 			pendingTransactions,
 			warnings: [...warnings, ...(own?.warnings ?? [])],
 		};
+	}
+
+	/** What the host says of itself, within the time that any of its calls has. */
+	async #hostHealth(): Promise<Partial<Health> | undefined> {
+		const { host, options } = this.#slot;
+		const { hostTimeout } = options;
+		let timer: ReturnType<typeof setTimeout> | undefined;
+		const late = new Promise<never>((_, reject) => {
+			if (hostTimeout === 0) return;
+			const expire = (): void => reject(new Error(`it took longer than ${hostTimeout} ms`));
+			timer = setTimeout(expire, Math.min(hostTimeout, 0x7fffffff));
+		});
+		try {
+			const own = await Promise.race([host.health?.(), late]);
+			const { warnings } = own ?? {};
+			if (warnings !== undefined && !Array.isArray(warnings)) throw new Error("warnings must be an array");
+			return own;
+		} catch (error) {
+			throw fromHost(error, host.name, "health");
+		} finally {
+			clearTimeout(timer);
+		}
 	}
 
 	close(): Promise<void> {

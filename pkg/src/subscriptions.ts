@@ -1,6 +1,6 @@
 import { sleep } from "./abort.js";
 import { randomUuid } from "./bytes.js";
-import type { EngineSlot } from "./engine/instance.js";
+import { type EngineSlot, unlessAborted } from "./engine/instance.js";
 import { invalid, isStreamkitError } from "./errors.js";
 import { readChanges } from "./framing/answers.js";
 import type { SegmentStatus, StatusHandler, SubscribeOptions, Subscription } from "./types.js";
@@ -8,6 +8,9 @@ import { checkName, checkSignal, optionalDuration, optionalFunction, optionsObje
 
 // Symbol.dispose is younger than the oldest runtimes this runs on.
 const DISPOSE: typeof Symbol.dispose = Symbol.dispose ?? (Symbol.for("Symbol.dispose") as typeof Symbol.dispose);
+
+// How long the end of the store may go unseen while the host is left alone.
+const LOOK_MS = 500;
 
 interface Target {
 	readonly space: string;
@@ -64,6 +67,8 @@ class StatusSubscription implements Subscription {
 	async start(): Promise<void> {
 		this.#signal?.addEventListener("abort", this.#aborted);
 		try {
+			// One that fired before it was listened to tells nobody again.
+			if (this.#signal?.aborted === true) throw this.#signal.reason;
 			const epoch = await this.#poll();
 			void this.#run(epoch);
 		} catch (error) {
@@ -100,7 +105,7 @@ class StatusSubscription implements Subscription {
 	async #poll(): Promise<number> {
 		const slot = this.#slot;
 		const { space, segment } = this.#target;
-		while (slot.engine === undefined || slot.closed) await slot.ready();
+		while (slot.engine === undefined || slot.closed) await unlessAborted(slot.ready(), this.#stop.signal);
 		const epoch = slot.epoch();
 		const bytes = await slot.run(
 			"read",
@@ -144,11 +149,21 @@ class StatusSubscription implements Subscription {
 					this.#n = 0;
 					this.#brought = new Map();
 					this.#report(error);
-					await sleep(slot.options.pollInterval, signal).catch(() => {});
+					await this.#pause();
 				} else {
 					this.#finish("failed", error);
 				}
 			}
+		}
+	}
+
+	/** Waits before the host is asked again; not beyond the end of the store, which is looked for meanwhile. */
+	async #pause(): Promise<void> {
+		const { options } = this.#slot;
+		const end = performance.now() + options.pollInterval;
+		for (let left = options.pollInterval; left > 0; left = end - performance.now()) {
+			if (this.#status !== "active" || this.#slot.closed) return;
+			await sleep(Math.min(left, LOOK_MS), this.#stop.signal).catch(() => {});
 		}
 	}
 
@@ -180,11 +195,8 @@ class StatusSubscription implements Subscription {
 	}
 
 	#report(error: unknown): void {
-		try {
-			this.#onError?.(error);
-		} catch {
-			// There is nobody left to tell.
-		}
+		// There is nobody left to tell of what it throws, at once or later.
+		(async () => this.#onError?.(error))().catch(() => {});
 	}
 
 	#armHeartbeat(): void {
@@ -225,7 +237,6 @@ export async function subscribe(
 	checkName("space", target.space);
 	if (target.segment !== undefined) checkName("segment", target.segment);
 	const subscription = new StatusSubscription(slot, target, handler, options);
-	await slot.ready();
 	await subscription.start();
 	return subscription;
 }

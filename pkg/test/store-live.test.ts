@@ -121,6 +121,77 @@ test("subscriptions end with the signal, the block or the store", async (t) => {
 	assert.equal(byStore.status, "closed");
 });
 
+test("a subscription that waits for its host to come back ends with the store", { timeout: 60_000 }, async (t) => {
+	const inner = memoryHost();
+	let down = false;
+	const up = <T>(answer: () => T): T => {
+		if (down) throw new Error("down");
+		return answer();
+	};
+	const store = await storeIn(
+		t,
+		{ pollInterval: 600_000 },
+		{
+			name: "flaky",
+			limits: inner.limits,
+			get: (keys) => up(() => inner.get(keys)),
+			scan: (range) => up(() => inner.scan(range)),
+			commit: (batch) => inner.commit(batch),
+		},
+	);
+	await store.publish("s", "g", "1");
+	let ended: Promise<void> | undefined;
+	const told = new Promise<void>((resolve) => {
+		void store
+			.subscribeToSpace("s", () => {}, { onError: () => resolve() })
+			.then((subscription) => {
+				ended = subscription.closed;
+				down = true;
+				return store.publish("s", "g", "2");
+			});
+	});
+	await told;
+	await store.close();
+	await ended;
+});
+
+test("what onError throws, at once or later, ends with it", async (t) => {
+	const store = await storeIn(t);
+	const unhandled: unknown[] = [];
+	const note = (reason: unknown): void => void unhandled.push(reason);
+	process.on("unhandledRejection", note);
+	t.after(() => process.off("unhandledRejection", note));
+	let told = 0;
+	const onError = (error: unknown): Promise<void> => {
+		told++;
+		if (told === 1) throw error;
+		return Promise.reject(error);
+	};
+	const subscription = await store.subscribeToSegment("s", "g", () => Promise.reject("no"), { onError });
+	await store.publish("s", "g", "1");
+	await until(() => told === 1);
+	await store.publish("s", "g", "2");
+	await until(() => told === 2);
+	await pause(5);
+	assert.equal(subscription.status, "active");
+	assert.deepEqual(unhandled, []);
+});
+
+test("a signal that fires while a subscription starts refuses it", async (t) => {
+	const store = await storeIn(t);
+	await store.publish("s", "g", "x");
+	const controller = new AbortController();
+	const told: number[] = [];
+	const starting = store.subscribeToSpace("s", ({ lastSequence }) => void told.push(lastSequence), {
+		signal: controller.signal,
+	});
+	controller.abort("enough");
+	assert.equal(await rejection(starting), "enough");
+	await store.publish("s", "g", "x");
+	await pause(10);
+	assert.deepEqual(told, []);
+});
+
 test("a lease is held while its function runs", async (t) => {
 	const host = memoryHost();
 	const [a, b] = [await storeIn(t, {}, host), await storeIn(t, {}, host)];

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Entry, memoryHost, openNamespaces, type Progress, type Store } from "../src/entry/node.js";
+import {
+	type Entry,
+	type Health,
+	type HostKv,
+	memoryHost,
+	openNamespaces,
+	type Progress,
+	type Store,
+} from "../src/entry/node.js";
 import { collect, numbered, refuses, rejection, storeIn } from "./support/store.js";
 
 async function filled(store: Store): Promise<void> {
@@ -107,6 +115,33 @@ test("health says what the store runs on", async (t) => {
 	assert.deepEqual(health.limits, host.limits);
 	assert.equal(health.pendingTransactions, 0);
 	assert.deepEqual(health.warnings, []);
+});
+
+test("a host whose health fails, never comes or is none makes a typed error", { timeout: 60_000 }, async (t) => {
+	const inner = memoryHost();
+	let health: () => unknown = () => ({ warnings: ["mind the gap"] });
+	const host: HostKv = {
+		name: "ailing",
+		limits: inner.limits,
+		get: (keys) => inner.get(keys),
+		scan: (range) => inner.scan(range),
+		commit: (batch) => inner.commit(batch),
+		health: () => health() as Partial<Health>,
+	};
+	const store = await storeIn(t, { hostTimeout: 50 }, host);
+	assert.deepEqual((await store.health()).warnings, ["mind the gap"]);
+	health = () => {
+		throw new Error("no");
+	};
+	await refuses("UNAVAILABLE", store.health(), /^host "ailing": health failed: no/);
+	health = () => ({ warnings: 5 });
+	await refuses("UNAVAILABLE", store.health(), /warnings must be an array/);
+	health = () => new Promise(() => {});
+	await refuses("UNAVAILABLE", store.health(), /took longer than 50 ms/);
+	const patient = await storeIn(t, { hostTimeout: 0 }, host);
+	const asked = refuses("CLOSED", patient.health());
+	await patient.close();
+	await asked;
 });
 
 test("namespaces are stores by name", async () => {

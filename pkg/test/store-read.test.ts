@@ -83,6 +83,9 @@ test("bad reads are refused at the first step", async (t) => {
 		[/^segment: /, () => store.consumeSegment({ space: "s", segment: "\n" })],
 		[/^offset: /, () => store.consumeSpace({ space: "s", offset: foreign })],
 		[/^offset: /, () => store.consumeSpace({ space: "s", offset: "rubbish" })],
+		[/^offset: /, () => store.consumeSpace({ space: "s", offset: null as never })],
+		[/^offset: /, () => store.consumeSpace({ space: "s", offset: new Proxy(new Uint8Array(1), {}) })],
+		[/^offset: /, () => store.consumeSegment({ space: "s", segment: "g", offset: null as never })],
 		[/^offset: /, () => store.consumeSegment({ space: "s", segment: "g", offset: foreign })],
 		[/^offset: /, () => store.consumeSegment({ space: "s", segment: "g", offset: "", minSequence: 1 })],
 		[/^minSequence: /, () => store.consumeSegment({ space: "s", segment: "g", minSequence: 2, maxSequence: 1 })],
@@ -92,6 +95,7 @@ test("bad reads are refused at the first step", async (t) => {
 		[/^follow: /, () => store.consumeSpace({ space: "s", follow: 1 as never })],
 		[/^offsets: /, () => store.consume({ offsets: undefined as never })],
 		[/^offsets\["s"\]: /, () => store.consume({ offsets: { s: foreign } })],
+		[/^offsets\["s"\]: /, () => store.consume({ offsets: { s: null as never } })],
 		[/^offsets key: /, () => store.consume({ offsets: { "": "" } })],
 		[/^maxEntries: /, () => store.consumeSpace({ space: "s" }).pages({ maxEntries: 0 })],
 		[/^prefix: /, () => store.getSpaces({ prefix: 5 as never })],
@@ -104,6 +108,10 @@ test("bad reads are refused at the first step", async (t) => {
 		await refuses("INVALID_ARGUMENT", collect(stream), message);
 	}
 	await refuses("INVALID_ARGUMENT", store.consumeSpace({ space: "s", follow: true }).toArray(), /^follow: /);
+	const none = undefined as never;
+	for (const read of [store.consumeSegment(none), store.consumeSpace(none), store.consume(none)]) {
+		await refuses("INVALID_ARGUMENT", read.toArray(), /^args: /);
+	}
 });
 
 test("a stream is cold and can be read again", async (t) => {
@@ -314,6 +322,19 @@ test("leaving a loop or an iterator ends a wait", async (t) => {
 	await new Promise((resolve) => setTimeout(resolve, 5));
 	await iterator.return?.();
 	assert.equal((await pending).done, true);
+});
+
+test("an iterator that was left while a step was under way gives nothing more", async (t) => {
+	const store = await storeIn(t);
+	await store.produce("s", "g", numbered(10));
+	const entries = store.consumeSpace({ space: "s" });
+	for (const iterable of [entries, entries.pages(), store.consume({ offsets: { s: "" } })]) {
+		const iterator = iterable[Symbol.asyncIterator]();
+		const step = iterator.next();
+		assert.deepEqual(await iterator.return?.(), { done: true, value: undefined });
+		assert.equal((await step).done, true);
+		assert.equal((await iterator.next()).done, true);
+	}
 });
 
 test("closing the store ends waiting readers with CLOSED", async (t) => {

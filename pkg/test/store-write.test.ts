@@ -278,6 +278,8 @@ test("bad input is refused before anything is stored", async (t) => {
 		[/^payload: /, () => store.publish("s", "g", undefined as never)],
 		[/^payload: /, () => store.publish("s", "g", "\udc00")],
 		[/^payload: /, () => store.publish("s", "g", [1] as never)],
+		[/^payload: /, () => store.publish("s", "g", new Proxy(new Uint8Array(1), {}))],
+		[/^payload: /, () => store.publish("s", "g", Object.create(Uint8Array.prototype))],
 		[/^metadata/, () => store.publish("s", "g", "x", { metadata: { a: 1 } as never })],
 		[/^options: /, () => store.publish("s", "g", "x", null as never)],
 		[/^expectedSequence: /, () => store.publish("s", "g", "x", { expectedSequence: -1 })],
@@ -297,12 +299,58 @@ test("bad input is refused before anything is stored", async (t) => {
 		[/^ttl: /, () => store.withLease("k", 0, () => 1)],
 		[/^run: /, () => store.withLease("k", 1000, undefined as never)],
 		[/^handler: /, () => store.subscribeToSpace("s", undefined as never)],
+		[/^holder: /, () => store.withLease("k", 1000, () => 1, { holder: null as never })],
+		[/^wait: /, () => store.withLease("k", 1000, () => 1, { wait: null as never })],
 		[/^source: /, () => store.import(5 as never)],
+		[/^source: /, () => store.import([new Proxy(new Uint8Array(1), {})])],
 		[/^space: /, () => store.compact({ space: "" })],
 	];
 	for (const [message, run] of cases) await refuses("INVALID_ARGUMENT", run, message);
 	await refuses("LIMIT_EXCEEDED", store.publish("s", "g", new Uint8Array(store.limits.maxRecordBytes + 1)));
 	assert.deepEqual(await collect(store.getSpaces()), []);
+});
+
+test("records are taken when the call is made, and calls are stored in their order", async (t) => {
+	const store = await storeIn(t);
+	const payload = new Uint8Array([49]);
+	const records = (): RecordInput[] => [{ payload }];
+	const taken = records();
+	const calls = [store.produce("s", "g", taken)];
+	taken.push({ payload: "late" });
+	payload[0] = 50;
+	calls.push(store.publish("s", "g", payload));
+	payload[0] = 51;
+	const together = store.transact([{ space: "s", segment: "g", records: records() }]);
+	payload[0] = 52;
+	calls.push(store.produce("s", "g", records()));
+	payload[0] = 53;
+	await Promise.all([...calls, together]);
+	assert.deepEqual(lines(await store.consumeSpace({ space: "s" }).toArray()), ["g/1=1", "g/2=2", "g/3=3", "g/4=4"]);
+});
+
+test("what a getter publishes while a record is taken is a record of its own", async (t) => {
+	const store = await storeIn(t);
+	const inner: Promise<unknown>[] = [];
+	const publishing = <T>(value: T): T => {
+		inner.push(store.publish("s", "inner", "within", { metadata: { of: "inner" } }));
+		return value;
+	};
+	await store.publish("s", "outer", "1", {
+		get metadata() {
+			return publishing({ of: "outer" });
+		},
+	});
+	await store.publish("s", "outer", "2", {
+		metadata: {
+			get of() {
+				return publishing("outer");
+			},
+		},
+	});
+	await Promise.all(inner);
+	const entries = await store.consumeSpace({ space: "s" }).toArray();
+	assert.deepEqual(lines(entries).sort(), ["inner/1=within", "inner/2=within", "outer/1=1", "outer/2=2"]);
+	for (const { metadata, segment } of entries) assert.deepEqual(metadata, { of: segment });
 });
 
 test("records up to the limit are stored", async (t) => {

@@ -11,7 +11,7 @@ use super::Group;
 use super::entries::in_order;
 use super::plan::Draft;
 use crate::error::{Detail, Error, ErrorCode, Result};
-use crate::id::EntryId;
+use crate::id::{EntryId, check_time};
 use crate::kv::{Atomicity, Bytes};
 use crate::layout::group::GroupHead;
 use crate::layout::group_member::MemberRow;
@@ -117,7 +117,7 @@ impl Group {
                 return Ok(Opened { draft: None, stale, space, epoch });
             }
             let mut draft = Draft::new(&self.stream, &self.name, row, head, self.page_records());
-            draft.now = inner.env.clock.now();
+            draft.now = check_time(inner.env.clock.now())?;
             draft.trimmed = space.trimmed;
             draft.stream = Rc::clone(&space);
             return Ok(Opened { draft: Some(draft), stale: None, space, epoch });

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::append::LeaseProof;
 use super::{Inner, Store};
 use crate::error::{Detail, Error, ErrorCode, Result};
-use crate::id::{MAX_INTEGER, MAX_MS};
+use crate::id::{MAX_INTEGER, MAX_MS, check_time};
 use crate::kv::{Batch, Check, Commit, Durability, Put};
 use crate::layout::lease::{self, LeaseRow};
 use crate::name::check_name;
@@ -30,6 +30,7 @@ impl Store {
     pub async fn acquire_lease(&self, key: &str, holder: &str, ttl: u64) -> Result<LeaseProof> {
         check(key, holder, ttl)?;
         let decide = |row: Option<&LeaseRow>, now: u64| {
+            let now = check_time(now)?;
             if let Some(row) = row
                 && row.holder != holder
                 && row.expires > 0
@@ -66,6 +67,7 @@ impl Store {
     pub async fn renew_lease(&self, proof: &LeaseProof, ttl: u64) -> Result {
         check(&proof.key, &proof.holder, ttl)?;
         let decide = |row: Option<&LeaseRow>, now: u64| {
+            let now = check_time(now)?;
             let row = held(row, proof)?;
             Ok(LeaseRow { expires: now.saturating_add(ttl).min(MAX_MS), ..row.clone() })
         };

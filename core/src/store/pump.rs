@@ -19,6 +19,8 @@ use crate::sorted::{SortedMap, SortedSet};
 const MOST_LOST: u32 = 32;
 /// Lost replies that a request may meet before its caller is told that nobody knows.
 const MOST_UNCLEAR: u32 = 4;
+/// The first try that is lost for which there is a pause.
+const FIRST_PAUSE: u32 = 2;
 /// Longest pause between two tries, in milliseconds.
 const LONGEST_PAUSE: u64 = 128;
 /// Commits under way at once where one commit covers one space.
@@ -322,6 +324,12 @@ impl Inner {
             }
         }
         self.pause(most).await;
+        if most >= FIRST_PAUSE
+            && let Some(space) = &lost
+        {
+            // Whoever won goes on meanwhile: planned from the head of before the pause, the next try would be lost too.
+            self.cache.borrow_mut().forget(space);
+        }
         for ticket in again {
             self.queue.borrow_mut().put_back(ticket);
         }
@@ -329,7 +337,7 @@ impl Inner {
 
     /// A pause that grows with the races lost; the first tries go at once.
     pub(crate) async fn pause(&self, tries: u32) {
-        if tries < 2 {
+        if tries < FIRST_PAUSE {
             return;
         }
         let most = (1_u64 << tries.min(10)).min(LONGEST_PAUSE);

@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use super::cut::{Cut, Goal};
 use super::not_found;
 use crate::error::{Error, ErrorCode, Result};
-use crate::id::EntryId;
+use crate::id::{EntryId, check_time};
 use crate::kv::Durability;
 use crate::layout::space::SpaceHead;
 use crate::layout::stream::StreamMeta;
@@ -59,13 +59,13 @@ impl Trim {
         zero.map_or(Ok(()), |rule| Err(Error::invalid(rule)))
     }
 
-    fn goal(self, head: &SpaceHead, now: u64) -> Goal {
-        match self {
+    fn goal(self, head: &SpaceHead, now: u64) -> Result<Goal> {
+        Ok(match self {
             Self::Before(id) => Goal::Before(id),
-            Self::MaxAge(age) => Goal::Before(EntryId { ms: now.saturating_sub(age), n: 0 }),
+            Self::MaxAge(age) => Goal::Before(EntryId { ms: check_time(now)?.saturating_sub(age), n: 0 }),
             Self::MaxCount(count) => Goal::Records(head.records.saturating_sub(count)),
             Self::MaxBytes(bytes) => Goal::Bytes(head.bytes.saturating_sub(bytes)),
-        }
+        })
     }
 }
 
@@ -179,7 +179,7 @@ impl Inner {
         let now = self.env.clock.now();
         let mut cut = Cut::of_trimmed(head);
         for trim in trims {
-            let one = self.find_cut(name, head, trim.goal(head, now)).await?;
+            let one = self.find_cut(name, head, trim.goal(head, now)?).await?;
             if one.records > cut.records {
                 cut = one;
             }

@@ -78,7 +78,7 @@ export function consumeSegment(slot: EngineSlot, args: ConsumeSegment): EntryStr
 	};
 	return new Entries(
 		() => open(slot, start),
-		() => isEndless(args, args.maxSequence),
+		() => isEndless(args, checkArgs(args).maxSequence),
 	);
 }
 
@@ -101,7 +101,7 @@ export function consumeSpace(slot: EngineSlot, args: ConsumeSpace): EntryStream 
 		const { space, offset } = checkArgs(args);
 		checkName("space", space);
 		const bounds = checkBounds(args);
-		const { ms, n } = parseSpaceOffset("offset", offset ?? "", space);
+		const { ms, n } = parseSpaceOffset("offset", offset === undefined ? "" : offset, space);
 		return new PageReader(slot, { ...spacePlan(space, ms, n, bounds), maxBytes: PAGE_BYTES });
 	};
 	return new Entries(
@@ -121,7 +121,12 @@ export function consume(slot: EngineSlot, args: Consume): EntryStream {
 		for (const space of spaces) checkName("offsets key", space);
 		spaces.sort(compareUtf8);
 		const plans = spaces.map((space) => {
-			const { ms, n } = parseSpaceOffset(`offsets[${JSON.stringify(space)}]`, offsets[space] ?? "", space);
+			const offset = offsets[space];
+			const { ms, n } = parseSpaceOffset(
+				`offsets[${JSON.stringify(space)}]`,
+				offset === undefined ? "" : offset,
+				space,
+			);
 			return spacePlan(space, ms, n, { ...bounds, limit: 0 });
 		});
 		return new MergeReader(slot, bounds, plans);

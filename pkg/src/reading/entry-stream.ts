@@ -39,7 +39,8 @@ class PageIterator implements AsyncIterator<Iterable<Entry>, undefined> {
 			const max = this.#maxEntries();
 			this.#source ??= this.#open();
 			const value = await this.#source.next(max);
-			if (value !== undefined) return { done: false, value };
+			// Whoever left meanwhile wants nothing more.
+			if (value !== undefined && !this.#ended) return { done: false, value };
 			this.#ended = true;
 			return DONE;
 		} catch (error) {

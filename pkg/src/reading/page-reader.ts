@@ -3,6 +3,7 @@ import type { Engine } from "../engine/abi.js";
 import { type EngineSlot, unlessAborted } from "../engine/instance.js";
 import { type PageEntry, readPage } from "../framing/page.js";
 import { broken } from "../framing/reader.js";
+import { Turns } from "../turns.js";
 
 /** The most entries and bytes that one page asks for. A page stays in memory while any payload of it is kept. */
 export const PAGE_ENTRIES = 4096;
@@ -62,6 +63,7 @@ export class PageReader implements PageSource {
 	#epoch = 0;
 	/** The next page, asked for while the last one is being used. */
 	#ahead: PageRequest | undefined;
+	readonly #turns = new Turns();
 	/** Nothing will come any more. */
 	ended = false;
 	/** Nothing more was committed when the last page was read. */
@@ -110,6 +112,7 @@ export class PageReader implements PageSource {
 		const { space, stream, signal } = this.#plan;
 		for (;;) {
 			if (this.ended) return undefined;
+			if (this.#turns.due(slot.hostWaits)) await this.#turns.next();
 			if (signal?.aborted === true) throw signal.reason;
 			if (stream === true) {
 				while (!slot.isFull || slot.closed) await unlessAborted(slot.full(), signal);
@@ -160,6 +163,7 @@ export class PageReader implements PageSource {
 			await slot.wait(this.#epoch, timeout, signal, ticket);
 		} finally {
 			this.#waiting = 0;
+			this.#turns.begin();
 		}
 	}
 
