@@ -318,6 +318,10 @@ impl Inner {
             }
         }
         self.pause(most).await;
+        if let Some(space) = lost.filter(|_| most > 1) {
+            // The head came before the pause, and whoever won has gone on since.
+            self.cache.borrow_mut().forget(&space);
+        }
         for ticket in again {
             self.queue.borrow_mut().put_back(ticket);
         }
