@@ -49,7 +49,7 @@ function readStream(reader: FrameReader): StreamInfo {
 
 /** Creates a stream. */
 export async function createStream(
-	{ slot, beforeWrite }: StreamContext,
+	{ slot }: StreamContext,
 	name: string,
 	input: (StreamOptions & Abortable) | undefined,
 ): Promise<StreamInfo> {
@@ -57,10 +57,7 @@ export async function createStream(
 	const options = optionsObject(input);
 	const partitions = optionalInteger("partitions", options.partitions, 1, 1, MOST_PARTITIONS);
 	const [maxAge, maxCount, maxBytes] = checkRetention(options.retention);
-	const signal = checkSignal(options.signal);
-	await beforeWrite?.();
-	// What was handed to the host is waited for.
-	if (signal?.aborted === true) throw signal.reason;
+	checkSignal(options.signal);
 	const create = (engine: Engine): Promise<Bytes> => engine.streamCreate(name, partitions, maxAge, maxCount, maxBytes);
 	return readStream(new FrameReader(await slot.callFull("write", create)));
 }
