@@ -57,9 +57,9 @@ export async function createStream(
 	const options = optionsObject(input);
 	const partitions = optionalInteger("partitions", options.partitions, 1, 1, MOST_PARTITIONS);
 	const [maxAge, maxCount, maxBytes] = checkRetention(options.retention);
-	checkSignal(options.signal);
+	const signal = checkSignal(options.signal);
 	const create = (engine: Engine): Promise<Bytes> => engine.streamCreate(name, partitions, maxAge, maxCount, maxBytes);
-	return readStream(new FrameReader(await slot.callFull("write", create)));
+	return readStream(new FrameReader(await slot.callFull("write", create, signal)));
 }
 
 /** Changes a stream's retention. */
@@ -74,9 +74,9 @@ export async function alterStream(
 		throw invalid("retention", "must be an object {maxAge?, maxCount?, maxBytes?}, or null to keep everything");
 	}
 	const [maxAge, maxCount, maxBytes] = checkRetention(input.retention ?? undefined);
-	checkSignal(input.signal);
+	const signal = checkSignal(input.signal);
 	const alter = (engine: Engine): Promise<Bytes> => engine.streamAlter(name, maxAge, maxCount, maxBytes);
-	return readStream(new FrameReader(await slot.callFull("write", alter)));
+	return readStream(new FrameReader(await slot.callFull("write", alter, signal)));
 }
 
 /** Deletes a stream. */
@@ -89,8 +89,8 @@ export async function deleteStream(
 	const options = optionsObject(input);
 	const { force = false } = options;
 	if (typeof force !== "boolean") throw invalid("force", "must be true or false");
-	checkSignal(options.signal);
-	await slot.callFull("write", (engine) => engine.streamDelete(name, force));
+	const signal = checkSignal(options.signal);
+	await slot.callFull("write", (engine) => engine.streamDelete(name, force), signal);
 }
 
 /** A stream as it stands. */
