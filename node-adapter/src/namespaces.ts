@@ -4,7 +4,7 @@ import { type Namespaces, type OpenOptions, type Store, StreamkitError } from "s
 import { isOurs, prepareDirectory, syncDirectory } from "./directory-layout.js";
 import { failure } from "./errors.js";
 import { isCreated, markCreated, NamespaceHost } from "./namespace-host.js";
-import { openOwned } from "./open-directory.js";
+import { checkOptions, openOwned, wrong } from "./open-directory.js";
 
 /** The namespace that is always there. */
 export const DEFAULT_NAMESPACE = "default";
@@ -18,11 +18,16 @@ const DELETED_PREFIX = ".deleted-";
  * Named stores, each in a directory of its own below one. The default durability is "strict". Stores that are still
  * open are closed with it.
  *
- * @throws INVALID_ARGUMENT when the path is a file, or a directory that holds something else; UNAVAILABLE when it may
- * not be written.
+ * @throws INVALID_ARGUMENT when the path is a file, or a directory that holds something else, or for options that break
+ * their rules; UNAVAILABLE when it may not be written.
  */
 export async function openNamespaces(path: string, options: OpenOptions = {}): Promise<Namespaces> {
-	return new DirectoryNamespaces(prepareDirectory(path, "namespaces"), options);
+	checkOptions(options);
+	// The signal is about this call, not about the stores that are opened later.
+	const { signal, storeId, ...each } = options;
+	if (storeId !== undefined) throw wrong("storeId", "cannot be one for several stores");
+	signal?.throwIfAborted();
+	return new DirectoryNamespaces(prepareDirectory(path, "namespaces"), each);
 }
 
 /** The name of a namespace's directory: the same on file systems that ignore case or a dot at the end. */
@@ -44,7 +49,7 @@ export function namespaceOf(directoryName: string): string | undefined {
 /** @throws INVALID_ARGUMENT when it is no name of a namespace. */
 export function checkNamespaceName(argument: string, name: unknown): asserts name is string {
 	if (typeof name !== "string" || !isName(name)) {
-		throw new StreamkitError("INVALID_ARGUMENT", `${argument}: must be ${RULE}`, { details: { argument } });
+		throw wrong(argument, `must be ${RULE}`);
 	}
 }
 
@@ -90,15 +95,16 @@ class DirectoryNamespaces implements Namespaces {
 	async delete(name: string, options: { force?: boolean | undefined } = {}): Promise<void> {
 		this.#requireOpen();
 		const path = this.#pathOf(name);
+		checkOptions(options);
+		const { force = false } = options;
+		if (typeof force !== "boolean") throw wrong("force", "must be true or false");
 		if (name === DEFAULT_NAMESPACE) {
-			throw new StreamkitError("INVALID_ARGUMENT", `name: the namespace "${DEFAULT_NAMESPACE}" cannot be deleted`, {
-				details: { argument: "name" },
-			});
+			throw wrong("name", `the namespace "${DEFAULT_NAMESPACE}" cannot be deleted`);
 		}
 		if (!this.#exists(path)) {
 			throw new StreamkitError("NOT_FOUND", `there is no namespace "${name}"`, { details: { name } });
 		}
-		if (options.force !== true && !(await this.#isEmpty(path))) {
+		if (!force && !(await this.#isEmpty(path))) {
 			throw new StreamkitError("NOT_EMPTY", `namespace "${name}" is not empty`, { details: { name } });
 		}
 		await Promise.all([...this.#open].filter(([, opened]) => opened === name).map(([store]) => store.close()));

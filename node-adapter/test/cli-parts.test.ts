@@ -96,5 +96,6 @@ test("text for people", () => {
 		"a\\u0000\\u001b\\n\\u009b\\u2028\\ud800b\u{1f600}",
 	);
 	assert.deepEqual([0, 999, 1000, 12_345, 5e9].map(size), ["0 bytes", "999 bytes", "1.00 KB", "12.3 KB", "5.00 GB"]);
+	assert.equal(size(676.47), "676 bytes");
 	assert.equal(table(["A", "BB"], [["xyz", "1"]]), "A    BB\nxyz  1\n");
 });

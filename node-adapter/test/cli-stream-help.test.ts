@@ -29,6 +29,17 @@ test("every verb has help with its options and examples", async () => {
 	);
 });
 
+test("the command help takes a verb of a group as well, by any of its names", async () => {
+	await Promise.all(
+		[["publish"], ["stream", "read"], ["stream", "group", "ack"], ["ns", "create"]].map(async (words) => {
+			assert.equal(await done(["help", ...words]), await done([...words, "--help"]));
+		}),
+	);
+	assert.equal(await done(["help", "stream", "cg", "ack"]), await done(["help", "stream", "group", "ack"]));
+	assert.equal(await done(["help"]), await done(["--help"]));
+	assert.match((await failure(2, ["help", "stream", "frobnicate"])).message, /unknown command 'stream frobnicate'/);
+});
+
 test("the help of the groups of commands lists their verbs, and says what a namespace is", async () => {
 	const [stream, group, ns] = await Promise.all(
 		[["stream"], ["stream", "group"], ["ns"]].map((words) => done([...words, "--help"])),

@@ -122,6 +122,16 @@ test("NDJSON carries payloads, metadata and sequences", async () => {
 	assert.match(await done(["verify", "--dir", copy]), /^ok: 406 entries/);
 });
 
+test("of the spaces named, an export holds each once, and one that is not there is refused", async () => {
+	for (const format of ["streamkit", "ndjson"]) {
+		const args = ["export", "-", "--format", format, "--dir", dir];
+		const [once, twice] = await Promise.all(["other", "other,other"].map((names) => cli([...args, "--spaces", names])));
+		assert.equal(twice?.bytes.length, once?.bytes.length, format);
+		// A name that others begin with is none of theirs.
+		assert.equal((await failure(1, [...args, "--spaces", "other,order"])).code, "NOT_FOUND", format);
+	}
+});
+
 test("import of NDJSON names the line and the field at fault", async () => {
 	const copy = join(temporaryDirectory(), "copy");
 	const good = { space: "s", segment: "a", payload: "x" };

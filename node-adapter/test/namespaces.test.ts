@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { openNamespaces } from "../src/index.js";
+import { openDirectory, openNamespaces } from "../src/index.js";
 import { directoryNameOf, namespaceOf } from "../src/namespaces.js";
 import { coded, temporaryDirectory } from "./support.js";
 
@@ -102,4 +102,33 @@ test("refuses a directory of another kind", async () => {
 	await assert.rejects(again.open("foreign"), coded("INVALID_ARGUMENT"));
 	await again.close();
 	assert.ok(existsSync(join(all, "ns-foreign", "file")));
+});
+
+test("options that break their rules are refused, and nothing is made or deleted", async () => {
+	const path = join(temporaryDirectory(), "all");
+	for (const options of [null, 5, "x"]) {
+		await assert.rejects(openNamespaces(path, options as never), coded("INVALID_ARGUMENT", /^options:/));
+		await assert.rejects(openDirectory(path, options as never), coded("INVALID_ARGUMENT", /^options:/));
+	}
+	const storeId = "550e8400-e29b-41d4-a716-446655440000";
+	await assert.rejects(openNamespaces(path, { storeId }), coded("INVALID_ARGUMENT", /^storeId:/));
+	const reason = new Error("enough");
+	await assert.rejects(openNamespaces(path, { signal: AbortSignal.abort(reason) }), reason);
+	assert.ok(!existsSync(path));
+
+	await using namespaces = await openNamespaces(path);
+	await namespaces.create("one");
+	for (const options of [null, { force: "no" }, { force: 1 }]) {
+		await assert.rejects(namespaces.delete("one", options as never), coded("INVALID_ARGUMENT", /^(options|force):/));
+	}
+	assert.deepEqual(await namespaces.list(), ["default", "one"]);
+});
+
+test("a signal is about opening the namespaces, not about the stores opened later", async () => {
+	const controller = new AbortController();
+	const path = join(temporaryDirectory(), "all");
+	await using namespaces = await openNamespaces(path, { signal: controller.signal });
+	controller.abort();
+	const store = await namespaces.open("later");
+	assert.equal((await store.produce("space", "segment", record)).lastSequence, 1);
 });

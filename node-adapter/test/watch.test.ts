@@ -6,7 +6,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { DirectoryHost } from "../src/directory-host.js";
 import { batch, runChild, temporaryDirectory } from "./support.js";
 
-test("another host in the process is told of commits, and not of its own", async () => {
+// What never comes is waited for until then.
+const PATIENCE = { timeout: 60_000 };
+
+async function until(happened: () => boolean): Promise<void> {
+	while (!happened()) await sleep(5);
+}
+
+test("another host in the process is told of commits, and not of its own", PATIENCE, async () => {
 	const path = temporaryDirectory();
 	const writer = new DirectoryHost(path);
 	const reader = new DirectoryHost(path);
@@ -15,16 +22,18 @@ test("another host in the process is told of commits, and not of its own", async
 	reader.watch(() => told.push("reader"));
 	await writer.commit(batch({ a: "1" }));
 	writer.notify();
+	await until(() => told.length > 0);
 	await sleep(100);
 	assert.deepEqual(told, ["reader"]);
 	await reader.commit(batch({ a: "2" }, "strict"));
 	reader.notify();
+	await until(() => told.length > 1);
 	await sleep(100);
 	assert.deepEqual(told, ["reader", "writer"]);
 	await Promise.all([writer.close(), reader.close()]);
 });
 
-test("another process is told within a few milliseconds", async () => {
+test("another process is told", PATIENCE, async () => {
 	const path = temporaryDirectory();
 	const host = new DirectoryHost(path);
 	await host.commit(batch({ a: "1" }));
@@ -42,7 +51,7 @@ test("another process is told within a few milliseconds", async () => {
 	await host.close();
 });
 
-test("many notifications become few hints, and the last one is not lost", async () => {
+test("many notifications become few hints, and the last one is not lost", PATIENCE, async () => {
 	const path = temporaryDirectory();
 	const writer = new DirectoryHost(path);
 	const reader = new DirectoryHost(path);
@@ -54,8 +63,9 @@ test("many notifications become few hints, and the last one is not lost", async 
 		void writer.commit(batch({ a: String(number) }));
 		writer.notify();
 	}
+	await until(() => hints > 0);
 	await sleep(100);
-	assert.ok(hints >= 1 && hints < 100, String(hints));
+	assert.ok(hints < 100, String(hints));
 	await Promise.all([writer.close(), reader.close()]);
 });
 
@@ -76,12 +86,10 @@ test("a listener that stopped is not called again", async () => {
 	await Promise.all([writer.close(), reader.close()]);
 });
 
-test("watching and notifying keep no process alive, even one that does not close", async () => {
-	const started = performance.now();
+test("watching and notifying keep no process alive, even one that does not close", PATIENCE, async () => {
 	const child = await runChild("idle", [temporaryDirectory()]);
 	assert.equal(child.code, 0, child.stderr);
 	assert.equal(child.stderr, "");
-	assert.ok(performance.now() - started < 9000);
 });
 
 test("a watched directory that is deleted is no error", async () => {

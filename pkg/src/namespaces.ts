@@ -2,7 +2,8 @@ import { type Bytes, compareBytes } from "./bytes.js";
 import { closedError, fromHost, invalid, StreamkitError } from "./errors.js";
 import type { HostBatch, HostCommit, HostKv } from "./host.js";
 import { LexKey } from "./lexkey.js";
-import { openStore, openStoreWith } from "./store.js";
+import { recordedHost } from "./recorded-host.js";
+import { openStore } from "./store.js";
 import type { Namespaces, Store } from "./store-types.js";
 import type { MaybePromise, OpenOptions } from "./types.js";
 import { decodeUtf8 } from "./utf8.js";
@@ -103,7 +104,6 @@ class HostNamespaces implements Namespaces {
 	}
 
 	async #record(name: string): Promise<void> {
-		if (this.#recorded.has(name)) return;
 		const state = await this.#state(name);
 		if (state === DELETING) throw new StreamkitError("CONFLICT", `namespace "${name}" is being deleted`);
 		if (state === undefined) await this.#turn(name, undefined, LIVE);
@@ -199,7 +199,12 @@ class HostNamespaces implements Namespaces {
 		checkNamespace(name);
 		const host = await this.host(name);
 		if (name !== DEFAULT && (await this.#state(name)) === DELETING) await this.#wipe(name);
-		const store = await openStoreWith(host, this.#options, name === DEFAULT ? undefined : () => this.#record(name));
+		const recorded = recordedHost(
+			host,
+			() => this.#recorded.has(name),
+			() => this.#record(name),
+		);
+		const store = await openStore(name === DEFAULT ? host : recorded, this.#options);
 		let open = this.#stores.get(name);
 		if (open === undefined) {
 			open = new Set();

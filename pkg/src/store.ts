@@ -53,12 +53,10 @@ class EngineStore implements Store {
 	readonly #slot: EngineSlot;
 	readonly #writes: WriteContext;
 	/** Awaited before each write; how a namespace comes to be on its first one. */
-	readonly #beforeWrite: (() => Promise<void>) | undefined;
 	#streams: Streams | undefined;
 
-	constructor(slot: EngineSlot, beforeWrite: (() => Promise<void>) | undefined) {
+	constructor(slot: EngineSlot) {
 		this.#slot = slot;
-		this.#beforeWrite = beforeWrite;
 		this.id = slot.now((engine) => engine.id());
 		const { maxRecordBytes, maxCommitBytes, maxCommitRecords } = slot.now((engine) => engine.limits());
 		this.limits = Object.freeze({ maxRecordBytes, maxCommitBytes, maxCommitRecords });
@@ -66,7 +64,7 @@ class EngineStore implements Store {
 	}
 
 	get streams(): Streams {
-		this.#streams ??= new StoreStreams({ slot: this.#slot, limits: this.limits, beforeWrite: this.#beforeWrite });
+		this.#streams ??= new StoreStreams({ slot: this.#slot, limits: this.limits });
 		return this.#streams;
 	}
 
@@ -76,8 +74,7 @@ class EngineStore implements Store {
 		records: Iterable<RecordInput> | AsyncIterable<RecordInput>,
 		options?: ProduceOptions,
 	): Promise<SegmentStatus> {
-		// Nothing is awaited without need: the records are taken, and their place in the queue, before this returns.
-		if (this.#beforeWrite !== undefined) await this.#beforeWrite();
+		// Nothing is awaited: the records are taken, and their place in the queue, before this returns.
 		return produce(this.#writes, space, segment, records, options);
 	}
 
@@ -87,10 +84,7 @@ class EngineStore implements Store {
 		records: Iterable<RecordInput> | AsyncIterable<RecordInput>,
 		options?: ProduceOptions,
 	): AsyncIterable<SegmentStatus> {
-		return produceStream(async () => {
-			await this.#beforeWrite?.();
-			return new Production(this.#writes, space, segment, records, options);
-		});
+		return produceStream(async () => new Production(this.#writes, space, segment, records, options));
 	}
 
 	publish(
@@ -99,15 +93,13 @@ class EngineStore implements Store {
 		payload: Uint8Array | string,
 		options?: ProduceOptions & { metadata?: Readonly<Record<string, string>> | undefined },
 	): Promise<SegmentStatus> {
-		if (this.#beforeWrite === undefined) return publish(this.#writes, space, segment, payload, options);
-		return this.#beforeWrite().then(() => publish(this.#writes, space, segment, payload, options));
+		return publish(this.#writes, space, segment, payload, options);
 	}
 
 	async transact(
 		writes: Iterable<TransactWrite>,
 		options?: Omit<ProduceOptions, "expectedSequence">,
 	): Promise<SegmentStatus[]> {
-		if (this.#beforeWrite !== undefined) await this.#beforeWrite();
 		return transact(this.#writes, writes, options);
 	}
 
@@ -178,7 +170,6 @@ class EngineStore implements Store {
 		source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 		options?: ProgressOptions,
 	): Promise<{ spaces: number; segments: number; entries: number }> {
-		await this.#beforeWrite?.();
 		return this.#slot.withCalls(options, (calls) => calls.importAll(this.#slot, source, options));
 	}
 
@@ -242,15 +233,6 @@ class EngineStore implements Store {
  * @throws INVALID_ARGUMENT for a host or options that break their rules; CONFLICT when the host holds another store than options.storeId; UNAVAILABLE.
  */
 export async function openStore(host: HostKv, options?: OpenOptions): Promise<Store> {
-	return openStoreWith(host, options, undefined);
-}
-
-/** openStore, with something to await before each write. */
-export async function openStoreWith(
-	host: HostKv,
-	options: OpenOptions | undefined,
-	beforeWrite: (() => Promise<void>) | undefined,
-): Promise<Store> {
 	const checked = checkOpenOptions(options);
 	const signal = checkSignal(options?.signal);
 	checkHost(host);
@@ -263,5 +245,5 @@ export async function openStoreWith(
 		throw error;
 	}
 	if (slot.closed) throw closedError();
-	return new EngineStore(slot, beforeWrite);
+	return new EngineStore(slot);
 }

@@ -389,3 +389,29 @@ test("a long read that has asked ahead gives every entry once", PATIENCE, async 
 	);
 	await store.close();
 });
+
+test("a signal takes back a change to a stream that waits for the full engine", PATIENCE, async () => {
+	let arrive = (): void => {};
+	const arrived = new Promise<void>((resolve) => {
+		arrive = resolve;
+	});
+	start(() => arrived);
+	const store = await openStore(memoryHost(), OPTIONS);
+	const { streams } = store;
+	const changes: ((signal: AbortSignal) => Promise<unknown>)[] = [
+		(signal) => streams.create("s", { signal }),
+		(signal) => streams.alter("s", { retention: null, signal }),
+		(signal) => streams.trim("s", { maxCount: 1 }, { signal }),
+		(signal) => streams.delete("s", { signal }),
+	];
+	const reason = new Error("enough");
+	for (const change of changes) {
+		const controller = new AbortController();
+		const waiting = change(controller.signal);
+		controller.abort(reason);
+		await assert.rejects(waiting, reason);
+	}
+	arrive();
+	await refuses("NOT_FOUND", streams.info("s"));
+	await store.close();
+});

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
 	type Entry,
+	type ErrorCode,
 	type Health,
 	type HostKv,
 	memoryHost,
@@ -142,6 +143,46 @@ test("a host whose health fails, never comes or is none makes a typed error", { 
 	const asked = refuses("CLOSED", patient.health());
 	await patient.close();
 	await asked;
+});
+
+test("a namespace is there with the first thing stored in it, and not for what is refused", async () => {
+	const hosts = new Map<string, ReturnType<typeof memoryHost>>();
+	const namespaces = await openNamespaces((name) => {
+		const host = hosts.get(name) ?? memoryHost();
+		hosts.set(name, host);
+		return host;
+	});
+	const lists = async (name: string): Promise<boolean> => (await namespaces.list()).includes(name);
+	const refused: [ErrorCode, (store: Store) => Promise<unknown>][] = [
+		["INVALID_ARGUMENT", (store) => store.publish("", "g", "x")],
+		["SEQUENCE_MISMATCH", (store) => store.publish("s", "g", "x", { expectedSequence: 5 })],
+		["INVALID_ARGUMENT", (store) => store.produce("s", "g", [])],
+		["INVALID_ARGUMENT", (store) => store.transact([])],
+		["CORRUPT", (store) => store.import([new Uint8Array(5)])],
+		["INVALID_ARGUMENT", (store) => store.streams.append("e", "x", { partition: 9 })],
+		["NOT_FOUND", (store) => store.streams.group("e", "g").ack("c", ["1-0"])],
+		["INVALID_ARGUMENT", (store) => store.withLease("", 1000, () => {})],
+	];
+	for (const [index, [code, write]] of refused.entries()) {
+		const name = `refused${index}`;
+		await refuses(code, write(await namespaces.open(name)));
+		assert.ok(!(await lists(name)), name);
+	}
+	const stored: ((store: Store) => Promise<unknown>)[] = [
+		(store) => store.publish("s", "g", "x"),
+		(store) => collect(store.produceStream("s", "g", [{ payload: "x" }])),
+		(store) => store.transact([{ space: "s", segment: "g", records: [{ payload: "x" }] }]),
+		(store) => store.streams.create("e"),
+		(store) => store.streams.append("e", "x"),
+		(store) => store.streams.group("e", "g").create(),
+		(store) => store.withLease("key", 1000, () => {}),
+	];
+	for (const [index, write] of stored.entries()) {
+		const name = `stored${index}`;
+		await write(await namespaces.open(name));
+		assert.ok(await lists(name), name);
+	}
+	await namespaces.close();
 });
 
 test("namespaces are stores by name", async () => {

@@ -8,6 +8,7 @@ use futures_channel::oneshot;
 use uuid::Uuid;
 
 use super::queue::{Job, Outcome};
+use super::running::Tagged;
 use super::{Inner, Store};
 use crate::codec::{ENTRY_LENGTHS, RecordFrame};
 use crate::error::{Error, ErrorCode, Result};
@@ -121,7 +122,7 @@ impl Store {
     }
 
     /// Takes back a write or a wait known by this tag. Without effect once it was handed to the
-    /// host; says whether it had one.
+    /// host; says whether there is such a call.
     pub fn cancel(&self, tag: u64) -> bool {
         tag != 0
             && (self.inner.queue.borrow_mut().cancel(tag)
@@ -135,6 +136,7 @@ impl Store {
         stream: Option<StreamWrite>,
         options: WriteOptions,
     ) -> Result<Vec<Appended>> {
+        let _tagged = Tagged::begin(&self.inner, options.tag);
         self.write_attached(writes, stream, options, Attached::default()).await
     }
 

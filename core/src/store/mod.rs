@@ -57,7 +57,7 @@ use host::Host;
 pub(crate) use host::{Call, Part, Row};
 use queue::Queue;
 pub(crate) use queue::{Job, Patch};
-pub(crate) use running::Run;
+pub(crate) use running::{Run, Tagged};
 pub(crate) use turns::{Turn, take_turn};
 use wait::Waiters;
 

@@ -106,6 +106,7 @@ impl Inner {
         };
         let mut writes = Vec::new();
         for ticket in tickets {
+            let Some(ticket) = self.unless_taken_back(ticket) else { continue };
             match &ticket.job {
                 Job::Write(_) => writes.push(ticket),
                 Job::Patch(patch) => match loaded.bad.get(&patch.space) {
@@ -116,6 +117,18 @@ impl Inner {
         }
         if !writes.is_empty() {
             self.commit_writes(writes, &loaded).await;
+        }
+    }
+
+    /// Answers a request that was taken back while what it needs was read.
+    fn unless_taken_back(&self, ticket: Ticket) -> Option<Ticket> {
+        match self.check_running(ticket.tag) {
+            Err(error) if ticket.is_untouched() => {
+                ticket.settle(Err(error));
+                None
+            }
+            _ if ticket.is_untouched() && ticket.reply.is_canceled() => None,
+            _ => Some(ticket),
         }
     }
 

@@ -120,7 +120,7 @@ pub(crate) struct Ticket {
 
 impl Ticket {
     /// Whether nothing of it can have been applied, not even late.
-    fn is_untouched(&self) -> bool {
+    pub(crate) fn is_untouched(&self) -> bool {
         self.doubts.is_empty()
     }
 

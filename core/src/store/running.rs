@@ -1,5 +1,5 @@
-//! Calls of several steps: they can be taken back between two of them, by their tags, and closing waits
-//! for them.
+//! Calls under way: they can be taken back by their tags before a commit of theirs is handed to the host, and
+//! closing waits for those of several steps.
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
@@ -7,32 +7,58 @@ use alloc::vec::Vec;
 use super::Inner;
 use crate::error::{Error, ErrorCode, Result};
 
-/// The tags of such calls, and whether they were taken back. There are few at a time.
+/// The tags of such calls, and whether they were taken back.
 pub(crate) type Running = Vec<(u64, bool)>;
 
-/// A call under way; it ends when this is dropped.
+/// What a call under way is known by; until this is dropped.
 #[must_use]
-pub(crate) struct Run {
+pub(crate) struct Tagged {
     inner: Rc<Inner>,
     tag: u64,
 }
 
-impl Run {
+impl Tagged {
     /// `tag`: what [`Store::cancel`](super::Store::cancel) knows the call by; 0: nothing.
     pub(crate) fn begin(inner: &Rc<Inner>, tag: u64) -> Self {
-        inner.background.set(inner.background.get() + 1);
+        let mut running = inner.running.borrow_mut();
+        // A call that is part of another one is known by that one.
+        let tag = if running.iter().any(|(known, _)| *known == tag) { 0 } else { tag };
         if tag != 0 {
-            inner.running.borrow_mut().push((tag, false));
+            running.push((tag, false));
         }
+        drop(running);
         Self { inner: Rc::clone(inner), tag }
+    }
+}
+
+impl Drop for Tagged {
+    fn drop(&mut self) {
+        let mut running = self.inner.running.borrow_mut();
+        if let Some(position) = running.iter().position(|(tag, _)| *tag == self.tag) {
+            running.swap_remove(position);
+        }
+    }
+}
+
+/// A call that closing waits for; it ends when this is dropped.
+#[must_use]
+pub(crate) struct Run {
+    tagged: Tagged,
+}
+
+impl Run {
+    /// `tag`: as of [`Tagged::begin`].
+    pub(crate) fn begin(inner: &Rc<Inner>, tag: u64) -> Self {
+        inner.background.set(inner.background.get() + 1);
+        Self { tagged: Tagged::begin(inner, tag) }
     }
 }
 
 impl Drop for Run {
     fn drop(&mut self) {
-        self.inner.running.borrow_mut().retain(|(tag, _)| *tag != self.tag);
-        self.inner.background.set(self.inner.background.get() - 1);
-        self.inner.drained();
+        let inner = &self.tagged.inner;
+        inner.background.set(inner.background.get() - 1);
+        inner.drained();
     }
 }
 

@@ -13,7 +13,7 @@ use crate::id::EntryId;
 use crate::layout::stream::StreamMeta;
 use crate::name::check_name;
 use crate::plan::StreamWrite;
-use crate::store::{Inner, NewRecords, Store, WriteOptions};
+use crate::store::{Inner, NewRecords, Store, Tagged, WriteOptions};
 
 /// The metadata under which a record keeps the key that chose its partition.
 pub const PARTITION_KEY: &str = "partition-key";
@@ -73,6 +73,7 @@ impl Store {
             return Err(Error::invalid("partitionKey: must not be empty"));
         }
         check_keys(&append.records, append.partition_key.as_deref())?;
+        let _tagged = Tagged::begin(&self.inner, options.tag);
         let name = Rc::<str>::from(&*append.stream);
         let mut cached = self.inner.cached_meta(&name)?;
         for _ in 0..TRIES {

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { commands } from "./commands/index.js";
 import { type Context, DEFAULT_DIRECTORY } from "./context.js";
 import { EXIT_CODES_HELP } from "./exit-codes.js";
+import { usage } from "./usage.js";
 
 function version(): string {
 	const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
@@ -17,7 +18,7 @@ export function createProgram(context: Context, json: boolean): Command {
 		.option("-d, --dir <path>", `directory of the store (default: $STREAMKIT_DIR, else ./${DEFAULT_DIRECTORY})`)
 		.option("-j, --json", "output for programs: JSON, one object per line; errors as JSON on standard error")
 		.helpOption("-h, --help", "print help")
-		.helpCommand("help [command]", "print help for a command")
+		.helpCommand(false)
 		.configureHelp({ showGlobalOptions: true })
 		.configureOutput({
 			// Errors are printed in one place, as text or as JSON.
@@ -37,5 +38,24 @@ Examples:
 		);
 	program.hook("preAction", () => context.configure(program.opts()));
 	for (const add of commands) add(program, context);
+	addHelp(program);
 	return program;
+}
+
+/** Commander's own takes one word, and commands stand in groups. */
+function addHelp(program: Command): void {
+	program
+		.command("help")
+		.summary("print help for a command")
+		.description("Prints help for a command.")
+		.argument("[command...]", "the command, such as: publish, or: stream read")
+		.action((words: readonly string[]) => {
+			let command = program;
+			for (const word of words) {
+				const next = command.commands.find((one) => one.name() === word || one.aliases().includes(word));
+				if (next === undefined) throw usage("command", `unknown command '${words.join(" ")}'`);
+				command = next;
+			}
+			command.outputHelp();
+		});
 }

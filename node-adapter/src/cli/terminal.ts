@@ -38,7 +38,7 @@ export function size(bytes: number): string {
 		value /= 1000;
 		unit += 1;
 	}
-	return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${UNITS[unit]}`;
+	return `${unit === 0 ? Math.round(value) : value.toFixed(value < 10 ? 2 : 1)} ${UNITS[unit]}`;
 }
 
 /** A timestamp as ISO 8601; none for the 0 of an empty segment. */

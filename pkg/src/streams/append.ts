@@ -87,12 +87,11 @@ export async function appendToStream(
 		throw invalid("expectedSequence", "an append to a stream takes record.sequence instead");
 	}
 	const { signal, trxId, trxNumber, lease, durability } = checkWriteOptions(input);
-	const { slot, limits, beforeWrite } = context;
+	const { slot, limits } = context;
 	const writer = takeWriter();
 	let answer: Promise<Float64Array>;
 	try {
 		const frame = frameOf(writer, records, common, limits);
-		if (beforeWrite !== undefined) await beforeWrite();
 		while (!slot.isFull || slot.closed) await unlessAborted(slot.full(), signal);
 		if (signal?.aborted === true) throw signal.reason;
 		const ticket = signal === undefined ? 0 : slot.ticket();

@@ -5,6 +5,4 @@ import type { Store } from "../store-types.js";
 export interface StreamContext {
 	readonly slot: EngineSlot;
 	readonly limits: Store["limits"];
-	/** Awaited before each call that may be a store's first write. */
-	readonly beforeWrite: (() => Promise<void>) | undefined;
 }

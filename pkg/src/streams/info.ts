@@ -49,7 +49,7 @@ function readStream(reader: FrameReader): StreamInfo {
 
 /** Creates a stream. */
 export async function createStream(
-	{ slot, beforeWrite }: StreamContext,
+	{ slot }: StreamContext,
 	name: string,
 	input: (StreamOptions & Abortable) | undefined,
 ): Promise<StreamInfo> {
@@ -58,11 +58,8 @@ export async function createStream(
 	const partitions = optionalInteger("partitions", options.partitions, 1, 1, MOST_PARTITIONS);
 	const [maxAge, maxCount, maxBytes] = checkRetention(options.retention);
 	const signal = checkSignal(options.signal);
-	await beforeWrite?.();
-	// What was handed to the host is waited for.
-	if (signal?.aborted === true) throw signal.reason;
 	const create = (engine: Engine): Promise<Bytes> => engine.streamCreate(name, partitions, maxAge, maxCount, maxBytes);
-	return readStream(new FrameReader(await slot.callFull("write", create)));
+	return readStream(new FrameReader(await slot.callFull("write", create, signal)));
 }
 
 /** Changes a stream's retention. */
@@ -77,9 +74,9 @@ export async function alterStream(
 		throw invalid("retention", "must be an object {maxAge?, maxCount?, maxBytes?}, or null to keep everything");
 	}
 	const [maxAge, maxCount, maxBytes] = checkRetention(input.retention ?? undefined);
-	checkSignal(input.signal);
+	const signal = checkSignal(input.signal);
 	const alter = (engine: Engine): Promise<Bytes> => engine.streamAlter(name, maxAge, maxCount, maxBytes);
-	return readStream(new FrameReader(await slot.callFull("write", alter)));
+	return readStream(new FrameReader(await slot.callFull("write", alter, signal)));
 }
 
 /** Deletes a stream. */
@@ -92,8 +89,8 @@ export async function deleteStream(
 	const options = optionsObject(input);
 	const { force = false } = options;
 	if (typeof force !== "boolean") throw invalid("force", "must be true or false");
-	checkSignal(options.signal);
-	await slot.callFull("write", (engine) => engine.streamDelete(name, force));
+	const signal = checkSignal(options.signal);
+	await slot.callFull("write", (engine) => engine.streamDelete(name, force), signal);
 }
 
 /** A stream as it stands. */

@@ -1,3 +1,4 @@
+import type { Engine } from "../engine/abi.js";
 import { invalid } from "../errors.js";
 import type { Abortable } from "../types.js";
 import { checkInteger, checkName, checkSignal, optionalBoolean, optionsObject } from "../validate.js";
@@ -35,8 +36,9 @@ export async function trimStream(
 		checkInteger(kind, bound, 1);
 		value = bound;
 	}
-	checkSignal(optionsObject(input).signal);
+	const signal = checkSignal(optionsObject(input).signal);
 	const index = KINDS.indexOf(kind);
-	const numbers = await slot.callFull("write", (engine) => engine.streamTrim(name, index, value, n, dryRun));
+	const trim = (engine: Engine): Promise<Float64Array> => engine.streamTrim(name, index, value, n, dryRun);
+	const numbers = await slot.callFull("write", trim, signal);
 	return { trimmed: numbers[0] as number, firstId: idText(numbers[1] as number, numbers[2] as number) };
 }

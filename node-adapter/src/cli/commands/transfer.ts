@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import { type Command, Option } from "commander";
-import type { Durability, Store, StreamkitError } from "streamkit";
+import { type Durability, type Store, StreamkitError } from "streamkit";
 import type { Context } from "../context.js";
 import { entryAsJson } from "../entry-format.js";
 import { type Input, openInput } from "../input.js";
@@ -132,13 +132,24 @@ async function* entryLines(
 	bar: Bar,
 ): AsyncGenerator<Uint8Array, void, void> {
 	let entries = 0;
-	for await (const space of spaces ?? store.getSpaces({ signal })) {
+	for await (const space of spaces === undefined ? store.getSpaces({ signal }) : await known(store, spaces, signal)) {
 		for await (const page of store.consumeSpace({ space, signal }).pages()) {
 			entries += page.length;
 			bar.update(entries);
 			yield Buffer.from(page.map((entry) => `${entryAsJson(entry)}\n`).join(""));
 		}
 	}
+}
+
+/** The spaces, each once. @throws NOT_FOUND for one that is not there. */
+async function known(store: Store, spaces: readonly string[], signal: AbortSignal): Promise<Set<string>> {
+	for (const space of spaces) {
+		let found = false;
+		// A name comes first of all that begin with it.
+		for await (const name of store.getSpaces({ prefix: space, limit: 1, signal })) found = name === space;
+		if (!found) throw new StreamkitError("NOT_FOUND", `spaces: there is no "${space}"`, { details: { space } });
+	}
+	return new Set(spaces);
 }
 
 async function importFrom(context: Context, file: string | undefined, options: ImportOptions): Promise<void> {
