@@ -1,10 +1,10 @@
 import { readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { type Namespaces, type OpenOptions, type Store, StreamkitError } from "streamkit";
+import { checkOptions, type Namespaces, type OpenOptions, type Store, StreamkitError } from "streamkit";
 import { isOurs, prepareDirectory, syncDirectory } from "./directory-layout.js";
 import { failure } from "./errors.js";
 import { isCreated, markCreated, NamespaceHost } from "./namespace-host.js";
-import { checkOptions, openOwned, wrong } from "./open-directory.js";
+import { openOwned, wrong } from "./open-directory.js";
 
 /** The namespace that is always there. */
 export const DEFAULT_NAMESPACE = "default";
@@ -95,7 +95,7 @@ class DirectoryNamespaces implements Namespaces {
 	async delete(name: string, options: { force?: boolean | undefined } = {}): Promise<void> {
 		this.#requireOpen();
 		const path = this.#pathOf(name);
-		checkOptions(options);
+		if (typeof options !== "object" || options === null) throw wrong("options", "must be an object");
 		const { force = false } = options;
 		if (typeof force !== "boolean") throw wrong("force", "must be true or false");
 		if (name === DEFAULT_NAMESPACE) {

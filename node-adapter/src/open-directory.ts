@@ -1,4 +1,4 @@
-import { type HostKv, type OpenOptions, openStore, type Store, StreamkitError } from "streamkit";
+import { checkOptions, type HostKv, type OpenOptions, openStore, type Store, StreamkitError } from "streamkit";
 import { DirectoryHost } from "./directory-host.js";
 
 /**
@@ -9,18 +9,15 @@ import { DirectoryHost } from "./directory-host.js";
  * not be written; QUOTA_EXCEEDED when there is no room to create it; CORRUPT when its files are damaged.
  */
 export async function openDirectory(path: string, options: OpenOptions = {}): Promise<Store> {
+	// Before a directory is made.
 	checkOptions(options);
+	options.signal?.throwIfAborted();
 	return openOwned(new DirectoryHost(path), options);
 }
 
 /** INVALID_ARGUMENT that names the argument and the rule. */
 export function wrong(argument: string, rule: string): StreamkitError {
 	return new StreamkitError("INVALID_ARGUMENT", `${argument}: ${rule}`, { details: { argument } });
-}
-
-/** That options are an object, before anything is made. */
-export function checkOptions(options: unknown): void {
-	if (typeof options !== "object" || options === null) throw wrong("options", "must be an object");
 }
 
 /** Opens a store on a host that is closed with it. `closed` is called once that is done. */

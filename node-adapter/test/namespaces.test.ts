@@ -112,8 +112,15 @@ test("options that break their rules are refused, and nothing is made or deleted
 	}
 	const storeId = "550e8400-e29b-41d4-a716-446655440000";
 	await assert.rejects(openNamespaces(path, { storeId }), coded("INVALID_ARGUMENT", /^storeId:/));
+	for (const options of [{ durability: "sure" }, { pollInterval: 0 }, { signal: 5 }, { storeId: "x" }]) {
+		const argument = Object.keys(options).join();
+		const refused = coded("INVALID_ARGUMENT", new RegExp(`^${argument}:`));
+		await assert.rejects(openNamespaces(path, options as never), refused);
+		await assert.rejects(openDirectory(path, options as never), refused);
+	}
 	const reason = new Error("enough");
 	await assert.rejects(openNamespaces(path, { signal: AbortSignal.abort(reason) }), reason);
+	await assert.rejects(openDirectory(path, { signal: AbortSignal.abort(reason) }), reason);
 	assert.ok(!existsSync(path));
 
 	await using namespaces = await openNamespaces(path);

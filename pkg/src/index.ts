@@ -47,3 +47,4 @@ export type {
 	Trx,
 	VerifyReport,
 } from "./types.js";
+export { checkOptions } from "./validate.js";

@@ -253,3 +253,12 @@ export function checkOpenOptions(input: OpenOptions | undefined): CheckedOptions
 		autoCompact: optionalBoolean("autoCompact", options.autoCompact, true),
 	};
 }
+
+/**
+ * Checks options of openStore, for whoever makes something before a store is opened with them.
+ * @throws INVALID_ARGUMENT that names the option and its rule.
+ */
+export function checkOptions(options?: OpenOptions): void {
+	checkOpenOptions(options);
+	checkSignal(options?.signal);
+}

@@ -25,7 +25,7 @@ export async function wasmBindgen() {
 			"cargo",
 			[
 				...["install", "wasm-bindgen-cli", "--version", version, "--root", at(".tools")],
-				// No --locked: its lock file may name releases that a registry mirror does not have.
+				// No --locked: its lock file may name releases that are no longer there.
 				...["--no-default-features", ...names.flatMap((name) => ["--bin", name])],
 			],
 			// Unoptimised is as quick where it counts, and takes a third of the time to build.
