@@ -42,6 +42,7 @@ import type {
 	VerifyReport,
 } from "./types.js";
 import { checkHost, checkName, checkOpenOptions, checkSignal, optionsObject } from "./validate.js";
+import { withCalls } from "./with-calls.js";
 
 // Runtimes that lack the symbol ignore a method under another one.
 const ASYNC_DISPOSE: typeof Symbol.asyncDispose =
@@ -154,14 +155,14 @@ class EngineStore implements Store {
 	}
 
 	withLease<T>(key: string, ttl: number, run: (lease: Lease) => MaybePromise<T>, options?: LeaseOptions): Promise<T> {
-		return this.#slot.withCalls(options, (calls) => calls.withLease(this.#slot, key, ttl, run, options));
+		return withCalls(this.#slot, options, (calls) => calls.withLease(this.#slot, key, ttl, run, options));
 	}
 
 	export(options?: ProgressOptions & { spaces?: readonly string[] | undefined }): AsyncIterable<Bytes> {
 		const slot = this.#slot;
 		return {
 			async *[Symbol.asyncIterator]() {
-				yield* await slot.withCalls(options, async (calls) => calls.exportAll(slot, options));
+				yield* await withCalls(slot, options, async (calls) => calls.exportAll(slot, options));
 			},
 		};
 	}
@@ -170,15 +171,15 @@ class EngineStore implements Store {
 		source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 		options?: ProgressOptions,
 	): Promise<{ spaces: number; segments: number; entries: number }> {
-		return this.#slot.withCalls(options, (calls) => calls.importAll(this.#slot, source, options));
+		return withCalls(this.#slot, options, (calls) => calls.importAll(this.#slot, source, options));
 	}
 
 	compact(options?: ProgressOptions & { space?: string | undefined }): Promise<CompactReport> {
-		return this.#slot.withCalls(options, (calls) => calls.compact(this.#slot, options));
+		return withCalls(this.#slot, options, (calls) => calls.compact(this.#slot, options));
 	}
 
 	verify(options?: ProgressOptions): Promise<VerifyReport> {
-		return this.#slot.withCalls(options, (calls) => calls.verify(this.#slot, options));
+		return withCalls(this.#slot, options, (calls) => calls.verify(this.#slot, options));
 	}
 
 	async health(): Promise<Health> {

@@ -5,7 +5,7 @@ import type { HostKv } from "../host.js";
 import { type TimerCalls, Timers } from "../timers.js";
 import type { CheckedOptions } from "../validate.js";
 import type { Engine, EngineOptions, Glue } from "./abi.js";
-import { engineModule, type FullCalls, firstVariant, type Variant } from "./loader.js";
+import { engineModule, firstVariant, type Variant } from "./loader.js";
 
 /** More than one instance counts to: so the numbers of two never meet. */
 const EPOCHS = 2 ** 36;
@@ -61,7 +61,7 @@ export class EngineSlot {
 	#opening: Promise<Engine> | undefined;
 	#closing: Promise<void> | undefined;
 	/** Once they are loaded. */
-	#calls: FullCalls | undefined;
+	#calls: object | undefined;
 	#first: Pending | undefined;
 	#count = 0;
 	#writes = 0;
@@ -126,16 +126,12 @@ export class EngineSlot {
 	}
 
 	/** The calls that come with the full engine, where they are loaded. */
-	get calls(): FullCalls | undefined {
+	get calls(): object | undefined {
 		return this.#calls;
 	}
 
-	/** Makes one of the calls that come with the full engine; with the options of the call, whose signal ends the loading. */
-	withCalls<T>(options: unknown, make: (calls: FullCalls) => Promise<T>): Promise<T> {
-		return this.#calls === undefined ? this.#loadCalls(options).then(make) : make(this.#calls);
-	}
-
-	async #loadCalls(options: unknown): Promise<FullCalls> {
+	/** Loads them; with the options of a call, whose signal ends that. */
+	async loadCalls(options: unknown): Promise<object> {
 		const signal = (options as { signal?: unknown } | null | undefined)?.signal;
 		const loading = this.#unlessClosed(engineModule("full"));
 		const { calls } = await unlessAborted(loading, signal instanceof AbortSignal ? signal : undefined);

@@ -16,12 +16,9 @@ export interface EngineModule {
 	createGlue(environment: { readonly queueMicrotask: (callback: () => void) => void }): Glue;
 }
 
-/** The calls that only the full engine can answer. */
-export type FullCalls = typeof import("../full-calls.js");
-
-/** The full engine comes with them. */
+/** The full engine comes with the calls that only it can answer. */
 export interface FullModule extends EngineModule {
-	readonly calls: FullCalls;
+	readonly calls: object;
 }
 
 interface Modules {

@@ -1,9 +1,9 @@
-import type { FullCalls } from "../engine/loader.js";
 import { Entries } from "../reading/entry-stream.js";
 import { LateSource } from "../reading/late-source.js";
 import type { PageSource } from "../reading/page-reader.js";
 import type { Abortable, Entry, EntryStream, ListOptions } from "../types.js";
 import { checkName, checkSignal, optionsObject } from "../validate.js";
+import { callsOf, type FullCalls, withCalls } from "../with-calls.js";
 import { appendToStream, type StreamRecords } from "./append.js";
 import type { StreamContext } from "./context.js";
 import { LateGroup } from "./late-group.js";
@@ -67,7 +67,8 @@ export class StoreStreams implements Streams {
 		const begun = startsNow(options) ? load() : undefined;
 		begun?.catch(() => {});
 		const open = (): PageSource => {
-			if (slot.calls !== undefined && begun === undefined) return slot.calls.openFollow(this.#context, name, options)();
+			const calls = callsOf(slot);
+			if (calls !== undefined && begun === undefined) return calls.openFollow(this.#context, name, options)();
 			const signal = checkSignal(optionsObject(options).signal);
 			return new LateSource(
 				signal,
@@ -85,7 +86,7 @@ export class StoreStreams implements Streams {
 		checkName("stream", stream);
 		checkName("group", group);
 		const context = this.#context;
-		const loaded = context.slot.calls;
+		const loaded = callsOf(context.slot);
 		if (loaded !== undefined) return loaded.openGroup(context, stream, group);
 		let known: Group | undefined;
 		return new LateGroup((options, call) =>
@@ -97,6 +98,6 @@ export class StoreStreams implements Streams {
 	}
 
 	#with<T>(options: unknown, make: (calls: FullCalls, context: StreamContext) => Promise<T>): Promise<T> {
-		return this.#context.slot.withCalls(options, (calls) => make(calls, this.#context));
+		return withCalls(this.#context.slot, options, (calls) => make(calls, this.#context));
 	}
 }
