@@ -21,9 +21,8 @@ const LIMITS: HostLimits = Object.freeze({
 	maxBatchOps: 10_000,
 	// The engine, its frame and the browser each have it in memory once.
 	maxBatchBytes: 32 << 20,
-	// Chromium compresses a value, and keeps what comes out above 64 KiB in a file of its own, which costs more than
-	// several rows. What compresses to a half stays below that: see docs/hosts.md.
-	blockBytes: 128 << 10,
+	// A row costs far more than its bytes: see docs/hosts.md.
+	blockBytes: 1 << 20,
 	atomic: "store",
 	checks: true,
 	consistent: true,
