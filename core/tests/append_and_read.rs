@@ -2,16 +2,8 @@
 
 mod common;
 
-use std::cell::Cell;
-use std::rc::Rc;
-
 use common::{World, records, small_blocks};
-use futures::FutureExt;
-use futures::future::LocalBoxFuture;
-use streamkit_core::{
-    Batch, Commit, EntryId, ErrorCode, HostLimits, Kv, MemoryKv, OpenOptions, Result, ScanPage, ScanRange,
-    SegmentRead, SpaceRead, Store, Timer, WriteOptions,
-};
+use streamkit_core::{EntryId, ErrorCode, SegmentRead, SpaceRead, Store, WriteOptions};
 
 fn segment_read(from: u64, max_entries: u64) -> SegmentRead {
     SegmentRead {
@@ -109,71 +101,6 @@ fn a_space_is_one_timeline_over_small_and_large_runs() {
         let page = store.peek("orders", "s0").await.expect("peeks");
         let last = page.entries().next().expect("an entry");
         assert_eq!(last.content.payload(), b"39");
-    });
-}
-
-/// Another writer of the same space, who gets in before the next few commits.
-struct Raced {
-    inner: MemoryKv,
-    other: Store,
-    left: Rc<Cell<u32>>,
-}
-
-async fn append_another(other: &Store) {
-    other.append(records("s", "other", &["x"]), WriteOptions::default()).await.expect("appends");
-}
-
-#[async_trait::async_trait(?Send)]
-impl Kv for Raced {
-    fn name(&self) -> &str {
-        "raced"
-    }
-
-    fn limits(&self) -> &HostLimits {
-        self.inner.limits()
-    }
-
-    async fn get(&self, keys: Vec<Vec<u8>>) -> Result<Vec<Option<Vec<u8>>>> {
-        self.inner.get(keys).await
-    }
-
-    async fn scan(&self, range: ScanRange) -> Result<ScanPage> {
-        self.inner.scan(range).await
-    }
-
-    async fn commit(&self, batch: Batch) -> Result<Commit> {
-        if self.left.get() > 0 {
-            self.left.set(self.left.get() - 1);
-            append_another(&self.other).await;
-        }
-        self.inner.commit(batch).await
-    }
-}
-
-/// The other writer goes on during every pause.
-struct BusyPauses(Store);
-
-impl Timer for BusyPauses {
-    fn sleep(&self, _: u64) -> LocalBoxFuture<'static, ()> {
-        let other = self.0.clone();
-        async move { append_another(&other).await }.boxed_local()
-    }
-}
-
-#[test]
-fn a_try_after_a_pause_is_planned_from_what_is_there_then() {
-    let world = World::new();
-    let inner = small_blocks();
-    let other = world.open(&inner);
-    let left = Rc::new(Cell::new(0));
-    let mut env = world.env(Rc::new(Raced { inner, other: other.clone(), left: Rc::clone(&left) }));
-    env.timer = Rc::new(BusyPauses(other));
-    world.run(async {
-        let store = Store::open(env, OpenOptions::default()).await.expect("opens");
-        store.append(records("s", "mine", &["1"]), WriteOptions::default()).await.expect("appends");
-        left.set(2);
-        let second = store.append(records("s", "mine", &["2"]), WriteOptions::default()).await;
-        assert_eq!(second.expect("wins its race").status.last_sequence, 2);
     });
 }
 
