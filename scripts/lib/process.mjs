@@ -6,14 +6,21 @@ import { root } from "./root.mjs";
 
 const line = (command, args) => [command, ...args].join(" ");
 
-/** Runs a command with its output shown; resolves to its exit code. `onLine` sees every line of its output as well. */
-export function exitCode(command, args, { cwd = root, env = {}, onLine } = {}) {
+/**
+ * Runs a command with its output shown; resolves to its exit code. `onLine` sees every line of its output as well.
+ * One that takes longer than `minutes` is ended with all that it started, and is a Problem.
+ */
+export function exitCode(command, args, { cwd = root, env = {}, onLine, minutes } = {}) {
 	return new Promise((resolve, reject) => {
 		const child = spawn(command, args, {
 			cwd,
 			env: { ...environment(), ...env },
 			stdio: onLine ? ["ignore", "pipe", "pipe"] : ["ignore", "inherit", "inherit"],
+			// The leader of a group, so that what it starts can be ended along with it.
+			detached: minutes !== undefined,
 		});
+		if (minutes !== undefined)
+			endAfter(child, minutes, () => reject(new Problem(`${line(command, args)} did not end in ${minutes} minutes`)));
 		if (onLine) {
 			for (const [from, to] of [
 				[child.stdout, process.stdout],
@@ -29,6 +36,24 @@ export function exitCode(command, args, { cwd = root, env = {}, onLine } = {}) {
 			error.code === "ENOENT" ? reject(new Problem(`${command} is not installed`)) : reject(error),
 		);
 		child.on("close", (code, signal) => resolve(code ?? (signal ? 1 : 0)));
+	});
+}
+
+function endAfter(child, minutes, ended) {
+	const kill = () => child.pid !== undefined && process.kill(-child.pid, "SIGKILL");
+	// A group of its own does not get the terminal's signals.
+	const interrupted = () => {
+		kill();
+		process.exit(130);
+	};
+	const timer = setTimeout(() => {
+		kill();
+		ended();
+	}, minutes * 60_000);
+	for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, interrupted);
+	child.once("exit", () => {
+		clearTimeout(timer);
+		for (const signal of ["SIGINT", "SIGTERM"]) process.off(signal, interrupted);
 	});
 }
 

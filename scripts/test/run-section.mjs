@@ -7,6 +7,9 @@ import { countLine } from "./count-line.mjs";
 
 const colour = process.stdout.isTTY ? { FORCE_COLOR: "1", CARGO_TERM_COLOR: "always" } : {};
 
+/** Far above what any step takes on two slow cores: what is not through by then hangs. */
+const MINUTES_PER_STEP = 30;
+
 /** Runs all steps of a section, those after a failed one included: one run shows everything that is wrong. */
 export async function runSection(section) {
 	const start = Date.now();
@@ -22,7 +25,11 @@ export async function runSection(section) {
 		say(dim(`$ ${text}`));
 		const onLine = section.counts && ((line) => countLine(stripVTControlCharacters(line), counted));
 		try {
-			const code = await exitCode(command, args, { env: onLine ? colour : {}, onLine });
+			const code = await exitCode(command, args, {
+				env: onLine ? colour : {},
+				onLine,
+				minutes: MINUTES_PER_STEP,
+			});
 			if (code !== 0) problems.push(`"${text}" exited with ${code}`);
 		} catch (error) {
 			problems.push(error.message);

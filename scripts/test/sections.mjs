@@ -26,12 +26,16 @@ const tsc = (folder) => ["tsc", ["--project", folder]];
 // Folders below tests/ that are sections of their own.
 const apart = new Set(["tests/azure", "tests/browser", "tests/edge", "tests/live", "tests/offline"]);
 
+// A file of tests that hangs is named after this many milliseconds; the longest takes three minutes on two cores.
+const perFile = 10 * 60_000;
+
 /** Every test file below the folders, through Node's own runner. */
 function nodeTests(...folders) {
 	const skipped = (path) => apart.has(path) && !folders.includes(path);
 	const files = filesBelow(folders, (path) => /(^|\/)(node_modules|fixtures)$/.test(path) || skipped(path));
 	const tests = files.filter((path) => /\.test\.ts$/.test(path));
-	return tests.length === 0 ? [] : [["node", ["--import", "tsx", "--test", "--test-reporter=spec", ...tests]]];
+	const runner = ["--import", "tsx", "--test", "--test-reporter=spec", `--test-timeout=${perFile}`];
+	return tests.length === 0 ? [] : [["node", [...runner, ...tests]]];
 }
 
 /** Tests that need Chromium. Where it is not there after set-up, they are left out, and the summary says so. */

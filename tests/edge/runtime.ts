@@ -2,6 +2,7 @@
 // beside them as a compiled module.
 
 import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { type BuildOptions, build } from "esbuild";
 import { Log, LogLevel, Miniflare, type MiniflareOptions } from "miniflare";
@@ -42,8 +43,20 @@ export async function bundle(entry: URL, options: BuildOptions = {}): Promise<Mo
 	return [...modules, { type: "CompiledWasm" as const, path: ENGINE, contents: await readFile(engine) }];
 }
 
+/**
+ * With one or two cores V8 has one thread for work in the background. When that waits for a collection, and the main
+ * thread for a sweep in the background, workerd spins for good (seen at 1.20260426): hence no collecting aside.
+ */
+function withoutCollectingAside(): void {
+	const beside = createRequire(createRequire(import.meta.url).resolve("miniflare"));
+	process.env["STREAMKIT_WORKERD"] = (beside("workerd") as { default: string }).default;
+	process.env["STREAMKIT_WORKERD_V8_FLAGS"] = "--single-threaded-gc";
+	process.env["MINIFLARE_WORKERD_PATH"] = fileURLToPath(new URL("./workerd/run.sh", import.meta.url));
+}
+
 /** Starts workerd on a port of its own. Whoever starts it disposes of it. */
 export async function start(options: Omit<MiniflareOptions, "log">): Promise<Miniflare> {
+	withoutCollectingAside();
 	const miniflare = new Miniflare({
 		host: "127.0.0.1",
 		port: 0,
