@@ -187,6 +187,7 @@ test("pages are read back as entries", () => {
 				assert.deepEqual(Buffer.from(entry.payload), Buffer.from(payload as string));
 				assert.deepEqual(entry.metadata, metadata ?? {});
 				assert.equal(entry.metadata, entry.metadata);
+				assert.equal(entry.payload, entry.payload);
 				assert.equal(entry.payload.buffer, bytes.buffer);
 				if (typeof payload === "string") assert.equal(entry.text(), payload);
 				assert.deepEqual(entry.trx, {
