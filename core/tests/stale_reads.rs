@@ -8,8 +8,8 @@ use std::rc::Rc;
 
 use common::{StopAfter, World, frame, records};
 use streamkit_core::{
-    Atomicity, EntryId, HostLimits, MemoryKv, OpenOptions, Page, PartitionChoice, SegmentRead, SpaceRead,
-    Store, StreamAppend, StreamRead, WriteOptions,
+    Atomicity, EntryId, HostLimits, MemoryKv, OpenOptions, Page, PartitionChoice, Retention, SegmentRead,
+    SpaceRead, Store, StreamAppend, StreamRead, Trim, WriteOptions,
 };
 
 type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -182,4 +182,38 @@ fn a_partition_is_read_up_to_what_is_not_shown() {
             assert_eq!(found, COMMITTED[passed..all], "block {hidden} hidden, read after {passed}");
         }
     }
+}
+
+#[test]
+fn collecting_leaves_what_took_the_place_of_leftovers() {
+    let world = World::new();
+    let mut mixtures = 0;
+    for calls in 0.. {
+        let kv = single_rows(true);
+        let append = |store: &Store, segment: &str, payload: &str| {
+            world.run(store.append(records("s", segment, &[payload]), WriteOptions::default())).is_ok()
+        };
+        let store = world.open(&kv);
+        assert!(append(&store, "g", "a"));
+        world.run(store.create_stream("s", 1, Retention::default())).expect("creates");
+        let stopping = Rc::new(StopAfter::new(kv.clone(), calls));
+        let failing = world.open_with(stopping, OpenOptions::default());
+        if failing.is_ok_and(|failing| append(&failing, "g", "x")) {
+            break;
+        }
+        let left = kv.snapshot();
+        assert!(append(&world.open(&kv), "h", "b"));
+        assert!(append(&world.open(&kv), "g", "c"));
+        let now = kv.snapshot();
+        let shown = single_rows(false);
+        for (key, value) in left.iter().chain(&now) {
+            shown.overwrite(key, Some(value.clone()));
+        }
+        let store = world.open(&shown);
+        world.run(store.trim_stream("s", Trim::MaxCount(1), false)).expect("trims");
+        world.run(store.collect("s")).expect("collects");
+        assert_eq!(segment_of(&world, &store, 2), ["c"], "{calls} calls");
+        mixtures += usize::from(left.keys().any(|key| !now.contains_key(key)));
+    }
+    assert!(mixtures > 0, "leftovers were shown");
 }
