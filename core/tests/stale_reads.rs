@@ -4,8 +4,8 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
+use common::hooked::hooked;
 use common::{StopAfter, World, frame, records};
 use streamkit_core::{
     Atomicity, EntryId, HostLimits, MemoryKv, OpenOptions, Page, PartitionChoice, Retention, SegmentRead,
@@ -75,8 +75,8 @@ fn write(world: &World, store: &Store, payloads: &[&str]) -> bool {
 fn after_a_failure(world: &World, calls: u64, payload: &str) -> Option<(Rows, Rows)> {
     let kv = single_rows(true);
     assert!(write(world, &world.open(&kv), &COMMITTED[..2]));
-    let stopping = Rc::new(StopAfter::new(kv.clone(), calls));
-    let failing = world.open_with(Rc::clone(&stopping) as _, OpenOptions::default());
+    let stopping = hooked(&kv, &StopAfter::new(calls));
+    let failing = world.open_with(stopping, OpenOptions::default());
     if failing.is_ok_and(|failing| write(world, &failing, &[payload; 3])) {
         return None;
     }
@@ -196,7 +196,7 @@ fn collecting_leaves_what_took_the_place_of_leftovers() {
         let store = world.open(&kv);
         assert!(append(&store, "g", "a"));
         world.run(store.create_stream("s", 1, Retention::default())).expect("creates");
-        let stopping = Rc::new(StopAfter::new(kv.clone(), calls));
+        let stopping = hooked(&kv, &StopAfter::new(calls));
         let failing = world.open_with(stopping, OpenOptions::default());
         if failing.is_ok_and(|failing| append(&failing, "g", "x")) {
             break;
