@@ -9,12 +9,13 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::rc::Rc;
 
+use common::hooked::{Hook, HostCall, hooked};
 use common::{QuickTimer, TestClock, World, small_blocks};
 use futures::future::{FutureExt, LocalBoxFuture};
 use streamkit_core::{
-    Batch, Commit, EntryId, Env, Error, ErrorCode, Group, GroupMode, GroupOptions, GroupRead, HostLimits, Kv,
-    MemoryKv, OpenOptions, PendingRead, RecordFrame, Result, ScanPage, ScanRange, SplitMix64, Store,
-    StreamAppend, Trim, WriteOptions, encode_entry_body, encode_record_frame,
+    EntryId, Env, Error, ErrorCode, Group, GroupMode, GroupOptions, GroupRead, HostLimits, Kv, MemoryKv,
+    OpenOptions, PendingRead, RecordFrame, Result, SplitMix64, Store, StreamAppend, Trim, WriteOptions,
+    encode_entry_body, encode_record_frame,
 };
 
 /// A host that counts, and loses the replies of commits when it is told so.
@@ -54,46 +55,31 @@ impl Spy {
     }
 }
 
-#[async_trait::async_trait(?Send)]
-impl Kv for Spy {
-    fn name(&self) -> &str {
-        "spy"
-    }
-
-    fn limits(&self) -> &HostLimits {
-        self.inner.limits()
-    }
-
-    async fn get(&self, keys: Vec<Vec<u8>>) -> Result<Vec<Option<Vec<u8>>>> {
+impl Hook for Spy {
+    async fn before(&self, call: HostCall<'_>) -> Result {
         self.calls.set(self.calls.get() + 1);
-        self.inner.get(keys).await
-    }
-
-    async fn scan(&self, range: ScanRange) -> Result<ScanPage> {
-        self.calls.set(self.calls.get() + 1);
-        self.read.set(self.read.get() + usize::from(range.start.starts_with(b"GRP")));
-        let meanwhile = self.meanwhile.take();
-        if let Some(meanwhile) = meanwhile {
-            if range.start.starts_with(b"DAT\0SEGMENTS") {
-                meanwhile.await;
-            } else {
-                self.meanwhile.replace(Some(meanwhile));
+        match call {
+            HostCall::Get(_) => {}
+            HostCall::Scan(range) => {
+                self.read.set(self.read.get() + usize::from(range.start.starts_with(b"GRP")));
+                let is_now = range.start.starts_with(b"DAT\0SEGMENTS");
+                let meanwhile = if is_now { self.meanwhile.take() } else { None };
+                if let Some(meanwhile) = meanwhile {
+                    meanwhile.await;
+                }
+            }
+            HostCall::Commit(batch) => {
+                let left = self.lose.get();
+                if left > 0 {
+                    self.lose.set(left - 1);
+                    if self.applies.get() {
+                        self.inner.commit(batch.clone()).await?;
+                    }
+                    return Err(Error::unknown("the reply was lost"));
+                }
             }
         }
-        self.inner.scan(range).await
-    }
-
-    async fn commit(&self, batch: Batch) -> Result<Commit> {
-        self.calls.set(self.calls.get() + 1);
-        let left = self.lose.get();
-        if left == 0 {
-            return self.inner.commit(batch).await;
-        }
-        self.lose.set(left - 1);
-        if self.applies.get() {
-            self.inner.commit(batch).await?;
-        }
-        Err(Error::unknown("the reply was lost"))
+        Ok(())
     }
 }
 
@@ -262,8 +248,7 @@ fn same_answers(seed: u64, mode: GroupMode) {
     let (remembering, fresh) = (World::new(), World::new());
     let (kv, plain) = (storage(), storage());
     let spies = [Spy::new(&kv), Spy::new(&kv)];
-    let stores: Vec<Store> =
-        spies.iter().map(|spy| open(&remembering, Rc::clone(spy) as Rc<dyn Kv>)).collect();
+    let stores = [open(&remembering, hooked(&kv, &spies[0])), open(&remembering, hooked(&kv, &spies[1]))];
     let newly = || open(&fresh, Rc::new(plain.clone()));
     let mut chance = Chance(SplitMix64::new(seed));
     let mut given: BTreeMap<&'static str, Vec<EntryId>> = BTreeMap::new();
@@ -327,7 +312,7 @@ fn two(world: &World) -> ([Rc<Spy>; 2], [Group; 2], [Store; 2]) {
 
 fn two_on(world: &World, kv: &MemoryKv) -> ([Rc<Spy>; 2], [Group; 2], [Store; 2]) {
     let spies = [Spy::new(kv), Spy::new(kv)];
-    let stores = [open(world, spies[0].clone()), open(world, spies[1].clone())];
+    let stores = [open(world, hooked(kv, &spies[0])), open(world, hooked(kv, &spies[1]))];
     let groups = [stores[0].group(STREAM, "g"), stores[1].group(STREAM, "g")];
     (spies, groups, stores)
 }

@@ -2,11 +2,10 @@
 
 mod common;
 
-use std::rc::Rc;
-
-use common::{World, records};
+use common::hooked::hooked;
+use common::{StopAfter, World, records};
 use streamkit_core::{
-    Atomicity, EntryId, ErrorCode, HostLimits, Kv, MemoryKv, OpenOptions, SpaceRead, Store, WriteOptions,
+    Atomicity, EntryId, ErrorCode, HostLimits, MemoryKv, OpenOptions, SpaceRead, Store, WriteOptions,
 };
 
 fn by_space() -> MemoryKv {
@@ -78,8 +77,8 @@ fn stopped_at_any_call_it_is_all_or_nothing() {
         world.run(async {
             first.append(records("a", "x", &["0"]), WriteOptions::default()).await.expect("appends");
         });
-        let limited = Rc::new(common::StopAfter::new(kv.clone(), calls));
-        let dying = world.open_with(Rc::clone(&limited) as Rc<dyn Kv>, OpenOptions::default());
+        let limited = StopAfter::new(calls);
+        let dying = world.open_with(hooked(&kv, &limited), OpenOptions::default());
         let finished = dying.is_ok_and(|store| {
             let writes = vec![records("a", "x", &["1"]), records("b", "y", &["2"])];
             world.run(store.transact(writes, WriteOptions::default())).is_ok()
@@ -115,8 +114,8 @@ fn an_open_store_looks_for_leftovers_when_asked() {
         let world = World::new();
         let kv = by_space();
         let open = world.open(&kv);
-        let limited = Rc::new(common::StopAfter::new(kv.clone(), calls));
-        if let Ok(dying) = world.open_with(Rc::clone(&limited) as Rc<dyn Kv>, OpenOptions::default()) {
+        let limited = StopAfter::new(calls);
+        if let Ok(dying) = world.open_with(hooked(&kv, &limited), OpenOptions::default()) {
             let writes = vec![records("a", "x", &["1"]), records("b", "y", &["2"])];
             let _ = world.run(dying.transact(writes, WriteOptions::default()));
         }

@@ -4,12 +4,12 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
+use common::hooked::hooked;
 use common::{StopAfter, World, frame, records};
 use streamkit_core::{
-    Atomicity, EntryId, HostLimits, MemoryKv, OpenOptions, Page, PartitionChoice, SegmentRead, SpaceRead,
-    Store, StreamAppend, StreamRead, WriteOptions,
+    Atomicity, EntryId, HostLimits, MemoryKv, OpenOptions, Page, PartitionChoice, Retention, SegmentRead,
+    SpaceRead, Store, StreamAppend, StreamRead, Trim, WriteOptions,
 };
 
 type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -75,8 +75,8 @@ fn write(world: &World, store: &Store, payloads: &[&str]) -> bool {
 fn after_a_failure(world: &World, calls: u64, payload: &str) -> Option<(Rows, Rows)> {
     let kv = single_rows(true);
     assert!(write(world, &world.open(&kv), &COMMITTED[..2]));
-    let stopping = Rc::new(StopAfter::new(kv.clone(), calls));
-    let failing = world.open_with(Rc::clone(&stopping) as _, OpenOptions::default());
+    let stopping = hooked(&kv, &StopAfter::new(calls));
+    let failing = world.open_with(stopping, OpenOptions::default());
     if failing.is_ok_and(|failing| write(world, &failing, &[payload; 3])) {
         return None;
     }
@@ -182,4 +182,38 @@ fn a_partition_is_read_up_to_what_is_not_shown() {
             assert_eq!(found, COMMITTED[passed..all], "block {hidden} hidden, read after {passed}");
         }
     }
+}
+
+#[test]
+fn collecting_leaves_what_took_the_place_of_leftovers() {
+    let world = World::new();
+    let mut mixtures = 0;
+    for calls in 0.. {
+        let kv = single_rows(true);
+        let append = |store: &Store, segment: &str, payload: &str| {
+            world.run(store.append(records("s", segment, &[payload]), WriteOptions::default())).is_ok()
+        };
+        let store = world.open(&kv);
+        assert!(append(&store, "g", "a"));
+        world.run(store.create_stream("s", 1, Retention::default())).expect("creates");
+        let stopping = hooked(&kv, &StopAfter::new(calls));
+        let failing = world.open_with(stopping, OpenOptions::default());
+        if failing.is_ok_and(|failing| append(&failing, "g", "x")) {
+            break;
+        }
+        let left = kv.snapshot();
+        assert!(append(&world.open(&kv), "h", "b"));
+        assert!(append(&world.open(&kv), "g", "c"));
+        let now = kv.snapshot();
+        let shown = single_rows(false);
+        for (key, value) in left.iter().chain(&now) {
+            shown.overwrite(key, Some(value.clone()));
+        }
+        let store = world.open(&shown);
+        world.run(store.trim_stream("s", Trim::MaxCount(1), false)).expect("trims");
+        world.run(store.collect("s")).expect("collects");
+        assert_eq!(segment_of(&world, &store, 2), ["c"], "{calls} calls");
+        mixtures += usize::from(left.keys().any(|key| !now.contains_key(key)));
+    }
+    assert!(mixtures > 0, "leftovers were shown");
 }

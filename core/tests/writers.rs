@@ -6,11 +6,11 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::task::Poll;
 
+use common::hooked::{Hook, HostCall, hooked};
 use common::{World, frame, records};
 use futures::channel::oneshot;
 use streamkit_core::{
-    Batch, Commit, ErrorCode, HostLimits, Kv, MemoryKv, OpenOptions, Result, ScanPage, ScanRange, Store,
-    StreamAppend, WriteOptions,
+    ErrorCode, HostLimits, MemoryKv, OpenOptions, Result, Store, StreamAppend, WriteOptions,
 };
 
 /// Timers fire at once here, and are not to end calls of the host.
@@ -20,42 +20,29 @@ fn patient() -> OpenOptions {
 
 /// A host that many write to: whoever commits from a head that it did not read right before comes too late.
 struct Busy {
-    inner: MemoryKv,
     other: Store,
     /// Commits that come too late in any case.
     lost: Cell<u32>,
     head_was_read: Cell<bool>,
 }
 
-#[async_trait::async_trait(?Send)]
-impl Kv for Busy {
-    fn name(&self) -> &str {
-        "busy"
-    }
-
-    fn limits(&self) -> &HostLimits {
-        self.inner.limits()
-    }
-
-    async fn get(&self, keys: Vec<Vec<u8>>) -> Result<Vec<Option<Vec<u8>>>> {
-        if keys.contains(&b"INV\0SPACES\0orders".to_vec()) {
-            self.head_was_read.set(true);
+impl Hook for Busy {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        match call {
+            HostCall::Get(keys) if keys.contains(&b"INV\0SPACES\0orders".to_vec()) => {
+                self.head_was_read.set(true);
+            }
+            HostCall::Commit(_) => {
+                let lost = self.lost.get();
+                self.lost.set(lost.saturating_sub(1));
+                let is_fresh = self.head_was_read.replace(false);
+                if lost > 0 || !is_fresh {
+                    self.other.append(records("orders", "two", &["o"]), WriteOptions::default()).await?;
+                }
+            }
+            _ => {}
         }
-        self.inner.get(keys).await
-    }
-
-    async fn scan(&self, range: ScanRange) -> Result<ScanPage> {
-        self.inner.scan(range).await
-    }
-
-    async fn commit(&self, batch: Batch) -> Result<Commit> {
-        let lost = self.lost.get();
-        self.lost.set(lost.saturating_sub(1));
-        let is_fresh = self.head_was_read.replace(false);
-        if lost > 0 || !is_fresh {
-            self.other.append(records("orders", "two", &["o"]), WriteOptions::default()).await?;
-        }
-        self.inner.commit(batch).await
+        Ok(())
     }
 }
 
@@ -64,58 +51,34 @@ fn an_append_gets_through_beside_a_writer_that_never_rests() {
     let world = World::new();
     let kv = MemoryKv::with_limits(HostLimits { shared: true, ..HostLimits::default() });
     let other = world.open(&kv);
-    let busy = Busy { inner: kv, other, lost: Cell::new(3), head_was_read: Cell::new(false) };
-    let store = world.open_with(Rc::new(busy), patient()).expect("opens");
+    let busy = Rc::new(Busy { other, lost: Cell::new(3), head_was_read: Cell::new(false) });
+    let store = world.open_with(hooked(&kv, &busy), patient()).expect("opens");
     world.run(async {
         let made = store.append(records("orders", "one", &["x"]), WriteOptions::default()).await;
         assert_eq!(made.expect("moves on").status.last_sequence, 1);
     });
 }
 
-/// A host whose next read of heads, or next commit, waits until it is let go on.
-struct Gated {
-    inner: MemoryKv,
-    gate: RefCell<Option<(Call, oneshot::Receiver<()>)>>,
-}
-
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 enum Call {
     Get,
     Commit,
 }
 
-impl Gated {
-    async fn pass(&self, call: Call) {
-        let waits = self.gate.borrow().as_ref().is_some_and(|(shut, _)| *shut == call);
-        let gate = if waits { self.gate.borrow_mut().take() } else { None };
-        if let Some((_, gate)) = gate {
-            gate.await.expect("is opened");
+/// A host whose next read of heads, or next commit, waits until it is let go on.
+#[derive(Default)]
+struct Gate(RefCell<Option<(Call, oneshot::Receiver<()>)>>);
+
+impl Hook for Gate {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        let is_shut = |(shut, _): &mut (Call, _)| {
+            matches!((shut, &call), (Call::Get, HostCall::Get(_)) | (Call::Commit, HostCall::Commit(_)))
+        };
+        let gate = self.0.borrow_mut().take_if(is_shut);
+        if let Some((_, opened)) = gate {
+            opened.await.expect("is opened");
         }
-    }
-}
-
-#[async_trait::async_trait(?Send)]
-impl Kv for Gated {
-    fn name(&self) -> &str {
-        "gated"
-    }
-
-    fn limits(&self) -> &HostLimits {
-        self.inner.limits()
-    }
-
-    async fn get(&self, keys: Vec<Vec<u8>>) -> Result<Vec<Option<Vec<u8>>>> {
-        self.pass(Call::Get).await;
-        self.inner.get(keys).await
-    }
-
-    async fn scan(&self, range: ScanRange) -> Result<ScanPage> {
-        self.inner.scan(range).await
-    }
-
-    async fn commit(&self, batch: Batch) -> Result<Commit> {
-        self.pass(Call::Commit).await;
-        self.inner.commit(batch).await
+        Ok(())
     }
 }
 
@@ -133,10 +96,10 @@ async fn turn() {
 /// one that is not. The last sequence that is stored then.
 fn taken_back_at(call: Call, to_stream: bool) -> (Result<u64>, Result<u64>, u64) {
     let world = World::new();
-    let host = Rc::new(Gated { inner: MemoryKv::new(), gate: RefCell::new(None) });
-    let store = world.open_with(Rc::clone(&host) as Rc<dyn Kv>, patient()).expect("opens");
-    let (open, gate) = oneshot::channel();
-    *host.gate.borrow_mut() = Some((call, gate));
+    let gate = Rc::new(Gate::default());
+    let store = world.open_with(hooked(&MemoryKv::new(), &gate), patient()).expect("opens");
+    let (open, opened) = oneshot::channel();
+    gate.0.replace(Some((call, opened)));
     let append = |tag| {
         let options = WriteOptions { tag, ..WriteOptions::default() };
         let store = store.clone();
@@ -152,7 +115,7 @@ fn taken_back_at(call: Call, to_stream: bool) -> (Result<u64>, Result<u64>, u64)
     };
     world.run(async {
         let cancel = async {
-            while host.gate.borrow().is_some() {
+            while gate.0.borrow().is_some() {
                 turn().await;
             }
             assert!(store.cancel(7), "there is such a call");

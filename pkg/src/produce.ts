@@ -197,11 +197,9 @@ export class Production {
 		const writer = this.#writer;
 		if (writer === undefined) return undefined;
 		if (this.#turns.due(slot.hostWaits)) await this.#turns.next();
-		if (this.#filling !== undefined) await this.#filling;
-		else if (this.#cuts.length === 0 && !this.#ended) {
-			if (this.#asynchronous) await this.#fill();
-			else this.#fillNow();
-		}
+		const filling = this.#filling ?? (this.#cuts.length === 0 ? this.#fill() : undefined);
+		// What is there already is handed over at once.
+		if (filling !== undefined) await filling;
 		this.#filling = undefined;
 		if (signal?.aborted === true) throw signal.reason;
 		if (!isReady(slot, this.#options)) await untilReady(slot, this.#options);
@@ -231,7 +229,7 @@ export class Production {
 			writer.discard(this.#from);
 			this.#from = FrameWriter.START;
 			if (!this.#ended) {
-				this.#filling = this.#fill();
+				this.#filling = (async () => this.#fill())();
 				this.#filling.catch(() => {});
 			}
 		}
@@ -240,27 +238,22 @@ export class Production {
 		return this.#committed;
 	}
 
-	/** Takes records until a chunk is full or the source ends; at first until it is known whether all fits one commit. */
-	async #fill(): Promise<void> {
-		const { signal } = this.#options;
-		const source = this.#source;
-		if (source === undefined) return;
-		if (!this.#asynchronous) {
-			this.#fillNow();
-			return;
-		}
-		while (!this.#ended && !this.#full()) {
-			const step = await unlessAborted(Promise.resolve(source.next()), signal);
-			if (this.#source === undefined) return;
-			this.#take(step);
-		}
+	/**
+	 * Takes records until a chunk is full or the source ends; at first until it is known whether all fits one commit.
+	 * Gives a promise where the source does.
+	 */
+	#fill(): Promise<void> | undefined {
+		if (this.#asynchronous) return this.#fillLater();
+		while (!this.#ended && !this.#full()) this.#take((this.#source as Iterator<RecordInput>).next());
+		return undefined;
 	}
 
-	/** The same from a source that does not wait. */
-	#fillNow(): void {
-		const source = this.#source as Iterator<RecordInput> | undefined;
-		if (source === undefined) return;
-		while (!this.#ended && !this.#full()) this.#take(source.next());
+	async #fillLater(): Promise<void> {
+		while (!this.#ended && !this.#full()) {
+			const next = Promise.resolve((this.#source as AsyncIterator<RecordInput>).next());
+			const step = await unlessAborted(next, this.#options.signal);
+			if (!this.#ended) this.#take(step);
+		}
 	}
 
 	#full(): boolean {

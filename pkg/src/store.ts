@@ -53,7 +53,6 @@ class EngineStore implements Store {
 	readonly limits: Store["limits"];
 	readonly #slot: EngineSlot;
 	readonly #writes: WriteContext;
-	/** Awaited before each write; how a namespace comes to be on its first one. */
 	#streams: Streams | undefined;
 
 	constructor(slot: EngineSlot) {

@@ -9,9 +9,6 @@ import { checkName, checkSignal, optionalDuration, optionalFunction, optionsObje
 // Symbol.dispose is younger than the oldest runtimes this runs on.
 const DISPOSE: typeof Symbol.dispose = Symbol.dispose ?? (Symbol.for("Symbol.dispose") as typeof Symbol.dispose);
 
-// How long the end of the store may go unseen while the host is left alone.
-const LOOK_MS = 500;
-
 interface Target {
 	readonly space: string;
 	/** undefined: all segments of the space. */
@@ -149,21 +146,12 @@ class StatusSubscription implements Subscription {
 					this.#n = 0;
 					this.#brought = new Map();
 					this.#report(error);
-					await this.#pause();
+					// The host is left alone for a while, but for the end of the store.
+					await slot.unlessClosed(sleep(slot.options.pollInterval, signal)).catch(() => {});
 				} else {
 					this.#finish("failed", error);
 				}
 			}
-		}
-	}
-
-	/** Waits before the host is asked again; not beyond the end of the store, which is looked for meanwhile. */
-	async #pause(): Promise<void> {
-		const { options } = this.#slot;
-		const end = performance.now() + options.pollInterval;
-		for (let left = options.pollInterval; left > 0; left = end - performance.now()) {
-			if (this.#status !== "active" || this.#slot.closed) return;
-			await sleep(Math.min(left, LOOK_MS), this.#stop.signal).catch(() => {});
 		}
 	}
 

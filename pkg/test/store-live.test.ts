@@ -140,6 +140,8 @@ test("a subscription that waits for its host to come back ends with the store", 
 		},
 	);
 	await store.publish("s", "g", "1");
+	// No timer fires any more: nothing but the end of the store can be what ends it.
+	t.mock.timers.enable({ apis: ["setTimeout"] });
 	let ended: Promise<void> | undefined;
 	const told = new Promise<void>((resolve) => {
 		void store

@@ -41,5 +41,5 @@ pub use engine::Engine;
 #[cfg(feature = "full")]
 pub use expand::expand_row;
 #[cfg(feature = "full")]
-pub use jobs::{Compactor, Exporter, Importer, Verifier};
+pub use jobs::{Exporter, Importer, Stepper};
 pub use panics::panic_message;

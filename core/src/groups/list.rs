@@ -179,11 +179,10 @@ impl Group {
             return Ok(space.records - space.trimmed_records);
         }
         let range = commit::range(&self.stream, cursor, EntryId::MAX);
-        let Some((key, row)) = self.inner().host.first_row(range).boxed_local().await? else {
+        let found = self.inner().commit_rows(range, &self.stream, (1, 1), &space.voids).boxed_local();
+        let Some((last, (key, row))) = found.await?.0.into_iter().next() else {
             return Ok(0);
         };
-        let last = commit::last_id(&key, &self.stream)
-            .ok_or_else(|| Error::corrupt("commit row: its key is malformed").at_key(&key))?;
         let row = commit::decode(row, last).map_err(|error| error.at_key(&key))?;
         let later: u64 = row
             .items

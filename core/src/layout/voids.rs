@@ -14,7 +14,7 @@ const RANGE_BYTES: usize = 32;
 const MOST_RANGES: usize = 64;
 
 /// Ranges of ids, in order: above the first and up to the second.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Voids(Vec<(EntryId, EntryId)>);
 
 impl Voids {

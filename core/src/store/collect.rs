@@ -136,13 +136,12 @@ impl Inner {
     async fn find_collectable(&self, space: &str, head: &SpaceHead) -> Result<Found> {
         let mut found = Found { reached: head.collected, ..Found::default() };
         let range = commit::range(space, head.collected, EntryId::MAX);
-        let (rows, rest) = self.host.rows(range, MOST_ROWS, STEP_BYTES).await?;
+        // What leftovers name was given out again since.
+        let (rows, more) = self.commit_rows(range, space, (MOST_ROWS, STEP_BYTES), &head.voids).await?;
         let mut items: Vec<Item> = Vec::new();
         // Whether everything up to the bound was looked at.
-        let mut all = rest.is_none();
-        'rows: for (key, value) in rows {
-            let bad = || Error::corrupt("commit row: its key is malformed").at_key(&key);
-            let last = commit::last_id(&key, space).ok_or_else(bad)?;
+        let mut all = !more;
+        'rows: for (last, (key, value)) in rows {
             let Ok(row) = commit::decode(value, last) else {
                 // Nothing tells any more what it named: blocks that stay behind go with later ones.
                 if last > head.trimmed {

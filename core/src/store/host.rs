@@ -115,24 +115,19 @@ impl Host {
 
     /// Rows of a range from its start on, until there are `limit` or the values come to `max_bytes`; at
     /// least one where there are any.
-    #[cfg(feature = "compression")]
-    pub(crate) fn rows(
-        &self,
-        range: KeyRange,
-        limit: usize,
-        max_bytes: usize,
-    ) -> impl Future<Output = Result<Part<Row>>> {
+    pub(crate) fn rows(&self, range: KeyRange, limit: usize, max_bytes: usize) -> Call<'_, Part<Row>> {
         let KeyRange { start, end } = range;
-        self.scan(ScanRange { start, end, reverse: false, limit, max_bytes, keys_only: false })
+        let page = self.scan(ScanRange { start, end, reverse: false, limit, max_bytes, keys_only: false });
+        #[cfg(not(feature = "compression"))]
+        let page = self.expanded(page);
+        page
     }
 
     /// The same, and none of them is compressed. Bytes count as they are stored.
     #[cfg(not(feature = "compression"))]
-    pub(crate) fn rows(&self, range: KeyRange, limit: usize, max_bytes: usize) -> Call<'_, Part<Row>> {
+    fn expanded<'c>(&'c self, page: Call<'c, Part<Row>>) -> Call<'c, Part<Row>> {
         Box::pin(async move {
-            let KeyRange { start, end } = range;
-            let range = ScanRange { start, end, reverse: false, limit, max_bytes, keys_only: false };
-            let (mut rows, rest) = self.scan(range).await?;
+            let (mut rows, rest) = page.await?;
             for (_, row) in &mut rows {
                 if is_compressed(row) {
                     *row = self.env.expander.expand(core::mem::take(row)).await?;

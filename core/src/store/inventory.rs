@@ -259,16 +259,15 @@ impl Inner {
         while passed < head.last_id {
             // Beyond the last id too: rows that were merged since the head was read end after it.
             let range = commit::range(space_name, passed, EntryId::MAX);
-            let (rows, rest) = self.host.rows(range, MOST_ROWS, PAGE_BYTES).await?;
-            for (key, row) in rows {
-                let bad = || Error::corrupt("commit row: its key is malformed").at_key(&key);
-                let last = commit::last_id(&key, space_name).ok_or_else(bad)?;
+            let (rows, more) =
+                self.commit_rows(range, space_name, (MOST_ROWS, PAGE_BYTES), &head.voids).await?;
+            for (last, (key, row)) in rows {
                 let row = commit::decode(row, last).map_err(|error| error.at_key(&key))?;
                 let later = row.items.iter().filter(|item| item.last_id() > passed);
                 names.extend(later.map(|item| Rc::clone(&item.segment)));
                 passed = last;
             }
-            if rest.is_none() {
+            if !more {
                 break;
             }
         }

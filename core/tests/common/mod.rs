@@ -1,6 +1,8 @@
 //! A store on a host in memory, run to completion on one thread.
 #![allow(dead_code, reason = "every test file uses its own part of this")]
 
+pub(crate) mod hooked;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -8,9 +10,10 @@ use std::rc::Rc;
 
 use futures::executor::{LocalPool, LocalSpawner};
 use futures::future::{FutureExt, LocalBoxFuture};
+use hooked::{Hook, HostCall};
 use streamkit_core::{
-    Clock, Entropy, Env, HostLimits, Kv, MemoryKv, NewRecords, NoNotify, OpenOptions, RecordFrame, Store,
-    Timer, encode_entry_body, encode_record_frame,
+    Clock, Entropy, Env, Error, HostLimits, Kv, MemoryKv, NewRecords, NoNotify, OpenOptions, RecordFrame,
+    Result, Store, Timer, encode_entry_body, encode_record_frame,
 };
 
 /// Time that moves when a test says so.
@@ -101,7 +104,7 @@ impl World {
         self.open_with(Rc::new(kv.clone()), OpenOptions::default()).expect("opens")
     }
 
-    pub(crate) fn open_with(&self, kv: Rc<dyn Kv>, options: OpenOptions) -> streamkit_core::Result<Store> {
+    pub(crate) fn open_with(&self, kv: Rc<dyn Kv>, options: OpenOptions) -> Result<Store> {
         let env = self.env(kv);
         self.run(Store::open(env, options))
     }
@@ -124,56 +127,25 @@ pub(crate) fn records(space: &str, segment: &str, payloads: &[&str]) -> NewRecor
     NewRecords { space: space.into(), segment: segment.into(), records: frame(payloads), expected: None }
 }
 
-/// A host that stops answering, as a process that dies does.
-pub(crate) struct StopAfter {
-    inner: MemoryKv,
-    left: Cell<u64>,
-}
+/// A host that stops answering after so many calls, as a process that dies does.
+pub(crate) struct StopAfter(Cell<u64>);
 
 impl StopAfter {
-    pub(crate) fn new(inner: MemoryKv, calls: u64) -> Self {
-        Self { inner, left: Cell::new(calls) }
+    pub(crate) fn new(calls: u64) -> Rc<Self> {
+        Rc::new(Self(Cell::new(calls)))
     }
 
     pub(crate) fn is_alive(&self) -> bool {
-        self.left.get() > 0
-    }
-
-    fn count(&self) -> streamkit_core::Result {
-        let left = self.left.get();
-        self.left.set(left.saturating_sub(1));
-        if left == 0 {
-            return Err(streamkit_core::Error::unavailable("stopped"));
-        }
-        Ok(())
+        self.0.get() > 0
     }
 }
 
-#[async_trait::async_trait(?Send)]
-impl Kv for StopAfter {
-    fn name(&self) -> &str {
-        "stopping"
-    }
-
-    fn limits(&self) -> &HostLimits {
-        self.inner.limits()
-    }
-
-    async fn get(&self, keys: Vec<Vec<u8>>) -> streamkit_core::Result<Vec<Option<Vec<u8>>>> {
-        self.count()?;
-        self.inner.get(keys).await
-    }
-
-    async fn scan(
-        &self,
-        range: streamkit_core::ScanRange,
-    ) -> streamkit_core::Result<streamkit_core::ScanPage> {
-        self.count()?;
-        self.inner.scan(range).await
-    }
-
-    async fn commit(&self, batch: streamkit_core::Batch) -> streamkit_core::Result<streamkit_core::Commit> {
-        self.count()?;
-        self.inner.commit(batch).await
+impl Hook for StopAfter {
+    async fn before(&self, _: HostCall<'_>) -> Result {
+        if !self.is_alive() {
+            return Err(Error::unavailable("stopped"));
+        }
+        self.0.set(self.0.get() - 1);
+        Ok(())
     }
 }

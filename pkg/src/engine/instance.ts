@@ -115,7 +115,7 @@ export class EngineSlot {
 			const instance = this.#instance;
 			if (instance?.variant === "full") return engine;
 			// Loaded before the light one goes, so that without a network everything else goes on.
-			await this.#unlessClosed(engineModule("full"));
+			await this.unlessClosed(engineModule("full"));
 			if (instance === undefined || this.#instance !== instance || this.#closing !== undefined) continue;
 			this.#variant = "full";
 			this.#instance = undefined;
@@ -133,7 +133,7 @@ export class EngineSlot {
 	/** Loads them; with the options of a call, whose signal ends that. */
 	async loadCalls(options: unknown): Promise<object> {
 		const signal = (options as { signal?: unknown } | null | undefined)?.signal;
-		const loading = this.#unlessClosed(engineModule("full"));
+		const loading = this.unlessClosed(engineModule("full"));
 		const { calls } = await unlessAborted(loading, signal instanceof AbortSignal ? signal : undefined);
 		this.#calls = calls;
 		return calls;
@@ -173,7 +173,7 @@ export class EngineSlot {
 	}
 
 	/** The promise's outcome, or CLOSED as soon as the store begins to close. */
-	#unlessClosed<T>(promise: Promise<T>): Promise<T> {
+	unlessClosed<T>(promise: Promise<T>): Promise<T> {
 		return new Promise((resolve, reject) => {
 			const onClose = (): void => reject(closedError());
 			if (this.#closing !== undefined) onClose();
@@ -304,7 +304,7 @@ export class EngineSlot {
 	#expander(): (row: Bytes) => Promise<Bytes> {
 		let glue: Glue | undefined;
 		return async (row) => {
-			const { module, createGlue } = await this.#unlessClosed(engineModule("full"));
+			const { module, createGlue } = await this.unlessClosed(engineModule("full"));
 			this.full().catch(() => {});
 			if (glue === undefined) {
 				// Without a store: it only expands.

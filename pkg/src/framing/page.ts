@@ -271,7 +271,7 @@ export function emptyEntry(space: string, segment: string): Entry {
 }
 
 /** Makes the entries of runs whose lengths are checked. */
-class EntryIterator implements Iterator<PageEntry, undefined> {
+class PageEntryIterator implements Iterator<PageEntry, undefined> {
 	readonly #runs: readonly Run[];
 	#run: Run | undefined;
 	#nextRun = 0;
@@ -319,6 +319,6 @@ export function readPage(bytes: Bytes, space: string, stream = false): Page {
 		count += run.count;
 		last = new PageEntry(run, run.count - 1, lastAt);
 	}
-	const entries = { [Symbol.iterator]: () => new EntryIterator(runs) };
+	const entries = { [Symbol.iterator]: () => new PageEntryIterator(runs) };
 	return { done, tail, a, b, count, last, entries };
 }

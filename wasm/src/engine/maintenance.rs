@@ -10,7 +10,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::Engine;
 use crate::errors::thrown;
-use crate::jobs::{Compactor, Exporter, Importer, Verifier};
+use crate::jobs::{Exporter, Importer, Stepper};
 use crate::promise::promise;
 
 #[wasm_bindgen]
@@ -33,14 +33,14 @@ impl Engine {
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` for the name; `CLOSED`.
-    pub fn compactor(&self, space: Option<String>) -> Result<Compactor, JsValue> {
-        thrown(self.store.compactor(space)).map(Compactor::new)
+    pub fn compactor(&self, space: Option<String>) -> Result<Stepper, JsValue> {
+        thrown(self.store.compactor(space)).map(Stepper::compact)
     }
 
     /// Reads everything back and says what is wrong.
     #[must_use]
-    pub fn verifier(&self) -> Verifier {
-        Verifier::new(self.store.verifier())
+    pub fn verifier(&self) -> Stepper {
+        Stepper::verify(self.store.verifier())
     }
 
     /// Finishes or gives up what other instances left unfinished.

@@ -8,7 +8,9 @@ use super::{Job, Slot};
 use crate::engine::copied_out;
 
 impl Job for streamkit_core::Exporter {
-    const NAME: &'static str = "exporter";
+    fn name(&self) -> &'static str {
+        "exporter"
+    }
 
     fn progress(&self) -> (u64, Option<u64>) {
         (self.done(), self.total())

@@ -12,7 +12,9 @@ use crate::objects::object;
 use crate::promise::promise_or_refusal;
 
 impl Job for streamkit_core::Importer {
-    const NAME: &'static str = "importer";
+    fn name(&self) -> &'static str {
+        "importer"
+    }
 
     fn progress(&self) -> (u64, Option<u64>) {
         (self.done(), None)

@@ -1,14 +1,12 @@
 //! Long operations, one step a call.
 
-mod compactor;
 mod exporter;
 mod importer;
 mod slot;
-mod verifier;
+mod stepper;
 
-pub use compactor::Compactor;
 pub use exporter::Exporter;
 pub use importer::Importer;
-pub use verifier::Verifier;
+pub use stepper::Stepper;
 
 use slot::{Job, Slot};

@@ -14,7 +14,7 @@ use crate::promise::promise_or_refusal;
 /// An operation in steps.
 pub(crate) trait Job: 'static {
     /// What it is called in messages.
-    const NAME: &'static str;
+    fn name(&self) -> &'static str;
 
     /// How much is done, and how much there is to do, as far as is known.
     fn progress(&self) -> (u64, Option<u64>);
@@ -29,6 +29,7 @@ pub(crate) struct Slot<J> {
 
 #[derive(Debug)]
 struct Shared<J> {
+    name: &'static str,
     job: RefCell<Option<J>>,
     over: Cell<bool>,
     done: Cell<u64>,
@@ -46,6 +47,7 @@ impl<J: Job> Slot<J> {
         let (done, total) = job.progress();
         Self {
             shared: Rc::new(Shared {
+                name: job.name(),
                 job: RefCell::new(Some(job)),
                 over: Cell::new(false),
                 done: Cell::new(done),
@@ -88,7 +90,7 @@ impl<J: Job> Slot<J> {
     }
 
     fn refusal(&self) -> Error {
-        let what = J::NAME;
+        let what = self.shared.name;
         Error::invalid(if self.shared.over.get() {
             format!("{what}: is finished")
         } else {

@@ -5,7 +5,7 @@ use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use super::super::{Call, Inner};
+use super::super::{Call, Inner, Row};
 use crate::error::{Error, Result};
 use crate::id::EntryId;
 use crate::kv::Atomicity;
@@ -112,27 +112,21 @@ impl Inner {
         &self,
         range: KeyRange,
         (space, segment): (&str, &str),
-        (limit, max_bytes): (usize, usize),
+        limits: (usize, usize),
         voids: &Voids,
     ) -> Result<(Vec<Block>, bool)> {
         let mut found = Vec::new();
-        let mut left = Some(range);
-        while found.is_empty()
-            && let Some(range) = left
-        {
-            let (rows, rest) = self.host.rows(range, limit, max_bytes).await?;
-            found.reserve(rows.len());
-            for (key, row) in rows {
-                let last = block::last_sequence(&key, space, segment)
-                    .ok_or_else(|| Error::corrupt("block: its key is malformed").at_key(&key))?;
-                let one = block::decode(row, last).map_err(|error| error.at_key(&key))?;
-                if !one.is_void(voids) {
-                    found.push(one);
-                }
+        let mut take = |(key, row): Row| {
+            let last = block::last_sequence(&key, space, segment)
+                .ok_or_else(|| Error::corrupt("block: its key is malformed").at_key(&key))?;
+            let one = block::decode(row, last).map_err(|error| error.at_key(&key))?;
+            if !one.is_void(voids) {
+                found.push(one);
             }
-            left = rest;
-        }
-        Ok((found, left.is_some()))
+            Ok(!found.is_empty())
+        };
+        let more = self.rows_until(range, limits, &mut take).await?;
+        Ok((found, more))
     }
 
     /// The block that holds `sequence`, from memory or the host; and whether it was in memory.

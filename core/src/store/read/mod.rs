@@ -18,7 +18,9 @@ pub(crate) use blocks::BlockCache;
 use alloc::boxed::Box;
 
 pub(crate) use super::load::decode_head;
-use super::{Call, Inner};
+use super::{Call, Inner, Row};
+use crate::error::Result;
+use crate::layout::KeyRange;
 use crate::layout::space as space_row;
 use crate::layout::space::SpaceHead;
 
@@ -36,6 +38,27 @@ impl Inner {
             self.finish_if_committed(head.pending).await?;
             let row = self.host.get_one(key.clone()).await?;
             decode_head(row.as_deref(), &key)
+        })
+    }
+
+    /// Hands over rows of a range, up to `(rows, bytes)` at once, until `take` has enough. Says whether there
+    /// are more.
+    fn rows_until<'c>(
+        &'c self,
+        range: KeyRange,
+        (limit, max_bytes): (usize, usize),
+        take: &'c mut dyn FnMut(Row) -> Result<bool>,
+    ) -> Call<'c, bool> {
+        Box::pin(async move {
+            let (mut enough, mut left) = (false, Some(range));
+            while !enough && let Some(range) = left {
+                let (rows, rest) = self.host.rows(range, limit, max_bytes).await?;
+                for row in rows {
+                    enough = take(row)?;
+                }
+                left = rest;
+            }
+            Ok(left.is_some())
         })
     }
 }

@@ -178,26 +178,20 @@ impl Inner {
         &self,
         range: KeyRange,
         space: &str,
-        (limit, max_bytes): (usize, usize),
+        limits: (usize, usize),
         voids: &Voids,
     ) -> Result<(Vec<(EntryId, Row)>, bool)> {
         let mut found = Vec::new();
-        let mut left = Some(range);
-        while found.is_empty()
-            && let Some(range) = left
-        {
-            let (rows, rest) = self.host.rows(range, limit, max_bytes).await?;
-            found.reserve(rows.len());
-            for row in rows {
-                let last = commit::last_id(&row.0, space)
-                    .ok_or_else(|| Error::corrupt("commit row: its key is malformed").at_key(&row.0))?;
-                if !voids.contains(last) {
-                    found.push((last, row));
-                }
+        let mut take = |row: Row| {
+            let last = commit::last_id(&row.0, space)
+                .ok_or_else(|| Error::corrupt("commit row: its key is malformed").at_key(&row.0))?;
+            if !voids.contains(last) {
+                found.push((last, row));
             }
-            left = rest;
-        }
-        Ok((found, left.is_some()))
+            Ok(!found.is_empty())
+        };
+        let more = self.rows_until(range, limits, &mut take).await?;
+        Ok((found, more))
     }
 
     /// A page of entries of one commit, as far as it goes, and the head that was seen; `None` where it does

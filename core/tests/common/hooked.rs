@@ -1,0 +1,53 @@
+//! A host in memory with something in front of it.
+
+use std::rc::Rc;
+
+use streamkit_core::{Batch, Commit, HostLimits, Kv, MemoryKv, Result, ScanPage, ScanRange};
+
+/// A call of the host.
+pub(crate) enum HostCall<'c> {
+    Get(&'c [Vec<u8>]),
+    Scan(&'c ScanRange),
+    Commit(&'c Batch),
+}
+
+/// What comes before each call of a host; what it refuses the host is not asked.
+pub(crate) trait Hook {
+    async fn before(&self, call: HostCall<'_>) -> Result;
+}
+
+struct Hooked<H> {
+    inner: MemoryKv,
+    hook: Rc<H>,
+}
+
+/// The host behind the hook.
+pub(crate) fn hooked(inner: &MemoryKv, hook: &Rc<impl Hook + 'static>) -> Rc<dyn Kv> {
+    Rc::new(Hooked { inner: inner.clone(), hook: Rc::clone(hook) })
+}
+
+#[async_trait::async_trait(?Send)]
+impl<H: Hook> Kv for Hooked<H> {
+    fn name(&self) -> &str {
+        "hooked"
+    }
+
+    fn limits(&self) -> &HostLimits {
+        self.inner.limits()
+    }
+
+    async fn get(&self, keys: Vec<Vec<u8>>) -> Result<Vec<Option<Vec<u8>>>> {
+        self.hook.before(HostCall::Get(&keys)).await?;
+        self.inner.get(keys).await
+    }
+
+    async fn scan(&self, range: ScanRange) -> Result<ScanPage> {
+        self.hook.before(HostCall::Scan(&range)).await?;
+        self.inner.scan(range).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Commit> {
+        self.hook.before(HostCall::Commit(&batch)).await?;
+        self.inner.commit(batch).await
+    }
+}
