@@ -11,6 +11,7 @@ use streamkit_core::{
     Atomicity, EntryId, HostLimits, MemoryKv, OpenOptions, Page, PartitionChoice, Retention, SegmentRead,
     SpaceRead, Store, StreamAppend, StreamRead, Trim, WriteOptions,
 };
+use uuid::Uuid;
 
 type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -184,36 +185,99 @@ fn a_partition_is_read_up_to_what_is_not_shown() {
     }
 }
 
+/// What an old view shows after `first` stopped after so many calls, and `then` was written by others: every row that
+/// ever stood there. `None` where `first` got through.
+fn after_a_stop(
+    world: &World,
+    calls: u64,
+    first: impl Fn(&Store) -> bool,
+    then: &[(&str, &[&str])],
+) -> Option<(MemoryKv, bool)> {
+    let kv = single_rows(true);
+    let append = |segment: &str, payloads: &[&str]| {
+        let store = world.open(&kv);
+        world.run(store.append(records("s", segment, payloads), WriteOptions::default())).expect("appends");
+    };
+    append("g", &["a"]);
+    world.run(world.open(&kv).create_stream("s", 1, Retention::default())).expect("creates");
+    let failing = world.open_with(hooked(&kv, &StopAfter::new(calls)), OpenOptions::default());
+    if failing.is_ok_and(|failing| first(&failing)) {
+        return None;
+    }
+    let left = kv.snapshot();
+    for (segment, payloads) in then {
+        append(segment, payloads);
+    }
+    let now = kv.snapshot();
+    let shown = single_rows(false);
+    for (key, value) in left.iter().chain(&now) {
+        shown.overwrite(key, Some(value.clone()));
+    }
+    Some((shown, left.keys().any(|key| !now.contains_key(key))))
+}
+
 #[test]
 fn collecting_leaves_what_took_the_place_of_leftovers() {
     let world = World::new();
     let mut mixtures = 0;
+    let first =
+        |store: &Store| world.run(store.append(records("s", "g", &["x"]), WriteOptions::default())).is_ok();
     for calls in 0.. {
-        let kv = single_rows(true);
-        let append = |store: &Store, segment: &str, payload: &str| {
-            world.run(store.append(records("s", segment, &[payload]), WriteOptions::default())).is_ok()
-        };
-        let store = world.open(&kv);
-        assert!(append(&store, "g", "a"));
-        world.run(store.create_stream("s", 1, Retention::default())).expect("creates");
-        let stopping = hooked(&kv, &StopAfter::new(calls));
-        let failing = world.open_with(stopping, OpenOptions::default());
-        if failing.is_ok_and(|failing| append(&failing, "g", "x")) {
+        let Some((shown, mixed)) = after_a_stop(&world, calls, first, &[("h", &["b"]), ("g", &["c"])]) else {
             break;
-        }
-        let left = kv.snapshot();
-        assert!(append(&world.open(&kv), "h", "b"));
-        assert!(append(&world.open(&kv), "g", "c"));
-        let now = kv.snapshot();
-        let shown = single_rows(false);
-        for (key, value) in left.iter().chain(&now) {
-            shown.overwrite(key, Some(value.clone()));
-        }
+        };
         let store = world.open(&shown);
         world.run(store.trim_stream("s", Trim::MaxCount(1), false)).expect("trims");
         world.run(store.collect("s")).expect("collects");
         assert_eq!(segment_of(&world, &store, 2), ["c"], "{calls} calls");
-        mixtures += usize::from(left.keys().any(|key| !now.contains_key(key)));
+        mixtures += usize::from(mixed);
+    }
+    assert!(mixtures > 0, "leftovers were shown");
+}
+
+#[test]
+fn a_trim_cuts_where_committed_records_are() {
+    let world = World::new();
+    let mut mixtures = 0;
+    let first =
+        |store: &Store| world.run(store.append(records("s", "g", &["x"]), WriteOptions::default())).is_ok();
+    // Too large for a commit row: they are in blocks alone, the first two in one.
+    let large = ["b", "c", "d"].map(|one| one.repeat(900));
+    let large = large.each_ref().map(String::as_str);
+    for calls in 0.. {
+        for keep in 1..=large.len() {
+            let Some((shown, mixed)) = after_a_stop(&world, calls, first, &[("g", &large)]) else {
+                assert!(mixtures > 0, "leftovers were shown");
+                return;
+            };
+            let store = world.open(&shown);
+            world.run(store.trim_stream("s", Trim::MaxCount(keep as u64), false)).expect("trims");
+            let from = 5 - keep as u64;
+            assert_eq!(segment_of(&world, &store, from), large[3 - keep..], "{calls} calls");
+            let status = world.run(store.segment_status("s", "g")).expect("reads").expect("is there");
+            assert_eq!(status.first_sequence, from, "{calls} calls");
+            mixtures += usize::from(mixed);
+        }
+    }
+}
+
+#[test]
+fn a_transaction_that_came_to_nothing_can_be_tried_again() {
+    let world = World::new();
+    let mut mixtures = 0;
+    let options = || WriteOptions { trx_id: Some(Uuid::from_u128(7)), ..WriteOptions::default() };
+    let first = |store: &Store| world.run(store.append(records("s", "g", &["x", "y"]), options())).is_ok();
+    for calls in 0.. {
+        // Past the block of the leftover, whose key another one does not take.
+        let then: &[(&str, &[&str])] = &[("g", &["b"]), ("g", &["c", "d"])];
+        let Some((shown, mixed)) = after_a_stop(&world, calls, first, then) else {
+            break;
+        };
+        let store = world.open(&shown);
+        let made = world.run(store.append(records("s", "g", &["x", "y"]), options())).expect("appends");
+        assert_eq!(made.status.last_sequence, 6, "{calls} calls");
+        assert_eq!(segment_of(&world, &store, 1), ["a", "b", "c", "d", "x", "y"], "{calls} calls");
+        mixtures += usize::from(mixed);
     }
     assert!(mixtures > 0, "leftovers were shown");
 }

@@ -171,7 +171,7 @@ impl Inner {
         if all {
             found.reached = head.trimmed;
         }
-        found.trx_rows = self.trx_rows_of(space, &items, head.trimmed).await?;
+        found.trx_rows = self.trx_rows_of(space, &items, head).await?;
         let mut lasts: SortedMap<&str, u64> = SortedMap::new();
         for item in &items {
             lasts.insert(&item.segment, item.first_sequence + item.count - 1);
@@ -187,7 +187,7 @@ impl Inner {
     }
 
     /// Rows of callers' TRX that wrote these items.
-    async fn trx_rows_of(&self, space: &str, items: &[Item], trimmed: EntryId) -> Result<Vec<Bytes>> {
+    async fn trx_rows_of(&self, space: &str, items: &[Item], head: &SpaceHead) -> Result<Vec<Bytes>> {
         let (any, _) = self.host.keys(trx::range_of_space(space), 1).await?;
         if any.is_empty() {
             return Ok(Vec::new());
@@ -196,7 +196,7 @@ impl Inner {
         for item in items {
             let id = match &item.inline {
                 Some(run) => Some(run.trx.id),
-                None => self.trx_of(space, item).await,
+                None => self.trx_of(space, item, &head.voids).await,
             };
             keys.extend(id.map(|id| trx::key(space, &item.segment, id)));
         }
@@ -204,15 +204,15 @@ impl Inner {
         keys.dedup();
         let rows = self.host.get(keys.clone()).await?;
         let is_trimmed = |row: Option<Bytes>| {
-            row.and_then(|row| TrxRow::decode(&row).ok()).is_some_and(|row| row.last_id() <= trimmed)
+            row.and_then(|row| TrxRow::decode(&row).ok()).is_some_and(|row| row.last_id() <= head.trimmed)
         };
         Ok(keys.into_iter().zip(rows).filter_map(|(key, row)| is_trimmed(row).then_some(key)).collect())
     }
 
     /// The TRX of a run that is in blocks only, if it can still be read.
-    async fn trx_of(&self, space: &str, item: &Item) -> Option<Uuid> {
+    async fn trx_of(&self, space: &str, item: &Item, voids: &Voids) -> Option<Uuid> {
         let last = item.first_sequence + item.count - 1;
-        let found = self.next_block(space, &item.segment, last, &Voids::NONE).await.ok()??;
+        let found = self.next_block(space, &item.segment, last, voids).await.ok()??;
         found.runs.iter().find(|run| run.last_sequence() >= last).map(|run| run.trx.id)
     }
 

@@ -193,7 +193,8 @@ impl Inner {
             let Some(row) = row else { continue };
             match TrxRow::decode(&row) {
                 Ok(row) => {
-                    if self.trx_is_committed(&name.0, &name.1, name.2, &row).await? {
+                    let voids = self.voids_of(&name.0);
+                    if self.trx_is_committed(&name.0, &name.1, name.2, &row, &voids).await? {
                         loaded.trx.insert(name.clone(), row);
                     }
                 }
@@ -213,20 +214,26 @@ impl Inner {
         Ok(())
     }
 
+    /// Void ids of a space, by the head that is known.
+    fn voids_of(&self, space: &str) -> Voids {
+        self.cache.borrow().space(space).map_or(Voids::NONE, |known| known.head.voids.clone())
+    }
+
     /// Where commits are not atomic, the row may be a leftover of a writer that stopped before its
-    /// space head: then its block was one too, and is swept by now.
+    /// space head: then its block was one too, and is void or swept by now.
     pub(crate) async fn trx_is_committed(
         &self,
         space: &str,
         segment: &str,
         id: Uuid,
         row: &TrxRow,
+        voids: &Voids,
     ) -> Result<bool> {
         if self.host.atomic() != Atomicity::None {
             return Ok(true);
         }
         // By its last entry: the first ones may be trimmed.
-        let found = self.next_block(space, segment, row.last_sequence, &Voids::NONE).await?;
+        let found = self.next_block(space, segment, row.last_sequence, voids).await?;
         Ok(found.is_some_and(|found| found.runs.iter().any(|run| run.is_written_by(id, row))))
     }
 
@@ -250,7 +257,8 @@ impl Inner {
         if self.host.atomic() == Atomicity::None && !self.is_importing(space) {
             self.sweep_blocks(space, segment, head.last_sequence).await?;
         }
-        let first = self.first_entry(space, segment, &head, trimmed, &Voids::NONE).await?;
+        let voids = self.voids_of(space);
+        let first = self.first_entry(space, segment, &head, trimmed, &voids).await?;
         self.cache.borrow_mut().put_segment(space, segment, SegmentState { head, first });
         Ok(())
     }

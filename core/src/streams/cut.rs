@@ -97,7 +97,7 @@ impl Inner {
             return Ok(end);
         }
         let found = match self.row_of(name, trimmed, end, goal, &head.voids).await {
-            Ok(Some(found)) => self.cut_in_row(name, &found, trimmed, goal).await,
+            Ok(Some(found)) => self.cut_in_row(name, &found, trimmed, goal, &head.voids).await,
             Ok(None) => Err(Error::corrupt("space head: commit rows of its entries are missing")
                 .at_key(&space::key(name))),
             Err(error) => Err(error),
@@ -187,7 +187,14 @@ impl Inner {
         }
     }
 
-    async fn cut_in_row(&self, name: &Rc<str>, found: &Found, trimmed: Cut, goal: Goal) -> Result<Cut> {
+    async fn cut_in_row(
+        &self,
+        name: &Rc<str>,
+        found: &Found,
+        trimmed: Cut,
+        goal: Goal,
+        voids: &Voids,
+    ) -> Result<Cut> {
         let mut at = found.start;
         for item in &found.row.items {
             if at.reaches(goal) && at.bound >= trimmed.bound {
@@ -208,13 +215,20 @@ impl Inner {
                 at = whole;
                 continue;
             }
-            return self.cut_in_item(name, item, from, goal).await;
+            return self.cut_in_item(name, item, from, goal, voids).await;
         }
         Ok(at)
     }
 
     /// Cuts a run after its first entries. `from`: the place before it, or in it.
-    async fn cut_in_item(&self, name: &Rc<str>, item: &Item, from: Cut, goal: Goal) -> Result<Cut> {
+    async fn cut_in_item(
+        &self,
+        name: &Rc<str>,
+        item: &Item,
+        from: Cut,
+        goal: Goal,
+        voids: &Voids,
+    ) -> Result<Cut> {
         let mut at = from;
         let skipped = if at.bound >= item.first_id { at.bound.n - item.first_id.n + 1 } else { 0 };
         // How many entries to pass, where that is known without looking at them.
@@ -233,7 +247,7 @@ impl Inner {
             if take.is_none() && at.reaches(goal) {
                 break;
             }
-            let part = self.part_of(name, item, sequence).await?;
+            let part = self.part_of(name, item, sequence, voids).await?;
             let Some(part) = part.slice(0, left)? else {
                 break;
             };
@@ -252,7 +266,7 @@ impl Inner {
     }
 
     /// The entries of an item from a sequence on, or the first of them.
-    async fn part_of(&self, name: &Rc<str>, item: &Item, sequence: u64) -> Result<Run> {
+    async fn part_of(&self, name: &Rc<str>, item: &Item, sequence: u64, voids: &Voids) -> Result<Run> {
         let missing = || {
             Error::corrupt(alloc::format!(
                 "commit row: sequence {sequence} of \"{}\" is in no block",
@@ -264,7 +278,7 @@ impl Inner {
         if let Some(run) = &item.inline {
             return run.slice(sequence - item.first_sequence, u64::MAX)?.ok_or_else(missing);
         }
-        let found = self.next_block(name, &item.segment, sequence, &Voids::NONE).await?;
+        let found = self.next_block(name, &item.segment, sequence, voids).await?;
         let run = found
             .as_ref()
             .and_then(|found| found.runs.iter().find(|run| run.last_sequence() >= sequence))

@@ -13,7 +13,7 @@ use crate::layout::segment::SegmentHead;
 use crate::layout::space::SpaceHead;
 use crate::layout::stream::StreamMeta;
 use crate::layout::trx::TrxRow;
-use crate::layout::{KeyRange, Run, segment, space, trx};
+use crate::layout::{KeyRange, Run, Voids, segment, space, trx};
 use crate::store::Inner;
 use crate::store::read::SpaceRead;
 
@@ -69,6 +69,8 @@ enum Stage {
 pub(super) struct SpaceExport {
     name: Rc<str>,
     start: SpaceStart,
+    /// Ids up to the last one that are void.
+    voids: Voids,
     stage: Stage,
     /// The last id exported, or found trimmed.
     passed: EntryId,
@@ -105,6 +107,7 @@ impl SpaceExport {
         Ok(Self {
             name,
             start,
+            voids: head.voids.clone(),
             stage: Stage::Runs,
             passed: trimmed.bound,
             trimmed,
@@ -296,7 +299,7 @@ impl SpaceExport {
             if row.first_id > self.start.last || row.last_id() <= self.trimmed.bound {
                 continue;
             }
-            if !inner.trx_is_committed(&self.name, segment, id, &row).await? {
+            if !inner.trx_is_committed(&self.name, segment, id, &row, &self.voids).await? {
                 continue;
             }
             self.counts.trx_rows += 1;
