@@ -4,9 +4,9 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{World, small_blocks};
+use common::{World, records, small_blocks};
 use streamkit_core::{
-    Deliveries, EntryId, ErrorCode, Group, GroupMode, GroupOptions, GroupRead, GroupStart, MemoryKv,
+    Deliveries, EntryId, ErrorCode, Group, GroupMode, GroupOptions, GroupRead, GroupStart, Listing, MemoryKv,
     PartitionChoice, PendingRead, RecordFrame, Retention, Store, StreamAppend, StreamRead, Trim,
     WriteOptions, encode_entry_body, encode_record_frame,
 };
@@ -302,6 +302,41 @@ fn keys_go_to_one_consumer_in_order() {
         assert!(pending.iter().all(|one| one.consumer == "b"));
         let all: Vec<EntryId> = pending.iter().map(|one| one.id).collect();
         assert_eq!(group.ack("b", &all).await.expect("acks"), 24);
+    });
+}
+
+#[test]
+fn deleting_a_stream_that_never_was_deletes_the_groups_made_before_it() {
+    let world = World::new();
+    let kv = small_blocks();
+    let store = world.open(&kv);
+    world.run(async {
+        let before = kv.snapshot();
+        store.delete_stream("s", false).await.expect("there is nothing to delete");
+        assert_eq!(kv.snapshot(), before);
+        let group = store.group("s", "early");
+        group
+            .create(&GroupOptions { mode: GroupMode::Exclusive, ..GroupOptions::default() })
+            .await
+            .expect("creates");
+        store.delete_stream("s", false).await.expect("deletes");
+        assert_eq!(group.info().await.expect_err("gone").code(), ErrorCode::NotFound);
+        let after = kv.snapshot();
+        store.delete_stream("s", false).await.expect("there is nothing to delete");
+        assert_eq!(kv.snapshot(), after);
+        assert!(
+            store.spaces(Listing { limit: 9, ..Listing::default() }).await.expect("lists").names.is_empty()
+        );
+        append(&store, &["1"]).await;
+        assert_eq!(read(&group, "a", 10).await, ["1"]);
+        assert_eq!(group.info().await.expect("looks").mode, GroupMode::Shared);
+
+        // A space that is no stream keeps what it has.
+        store.append(records("t", "g", &["1"]), WriteOptions::default()).await.expect("appends");
+        let group = store.group("t", "g");
+        group.create(&GroupOptions::default()).await.expect("creates");
+        store.delete_stream("t", true).await.expect("it is no stream");
+        assert_eq!(group.info().await.expect("looks").lag, 1);
     });
 }
 

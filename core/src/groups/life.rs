@@ -1,7 +1,6 @@
 //! Creating and deleting groups, and sweeping what they leave.
 
 use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use futures_util::FutureExt;
@@ -15,6 +14,7 @@ use super::plan::Draft;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{EntryId, MAX_MS};
 use crate::kv::{Batch, Bytes, Check, Commit, Durability};
+use crate::layout::KeyRange;
 use crate::layout::group::{self, GroupHead};
 use crate::layout::space::SpaceHead;
 use crate::layout::stream::StreamMeta;
@@ -229,19 +229,32 @@ impl Store {
         check_name("stream", stream)?;
         let epoch = StreamMeta::read(&self.inner.fresh_head(stream).await?)?.epoch;
         let mut range = group::range_of_space(stream);
-        loop {
-            let (keys, _) = self.inner.host.keys(range.clone(), 1).await?;
-            let Some(key) = keys.first() else {
-                return Ok(());
-            };
-            let Some(name) = group::name_in(key, stream).map(String::from) else {
-                return Ok(());
-            };
-            let group = self.group(stream, &name);
+        while let Some(group) = self.next_group(stream, &mut range).await? {
             group.check_host()?;
             group.sweep(epoch).boxed_local().await?;
-            range.start = group::range_of_rows(stream, &name).end;
         }
+        Ok(())
+    }
+
+    /// Whether a stream has groups of this epoch.
+    pub(crate) async fn has_groups(&self, stream: &str, epoch: u64) -> Result<bool> {
+        let mut range = group::range_of_space(stream);
+        while let Some(group) = self.next_group(stream, &mut range).await? {
+            if group.stored_head().boxed_local().await?.is_some_and(|(_, head)| head.epoch == epoch) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The first group that has rows in a range, which then begins after all of them.
+    async fn next_group(&self, stream: &str, range: &mut KeyRange) -> Result<Option<Group>> {
+        let (keys, _) = self.inner.host.keys(range.clone(), 1).await?;
+        let Some(name) = keys.first().and_then(|key| group::name_in(key, stream)) else {
+            return Ok(None);
+        };
+        range.start = group::range_of_rows(stream, name).end;
+        Ok(Some(self.group(stream, name)))
     }
 }
 

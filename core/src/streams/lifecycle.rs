@@ -111,23 +111,26 @@ impl Store {
     }
 
     /// Deletes a stream: its records, its metadata and its groups. Its ids are never given again, nor its
-    /// sequences. One that does not exist is left alone.
+    /// sequences. Of one that does not exist, the groups go that were created before it; a space that is no
+    /// stream is left alone.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` for the name; `NOT_EMPTY` unless forced; `UNAVAILABLE` when the host fails.
     pub async fn delete_stream(&self, name: &str, force: bool) -> Result {
         self.inner.check_open()?;
         check_name("name", name)?;
-        let (_, meta) = self.inner.stream_head(name).await?;
-        if !meta.is_stream() {
+        let (head, meta) = self.inner.stream_head(name).await?;
+        let (existed, epoch) = (meta.is_stream(), meta.epoch);
+        // Whatever a space holds that is no stream, or comes to hold, is nothing to delete.
+        let is_other = |head: &SpaceHead| head.importing || head.is_visible();
+        if !existed && (is_other(&head) || !self.has_groups(name, epoch).await?) {
             return Ok(());
         }
-        let epoch = meta.epoch;
         let shared = Rc::<str>::from(name);
         let text = Rc::clone(&shared);
         let edit = move |head: &mut SpaceHead| {
             let meta = StreamMeta::read(head)?;
-            if !meta.is_stream() || meta.epoch != epoch {
+            if meta.is_stream() != existed || meta.epoch != epoch || (!existed && is_other(head)) {
                 return Err(not_found(&text));
             }
             let records = head.records - head.trimmed_records;
