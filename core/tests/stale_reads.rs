@@ -190,7 +190,7 @@ fn a_partition_is_read_up_to_what_is_not_shown() {
 fn after_a_stop(
     world: &World,
     calls: u64,
-    first: impl Fn(&Store) -> bool,
+    first: impl Fn(&World, &Store) -> bool,
     then: &[(&str, &[&str])],
 ) -> Option<(MemoryKv, bool)> {
     let kv = single_rows(true);
@@ -201,7 +201,7 @@ fn after_a_stop(
     append("g", &["a"]);
     world.run(world.open(&kv).create_stream("s", 1, Retention::default())).expect("creates");
     let failing = world.open_with(hooked(&kv, &StopAfter::new(calls)), OpenOptions::default());
-    if failing.is_ok_and(|failing| first(&failing)) {
+    if failing.is_ok_and(|failing| first(world, &failing)) {
         return None;
     }
     let left = kv.snapshot();
@@ -216,14 +216,17 @@ fn after_a_stop(
     Some((shown, left.keys().any(|key| !now.contains_key(key))))
 }
 
+fn appends_x(world: &World, store: &Store) -> bool {
+    world.run(store.append(records("s", "g", &["x"]), WriteOptions::default())).is_ok()
+}
+
 #[test]
 fn collecting_leaves_what_took_the_place_of_leftovers() {
     let world = World::new();
     let mut mixtures = 0;
-    let first =
-        |store: &Store| world.run(store.append(records("s", "g", &["x"]), WriteOptions::default())).is_ok();
     for calls in 0.. {
-        let Some((shown, mixed)) = after_a_stop(&world, calls, first, &[("h", &["b"]), ("g", &["c"])]) else {
+        let Some((shown, mixed)) = after_a_stop(&world, calls, appends_x, &[("h", &["b"]), ("g", &["c"])])
+        else {
             break;
         };
         let store = world.open(&shown);
@@ -239,14 +242,12 @@ fn collecting_leaves_what_took_the_place_of_leftovers() {
 fn a_trim_cuts_where_committed_records_are() {
     let world = World::new();
     let mut mixtures = 0;
-    let first =
-        |store: &Store| world.run(store.append(records("s", "g", &["x"]), WriteOptions::default())).is_ok();
     // Too large for a commit row: they are in blocks alone, the first two in one.
     let large = ["b", "c", "d"].map(|one| one.repeat(900));
     let large = large.each_ref().map(String::as_str);
     for calls in 0.. {
         for keep in 1..=large.len() {
-            let Some((shown, mixed)) = after_a_stop(&world, calls, first, &[("g", &large)]) else {
+            let Some((shown, mixed)) = after_a_stop(&world, calls, appends_x, &[("g", &large)]) else {
                 assert!(mixtures > 0, "leftovers were shown");
                 return;
             };
@@ -266,7 +267,9 @@ fn a_transaction_that_came_to_nothing_can_be_tried_again() {
     let world = World::new();
     let mut mixtures = 0;
     let options = || WriteOptions { trx_id: Some(Uuid::from_u128(7)), ..WriteOptions::default() };
-    let first = |store: &Store| world.run(store.append(records("s", "g", &["x", "y"]), options())).is_ok();
+    let first = |world: &World, store: &Store| {
+        world.run(store.append(records("s", "g", &["x", "y"]), options())).is_ok()
+    };
     for calls in 0.. {
         // Past the block of the leftover, whose key another one does not take.
         let then: &[(&str, &[&str])] = &[("g", &["b"]), ("g", &["c", "d"])];
