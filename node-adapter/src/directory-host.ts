@@ -5,7 +5,7 @@ import { isFull, requireHeader, restoreLength } from "./data-file.js";
 import { DATA_FILE, freeBytes, prepareDirectory, syncDirectory, usedBytes } from "./directory-layout.js";
 import { DIRECTORY_LIMITS, requireFits, requireKey } from "./directory-limits.js";
 import { type Applied, closed, failure, gone, isInputOutput, isInvalidCall, noRoom } from "./errors.js";
-import { identityAt } from "./file-identity.js";
+import { type FileIdentity, identityAt, standsAt } from "./file-identity.js";
 import { JOURNAL_FILE } from "./journal/journal.js";
 import { JournaledEnvironment } from "./journaled-environment.js";
 import type { KeyRange } from "./lmdb-environment.js";
@@ -33,7 +33,8 @@ export class DirectoryHost implements HostKv {
 	readonly #watchers = new Set<() => void>();
 	#unlisten: () => void = () => {};
 	#telling = false;
-	readonly #identity: string;
+	readonly #dataFile: string;
+	readonly #identity: FileIdentity | undefined;
 	#presentAt = performance.now();
 	#readersAt = performance.now();
 	/** The latest state known, with no change of others before it that was not told of. */
@@ -44,9 +45,9 @@ export class DirectoryHost implements HostKv {
 	constructor(path: string) {
 		const directory = prepareDirectory(path, "store");
 		this.#path = directory;
+		const dataFile = join(directory, DATA_FILE);
 		let environment: JournaledEnvironment | undefined;
 		try {
-			const dataFile = join(directory, DATA_FILE);
 			const isNew = !existsSync(dataFile);
 			const hasJournal = existsSync(join(directory, JOURNAL_FILE));
 			if (!isNew) requireHeader(dataFile);
@@ -60,7 +61,8 @@ export class DirectoryHost implements HostKv {
 			throw failure(error, directory, false, "opening");
 		}
 		this.#wake = new WakeFile(directory);
-		this.#identity = identityAt(join(directory, DATA_FILE)) ?? "";
+		this.#dataFile = dataFile;
+		this.#identity = identityAt(dataFile);
 	}
 
 	get(keys: readonly Bytes[]): readonly (Bytes | undefined)[] {
@@ -208,7 +210,7 @@ export class DirectoryHost implements HostKv {
 
 	/** Files that were deleted go on to be read and written by who has them open; what is written then is lost. */
 	#requirePresent(applied: Applied): void {
-		const present = identityAt(join(this.#path, DATA_FILE)) === this.#identity && this.#environment.hasJournal();
+		const present = standsAt(this.#dataFile, this.#identity) && this.#environment.hasJournal();
 		if (!present) throw gone(this.#path, applied);
 		this.#presentAt = performance.now();
 	}
