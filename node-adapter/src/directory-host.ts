@@ -259,10 +259,7 @@ function scanKeys(environment: JournaledEnvironment, range: ScanRange, bounds: K
 
 function failedCheck(environment: JournaledEnvironment, batch: HostBatch): HostCommit | undefined {
 	for (const [index, { key, value }] of batch.checks.entries()) {
-		const current = environment.get(key);
-		const holds =
-			current === undefined || value === undefined ? current === value : Buffer.compare(current, value) === 0;
-		if (!holds) return { applied: false, check: index, current };
+		if (!environment.holds(key, value)) return { applied: false, check: index, current: environment.get(key) };
 	}
 	return undefined;
 }
