@@ -1,6 +1,7 @@
 import { existsSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import type { Health, HostBatch, HostCommit, HostKv, ScanPage, ScanRange, StreamkitError } from "streamkit";
+import { copyOf } from "./copy.js";
 import { isFull, requireHeader, restoreLength } from "./data-file.js";
 import { DATA_FILE, freeBytes, prepareDirectory, syncDirectory, usedBytes } from "./directory-layout.js";
 import { DIRECTORY_LIMITS, requireFits, requireKey } from "./directory-limits.js";
@@ -243,7 +244,7 @@ function scanPairs(environment: JournaledEnvironment, range: ScanRange, bounds: 
 		bytes += value.length;
 		if (keys.length === range.limit || (keys.length > 0 && bytes > maxBytes)) return { keys, values, more: true };
 		keys.push(key);
-		values.push(value.slice());
+		values.push(copyOf(value));
 	}
 	return { keys, values, more: false };
 }
