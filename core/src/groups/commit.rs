@@ -8,9 +8,8 @@ use futures_util::FutureExt;
 use super::Group;
 use super::plan::{Draft, GroupPlan};
 use crate::error::{Error, ErrorCode, Result};
-use crate::kv::{Batch, Bytes, Check, Commit, Durability};
+use crate::kv::{Batch, Bytes, Commit, Durability};
 use crate::layout::group::{self, GroupHead, NONCES};
-use crate::layout::space as space_row;
 use crate::plan::AttachedRows;
 
 /// Races that one call may lose.
@@ -86,16 +85,14 @@ impl Group {
         }
         self.inner().check_running(self.tag)?;
         let base = plan.check.value.clone();
+        let unread = plan.stream_check.is_some();
         let mut checks = Vec::from([plan.check]);
-        if plan.unread {
-            let key = space_row::key(&self.stream);
-            checks.push(Check { key, value: plan.left.stream_row.clone() });
-        }
+        checks.extend(plan.stream_check);
         let mut batch = Batch { checks, deletes: plan.deletes, puts: plan.puts, durability };
         match self.hand_over(&batch, MOST_UNCLEAR + 1).boxed_local().await? {
             (Commit::Applied, _) => {
                 if let Some(head) = batch.puts.pop() {
-                    self.remember(head.key, head.value, plan.left, plan.unread);
+                    self.remember(head.key, head.value, plan.left, unread);
                 }
                 Ok(Committed::Done)
             }
@@ -163,7 +160,7 @@ impl Group {
         durability: Durability,
         tries: &mut Tries,
     ) -> Result<Committed> {
-        if plan.unread && !self.fits(&plan) {
+        if plan.stream_check.is_some() && !self.fits(&plan) {
             // It may without the second check.
             return Ok(Committed::Lost);
         }

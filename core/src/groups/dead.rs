@@ -109,7 +109,7 @@ impl Group {
         let Some(records) = frame else {
             return self.try_commit(plan, self.durability(), tries).boxed_local().await;
         };
-        if plan.unread {
+        if plan.stream_check.is_some() {
             // With a write, nothing but the group's head is checked for the group.
             return Ok(Committed::Lost);
         }

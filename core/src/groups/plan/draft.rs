@@ -15,7 +15,7 @@ use crate::layout::group_page::{NEVER, Pending, Records};
 use crate::layout::group_slots::{SLOTS_OF_ROW, Slots, Taker};
 use crate::layout::group_timer::{Timer, TimerRow};
 use crate::layout::space::SpaceHead;
-use crate::layout::{group, group_member, group_page, group_slots, group_timer};
+use crate::layout::{group, group_member, group_page, group_slots, group_timer, space as space_row};
 
 /// The session under which records stand that were set aside.
 pub(crate) const ASIDE: u64 = 0;
@@ -51,8 +51,8 @@ pub(crate) struct GroupPlan {
     /// The head comes last.
     pub(crate) puts: Vec<Put>,
     pub(crate) nonce: u64,
-    /// It was planned from heads that were not read: the commit checks that of the stream's space too.
-    pub(crate) unread: bool,
+    /// The head of the stream's space, where neither head was read.
+    pub(crate) stream_check: Option<Check>,
     /// What is known once this has applied.
     pub(crate) left: Left,
 }
@@ -60,10 +60,10 @@ pub(crate) struct GroupPlan {
 impl GroupPlan {
     /// What the commit takes of a host's limits: operations and bytes.
     pub(crate) fn cost(&self) -> (usize, usize) {
-        let checks = 1 + usize::from(self.unread);
-        let ops = checks + self.deletes.len() + self.puts.len();
-        let stream = self.left.stream_row.as_ref().filter(|_| self.unread).map_or(0, Vec::len);
-        let checked = checks * self.check.key.len() + self.check.value.as_ref().map_or(0, Vec::len) + stream;
+        let ops = 1 + usize::from(self.stream_check.is_some()) + self.deletes.len() + self.puts.len();
+        let checks = [Some(&self.check), self.stream_check.as_ref()].into_iter().flatten();
+        let checked: usize =
+            checks.map(|check| check.key.len() + check.value.as_ref().map_or(0, Vec::len)).sum();
         let deleted: usize = self.deletes.iter().map(Vec::len).sum();
         let put: usize = self.puts.iter().map(|put| put.key.len() + put.value.len()).sum();
         (ops, checked + deleted + put)
@@ -495,8 +495,10 @@ impl Draft {
         puts.push(Put { key: key.clone(), value: self.head.encode() });
         kept.limit();
         let check = Check { key, value: self.base };
+        let stream_check =
+            self.unread.then(|| Check { key: space_row::key(&self.space), value: self.stream_row.clone() });
         let left = Left { head: self.head, stream: self.stream, stream_row: self.stream_row, kept };
-        Some(GroupPlan { check, deletes, puts, nonce, unread: self.unread, left })
+        Some(GroupPlan { check, stream_check, deletes, puts, nonce, left })
     }
 
     /// The commit that creates the group.
@@ -506,7 +508,7 @@ impl Draft {
         let puts = Vec::from([Put { key: key.clone(), value: self.head.encode() }]);
         let check = Check { key, value: self.base };
         let left = Left { head: self.head, stream: self.stream, stream_row: None, kept: Kept::default() };
-        GroupPlan { check, deletes: Vec::new(), puts, nonce, unread: false, left }
+        GroupPlan { check, stream_check: None, deletes: Vec::new(), puts, nonce, left }
     }
 
     fn finish_members(&self, rows: &mut BTreeMap<Bytes, Option<Bytes>>, kept: &mut Kept) {
