@@ -1,11 +1,12 @@
 import { existsSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import type { Health, HostBatch, HostCommit, HostKv, ScanPage, ScanRange, StreamkitError } from "streamkit";
+import { copyOf } from "./copy.js";
 import { isFull, requireHeader, restoreLength } from "./data-file.js";
 import { DATA_FILE, freeBytes, prepareDirectory, syncDirectory, usedBytes } from "./directory-layout.js";
 import { DIRECTORY_LIMITS, requireFits, requireKey } from "./directory-limits.js";
 import { type Applied, closed, failure, gone, isInputOutput, isInvalidCall, noRoom } from "./errors.js";
-import { identityAt } from "./file-identity.js";
+import { type FileIdentity, identityAt, standsAt } from "./file-identity.js";
 import { JOURNAL_FILE } from "./journal/journal.js";
 import { JournaledEnvironment } from "./journaled-environment.js";
 import type { KeyRange } from "./lmdb-environment.js";
@@ -33,7 +34,8 @@ export class DirectoryHost implements HostKv {
 	readonly #watchers = new Set<() => void>();
 	#unlisten: () => void = () => {};
 	#telling = false;
-	readonly #identity: string;
+	readonly #dataFile: string;
+	readonly #identity: FileIdentity | undefined;
 	#presentAt = performance.now();
 	#readersAt = performance.now();
 	/** The latest state known, with no change of others before it that was not told of. */
@@ -44,9 +46,9 @@ export class DirectoryHost implements HostKv {
 	constructor(path: string) {
 		const directory = prepareDirectory(path, "store");
 		this.#path = directory;
+		const dataFile = join(directory, DATA_FILE);
 		let environment: JournaledEnvironment | undefined;
 		try {
-			const dataFile = join(directory, DATA_FILE);
 			const isNew = !existsSync(dataFile);
 			const hasJournal = existsSync(join(directory, JOURNAL_FILE));
 			if (!isNew) requireHeader(dataFile);
@@ -60,7 +62,8 @@ export class DirectoryHost implements HostKv {
 			throw failure(error, directory, false, "opening");
 		}
 		this.#wake = new WakeFile(directory);
-		this.#identity = identityAt(join(directory, DATA_FILE)) ?? "";
+		this.#dataFile = dataFile;
+		this.#identity = identityAt(dataFile);
 	}
 
 	get(keys: readonly Bytes[]): readonly (Bytes | undefined)[] {
@@ -208,7 +211,7 @@ export class DirectoryHost implements HostKv {
 
 	/** Files that were deleted go on to be read and written by who has them open; what is written then is lost. */
 	#requirePresent(applied: Applied): void {
-		const present = identityAt(join(this.#path, DATA_FILE)) === this.#identity && this.#environment.hasJournal();
+		const present = standsAt(this.#dataFile, this.#identity) && this.#environment.hasJournal();
 		if (!present) throw gone(this.#path, applied);
 		this.#presentAt = performance.now();
 	}
@@ -241,7 +244,7 @@ function scanPairs(environment: JournaledEnvironment, range: ScanRange, bounds: 
 		bytes += value.length;
 		if (keys.length === range.limit || (keys.length > 0 && bytes > maxBytes)) return { keys, values, more: true };
 		keys.push(key);
-		values.push(value.slice());
+		values.push(copyOf(value));
 	}
 	return { keys, values, more: false };
 }
@@ -257,10 +260,7 @@ function scanKeys(environment: JournaledEnvironment, range: ScanRange, bounds: K
 
 function failedCheck(environment: JournaledEnvironment, batch: HostBatch): HostCommit | undefined {
 	for (const [index, { key, value }] of batch.checks.entries()) {
-		const current = environment.get(key);
-		const holds =
-			current === undefined || value === undefined ? current === value : Buffer.compare(current, value) === 0;
-		if (!holds) return { applied: false, check: index, current };
+		if (!environment.holds(key, value)) return { applied: false, check: index, current: environment.get(key) };
 	}
 	return undefined;
 }

@@ -42,6 +42,14 @@ export class JournaledEnvironment {
 		return pending === undefined ? this.#environment.get(key) : pending.value?.slice();
 	}
 
+	/** Whether that is the value of a key; undefined: whether it has none. In the same places. */
+	holds(key: Uint8Array, value: Uint8Array | undefined): boolean {
+		const pending = this.#journal.rows.size === 0 ? undefined : this.#journal.rows.get(key);
+		if (pending === undefined) return this.#environment.holds(key, value);
+		if (pending.value === undefined || value === undefined) return pending.value === value;
+		return Buffer.compare(pending.value, value) === 0;
+	}
+
 	/**
 	 * The pairs of a range; leaving the loop ends it. A value is only valid until the next pair is asked for. To be
 	 * called while reading.

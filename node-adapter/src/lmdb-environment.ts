@@ -148,6 +148,13 @@ export class LmdbEnvironment {
 		return bytes === undefined ? undefined : plain(bytes).slice(0, this.#store.lastSize);
 	}
 
+	/** Whether that is the value of a key; undefined: whether it has none. In the same places. */
+	holds(key: Uint8Array, value: Uint8Array | undefined): boolean {
+		const bytes = this.#store.getBinaryFast(key, this.#reading);
+		if (bytes === undefined || value === undefined) return bytes === value;
+		return Buffer.compare(plain(bytes).subarray(0, this.#store.lastSize), value) === 0;
+	}
+
 	/**
 	 * The pairs of a range; leaving the loop ends it. A value is only valid until the next pair is asked for. To be
 	 * called while reading.

@@ -25,6 +25,37 @@ pub(super) enum Committed {
     Lost,
 }
 
+/// How the tries of one call go.
+#[derive(Debug, Default)]
+pub(super) struct Tries {
+    /// Races lost in a row.
+    lost: u32,
+    /// The next try may be planned from heads that are not read; or it is, and has come to no commit.
+    unread: bool,
+}
+
+impl Tries {
+    /// The first of them may be planned from heads that are not read.
+    pub(super) fn unread(unread: bool) -> Self {
+        Self { lost: 0, unread }
+    }
+
+    pub(super) fn may_be_unread(&self) -> bool {
+        self.unread
+    }
+
+    /// Whether the try that has ended was planned from heads that were not read, and came to no commit.
+    /// From here on heads are read.
+    pub(super) fn take_unread(&mut self) -> bool {
+        core::mem::take(&mut self.unread)
+    }
+
+    /// A race was won.
+    pub(super) fn won(&mut self) {
+        self.lost = 0;
+    }
+}
+
 impl Group {
     /// Whether a plan fits one commit of the host.
     pub(super) fn fits(&self, plan: &GroupPlan) -> bool {
@@ -54,17 +85,28 @@ impl Group {
         }
         self.inner().check_running(self.tag)?;
         let base = plan.check.value.clone();
-        let mut batch =
-            Batch { checks: Vec::from([plan.check]), deletes: plan.deletes, puts: plan.puts, durability };
+        let unread = plan.stream_check.is_some();
+        let mut checks = Vec::from([plan.check]);
+        checks.extend(plan.stream_check);
+        let mut batch = Batch { checks, deletes: plan.deletes, puts: plan.puts, durability };
         match self.hand_over(&batch, MOST_UNCLEAR + 1).boxed_local().await? {
             (Commit::Applied, _) => {
                 if let Some(head) = batch.puts.pop() {
-                    self.remember(head.key, head.value, plan.kept);
+                    self.remember(head.key, head.value, plan.left, unread);
                 }
                 Ok(Committed::Done)
             }
-            (Commit::Refused { current, .. }, unclear) => {
+            (Commit::Refused { .. }, None) => Ok(Committed::Lost),
+            (Commit::Refused { check: 0, current }, Some(unclear)) => {
                 self.lost_or_done(base.as_ref(), current.as_ref(), plan.nonce, unclear)
+            }
+            // The stream's head has changed, with which no try of this commit applies any more.
+            (Commit::Refused { .. }, Some(unclear)) => {
+                let current = self.inner().host.get_one(group::key(&self.stream, &self.name)).await;
+                match current {
+                    Ok(current) => self.lost_or_done(base.as_ref(), current.as_ref(), plan.nonce, unclear),
+                    Err(_) => Err(unclear),
+                }
             }
         }
     }
@@ -90,17 +132,14 @@ impl Group {
         base: Option<&Bytes>,
         current: Option<&Bytes>,
         nonce: u64,
-        unclear: Option<Error>,
+        unclear: Error,
     ) -> Result<Committed> {
-        let Some(error) = unclear else {
-            return Ok(Committed::Lost);
-        };
         let key = group::key(&self.stream, &self.name);
         let decode = |row: &Bytes| GroupHead::decode(row).map_err(|error| error.at_key(&key));
         let base = base.map(decode).transpose()?;
         let Some(head) = current.map(decode).transpose()? else {
             // It is gone: with it what would tell.
-            return if base.is_none() { Ok(Committed::Lost) } else { Err(error) };
+            return if base.is_none() { Ok(Committed::Lost) } else { Err(unclear) };
         };
         if head.nonces.contains(&nonce) {
             return Ok(Committed::Done);
@@ -111,7 +150,7 @@ impl Group {
             None => head.revision,
         };
         // A redo record moves the head on once more than it notes.
-        if since <= NONCES as u64 / 2 { Ok(Committed::Lost) } else { Err(error) }
+        if since <= NONCES as u64 / 2 { Ok(Committed::Lost) } else { Err(unclear) }
     }
 
     /// Like [`Group::commit`]; losing a race too often is `CONFLICT`.
@@ -119,24 +158,30 @@ impl Group {
         &self,
         plan: GroupPlan,
         durability: Durability,
-        lost: &mut u32,
+        tries: &mut Tries,
     ) -> Result<Committed> {
+        if plan.stream_check.is_some() && !self.fits(&plan) {
+            // It may without the second check.
+            return Ok(Committed::Lost);
+        }
+        let unread = tries.take_unread();
         let committed = self.commit(plan, durability).boxed_local().await?;
-        if committed == Committed::Lost {
-            self.lost(lost).boxed_local().await?;
-        } else {
-            *lost = 0;
+        match committed {
+            Committed::Done => tries.won(),
+            // Nobody need have been faster: what was planned from was older.
+            Committed::Lost if unread => self.distrust(),
+            Committed::Lost => self.lost(tries).boxed_local().await?,
         }
         Ok(committed)
     }
 
     /// Another one was faster: wait a little, and give up after too many.
-    pub(super) async fn lost(&self, lost: &mut u32) -> Result {
-        *lost += 1;
-        if *lost > MOST_LOST {
+    pub(super) async fn lost(&self, tries: &mut Tries) -> Result {
+        tries.lost += 1;
+        if tries.lost > MOST_LOST {
             return Err(Error::new(ErrorCode::Conflict, "group: too many others changed it meanwhile"));
         }
-        self.inner().pause(*lost).await;
+        self.inner().pause(tries.lost).await;
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use futures_util::FutureExt;
 
 use super::Group;
-use super::commit::Committed;
+use super::commit::{Committed, Tries};
 use super::entries::in_order;
 use super::options::check_number;
 use super::plan::{Draft, Taken};
@@ -93,7 +93,7 @@ impl Group {
         &self,
         mut draft: Draft,
         letters: Vec<Letter>,
-        lost: &mut u32,
+        tries: &mut Tries,
     ) -> Result<Committed> {
         let bodies: Vec<&Vec<u8>> = letters.iter().filter_map(|letter| letter.body.as_ref()).collect();
         draft.head.trimmed_pending += (letters.len() - bodies.len()) as u64;
@@ -107,8 +107,12 @@ impl Group {
             return Ok(Committed::Done);
         };
         let Some(records) = frame else {
-            return self.try_commit(plan, self.durability(), lost).boxed_local().await;
+            return self.try_commit(plan, self.durability(), tries).boxed_local().await;
         };
+        if plan.stream_check.is_some() {
+            // With a write, nothing but the group's head is checked for the group.
+            return Ok(Committed::Lost);
+        }
         let meta = self.inner().stream_head(&stream).await?.1;
         let write = StreamWrite { partitions: meta.partitions, epoch: meta.epoch };
         let name: Rc<str> = Rc::from(&*stream);
@@ -120,12 +124,12 @@ impl Group {
             .await;
         match written {
             Ok(_) => {
-                *lost = 0;
+                tries.won();
                 self.inner().retain_after_append(&name).await;
                 Ok(Committed::Done)
             }
             Err(error) if error.code() == ErrorCode::Conflict => {
-                self.lost(lost).boxed_local().await?;
+                self.lost(tries).boxed_local().await?;
                 Ok(Committed::Lost)
             }
             Err(error) => Err(error),
@@ -153,14 +157,14 @@ impl Group {
         let letters: Rc<str> = Rc::from(&*draft.head.dead_letters);
         let upto = self.inner().fresh_head(&letters).await?.last_id;
         let mut replayed = 0;
-        let mut lost = 0;
+        let mut tries = Tries::default();
         loop {
             self.inner().check_open()?;
             let room = limit.map_or(u64::MAX, |limit| limit - replayed).min(MOST_REPLAYED);
             if room == 0 {
                 return Ok(replayed);
             }
-            match self.replay_some(&letters, upto, room, &mut lost).boxed_local().await? {
+            match self.replay_some(&letters, upto, room, &mut tries).boxed_local().await? {
                 Some(0) => return Ok(replayed),
                 Some(count) => replayed += count,
                 None => {}
@@ -174,7 +178,7 @@ impl Group {
         letters: &Rc<str>,
         upto: EntryId,
         most: u64,
-        lost: &mut u32,
+        tries: &mut Tries,
     ) -> Result<Option<u64>> {
         let inner = self.inner();
         let head = inner.fresh_head(letters).await?;
@@ -238,13 +242,13 @@ impl Group {
         let attached = Attached { rows: None, trim: Some(Box::new(trim)) };
         match self.store.write_attached(records, Some(write), self.write_options(), attached).await {
             Ok(_) => {
-                *lost = 0;
+                tries.won();
                 inner.collect_later(letters);
                 inner.retain_after_append(&self.stream).await;
                 Ok(Some(count))
             }
             Err(error) if error.code() == ErrorCode::Conflict => {
-                self.lost(lost).boxed_local().await?;
+                self.lost(tries).boxed_local().await?;
                 Ok(None)
             }
             Err(error) => Err(error.with("replayed", Detail::Flag(false))),

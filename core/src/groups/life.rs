@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use uuid::Uuid;
 
 use super::Group;
-use super::commit::Committed;
+use super::commit::{Committed, Tries};
 use super::load::Opened;
 use super::options::{GroupInfo, GroupOptions, GroupStart};
 use super::plan::Draft;
@@ -49,7 +49,7 @@ impl Group {
     pub async fn delete(&self) -> Result {
         let _run = self.check()?;
         let _turn = self.turn().boxed_local().await;
-        let mut lost = 0;
+        let mut tries = Tries::default();
         loop {
             let (draft, _) = self.load_existing().boxed_local().await?;
             let batch = self.removal(draft.base().cloned());
@@ -57,7 +57,7 @@ impl Group {
             if self.remove_head(batch, draft.head.life).await? == Committed::Done {
                 break;
             }
-            self.lost(&mut lost).boxed_local().await?;
+            self.lost(&mut tries).boxed_local().await?;
         }
         self.wake();
         // The group is gone; what it leaves is swept by whoever comes if this fails.
@@ -99,7 +99,7 @@ impl Group {
     }
 
     async fn create_group(&self, options: &GroupOptions, dead_letters: &str, alone: bool) -> Result {
-        let mut lost = 0;
+        let mut tries = Tries::default();
         loop {
             let Opened { draft, stale, space, epoch } = self.load().boxed_local().await?;
             if draft.is_some() {
@@ -119,7 +119,7 @@ impl Group {
                     }
                     return Ok(());
                 }
-                Committed::Lost => self.lost(&mut lost).boxed_local().await?,
+                Committed::Lost => self.lost(&mut tries).boxed_local().await?,
             }
         }
     }

@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
 use super::Group;
+use super::commit::Tries;
 use super::entries::in_order;
 use super::plan::Draft;
 use crate::error::{Detail, Error, ErrorCode, Result};
@@ -95,10 +96,12 @@ impl Group {
             let keys = Vec::from([key.clone(), space_key.clone()]);
             let mut rows = inner.host.get(keys).await?.into_iter();
             let row = rows.next().flatten();
-            let mut space = decode_head(rows.next().flatten().as_deref(), &space_key)?;
+            let mut space_row = rows.next().flatten();
+            let mut space = decode_head(space_row.as_deref(), &space_key)?;
             if !space.pending.is_nil() {
                 // What has been committed there must be seen.
                 space = inner.fresh_head(&self.stream).boxed_local().await?;
+                space_row = None;
             }
             let epoch = StreamMeta::read(&space)?.epoch;
             let space = Rc::new(space);
@@ -116,13 +119,42 @@ impl Group {
                 let stale = row.map(|row| (row, head));
                 return Ok(Opened { draft: None, stale, space, epoch });
             }
-            let mut draft = Draft::new(&self.stream, &self.name, row, head, self.page_records());
-            draft.now = check_time(inner.env.clock.now())?;
-            draft.trimmed = space.trimmed;
-            draft.stream = Rc::clone(&space);
+            let draft = self.draft(row, head, Rc::clone(&space), space_row)?;
             return Ok(Opened { draft: Some(draft), stale: None, space, epoch });
         }
         Err(Error::new(ErrorCode::Conflict, "another instance's transaction keeps the group; try again"))
+    }
+
+    /// What a commit is planned from: the rows of both heads, and what they say.
+    pub(super) fn draft(
+        &self,
+        row: Option<Bytes>,
+        head: GroupHead,
+        stream: Rc<SpaceHead>,
+        stream_row: Option<Bytes>,
+    ) -> Result<Draft> {
+        let mut draft = Draft::new(&self.stream, &self.name, row, head, self.page_records());
+        draft.now = check_time(self.inner().env.clock.now())?;
+        draft.trimmed = stream.trimmed;
+        draft.stream = stream;
+        draft.stream_row = stream_row;
+        Ok(draft)
+    }
+
+    /// The group with what is known of it: as it is remembered, where the tries allow that and it has
+    /// mostly held; else as the host has it now.
+    pub(super) async fn load_or_recall(&self, tries: &mut Tries) -> Result<Option<Draft>> {
+        if tries.may_be_unread()
+            && let Some(draft) = self.recall_whole()?
+        {
+            return Ok(Some(draft));
+        }
+        tries.take_unread();
+        let mut draft = self.load().boxed_local().await?.draft;
+        if let Some(draft) = &mut draft {
+            self.recall(draft);
+        }
+        Ok(draft)
     }
 
     /// The group, which must exist.

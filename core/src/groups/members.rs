@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use futures_util::FutureExt;
 
 use super::Group;
-use super::commit::Committed;
+use super::commit::{Committed, Tries};
 use super::plan::{Draft, Place};
 use crate::error::Result;
 use crate::id::EntryId;
@@ -22,7 +22,7 @@ impl Group {
         let _run = self.check()?;
         self.check_consumer(consumer)?;
         let _turn = self.turn().boxed_local().await;
-        let mut lost = 0;
+        let mut tries = Tries::default();
         loop {
             let Some(mut draft) = self.load().boxed_local().await?.draft else {
                 self.create_default().boxed_local().await?;
@@ -31,7 +31,7 @@ impl Group {
             self.load_for(&mut draft, consumer).boxed_local().await?;
             self.end_silent(&mut draft);
             draft.join(consumer)?;
-            if self.apply(draft, &mut lost).boxed_local().await? == Committed::Done {
+            if self.apply(draft, &mut tries).boxed_local().await? == Committed::Done {
                 return Ok(());
             }
         }
@@ -46,7 +46,7 @@ impl Group {
         let _run = self.check()?;
         self.check_consumer(consumer)?;
         let _turn = self.turn().boxed_local().await;
-        let mut lost = 0;
+        let mut tries = Tries::default();
         loop {
             let (mut draft, _) = self.load_existing().boxed_local().await?;
             self.load_for(&mut draft, consumer).boxed_local().await?;
@@ -54,7 +54,7 @@ impl Group {
             if let Some(session) = draft.active_session(consumer) {
                 draft.end(session, draft.now);
             }
-            if self.apply(draft, &mut lost).boxed_local().await? == Committed::Done {
+            if self.apply(draft, &mut tries).boxed_local().await? == Committed::Done {
                 return Ok(());
             }
         }
@@ -84,13 +84,13 @@ impl Group {
     }
 
     /// Commits what sessions came to, and wakes who waits for it.
-    async fn apply(&self, draft: Draft, lost: &mut u32) -> Result<Committed> {
+    async fn apply(&self, draft: Draft, tries: &mut Tries) -> Result<Committed> {
         let (moved, news) = (draft.has_moved(), draft.is_news());
         let durability = if moved { self.durability() } else { Durability::Relaxed };
         let Some(plan) = draft.finish(self.inner().nonce()) else {
             return Ok(Committed::Done);
         };
-        let committed = self.try_commit(plan, durability, lost).boxed_local().await?;
+        let committed = self.try_commit(plan, durability, tries).boxed_local().await?;
         if committed == Committed::Done && news {
             self.wake();
         }

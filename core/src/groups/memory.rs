@@ -8,14 +8,19 @@ use core::any::Any;
 use core::cell::RefCell;
 
 use super::Group;
-use super::plan::{Draft, Kept};
+use super::plan::{Draft, Left};
+use crate::error::Result;
 use crate::id::EntryId;
-use crate::kv::Bytes;
+use crate::kv::{Atomicity, Bytes};
 use crate::layout::commit::Item;
 use crate::layout::group;
+use crate::layout::space::SpaceHead;
+use crate::layout::stream::StreamMeta;
 
 /// Most groups that an instance remembers.
 const MOST_GROUPS: usize = 64;
+/// So often must what is remembered have held, however often it did not before.
+const MOST_NEEDED: u32 = 64;
 
 /// The groups that were used last, the latest at the end.
 #[derive(Debug, Default)]
@@ -27,9 +32,42 @@ pub(super) struct Memory {
 struct Remembered {
     /// That of the group's head.
     key: Bytes,
-    /// The head that the last commit made, and what is known as of it.
-    last: Option<(Bytes, Kept)>,
+    /// The head that the last commit made, as stored, and what it left behind.
+    last: Option<(Bytes, Left)>,
+    trust: Trust,
     read: LastRead,
+}
+
+/// How far what is remembered may be planned from without looking whether it is still so. Where others
+/// write too, it mostly is not: then looking first is cheaper than a commit that is refused.
+#[derive(Debug, Clone, Copy)]
+struct Trust {
+    /// How often it was still so, each time that somebody looked, since it last was not.
+    held: u32,
+    /// How often that takes.
+    needed: u32,
+}
+
+impl Trust {
+    const NEW: Self = Self { held: 0, needed: 1 };
+
+    fn is_enough(self) -> bool {
+        self.held >= self.needed
+    }
+
+    fn seen(&mut self, held: bool) {
+        self.held = if held { self.held.saturating_add(1) } else { 0 };
+    }
+
+    /// Planned from without a look, it was right.
+    fn proved(&mut self) {
+        self.needed = self.needed.saturating_sub(1).max(1);
+    }
+
+    /// Planned from without a look, it was wrong.
+    fn failed(&mut self) {
+        *self = Self { held: 0, needed: (self.needed * 2).min(MOST_NEEDED) };
+    }
 }
 
 /// How far the last read of the stream went, and how its records lay.
@@ -74,6 +112,7 @@ impl Memory {
                 self.groups.push(Remembered {
                     key,
                     last: None,
+                    trust: Trust::NEW,
                     read: LastRead { density: 0, reached: EntryId::ZERO, commit: None },
                 });
             }
@@ -96,22 +135,79 @@ impl Group {
         find(memory.find(&group::key(&self.stream, &self.name))?)
     }
 
+    fn note(&self, note: impl FnOnce(&mut Remembered)) {
+        self.remembered(|one| {
+            note(one);
+            Some(())
+        });
+    }
+
     /// Gives a draft what is known as of its head, and forgets it here: it comes back with the commit.
     pub(super) fn recall(&self, draft: &mut Draft) {
-        if let Some((head, kept)) = self.remembered(|one| one.last.take())
-            && draft.base() == Some(&head)
-        {
-            draft.kept = kept;
+        let Some((head, left)) = self.remembered(|one| one.last.take()) else {
+            return;
+        };
+        let is_still = draft.base() == Some(&head);
+        let (stream_row, _) = self.stream_of(&left);
+        let held = is_still && stream_row.is_some() && stream_row == draft.stream_row;
+        self.note(|one| one.trust.seen(held));
+        if is_still {
+            draft.kept = left.kept;
         }
     }
 
-    /// Remembers what is known as of a head.
-    pub(super) fn remember(&self, key: Bytes, head: Bytes, kept: Kept) {
+    /// The group as it is remembered, without a look whether it is still so; `None` where that is not
+    /// to be trusted. It is forgotten here.
+    pub(super) fn recall_whole(&self) -> Result<Option<Draft>> {
+        if self.inner().host.atomic() != Atomicity::Store {
+            // There the check of a row may be a write to it, which would hold up appends.
+            return Ok(None);
+        }
+        let trusted = |one: &mut Remembered| one.last.take_if(|_| one.trust.is_enough());
+        let Some((row, left)) = self.remembered(trusted) else {
+            return Ok(None);
+        };
+        let (stream_row, stream) = self.stream_of(&left);
+        if stream_row.is_none()
+            || !stream.pending.is_nil()
+            || StreamMeta::read(&stream)?.epoch != left.head.epoch
+        {
+            return Ok(None);
+        }
+        let mut draft = self.draft(Some(row), left.head, stream, stream_row)?;
+        draft.kept = left.kept;
+        draft.unread = true;
+        Ok(Some(draft))
+    }
+
+    /// The head of the stream's space as it is known: by what the group's last commit was planned from, or
+    /// by a later one of this instance to the stream.
+    fn stream_of(&self, left: &Left) -> (Option<Bytes>, Rc<SpaceHead>) {
+        let cache = self.inner().cache.borrow();
+        match cache.space(&self.stream) {
+            Some(known) if known.head.revision > left.stream.revision => {
+                (known.base.clone(), Rc::new(known.head.clone()))
+            }
+            _ => (left.stream_row.clone(), Rc::clone(&left.stream)),
+        }
+    }
+
+    /// Remembers what a commit left behind, and the head that it made. `unread`: it was planned from what
+    /// was remembered.
+    pub(super) fn remember(&self, key: Bytes, head: Bytes, left: Left, unread: bool) {
         if let Some(memory) = self.memory()
             && let Some(one) = memory.borrow_mut().touch(key)
         {
-            one.last = Some((head, kept));
+            one.last = Some((head, left));
+            if unread {
+                one.trust.proved();
+            }
         }
+    }
+
+    /// What was remembered was not what was stored.
+    pub(super) fn distrust(&self) {
+        self.note(|one| one.trust.failed());
     }
 
     /// What the last read of the stream met.
@@ -120,19 +216,15 @@ impl Group {
     }
 
     pub(super) fn note_reached(&self, reached: EntryId, commit: Option<Box<Item>>) {
-        self.remembered(|one| {
+        self.note(|one| {
             one.read.reached = reached;
             one.read.commit = commit;
-            Some(())
         });
     }
 
     /// Notes that so many records stood in so many rows.
     pub(super) fn note_density(&self, records: u64, rows: u64) {
         let density = records.checked_div(rows).unwrap_or_default().max(1);
-        self.remembered(|one| {
-            one.read.density = density;
-            Some(())
-        });
+        self.note(|one| one.read.density = density);
     }
 }

@@ -6,8 +6,8 @@
 //! A *head* with the options, the cursor and the counters; *members*, the sessions of consumers; *pages*,
 //! the records that were delivered and not acknowledged; and *timers*, which say what is due when. Every
 //! operation is one commit that checks the head, which every commit rewrites: so the check covers all
-//! rows of the group, as a space head does for its space. The head of the stream's space is not checked:
-//! acknowledgements do not fight appends.
+//! rows of the group, as a space head does for its space. The head of the stream's space is not checked
+//! where it was read: acknowledgements do not fight appends.
 //!
 //! **Life.** All rows but the head are keyed by the group's life, a number drawn at random when it is
 //! created. Deleting is removing the head; what the life leaves is swept afterwards, in bounded steps, by
@@ -33,7 +33,7 @@
 //!
 //! # What it costs
 //!
-//! A read of n records: the head of the group and of the space, the consumer's sessions, at most n + 1
+//! A read of n records: the heads of the group and of the space, the consumer's sessions, at most n + 1
 //! timers and the pages and sessions that they name, the commit rows of the n records, the pages that they
 //! go to. An acknowledgement: the heads, the sessions, the pages that hold the ids. Neither depends on
 //! how many records are pending, or how long the stream is.
@@ -71,7 +71,10 @@
 //!
 //! What a commit left behind is remembered with the head that it made (`plan/kept.rs`, `memory.rs`): the
 //! next call of the same instance that finds this head stored reads of the group's rows only what it has
-//! not seen. Only reading and settling make use of it.
+//! not seen. Where that head was still stored the last times, and that of the stream's space was the one
+//! that is known, they are not read either: the commit checks both. Refused, or where the call comes to no
+//! commit, it begins again with reading them; and after a refusal they must have held for more times
+//! before they are taken for granted again. Only reading and settling make use of it.
 //!
 //! # Waiting
 //!

@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 
 use super::Group;
-use super::commit::Committed;
+use super::commit::{Committed, Tries};
 use super::dead::MOST_DEAD;
 use super::entries::{in_order, singles, slot_of};
 use super::options::{Deliveries, GroupRead, MOST_RECORDS, Mark, check_number};
@@ -111,17 +111,20 @@ impl Group {
         first: bool,
     ) -> Result<(Deliveries, Option<u64>)> {
         let _turn = self.turn().boxed_local().await;
-        let mut lost = 0;
+        // A step that waits on mostly finds nothing, and commits nothing.
+        let mut tries = Tries::unread(first);
         let mut limit = read.limit;
         loop {
             self.inner().check_open()?;
-            let attempt = match self
-                .attempt(consumer, GroupRead { limit, ..read }, first, &mut lost)
-                .boxed_local()
-                .await
-            {
+            let attempt =
+                self.attempt(consumer, GroupRead { limit, ..read }, first, &mut tries).boxed_local().await;
+            if tries.take_unread() {
+                // Nothing was committed: what was not read may be otherwise.
+                continue;
+            }
+            let attempt = match attempt {
                 Err(error) if error.detail("moved").is_some() => {
-                    self.lost(&mut lost).boxed_local().await?;
+                    self.lost(&mut tries).boxed_local().await?;
                     continue;
                 }
                 attempt => attempt?,
@@ -138,12 +141,17 @@ impl Group {
         }
     }
 
-    async fn attempt(&self, consumer: &str, read: GroupRead, first: bool, lost: &mut u32) -> Result<Attempt> {
-        let Some(mut draft) = self.load().boxed_local().await?.draft else {
+    async fn attempt(
+        &self,
+        consumer: &str,
+        read: GroupRead,
+        first: bool,
+        tries: &mut Tries,
+    ) -> Result<Attempt> {
+        let Some(mut draft) = self.load_or_recall(tries).boxed_local().await? else {
             self.create_default().boxed_local().await?;
             return Ok(Attempt::Again);
         };
-        self.recall(&mut draft);
         self.load_for(&mut draft, consumer).boxed_local().await?;
         // What the group has to do first goes into the same commit: so every try that applies is one that
         // gives, however much consumers whose clocks differ end one another's sessions.
@@ -155,19 +163,19 @@ impl Group {
             return Ok(Attempt::Again);
         };
         if draft.head.mode == GroupMode::Exclusive && draft.head.holder != session {
-            return self.nothing(draft, session, first, lost).boxed_local().await;
+            return self.nothing(draft, session, first, tries).boxed_local().await;
         }
         if draft.head.mode == GroupMode::KeyShared {
-            self.attempt_by_key(draft, session, read, first, lost).boxed_local().await
+            self.attempt_by_key(draft, session, read, first, tries).boxed_local().await
         } else {
-            self.attempt_shared(draft, session, read, first, lost).boxed_local().await
+            self.attempt_shared(draft, session, read, first, tries).boxed_local().await
         }
     }
 
     /// Commits what the group has to do before it can give anything.
-    async fn own_affairs(&self, draft: Draft, lost: &mut u32) -> Result<Attempt> {
+    async fn own_affairs(&self, draft: Draft, tries: &mut Tries) -> Result<Attempt> {
         if let Some(plan) = draft.finish(self.inner().nonce())
-            && self.try_commit(plan, self.durability(), lost).boxed_local().await? == Committed::Done
+            && self.try_commit(plan, self.durability(), tries).boxed_local().await? == Committed::Done
         {
             self.wake();
         }
@@ -175,7 +183,13 @@ impl Group {
     }
 
     /// There is nothing for the consumer: it was heard of all the same.
-    async fn nothing(&self, mut draft: Draft, session: u64, first: bool, lost: &mut u32) -> Result<Attempt> {
+    async fn nothing(
+        &self,
+        mut draft: Draft,
+        session: u64,
+        first: bool,
+        tries: &mut Tries,
+    ) -> Result<Attempt> {
         let lanes =
             if draft.head.mode == GroupMode::KeyShared { [0, session].to_vec() } else { [0].to_vec() };
         let now = draft.now;
@@ -196,7 +210,7 @@ impl Group {
         }
         if let Some(plan) = draft.finish(self.inner().nonce()) {
             let durability = if moved { self.durability() } else { Durability::Relaxed };
-            if self.try_commit(plan, durability, lost).boxed_local().await? == Committed::Lost {
+            if self.try_commit(plan, durability, tries).boxed_local().await? == Committed::Lost {
                 return Ok(Attempt::Again);
             }
             if news {
@@ -214,13 +228,13 @@ impl Group {
         session: u64,
         read: GroupRead,
         first: bool,
-        lost: &mut u32,
+        tries: &mut Tries,
     ) -> Result<Attempt> {
         let wanted = usize::try_from(read.limit).unwrap_or(usize::MAX);
         let bound = self.load_due(&mut draft, 0, wanted).boxed_local().await?;
         let mut due = draft.due(bound);
         due.truncate(wanted);
-        if let Some(done) = self.bury_exhausted(&draft, &due, lost).boxed_local().await? {
+        if let Some(done) = self.bury_exhausted(&draft, &due, tries).boxed_local().await? {
             return Ok(done);
         }
         let mut given = self.take(&mut draft, &due).boxed_local().await?;
@@ -231,7 +245,7 @@ impl Group {
             fresh = self.read_after(&draft.stream, draft.head.cursor, rest, bytes).boxed_local().await?;
         }
         if given.is_empty() && fresh.is_empty() {
-            return self.nothing(draft, session, first, lost).boxed_local().await;
+            return self.nothing(draft, session, first, tries).boxed_local().await;
         }
         let ids: Vec<EntryId> = fresh.ids().collect();
         if let Some(last) = ids.last() {
@@ -253,7 +267,7 @@ impl Group {
         let mut page = Page::default();
         page.runs.extend(given.drain(..).map(|one| one.entry));
         page.runs.append(&mut fresh.runs);
-        self.give(draft, session, Deliveries { page, marks }, false, lost).boxed_local().await
+        self.give(draft, session, Deliveries { page, marks }, false, tries).boxed_local().await
     }
 
     /// Commits a delivery.
@@ -263,7 +277,7 @@ impl Group {
         session: u64,
         deliveries: Deliveries,
         wakes: bool,
-        lost: &mut u32,
+        tries: &mut Tries,
     ) -> Result<Attempt> {
         draft.hear(session);
         let wakes = wakes || draft.is_news();
@@ -273,7 +287,7 @@ impl Group {
         if !self.fits(&plan) {
             return Ok(Attempt::TooMuch);
         }
-        if self.try_commit(plan, self.durability(), lost).boxed_local().await? == Committed::Lost {
+        if self.try_commit(plan, self.durability(), tries).boxed_local().await? == Committed::Lost {
             return Ok(Attempt::Again);
         }
         if wakes {
@@ -312,7 +326,12 @@ impl Group {
 
     /// Buries records among what is due that had their last delivery, as many as one commit takes; `None`
     /// where there are none.
-    async fn bury_exhausted(&self, draft: &Draft, due: &[Place], lost: &mut u32) -> Result<Option<Attempt>> {
+    async fn bury_exhausted(
+        &self,
+        draft: &Draft,
+        due: &[Place],
+        tries: &mut Tries,
+    ) -> Result<Option<Attempt>> {
         let dead: Vec<Taken> = due
             .iter()
             .filter_map(|(_, id, from)| {
@@ -335,7 +354,7 @@ impl Group {
             }
             letters.truncate(letters.len() / 2);
         };
-        self.bury(without, letters, lost).boxed_local().await?;
+        self.bury(without, letters, tries).boxed_local().await?;
         Ok(Some(Attempt::Again))
     }
 
@@ -347,7 +366,7 @@ impl Group {
         session: u64,
         read: GroupRead,
         first: bool,
-        lost: &mut u32,
+        tries: &mut Tries,
     ) -> Result<Attempt> {
         let wanted = usize::try_from(read.limit).unwrap_or(usize::MAX);
         self.load_slots(&mut draft).boxed_local().await?;
@@ -366,7 +385,7 @@ impl Group {
             draft.find(*from, *id).is_some_and(|record| draft.may_take_over(session, *from, record.slot))
         });
         due.truncate(wanted);
-        if let Some(done) = self.bury_exhausted(&draft, &due, lost).boxed_local().await? {
+        if let Some(done) = self.bury_exhausted(&draft, &due, tries).boxed_local().await? {
             return Ok(done);
         }
         let mut given = self.take(&mut draft, &due).boxed_local().await?;
@@ -374,8 +393,8 @@ impl Group {
         let aside = self.look_ahead(&mut draft, session, &owners, wanted, &mut given).boxed_local().await?;
         if given.is_empty() && aside.is_empty() {
             return match more {
-                true => self.own_affairs(draft, lost).boxed_local().await,
-                false => self.nothing(draft, session, first, lost).boxed_local().await,
+                true => self.own_affairs(draft, tries).boxed_local().await,
+                false => self.nothing(draft, session, first, tries).boxed_local().await,
             };
         }
         if !read.no_ack {
@@ -398,7 +417,7 @@ impl Group {
         let nothing = marks.is_empty();
         let wakes = !aside.is_empty() || read.no_ack;
         let attempt =
-            self.give(draft, session, Deliveries { page, marks }, wakes, lost).boxed_local().await?;
+            self.give(draft, session, Deliveries { page, marks }, wakes, tries).boxed_local().await?;
         // What was set aside makes room to look further.
         Ok(match attempt {
             Attempt::Got(..) if nothing => Attempt::Again,

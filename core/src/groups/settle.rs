@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use futures_util::FutureExt;
 
 use super::Group;
-use super::commit::Committed;
+use super::commit::{Committed, Tries};
 use super::dead::MOST_DEAD;
 use super::entries::in_order;
 use super::options::{MOST_RECORDS, check_number};
@@ -62,10 +62,15 @@ impl Group {
         let mut count = 0;
         let mut most = rest.len();
         let _turn = self.turn().boxed_local().await;
-        let mut lost = 0;
+        let mut tries = Tries::unread(true);
         while !rest.is_empty() {
             let some: Vec<EntryId> = rest.iter().copied().take(most).collect();
-            match self.settle_some(consumer, &some, how, &mut lost).boxed_local().await? {
+            let step = self.settle_some(consumer, &some, how, &mut tries).boxed_local().await;
+            if tries.take_unread() {
+                // Nothing was committed: what was not read may be otherwise.
+                continue;
+            }
+            match step? {
                 Step::Done(settled, left) => {
                     count += settled;
                     rest.drain(..some.len());
@@ -83,10 +88,10 @@ impl Group {
         consumer: &str,
         ids: &[EntryId],
         how: Settle,
-        lost: &mut u32,
+        tries: &mut Tries,
     ) -> Result<Step> {
-        let (mut draft, _) = self.load_existing().boxed_local().await?;
-        self.recall(&mut draft);
+        let draft = self.load_or_recall(tries).boxed_local().await?;
+        let mut draft = draft.ok_or_else(|| self.not_found())?;
         self.load_sessions(&mut draft, consumer).boxed_local().await?;
         if draft.active_session(consumer).is_some_and(|session| draft.is_silent(session)) {
             self.load_for(&mut draft, consumer).boxed_local().await?;
@@ -132,7 +137,7 @@ impl Group {
                     break (settled, rest);
                 }
             };
-            return Ok(match self.bury(rest, letters, lost).boxed_local().await? {
+            return Ok(match self.bury(rest, letters, tries).boxed_local().await? {
                 Committed::Done => Step::Done(settled.count, settled.left),
                 Committed::Lost => Step::Again,
             });
@@ -145,7 +150,7 @@ impl Group {
         if !self.fits(&plan) && ids.len() > 1 {
             return Ok(Step::TooMuch);
         }
-        if self.try_commit(plan, self.durability(), lost).boxed_local().await? == Committed::Lost {
+        if self.try_commit(plan, self.durability(), tries).boxed_local().await? == Committed::Lost {
             return Ok(Step::Again);
         }
         // An acknowledgement lets nobody go on but who waits for a key.

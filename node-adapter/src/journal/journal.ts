@@ -11,7 +11,7 @@ import {
 	writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { identityAt, identityOf } from "../file-identity.js";
+import { type FileIdentity, standsAt } from "../file-identity.js";
 import {
 	type Change,
 	changeOf,
@@ -45,7 +45,7 @@ const FLUSH_MILLISECONDS = 1000;
 export class Journal {
 	readonly #path: string;
 	readonly #handle: number;
-	readonly #identity: string;
+	readonly #identity: FileIdentity;
 	readonly #maxBytes: number;
 	readonly #rows = new PendingRows();
 	/** The commit that the rows build on; undefined when none were read. */
@@ -62,7 +62,7 @@ export class Journal {
 	constructor(directory: string, largestFile: number) {
 		this.#path = join(directory, JOURNAL_FILE);
 		this.#handle = openSync(this.#path, constants.O_RDWR | constants.O_CREAT, 0o666);
-		this.#identity = identityOf(fstatSync(this.#handle, { bigint: true }));
+		this.#identity = fstatSync(this.#handle, { bigint: true });
 		this.#maxBytes = Math.min(MAX_JOURNAL_BYTES, largestFile);
 	}
 
@@ -78,7 +78,7 @@ export class Journal {
 
 	/** Whether the file is still the one that others open. */
 	isPresent(): boolean {
-		return identityAt(this.#path) === this.#identity;
+		return standsAt(this.#path, this.#identity);
 	}
 
 	/** Whether there may be rows. If not, the database has everything that was written before this call. */

@@ -1,7 +1,7 @@
 import { invalid, limitExceeded } from "../errors.js";
 import { checkInteger, checkName, optionalInteger, TIMESTAMP_END } from "../validate.js";
 import { MODES } from "./group-frames.js";
-import { FIRST, type Id, parseId, parseLowerBound } from "./ids.js";
+import { FIRST, type Id, parseId, parseLowerBound, usualId } from "./ids.js";
 import type { GroupOptions } from "./types.js";
 
 const MOST_SLOTS = 4096;
@@ -55,42 +55,12 @@ export function checkIds(ids: unknown): Float64Array {
 	if (ids.length === 0) throw invalid("ids", "must hold at least one id");
 	if (ids.length > MOST_IDS) throw limitExceeded("ids", MOST_IDS, ids.length);
 	const numbers = new Float64Array(ids.length * 2);
-	// Records of one append share their milliseconds.
-	let prefix = "";
-	let last = 0;
 	for (let i = 0; i < ids.length; i++) {
-		const id: unknown = ids[i];
-		const same = typeof id === "string" && prefix !== "" && id.startsWith(prefix);
-		let n = same ? usualNumber(id, prefix.length) : -1;
-		if (n < 0) {
-			const parsed = parseId(`ids[${i}]`, id);
-			last = parsed.ms;
-			n = parsed.n;
-			prefix = `${last}-`;
-		}
-		numbers[2 * i] = last;
+		const { ms, n } = usualId(ids[i]) ?? parseId(`ids[${i}]`, ids[i]);
+		numbers[2 * i] = ms;
 		numbers[2 * i + 1] = n;
 	}
 	return numbers;
-}
-
-/** More digits may be beyond the limit of n. */
-const USUAL_DIGITS = 15;
-const ZERO = 0x30;
-const NINE = 0x39;
-
-/** What stands there as a number, if it is one as most are: without leading zeros, and not too long. Else -1. */
-function usualNumber(text: string, start: number): number {
-	const digits = text.length - start;
-	if (digits === 0 || digits > USUAL_DIGITS) return -1;
-	if (digits > 1 && text.charCodeAt(start) === ZERO) return -1;
-	let value = 0;
-	for (let at = start; at < text.length; at++) {
-		const code = text.charCodeAt(at);
-		if (code < ZERO || code > NINE) return -1;
-		value = value * 10 + (code - ZERO);
-	}
-	return value;
 }
 
 /** A delay or an extension. */

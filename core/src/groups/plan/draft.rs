@@ -6,6 +6,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use super::kept::Kept;
+use super::left::Left;
 use crate::id::EntryId;
 use crate::kv::{Bytes, Check, Put};
 use crate::layout::group::{GroupHead, GroupMode, Place};
@@ -14,7 +15,7 @@ use crate::layout::group_page::{NEVER, Pending, Records};
 use crate::layout::group_slots::{SLOTS_OF_ROW, Slots, Taker};
 use crate::layout::group_timer::{Timer, TimerRow};
 use crate::layout::space::SpaceHead;
-use crate::layout::{group, group_member, group_page, group_slots, group_timer};
+use crate::layout::{group, group_member, group_page, group_slots, group_timer, space as space_row};
 
 /// The session under which records stand that were set aside.
 pub(crate) const ASIDE: u64 = 0;
@@ -50,15 +51,19 @@ pub(crate) struct GroupPlan {
     /// The head comes last.
     pub(crate) puts: Vec<Put>,
     pub(crate) nonce: u64,
-    /// What is known of the group once this has applied.
-    pub(crate) kept: Kept,
+    /// The head of the stream's space, where neither head was read.
+    pub(crate) stream_check: Option<Check>,
+    /// What is known once this has applied.
+    pub(crate) left: Left,
 }
 
 impl GroupPlan {
     /// What the commit takes of a host's limits: operations and bytes.
     pub(crate) fn cost(&self) -> (usize, usize) {
-        let ops = 1 + self.deletes.len() + self.puts.len();
-        let checked = self.check.key.len() + self.check.value.as_ref().map_or(0, Vec::len);
+        let ops = 1 + usize::from(self.stream_check.is_some()) + self.deletes.len() + self.puts.len();
+        let checks = [Some(&self.check), self.stream_check.as_ref()].into_iter().flatten();
+        let checked: usize =
+            checks.map(|check| check.key.len() + check.value.as_ref().map_or(0, Vec::len)).sum();
         let deleted: usize = self.deletes.iter().map(Vec::len).sum();
         let put: usize = self.puts.iter().map(|put| put.key.len() + put.value.len()).sum();
         (ops, checked + deleted + put)
@@ -77,6 +82,10 @@ pub(crate) struct Draft {
     pub(crate) now: u64,
     /// The head of the stream's space: of the moment of the group's head, or later.
     pub(crate) stream: Rc<SpaceHead>,
+    /// That head as stored, as far as that is known.
+    pub(crate) stream_row: Option<Bytes>,
+    /// Neither head was read.
+    pub(crate) unread: bool,
     /// Records up to here are trimmed.
     pub(crate) trimmed: EntryId,
     /// Most records of a page.
@@ -104,6 +113,8 @@ impl Draft {
             head,
             now: 0,
             stream: Rc::new(SpaceHead::EMPTY),
+            stream_row: None,
+            unread: false,
             trimmed: EntryId::ZERO,
             page_records: page_records.max(1),
             members: BTreeMap::new(),
@@ -483,7 +494,11 @@ impl Draft {
         }
         puts.push(Put { key: key.clone(), value: self.head.encode() });
         kept.limit();
-        Some(GroupPlan { check: Check { key, value: self.base }, deletes, puts, nonce, kept })
+        let check = Check { key, value: self.base };
+        let stream_check =
+            self.unread.then(|| Check { key: space_row::key(&self.space), value: self.stream_row.clone() });
+        let left = Left { head: self.head, stream: self.stream, stream_row: self.stream_row, kept };
+        Some(GroupPlan { check, stream_check, deletes, puts, nonce, left })
     }
 
     /// The commit that creates the group.
@@ -492,7 +507,8 @@ impl Draft {
         let key = group::key(&self.space, &self.group);
         let puts = Vec::from([Put { key: key.clone(), value: self.head.encode() }]);
         let check = Check { key, value: self.base };
-        GroupPlan { check, deletes: Vec::new(), puts, nonce, kept: Kept::default() }
+        let left = Left { head: self.head, stream: self.stream, stream_row: None, kept: Kept::default() };
+        GroupPlan { check, stream_check: None, deletes: Vec::new(), puts, nonce, left }
     }
 
     fn finish_members(&self, rows: &mut BTreeMap<Bytes, Option<Bytes>>, kept: &mut Kept) {

@@ -5,6 +5,7 @@ mod deliver;
 mod draft;
 mod kept;
 mod keys;
+mod left;
 mod members;
 mod settle;
 
@@ -12,4 +13,5 @@ pub(crate) use deliver::{Offer, Place, Taken};
 pub(crate) use draft::{ASIDE, Draft, GroupPlan};
 pub(crate) use kept::Kept;
 pub(crate) use keys::assign;
+pub(crate) use left::Left;
 pub(crate) use settle::Settle;

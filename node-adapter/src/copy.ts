@@ -1,0 +1,10 @@
+// Memory for less is cleared in no time.
+const LARGE = 4096;
+
+/** A copy as a plain array. To clear memory for a large one first would take as long as copying it. */
+export function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+	if (bytes.length < LARGE) return new Uint8Array(bytes);
+	const copy = new Uint8Array(Buffer.allocUnsafeSlow(bytes.length).buffer);
+	copy.set(bytes);
+	return copy;
+}
