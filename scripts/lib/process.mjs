@@ -40,7 +40,15 @@ export function exitCode(command, args, { cwd = root, env = {}, onLine, minutes 
 }
 
 function endAfter(child, minutes, ended) {
-	const kill = () => child.pid !== undefined && process.kill(-child.pid, "SIGKILL");
+	// It did not start: there is nothing to end, and no "close" to wait for.
+	if (child.pid === undefined) return;
+	const kill = () => {
+		try {
+			process.kill(-child.pid, "SIGKILL");
+		} catch {
+			// All of the group has ended; somebody else holds its output open.
+		}
+	};
 	// A group of its own does not get the terminal's signals.
 	const interrupted = () => {
 		kill();
@@ -51,7 +59,8 @@ function endAfter(child, minutes, ended) {
 		ended();
 	}, minutes * 60_000);
 	for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, interrupted);
-	child.once("exit", () => {
+	// Not "exit": what it started may go on, and holds its output open.
+	child.once("close", () => {
 		clearTimeout(timer);
 		for (const signal of ["SIGINT", "SIGTERM"]) process.off(signal, interrupted);
 	});
