@@ -154,11 +154,10 @@ impl Cancelled {
 
 /// As much of a long input as leaves the rest behind the words that the multiple spans: what these come to, from a
 /// checksum of nothing on, and the rest.
-fn cancel(crc: u32, bytes: &[u8]) -> Option<([[u8; 8]; SPAN], &[u8])> {
+fn cancel(mut crc: u32, bytes: &[u8]) -> Option<([[u8; 8]; SPAN], &[u8])> {
     let blocks = (bytes.len() / 8).checked_sub(SPAN)? / BLOCK;
     let (blocks, rest) = bytes.split_at_checked(blocks * BLOCK * 8)?;
     let mut cancelled = Cancelled::none();
-    let mut crc = crc;
     for block in blocks.as_chunks::<8>().0.as_chunks::<BLOCK>().0 {
         cancelled.take(block, crc);
         crc = 0;
