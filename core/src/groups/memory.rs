@@ -14,8 +14,8 @@ use crate::id::EntryId;
 use crate::kv::{Atomicity, Bytes};
 use crate::layout::commit::Item;
 use crate::layout::group;
-use crate::layout::space::SpaceHead;
 use crate::layout::stream::StreamMeta;
+use crate::store::{Cache, CachedSpace};
 
 /// Most groups that an instance remembers.
 const MOST_GROUPS: usize = 64;
@@ -148,8 +148,11 @@ impl Group {
             return;
         };
         let is_still = draft.base() == Some(&head);
-        let (stream_row, _) = self.stream_of(&left);
-        let held = is_still && stream_row.is_some() && stream_row == draft.stream_row;
+        let held = is_still && {
+            let cache = self.inner().cache.borrow();
+            let row = self.later_stream(&cache, &left).map_or(&left.stream_row, |known| &known.base);
+            row.is_some() && *row == draft.stream_row
+        };
         self.note(|one| one.trust.seen(held));
         if is_still {
             draft.kept = left.kept;
@@ -167,7 +170,10 @@ impl Group {
         let Some((row, left)) = self.remembered(trusted) else {
             return Ok(None);
         };
-        let (stream_row, stream) = self.stream_of(&left);
+        let (stream_row, stream) = match self.later_stream(&self.inner().cache.borrow(), &left) {
+            Some(known) => (known.base.clone(), Rc::new(known.head.clone())),
+            None => (left.stream_row, left.stream),
+        };
         if stream_row.is_none()
             || !stream.pending.is_nil()
             || StreamMeta::read(&stream)?.epoch != left.head.epoch
@@ -180,16 +186,10 @@ impl Group {
         Ok(Some(draft))
     }
 
-    /// The head of the stream's space as it is known: by what the group's last commit was planned from, or
-    /// by a later one of this instance to the stream.
-    fn stream_of(&self, left: &Left) -> (Option<Bytes>, Rc<SpaceHead>) {
-        let cache = self.inner().cache.borrow();
-        match cache.space(&self.stream) {
-            Some(known) if known.head.revision > left.stream.revision => {
-                (known.base.clone(), Rc::new(known.head.clone()))
-            }
-            _ => (left.stream_row.clone(), Rc::clone(&left.stream)),
-        }
+    /// The head of the stream's space, where this instance knows a later one than the group's last commit was
+    /// planned from.
+    fn later_stream<'c>(&self, cache: &'c Cache, left: &Left) -> Option<&'c CachedSpace> {
+        cache.space(&self.stream).filter(|known| known.head.revision > left.stream.revision)
     }
 
     /// Remembers what a commit left behind, and the head that it made. `unread`: it was planned from what

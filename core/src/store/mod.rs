@@ -52,7 +52,7 @@ use crate::codec::zstd::Compressor;
 use crate::env::Env;
 use crate::error::{Error, ErrorCode, Result};
 use crate::plan::Sizes;
-use cache::Cache;
+pub(crate) use cache::{Cache, CachedSpace};
 use host::Host;
 pub(crate) use host::{Call, Part, Row};
 use queue::Queue;
