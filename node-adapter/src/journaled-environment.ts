@@ -1,3 +1,4 @@
+import { sameBytes } from "./bytes.js";
 import type { Change } from "./journal/format.js";
 import { Journal } from "./journal/journal.js";
 import { merged, type Pair } from "./journal/merge.js";
@@ -45,9 +46,7 @@ export class JournaledEnvironment {
 	/** Whether that is the value of a key; undefined: whether it has none. In the same places. */
 	holds(key: Uint8Array, value: Uint8Array | undefined): boolean {
 		const pending = this.#journal.rows.size === 0 ? undefined : this.#journal.rows.get(key);
-		if (pending === undefined) return this.#environment.holds(key, value);
-		if (pending.value === undefined || value === undefined) return pending.value === value;
-		return Buffer.compare(pending.value, value) === 0;
+		return pending === undefined ? this.#environment.holds(key, value) : sameBytes(pending.value, value);
 	}
 
 	/**

@@ -1,4 +1,5 @@
 import * as lmdb from "lmdb";
+import { sameBytes } from "./bytes.js";
 
 /** The part of a read transaction of the `lmdb` package that is used here. */
 export interface ReadTransaction {
@@ -151,8 +152,7 @@ export class LmdbEnvironment {
 	/** Whether that is the value of a key; undefined: whether it has none. In the same places. */
 	holds(key: Uint8Array, value: Uint8Array | undefined): boolean {
 		const bytes = this.#store.getBinaryFast(key, this.#reading);
-		if (bytes === undefined || value === undefined) return bytes === value;
-		return Buffer.compare(plain(bytes).subarray(0, this.#store.lastSize), value) === 0;
+		return sameBytes(bytes && plain(bytes).subarray(0, this.#store.lastSize), value);
 	}
 
 	/**

@@ -8,3 +8,8 @@ export function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 	copy.set(bytes);
 	return copy;
 }
+
+/** Whether two values hold the same bytes; nothing is the same as nothing alone. */
+export function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+	return a === undefined || b === undefined ? a === b : Buffer.compare(a, b) === 0;
+}
