@@ -137,8 +137,41 @@ impl CommitRow {
     }
 }
 
+/// Segments' names that were read lately. Rows of many segments name each of them again and again: most are made
+/// once, and most runs of a segment share one.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    /// Each in the place that its hash gives, or pushed out of it.
+    lately: Vec<Option<Rc<str>>>,
+}
+
+/// A power of two.
+const NAMES: usize = 256;
+
+impl Names {
+    fn shared(&mut self, name: &str) -> Rc<str> {
+        let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193) // FNV-1a
+        });
+        if self.lately.is_empty() {
+            self.lately.resize(NAMES, None);
+        }
+        let place = (hash ^ hash >> 16) as usize % NAMES;
+        match self.lately.get_mut(place) {
+            Some(Some(known)) if **known == *name => Rc::clone(known),
+            Some(place) => Rc::clone(place.insert(Rc::from(name))),
+            None => Rc::from(name),
+        }
+    }
+}
+
 /// Decodes a row that stands at `last`.
 pub(crate) fn decode(row: Vec<u8>, last: EntryId) -> Result<CommitRow> {
+    decode_sharing(row, last, &mut Names::default())
+}
+
+/// Decodes a row that stands at `last`, with names from here.
+pub(crate) fn decode_sharing(row: Vec<u8>, last: EntryId, names: &mut Names) -> Result<CommitRow> {
     let buffer = envelope::open(row, "commit row")?;
     let mut reader = Reader::new(buffer.bytes());
     let previous = EntryId { ms: reader.u64("previous milliseconds")?, n: reader.u64("previous n")? };
@@ -148,7 +181,7 @@ pub(crate) fn decode(row: Vec<u8>, last: EntryId) -> Result<CommitRow> {
     let mut items: Vec<Item> = Vec::new();
     let mut before = previous;
     for _ in 0..length {
-        let item = decode_item(&buffer, &mut reader, items.last())?;
+        let item = decode_item(&buffer, &mut reader, items.last(), names)?;
         if item.first_id <= before {
             return Err(Error::corrupt("commit row: ids do not go up"));
         }
@@ -162,14 +195,18 @@ pub(crate) fn decode(row: Vec<u8>, last: EntryId) -> Result<CommitRow> {
     Ok(CommitRow { previous, records, bytes, items })
 }
 
-fn decode_item(buffer: &SharedBytes, reader: &mut Reader<'_>, before: Option<&Item>) -> Result<Item> {
+fn decode_item(
+    buffer: &SharedBytes,
+    reader: &mut Reader<'_>,
+    before: Option<&Item>,
+    names: &mut Names,
+) -> Result<Item> {
     let kind = reader.u8("run kind")?;
     let name_length = usize::from(reader.u8("segment length")?);
     let name = reader.text(name_length, "segment")?;
-    // Neighbouring runs are often of one segment: share the name.
     let segment = match before {
         Some(before) if &*before.segment == name => Rc::clone(&before.segment),
-        _ => Rc::from(name),
+        _ => names.shared(name),
     };
     let first_sequence = reader.u64("first sequence")?;
     match kind {

@@ -82,6 +82,11 @@ impl Run {
 
     /// The entries whose ids are above `after` and not above `last`.
     pub(crate) fn between(&self, after: EntryId, last: EntryId) -> Result<Option<Self>> {
+        self.first_between(after, last, u64::MAX)
+    }
+
+    /// The first of the entries whose ids are above `after` and not above `last`, at most `take` of them.
+    pub(crate) fn first_between(&self, after: EntryId, last: EntryId, take: u64) -> Result<Option<Self>> {
         let skip = if after.ms > self.first_id.ms {
             self.count
         } else if after.ms == self.first_id.ms && after.n >= self.first_id.n {
@@ -96,7 +101,7 @@ impl Run {
         } else {
             0
         };
-        self.slice(skip, upto.saturating_sub(skip))
+        self.slice(skip, upto.saturating_sub(skip).min(take))
     }
 
     pub(crate) fn encode(&self, out: &mut Vec<u8>) -> Result {

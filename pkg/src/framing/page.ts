@@ -4,9 +4,12 @@ import type { LexKey } from "../lexkey.js";
 import { segmentOffset, spaceOffset } from "../offsets.js";
 import type { Entry, Trx } from "../types.js";
 import { decodeUtf8, decodeUtf8Strict } from "../utf8.js";
-import { broken, FrameReader } from "./reader.js";
+import { broken, FrameReader, safeU64 } from "./reader.js";
 
 const NIL = "00000000-0000-0000-0000-000000000000";
+/** Bytes of a run's fields; of those of its TRX, which stand last: id, node, number. */
+const RUN_FIELDS = 80;
+const TRX_FIELDS = 40;
 const NO_METADATA: Readonly<Record<string, string>> = Object.freeze({});
 
 /** A page: entries, whether the read is over, and where it goes on. */
@@ -41,29 +44,26 @@ class Run {
 	readonly count: number;
 	/** Where its first entry lies. */
 	readonly start: number;
-	/** Where the TRX lies: id, node, number. */
-	readonly #trxAt: number;
-	readonly #trxNumber: number;
-	#trx: Trx | undefined;
+	// Plain, as those of PageEntry: a page of many segments has as many runs as entries.
+	private known: Trx | undefined;
 
 	/** Reads the run's fields, its segment's name being one of `names`, and passes over its entries. */
 	constructor(reader: FrameReader, view: DataView, space: string, names: readonly string[], stream: boolean) {
+		const at = reader.skip(RUN_FIELDS);
 		this.bytes = reader.bytes;
 		this.view = view;
 		this.space = space;
-		const segment = names[reader.u32()];
+		const segment = names[view.getUint32(at, true)];
 		if (segment === undefined) throw broken("a run names no segment");
 		this.segment = segment;
-		this.count = reader.u32();
-		const size = reader.u32();
-		this.tier = reader.u32() === 1 ? "hot" : "warm";
+		this.count = view.getUint32(at + 4, true);
+		this.tier = view.getUint32(at + 12, true) === 1 ? "hot" : "warm";
 		this.stream = stream;
-		this.sequence = reader.u64();
-		this.ms = reader.u64();
-		this.n = reader.u64();
-		this.#trxAt = reader.skip(32);
-		this.#trxNumber = reader.u64();
-		this.start = reader.skip(size);
+		this.sequence = safeU64(view, at + 16);
+		this.ms = safeU64(view, at + 24);
+		this.n = safeU64(view, at + 32);
+		this.start = reader.skip(view.getUint32(at + 8, true));
+		this.known = undefined;
 	}
 
 	/** Where the entry after the one at `at` lies. */
@@ -96,12 +96,13 @@ class Run {
 	}
 
 	get trx(): Trx {
-		this.#trx ??= Object.freeze({
-			id: uuidText(this.bytes, this.#trxAt),
-			node: uuidText(this.bytes, this.#trxAt + 16),
-			number: this.#trxNumber,
+		const at = this.start - TRX_FIELDS;
+		this.known ??= Object.freeze({
+			id: uuidText(this.bytes, at),
+			node: uuidText(this.bytes, at + 16),
+			number: safeU64(this.view, at + 32),
 		});
-		return this.#trx;
+		return this.known;
 	}
 }
 
@@ -310,15 +311,17 @@ export function readPage(bytes: Bytes, space: string, stream = false): Page {
 	const b = reader.u64();
 	const runs: Run[] = [];
 	let count = 0;
-	let last: PageEntry | undefined;
+	let lastAt = 0;
 	for (let left = reader.u32(); left > 0; left--) {
 		const run = new Run(reader, view, space, names, stream);
-		const lastAt = run.check(reader.at);
+		const at = run.check(reader.at);
 		if (run.count === 0) continue;
 		runs.push(run);
 		count += run.count;
-		last = new PageEntry(run, run.count - 1, lastAt);
+		lastAt = at;
 	}
+	const lastRun = runs.at(-1);
+	const last = lastRun && new PageEntry(lastRun, lastRun.count - 1, lastAt);
 	const entries = { [Symbol.iterator]: () => new PageEntryIterator(runs) };
 	return { done, tail, a, b, count, last, entries };
 }

@@ -28,8 +28,7 @@ export class FrameReader {
 	/** A u64 that must be a safe integer. */
 	u64(): number {
 		this.#need(8);
-		const value = this.#view.getUint32(this.at, true) + this.#view.getUint32(this.at + 4, true) * 2 ** 32;
-		if (value > Number.MAX_SAFE_INTEGER) throw broken("a number beyond 2^53 - 1");
+		const value = safeU64(this.#view, this.at);
 		this.at += 8;
 		return value;
 	}
@@ -57,6 +56,13 @@ export class FrameReader {
 	#need(length: number): void {
 		if (length > this.bytes.length - this.at) throw broken("it is too short");
 	}
+}
+
+/** A u64 that must be a safe integer. */
+export function safeU64(view: DataView, at: number): number {
+	const value = view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
+	if (value > Number.MAX_SAFE_INTEGER) throw broken("a number beyond 2^53 - 1");
+	return value;
 }
 
 /** The engine and this package disagree on the format: a fault of ours, never of the caller. */

@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::codec::{EntryView, EntryViews, Trx, length32};
+use crate::error::Result;
 use crate::id::EntryId;
 use crate::layout::Run;
 use crate::sorted::SortedMap;
@@ -128,7 +129,13 @@ impl Page {
 /// Bytes of a run's fields in a frame.
 const RUN_FIELDS: usize = 80;
 /// Entries of at least so many bytes are a piece of their own.
-const PIECE: usize = 4096;
+const ALONE: usize = 4096;
+/// Others are joined to pieces of about so many bytes.
+const PIECE: usize = 16_384;
+
+fn pair(low: u32, high: u32) -> [u8; 8] {
+    (u64::from(high) << 32 | u64::from(low)).to_le_bytes()
+}
 
 /// A page on its way into a buffer: see [`Page::encode`].
 #[derive(Debug)]
@@ -142,9 +149,10 @@ pub struct PageFrame<'p> {
 impl<'p> PageFrame<'p> {
     fn new(page: &'p Page) -> Self {
         let mut names: Vec<&str> = Vec::new();
+        // By where they stand: reads share names, and one that comes twice costs some bytes.
         let mut index = SortedMap::new();
         let places = page.runs.iter().map(|one| {
-            *index.get_or_insert_with(&*one.segment, || {
+            *index.get_or_insert_with(Rc::as_ptr(&one.segment).addr(), || {
                 names.push(&one.segment);
                 length32(names.len()) - 1
             })
@@ -171,7 +179,7 @@ impl<'p> PageFrame<'p> {
     /// Hands the pieces over, in order. Entries of a large run are not copied.
     pub fn write(&self, mut hand_over: impl FnMut(&[u8])) {
         let page = self.page;
-        let mut out = Vec::with_capacity(2 * PIECE);
+        let mut out = Vec::with_capacity(PIECE + ALONE + RUN_FIELDS);
         out.extend_from_slice(&[u8::from(page.done), u8::from(page.tail), 0, 0]);
         out.extend_from_slice(&length32(self.names.len()).to_le_bytes());
         for name in &self.names {
@@ -186,23 +194,27 @@ impl<'p> PageFrame<'p> {
             let entries = run.body.bytes();
             let count = u32::try_from(run.count).unwrap_or(u32::MAX);
             let tier = u32::from(one.tier == Tier::Hot);
-            for number in [*place, count, length32(entries.len()), tier] {
-                out.extend_from_slice(&number.to_le_bytes());
-            }
-            for number in [run.first_sequence, run.first_id.ms, run.first_id.n] {
-                out.extend_from_slice(&number.to_le_bytes());
-            }
-            out.extend_from_slice(run.trx.id.as_bytes());
-            out.extend_from_slice(run.trx.node.as_bytes());
+            // Together, so that room for them is looked for once.
+            let numbers = [
+                pair(*place, count),
+                pair(length32(entries.len()), tier),
+                run.first_sequence.to_le_bytes(),
+                run.first_id.ms.to_le_bytes(),
+                run.first_id.n.to_le_bytes(),
+            ];
+            out.extend_from_slice(numbers.as_flattened());
+            let ids = [run.trx.id.into_bytes(), run.trx.node.into_bytes()];
+            out.extend_from_slice(ids.as_flattened());
             out.extend_from_slice(&run.trx.number.to_le_bytes());
-            if entries.len() < PIECE {
+            let stands_alone = entries.len() >= ALONE;
+            if !stands_alone {
                 out.extend_from_slice(entries);
             }
-            if out.len() >= PIECE || entries.len() >= PIECE {
+            if stands_alone || out.len() >= PIECE {
                 hand_over(&out);
                 out.clear();
             }
-            if entries.len() >= PIECE {
+            if stands_alone {
                 hand_over(entries);
             }
         }
@@ -244,6 +256,23 @@ impl Filling {
     /// So many bytes of blocks are worth fetching at once, whatever the page takes.
     pub(super) fn fetch(&mut self, bytes: usize) {
         self.ahead = bytes;
+    }
+
+    /// Takes a run's entries above the first of two ids and not above the second, as far as there is room.
+    /// Gives the last id taken.
+    pub(super) fn show(
+        &mut self,
+        segment: &Rc<str>,
+        run: &Run,
+        (passed, last): (EntryId, EntryId),
+        tier: Tier,
+    ) -> Result<Option<EntryId>> {
+        let Some(shown) = run.first_between(passed, last, self.room())? else {
+            return Ok(None);
+        };
+        let reached = shown.last_id();
+        self.push(Rc::clone(segment), shown, tier);
+        Ok(Some(reached))
     }
 
     pub(super) fn push(&mut self, segment: Rc<str>, run: Run, tier: Tier) {

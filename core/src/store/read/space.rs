@@ -11,7 +11,7 @@ use super::segment::check_times;
 use crate::error::{Error, Result};
 use crate::id::{EntryId, MAX_INTEGER};
 use crate::kv::Atomicity;
-use crate::layout::commit::{self, Item};
+use crate::layout::commit::{self, Item, Names};
 use crate::layout::space::SpaceHead;
 use crate::layout::{KeyRange, Voids};
 use crate::name::check_name;
@@ -113,11 +113,13 @@ impl Inner {
         }
         let (rows, more) = self.commit_rows(range, &read.space, (most, read.max_bytes), &head.voids).await?;
         let space: Rc<str> = Rc::from(&*read.space);
+        let mut names = Names::default();
         for (row_last, (key, value)) in rows {
             if EVERY_HOST && let Some(seen) = &mut seen {
                 seen.rows += 1;
             }
-            let row = commit::decode(value, row_last).map_err(|error| error.at_key(&key))?;
+            let row =
+                commit::decode_sharing(value, row_last, &mut names).map_err(|error| error.at_key(&key))?;
             if row.previous > passed {
                 if !self.host.is_consistent() {
                     // Not visible yet: what follows is shown once it can be shown in order.
@@ -143,11 +145,15 @@ impl Inner {
                     filling.page.tail = !beyond;
                     return Ok(filling.page);
                 }
-                let Some(reached) = self
-                    .show_item(&space, item, passed, last, &head, &mut filling)
-                    .await
-                    .map_err(|error| error.at_key(&key))?
-                else {
+                // No call that waits for what is at hand.
+                let shown = match &item.inline {
+                    Some(run) => {
+                        let shown = filling.show(&item.segment, run, (passed, last), Tier::Warm);
+                        shown.map(|shown| shown.or(Some(passed)))
+                    }
+                    None => self.show_blocks(&space, item, passed, last, &head, &mut filling).await,
+                };
+                let Some(reached) = shown.map_err(|error| error.at_key(&key))? else {
                     filling.page.tail = true;
                     return Ok(filling.page);
                 };
@@ -213,7 +219,7 @@ impl Inner {
         let mut filling = Filling::new(read.max_entries, read.max_bytes, (passed.ms, passed.n));
         filling.fetch(ahead);
         let space: Rc<str> = Rc::from(&*read.space);
-        let shown = self.show_item(&space, item, passed, head.last_id, head, &mut filling).await;
+        let shown = self.show_blocks(&space, item, passed, head.last_id, head, &mut filling).await;
         let shown = shown.map_err(|error| error.at_key(&commit::key(&space, item.last_id())))?;
         if let Some(reached) = shown {
             filling.page.next = (reached.ms, reached.n);
@@ -222,9 +228,9 @@ impl Inner {
         Ok(Some(filling.page))
     }
 
-    /// Shows an item's entries above `passed` and not above `last`, as far as there is room. Gives
-    /// the last id shown; `None` when an inconsistent host does not show the entries yet.
-    async fn show_item(
+    /// Shows the entries above `passed` and not above `last` of an item that stands in blocks, as far as there
+    /// is room. Gives the last id shown; `None` when an inconsistent host does not show the entries yet.
+    async fn show_blocks(
         &self,
         space: &Rc<str>,
         item: &Item,
@@ -233,17 +239,6 @@ impl Inner {
         head: &SpaceHead,
         filling: &mut Filling,
     ) -> Result<Option<EntryId>> {
-        if let Some(run) = &item.inline {
-            let Some(run) = run.between(passed, last)? else {
-                return Ok(Some(passed));
-            };
-            let Some(run) = run.slice(0, filling.room())? else {
-                return Ok(Some(passed));
-            };
-            let reached = run.last_id();
-            filling.push(Rc::clone(&item.segment), run, Tier::Warm);
-            return Ok(Some(reached));
-        }
         let mut reached = passed;
         let item_last = item.last_id().min(last);
         while reached < item_last && filling.room() > 0 {
@@ -274,17 +269,11 @@ impl Inner {
                     place(space, &item.segment)
                 )));
             }
-            let shown = run.between(reached, item_last)?;
-            let shown = match shown {
-                Some(run) => run.slice(0, filling.room())?,
-                None => None,
-            };
-            let Some(shown) = shown else {
-                return Ok(Some(reached));
-            };
-            reached = shown.last_id();
             let tier = if hot { Tier::Hot } else { Tier::Warm };
-            filling.push(Rc::clone(&item.segment), shown, tier);
+            match filling.show(&item.segment, run, (reached, item_last), tier)? {
+                Some(shown) => reached = shown,
+                None => return Ok(Some(reached)),
+            }
         }
         Ok(Some(reached))
     }
