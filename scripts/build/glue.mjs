@@ -13,6 +13,8 @@ const declarations = `${banner}import type * as bindgen from "./bindgen.js";
 export interface GlueEnvironment {
 	/** Runs the engine's tasks: a trap inside one is thrown into this callback. */
 	readonly queueMicrotask: (callback: () => void) => void;
+	/** So many bytes, whatever is in them. */
+	readonly pageMemory: (length: number) => Uint8Array;
 }
 
 /** The exports of one instance's glue. initSync comes first. */
@@ -60,6 +62,9 @@ export async function writeGlue(bindgen, out, names) {
 	if (/^export |import\.meta/m.test(body)) throw new Error("the glue is still a module");
 	if (!/\bqueueMicrotask\(/.test(body))
 		throw new Error("the glue no longer calls queueMicrotask: traps would go unseen");
-	writeFileSync(at(out, "glue.js"), `${banner}export function createGlue({ queueMicrotask }) {\n${body}}\n`);
+	writeFileSync(
+		at(out, "glue.js"),
+		`${banner}export function createGlue({ queueMicrotask, pageMemory }) {\n${body}}\n`,
+	);
 	writeFileSync(at(out, "glue.d.ts"), declarations);
 }

@@ -6,6 +6,7 @@ import { type TimerCalls, Timers } from "../timers.js";
 import type { CheckedOptions } from "../validate.js";
 import type { Engine, EngineOptions, Glue } from "./abi.js";
 import { engineModule, firstVariant, type Variant } from "./loader.js";
+import { pageMemory } from "./page-memory.js";
 
 /** More than one instance counts to: so the numbers of two never meet. */
 const EPOCHS = 2 ** 36;
@@ -217,7 +218,7 @@ export class EngineSlot {
 		};
 		let instance: Instance | undefined;
 
-		const glue = createGlue({ queueMicrotask: guarded });
+		const glue = createGlue({ queueMicrotask: guarded, pageMemory });
 		glue.initSync({ module });
 		const lastWords = (): string | undefined => {
 			try {
@@ -308,7 +309,7 @@ export class EngineSlot {
 			this.full().catch(() => {});
 			if (glue === undefined) {
 				// Without a store: it only expands.
-				glue = createGlue({ queueMicrotask });
+				glue = createGlue({ queueMicrotask, pageMemory });
 				glue.initSync({ module });
 			}
 			try {

@@ -1,4 +1,5 @@
 import { describe, isStreamkitError, StreamkitError } from "../errors.js";
+import type { GlueEnvironment } from "../generated/glue.js";
 import type { HostLimits } from "../host.js";
 import type { MaybePromise } from "../types.js";
 import type { CheckedOptions } from "../validate.js";
@@ -13,7 +14,7 @@ export type Variant = "full" | "light";
 /** A compiled module, and the glue that was made for it. */
 export interface EngineModule {
 	readonly module: WebAssembly.Module;
-	createGlue(environment: { readonly queueMicrotask: (callback: () => void) => void }): Glue;
+	createGlue(environment: GlueEnvironment): Glue;
 }
 
 /** The full engine comes with the calls that only it can answer. */

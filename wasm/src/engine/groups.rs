@@ -10,7 +10,7 @@ use streamkit_core::{
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::{Engine, SMALL_PAGE, bytes_of, copied_out, offset, put_page};
+use super::{Engine, SMALL_PAGE, copied_out, offset, page_memory, put_page};
 use crate::group_frames::{write_group, write_marks, write_pending};
 use crate::numbers::{integer, integer_unless_negative, integer_unless_zero, number};
 use crate::promise::{promise, promise_or_refusal};
@@ -31,7 +31,7 @@ fn deliveries_out(got: &Deliveries, next: Option<u64>) -> JsValue {
     if length < SMALL_PAGE {
         return copied_out(&[marks, frame.encode()].concat());
     }
-    let out = bytes_of(length);
+    let out = page_memory(offset(length));
     let start = offset(marks.len());
     out.subarray(0, start).copy_from(&marks);
     put_page(&frame, &out, start);

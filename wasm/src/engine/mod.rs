@@ -51,14 +51,16 @@ pub(crate) fn page_out(page: &Page) -> JsValue {
     if frame.len() < SMALL_PAGE {
         return copied_out(&frame.encode());
     }
-    let out = bytes_of(frame.len());
+    let out = page_memory(offset(frame.len()));
     put_page(&frame, &out, 0);
     out.into()
 }
 
-/// So many bytes outside of this instance's memory.
-fn bytes_of(length: usize) -> Uint8Array {
-    Uint8Array::new_with_length(offset(length))
+#[wasm_bindgen]
+extern "C" {
+    /// So many bytes outside of this instance's memory, whatever is in them: every one is to be written.
+    #[wasm_bindgen(js_name = pageMemory)]
+    fn page_memory(length: u32) -> Uint8Array;
 }
 
 /// Nothing longer fits into the memory that this is compiled for.
