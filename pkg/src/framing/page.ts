@@ -4,12 +4,11 @@ import type { LexKey } from "../lexkey.js";
 import { segmentOffset, spaceOffset } from "../offsets.js";
 import type { Entry, Trx } from "../types.js";
 import { decodeUtf8, decodeUtf8Strict } from "../utf8.js";
-import { broken, FrameReader, safeU64 } from "./reader.js";
+import { broken, checkU64, FrameReader, readU64 } from "./reader.js";
 
 const NIL = "00000000-0000-0000-0000-000000000000";
-/** Bytes of a run's fields; of those of its TRX, which stand last: id, node, number. */
+/** Bytes of a run's fields, before its entries; docs of Page::encode in core have their places. */
 const RUN_FIELDS = 80;
-const TRX_FIELDS = 40;
 const NO_METADATA: Readonly<Record<string, string>> = Object.freeze({});
 
 /** A page: entries, whether the read is over, and where it goes on. */
@@ -30,40 +29,70 @@ export interface Page {
 	readonly entries: Iterable<PageEntry>;
 }
 
-/** What the entries of one run share. */
-class Run {
+/**
+ * The frame of a page. Its runs are known by where their fields lie: in a page of many segments there are as many of them
+ * as entries, and an object for each costs more than reading them anew.
+ */
+class Frame {
 	readonly bytes: Bytes;
 	readonly view: DataView;
 	readonly space: string;
-	readonly segment: string;
-	readonly tier: "hot" | "warm";
 	readonly stream: boolean;
-	readonly sequence: number;
-	readonly ms: number;
-	readonly n: number;
-	readonly count: number;
-	/** Where its first entry lies. */
-	readonly start: number;
-	// Plain, as those of PageEntry: a page of many segments has as many runs as entries.
-	private known: Trx | undefined;
+	readonly names: readonly string[];
+	/** The TRX that was asked for last, and the run that it was asked of. */
+	private trx: Trx | undefined;
+	private trxRun = -1;
 
-	/** Reads the run's fields, its segment's name being one of `names`, and passes over its entries. */
-	constructor(reader: FrameReader, view: DataView, space: string, names: readonly string[], stream: boolean) {
-		const at = reader.skip(RUN_FIELDS);
-		this.bytes = reader.bytes;
+	constructor(bytes: Bytes, view: DataView, space: string, names: readonly string[], stream: boolean) {
+		this.bytes = bytes;
 		this.view = view;
 		this.space = space;
-		const segment = names[view.getUint32(at, true)];
-		if (segment === undefined) throw broken("a run names no segment");
-		this.segment = segment;
-		this.count = view.getUint32(at + 4, true);
-		this.tier = view.getUint32(at + 12, true) === 1 ? "hot" : "warm";
+		this.names = names;
 		this.stream = stream;
-		this.sequence = safeU64(view, at + 16);
-		this.ms = safeU64(view, at + 24);
-		this.n = safeU64(view, at + 32);
-		this.start = reader.skip(view.getUint32(at + 8, true));
-		this.known = undefined;
+	}
+
+	/** How many entries a run holds. */
+	count(run: number): number {
+		return this.view.getUint32(run + 4, true);
+	}
+
+	/** Bytes of a run's entries. */
+	size(run: number): number {
+		return this.view.getUint32(run + 8, true);
+	}
+
+	segment(run: number): string {
+		return this.names[this.view.getUint32(run, true)] as string;
+	}
+
+	tier(run: number): "hot" | "warm" {
+		return this.view.getUint32(run + 12, true) === 1 ? "hot" : "warm";
+	}
+
+	/** The sequence of a run's first entry. */
+	sequence(run: number): number {
+		return readU64(this.view, run + 16);
+	}
+
+	ms(run: number): number {
+		return readU64(this.view, run + 24);
+	}
+
+	/** The number within the millisecond of a run's first entry. */
+	n(run: number): number {
+		return readU64(this.view, run + 32);
+	}
+
+	trxOf(run: number): Trx {
+		if (this.trx === undefined || this.trxRun !== run) {
+			this.trx = Object.freeze({
+				id: uuidText(this.bytes, run + 40),
+				node: uuidText(this.bytes, run + 56),
+				number: readU64(this.view, run + 72),
+			});
+			this.trxRun = run;
+		}
+		return this.trx;
 	}
 
 	/** Where the entry after the one at `at` lies. */
@@ -78,12 +107,18 @@ class Run {
 		return new Uint8Array(bytes.buffer, bytes.byteOffset + at + 4, view.getUint32(at, true));
 	}
 
-	/** Checks every length once, so that entries can be read without checks later. Gives where the last one lies. */
-	check(end: number): number {
-		const { view, count } = this;
-		let last = this.start;
+	/** Checks a run once, so that its entries can be read without checks later. Gives where the last one lies. */
+	check(run: number): number {
+		const { view } = this;
+		if (view.getUint32(run, true) >= this.names.length) throw broken("a run names no segment");
+		checkU64(view, run + 16);
+		checkU64(view, run + 24);
+		checkU64(view, run + 32);
+		checkU64(view, run + 72);
+		const end = run + RUN_FIELDS + this.size(run);
+		let last = run + RUN_FIELDS;
 		let at = last;
-		for (let index = 0; index < count; index++) {
+		for (let left = this.count(run); left > 0; left--) {
 			last = at;
 			// Both lengths are below 2^32, so these sums cannot go wrong.
 			const metadataAt = at + 8 <= end ? at + 4 + view.getUint32(at, true) : end;
@@ -94,65 +129,57 @@ class Run {
 		if (at !== end) throw broken("a run holds more than its entries");
 		return last;
 	}
-
-	get trx(): Trx {
-		const at = this.start - TRX_FIELDS;
-		this.known ??= Object.freeze({
-			id: uuidText(this.bytes, at),
-			node: uuidText(this.bytes, at + 16),
-			number: safeU64(this.view, at + 32),
-		});
-		return this.known;
-	}
 }
 
 /** An entry over the page it came with; everything but its place is made when first asked for. */
 export class PageEntry implements Entry {
 	// Plain fields: with #private ones pages are read at two thirds of the speed.
-	private readonly run: Run;
+	private readonly frame: Frame;
+	private readonly run: number;
 	private readonly index: number;
 	private readonly at: number;
 	private content: Bytes | undefined;
 	private parsed: Readonly<Record<string, string>> | undefined;
 
-	/** at: where its payload length lies. */
-	constructor(run: Run, index: number, at: number) {
+	/** run: where the fields of its run lie; at: where its payload length lies. */
+	constructor(frame: Frame, run: number, index: number, at: number) {
+		this.frame = frame;
 		this.run = run;
 		this.index = index;
 		this.at = at;
 	}
 
 	get space(): string {
-		return this.run.space;
+		return this.frame.space;
 	}
 
 	get segment(): string {
-		return this.run.segment;
+		return this.frame.segment(this.run);
 	}
 
 	get sequence(): number {
-		return this.run.sequence + this.index;
+		return this.frame.sequence(this.run) + this.index;
 	}
 
 	get timestamp(): number {
-		return this.run.ms;
+		return this.frame.ms(this.run);
 	}
 
 	/** The number within the millisecond: the second half of the id. */
 	get n(): number {
-		return this.run.n + this.index;
+		return this.frame.n(this.run) + this.index;
 	}
 
 	get id(): string {
-		return `${this.run.ms}-${this.run.n + this.index}`;
+		return `${this.timestamp}-${this.n}`;
 	}
 
 	get trx(): Trx {
-		return this.run.trx;
+		return this.frame.trxOf(this.run);
 	}
 
 	get payload(): Bytes {
-		this.content ??= this.run.payload(this.at);
+		this.content ??= this.frame.payload(this.at);
 		return this.content;
 	}
 
@@ -162,15 +189,15 @@ export class PageEntry implements Entry {
 	}
 
 	get tier(): "hot" | "warm" | "cold" {
-		return this.run.tier;
+		return this.frame.tier(this.run);
 	}
 
 	get partition(): number | undefined {
-		return this.run.stream ? partitionOf(this.run.segment) : undefined;
+		return this.frame.stream ? partitionOf(this.segment) : undefined;
 	}
 
 	text(): string {
-		const { bytes, view } = this.run;
+		const { bytes, view } = this.frame;
 		const start = this.at + 4;
 		return decodeUtf8(bytes, start, start + view.getUint32(this.at, true));
 	}
@@ -197,7 +224,7 @@ export class PageEntry implements Entry {
 	}
 
 	private readMetadata(): Readonly<Record<string, string>> {
-		const { bytes, view } = this.run;
+		const { bytes, view } = this.frame;
 		let at = this.at + 4 + view.getUint32(this.at, true);
 		if (view.getUint32(at, true) === 0) return NO_METADATA;
 		at += 4;
@@ -271,29 +298,35 @@ export function emptyEntry(space: string, segment: string): Entry {
 	return entry;
 }
 
-/** Makes the entries of runs whose lengths are checked. */
+/** Makes the entries of runs that are checked. */
 class PageEntryIterator implements Iterator<PageEntry, undefined> {
-	readonly #runs: readonly Run[];
-	#run: Run | undefined;
-	#nextRun = 0;
+	readonly #frame: Frame;
+	readonly #end: number;
+	#run: number;
 	#index = 0;
-	#at = 0;
+	#count = 0;
+	#at: number;
 
-	constructor(runs: readonly Run[]) {
-		this.#runs = runs;
+	/** runs: where the first of them lies; they fill the rest of the frame. */
+	constructor(frame: Frame, runs: number) {
+		this.#frame = frame;
+		this.#end = frame.bytes.length;
+		this.#run = runs;
+		this.#at = runs;
 	}
 
 	next(): IteratorResult<PageEntry, undefined> {
-		let run = this.#run;
-		while (run === undefined || this.#index === run.count) {
-			run = this.#runs[this.#nextRun++];
-			if (run === undefined) return { done: true, value: undefined };
-			this.#run = run;
+		const frame = this.#frame;
+		while (this.#index === this.#count) {
+			// Behind the last entry of a run lies the next run.
+			this.#run = this.#at;
+			if (this.#run >= this.#end) return { done: true, value: undefined };
 			this.#index = 0;
-			this.#at = run.start;
+			this.#count = frame.count(this.#run);
+			this.#at = this.#run + RUN_FIELDS;
 		}
-		const value = new PageEntry(run, this.#index++, this.#at);
-		this.#at = run.after(this.#at);
+		const value = new PageEntry(frame, this.#run, this.#index++, this.#at);
+		this.#at = frame.after(this.#at);
 		return { done: false, value };
 	}
 }
@@ -309,19 +342,23 @@ export function readPage(bytes: Bytes, space: string, stream = false): Page {
 	for (let left = reader.u32(); left > 0; left--) names.push(reader.text());
 	const a = reader.u64();
 	const b = reader.u64();
-	const runs: Run[] = [];
+	const frame = new Frame(bytes, view, space, names, stream);
+	let left = reader.u32();
+	const runs = reader.at;
 	let count = 0;
+	let lastRun = 0;
 	let lastAt = 0;
-	for (let left = reader.u32(); left > 0; left--) {
-		const run = new Run(reader, view, space, names, stream);
-		const at = run.check(reader.at);
-		if (run.count === 0) continue;
-		runs.push(run);
-		count += run.count;
+	for (; left > 0; left--) {
+		const run = reader.skip(RUN_FIELDS);
+		reader.skip(frame.size(run));
+		const at = frame.check(run);
+		if (frame.count(run) === 0) continue;
+		count += frame.count(run);
+		lastRun = run;
 		lastAt = at;
 	}
-	const lastRun = runs.at(-1);
-	const last = lastRun && new PageEntry(lastRun, lastRun.count - 1, lastAt);
-	const entries = { [Symbol.iterator]: () => new PageEntryIterator(runs) };
+	if (reader.at !== bytes.length) throw broken("it goes on after its last run");
+	const last = count === 0 ? undefined : new PageEntry(frame, lastRun, frame.count(lastRun) - 1, lastAt);
+	const entries = { [Symbol.iterator]: () => new PageEntryIterator(frame, runs) };
 	return { done, tail, a, b, count, last, entries };
 }

@@ -28,7 +28,8 @@ export class FrameReader {
 	/** A u64 that must be a safe integer. */
 	u64(): number {
 		this.#need(8);
-		const value = safeU64(this.#view, this.at);
+		checkU64(this.#view, this.at);
+		const value = readU64(this.#view, this.at);
 		this.at += 8;
 		return value;
 	}
@@ -58,11 +59,14 @@ export class FrameReader {
 	}
 }
 
-/** A u64 that must be a safe integer. */
-export function safeU64(view: DataView, at: number): number {
-	const value = view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
-	if (value > Number.MAX_SAFE_INTEGER) throw broken("a number beyond 2^53 - 1");
-	return value;
+/** A u64 that is known to be a safe integer. */
+export function readU64(view: DataView, at: number): number {
+	return view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
+}
+
+/** Throws unless a u64 is a safe integer: below 2^53. */
+export function checkU64(view: DataView, at: number): void {
+	if (view.getUint32(at + 4, true) >= 2 ** 21) throw broken("a number beyond 2^53 - 1");
 }
 
 /** The engine and this package disagree on the format: a fault of ours, never of the caller. */
