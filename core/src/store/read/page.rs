@@ -8,7 +8,6 @@ use crate::codec::{EntryView, EntryViews, Trx, length32};
 use crate::error::Result;
 use crate::id::EntryId;
 use crate::layout::Run;
-use crate::sorted::SortedMap;
 
 /// Where an entry came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,13 +148,21 @@ pub struct PageFrame<'p> {
 impl<'p> PageFrame<'p> {
     fn new(page: &'p Page) -> Self {
         let mut names: Vec<&str> = Vec::new();
-        // By where they stand: reads share names, and one that comes twice costs some bytes.
-        let mut index = SortedMap::new();
+        // By where the names stand: reads share them, and one that comes twice costs some bytes.
+        let mut lately = [(0, 0); 256];
         let places = page.runs.iter().map(|one| {
-            *index.get_or_insert_with(Rc::as_ptr(&one.segment).addr(), || {
-                names.push(&one.segment);
-                length32(names.len()) - 1
-            })
+            let address = Rc::as_ptr(&one.segment).addr();
+            match lately.get_mut(address / 8 % 256) {
+                Some((known, place)) if *known == address => *place,
+                slot => {
+                    names.push(&*one.segment);
+                    let place = length32(names.len()) - 1;
+                    if let Some(slot) = slot {
+                        *slot = (address, place);
+                    }
+                    place
+                }
+            }
         });
         let places = places.collect();
         Self { page, names, places }
