@@ -200,6 +200,33 @@ test("pages are read back as entries", () => {
 	);
 });
 
+test("the runs of a page are read one after the other", () => {
+	const run = fc.record({ segment: fc.constantFrom("a", "b", "\u00e9"), size: fc.nat(3) });
+	fc.assert(
+		fc.property(fc.array(run, { maxLength: 8 }), (runs) => {
+			const builder = new PageBuilder({ tail: true });
+			const expected: string[] = [];
+			for (const [at, { segment, size }] of runs.entries()) {
+				const records = Array.from({ length: size }, (_, i) => ({ payload: `${at}.${i}` }));
+				builder.run({ segment, first: 10 * at + 1, ms: 5 + at, n: 2 ** 40, tier: at % 2, records });
+				for (const [i, { payload }] of records.entries())
+					expected.push(`${segment} ${10 * at + 1 + i} ${5 + at}-${2 ** 40 + i} ${payload} ${["warm", "hot"][at % 2]}`);
+			}
+			const page = readPage(builder.finish(), "s");
+			// As often as it is gone through.
+			for (let times = 0; times < 2; times++) {
+				const found = [...page.entries];
+				assert.deepEqual(
+					found.map((entry) => `${entry.segment} ${entry.sequence} ${entry.id} ${entry.text()} ${entry.tier}`),
+					expected,
+				);
+				assert.deepEqual(page.last, found.at(-1));
+			}
+			assert.equal(page.count, expected.length);
+		}),
+	);
+});
+
 test("an entry as JSON says all and keeps bytes apart from text", () => {
 	const bytes = new PageBuilder({})
 		.run({
@@ -268,6 +295,34 @@ test("a broken page is an error, never a wrong entry", () => {
 			(error) => isStreamkitError(error, "CORRUPT"),
 		);
 	}
+	// Where the one run's fields lie: behind the head and the name "g".
+	const run = 33;
+	const wrong: [string, number, number][] = [
+		["no such name", run, 1],
+		["more entries", run + 4, 2],
+		["fewer entries", run + 4, 0],
+		["a sequence beyond 2^53 - 1", run + 20, 2 ** 21],
+		["milliseconds beyond it", run + 28, 2 ** 21],
+		["n beyond it", run + 36, 2 ** 21],
+		["a TRX number beyond it", run + 76, 2 ** 21],
+		["a longer payload", run + 80, 4],
+		["a payload beyond all", run + 80, 0xffffffff],
+	];
+	assert.equal([...readPage(bytes, "s").entries].length, 1);
+	for (const [what, at, value] of wrong) {
+		const broken = bytes.slice();
+		new DataView(broken.buffer).setUint32(at, value, true);
+		assert.throws(
+			() => readPage(broken, "s"),
+			(error) => isStreamkitError(error, "CORRUPT"),
+			what,
+		);
+	}
+	assert.throws(
+		() => readPage(new Uint8Array([...bytes, 0]), "s"),
+		(error) => isStreamkitError(error, "CORRUPT"),
+		"a byte too many",
+	);
 });
 
 test("the entry of an empty segment", () => {

@@ -47,6 +47,23 @@ test("a space is read in commit order, within its bounds", async (t) => {
 	assert.equal(payloads(await store.consumeSpace({ space: "other" }).toArray()), "");
 });
 
+test("very many segments in one page keep their own entries", async (t) => {
+	const store = await storeIn(t);
+	// In flight, so that a commit has many; more of them than the engine remembers names for.
+	const appends = Array.from({ length: 2000 }, (_, i) => store.publish("s", `segment-${i % 700}`, String(i)));
+	const appended = await Promise.all(appends);
+	const expected = appended.map(({ segment, lastSequence }, i) => `${segment} ${lastSequence} ${i}`);
+	const read = async (): Promise<string[]> => {
+		const all: string[] = [];
+		for await (const page of store.consumeSpace({ space: "s" }).pages())
+			for (const entry of page) all.push(`${entry.segment} ${entry.sequence} ${entry.text()}`);
+		return all;
+	};
+	assert.deepEqual(await read(), expected);
+	await store.compact();
+	assert.deepEqual(await read(), expected);
+});
+
 test("an offset resumes after its entry, as key, bytes or hex", async (t) => {
 	const clock = manualClock(1000);
 	const store = await storeIn(t, { clock });

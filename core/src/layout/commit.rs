@@ -145,7 +145,7 @@ pub(crate) struct Names {
     lately: Vec<Option<Rc<str>>>,
 }
 
-/// A power of two.
+/// Places for names.
 const NAMES: usize = 256;
 
 impl Names {
@@ -247,6 +247,21 @@ mod tests {
     use super::*;
     use crate::error::ErrorCode;
     use proptest::prelude::*;
+
+    #[test]
+    fn names_are_shared_and_never_mixed_up() {
+        let mut names = Names::default();
+        let one = names.shared("order-1");
+        assert!(Rc::ptr_eq(&one, &names.shared("order-1")));
+        // Far more than there are places for.
+        for round in 0..3 {
+            for number in 0..4 * NAMES {
+                let name = format!("order-{number}");
+                assert_eq!(&*names.shared(&name), name, "round {round}");
+            }
+        }
+        assert_eq!(&*one, "order-1");
+    }
 
     fn row_of(runs: Vec<Run>, inline_upto: usize) -> CommitRow {
         let items: Vec<Item> = runs

@@ -30,8 +30,8 @@ export interface Page {
 }
 
 /**
- * The frame of a page. Its runs are known by where their fields lie: in a page of many segments there are as many of them
- * as entries, and an object for each costs more than reading them anew.
+ * The frame of a page. A run is known by where its fields lie: in a page of many segments there are as many runs as
+ * entries, and an object for each would be as much to collect again.
  */
 class Frame {
 	readonly bytes: Bytes;

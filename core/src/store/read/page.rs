@@ -109,7 +109,7 @@ impl Page {
     ///
     /// ```text
     /// u8 done, u8 tail, u16 0
-    /// u32 names, per name: u32 length, UTF-8
+    /// u32 names, per name: u32 length, UTF-8; one may come more than once
     /// u64, u64 where to go on
     /// u32 runs, per run: u32 name, u32 entries, u32 bytes of the entries, u32 tier (0 warm, 1 hot),
     ///     u64 first sequence, u64 milliseconds, u64 first n, [16] TRX id, [16] TRX node,
@@ -131,6 +131,8 @@ const RUN_FIELDS: usize = 80;
 const ALONE: usize = 4096;
 /// Others are joined to pieces of about so many bytes.
 const PIECE: usize = 16_384;
+/// Names that are looked for again.
+const LATELY: usize = 256;
 
 fn pair(low: u32, high: u32) -> [u8; 8] {
     (u64::from(high) << 32 | u64::from(low)).to_le_bytes()
@@ -149,10 +151,10 @@ impl<'p> PageFrame<'p> {
     fn new(page: &'p Page) -> Self {
         let mut names: Vec<&str> = Vec::new();
         // By where the names stand: reads share them, and one that comes twice costs some bytes.
-        let mut lately = [(0, 0); 256];
+        let mut lately = [(0, 0); LATELY];
         let places = page.runs.iter().map(|one| {
             let address = Rc::as_ptr(&one.segment).addr();
-            match lately.get_mut(address / 8 % 256) {
+            match lately.get_mut(address / 8 % LATELY) {
                 Some((known, place)) if *known == address => *place,
                 slot => {
                     names.push(&*one.segment);
