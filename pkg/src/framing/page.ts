@@ -1,14 +1,13 @@
-import { type Bytes, toBase64, uuidText } from "../bytes.js";
+import { type Bytes, toBase64 } from "../bytes.js";
 import { invalid } from "../errors.js";
 import type { LexKey } from "../lexkey.js";
 import { segmentOffset, spaceOffset } from "../offsets.js";
 import type { Entry, Trx } from "../types.js";
 import { decodeUtf8, decodeUtf8Strict } from "../utf8.js";
-import { broken, checkU64, FrameReader, readU64 } from "./reader.js";
+import { PageFrame, RUN_FIELDS } from "./page-frame.js";
+import { broken, FrameReader } from "./reader.js";
 
 const NIL = "00000000-0000-0000-0000-000000000000";
-/** Bytes of a run's fields, before its entries; docs of Page::encode in core have their places. */
-const RUN_FIELDS = 80;
 const NO_METADATA: Readonly<Record<string, string>> = Object.freeze({});
 
 /** A page: entries, whether the read is over, and where it goes on. */
@@ -29,112 +28,10 @@ export interface Page {
 	readonly entries: Iterable<PageEntry>;
 }
 
-/**
- * The frame of a page. A run is known by where its fields lie: in a page of many segments there are as many runs as
- * entries, and an object for each would be as much to collect again.
- */
-class Frame {
-	readonly bytes: Bytes;
-	readonly view: DataView;
-	readonly space: string;
-	readonly stream: boolean;
-	readonly names: readonly string[];
-	/** The TRX that was asked for last, and the run that it was asked of. */
-	private trx: Trx | undefined;
-	private trxRun = -1;
-
-	constructor(bytes: Bytes, view: DataView, space: string, names: readonly string[], stream: boolean) {
-		this.bytes = bytes;
-		this.view = view;
-		this.space = space;
-		this.names = names;
-		this.stream = stream;
-	}
-
-	/** How many entries a run holds. */
-	count(run: number): number {
-		return this.view.getUint32(run + 4, true);
-	}
-
-	/** Bytes of a run's entries. */
-	size(run: number): number {
-		return this.view.getUint32(run + 8, true);
-	}
-
-	segment(run: number): string {
-		return this.names[this.view.getUint32(run, true)] as string;
-	}
-
-	tier(run: number): "hot" | "warm" {
-		return this.view.getUint32(run + 12, true) === 1 ? "hot" : "warm";
-	}
-
-	/** The sequence of a run's first entry. */
-	sequence(run: number): number {
-		return readU64(this.view, run + 16);
-	}
-
-	ms(run: number): number {
-		return readU64(this.view, run + 24);
-	}
-
-	/** The number within the millisecond of a run's first entry. */
-	n(run: number): number {
-		return readU64(this.view, run + 32);
-	}
-
-	trxOf(run: number): Trx {
-		if (this.trx === undefined || this.trxRun !== run) {
-			this.trx = Object.freeze({
-				id: uuidText(this.bytes, run + 40),
-				node: uuidText(this.bytes, run + 56),
-				number: readU64(this.view, run + 72),
-			});
-			this.trxRun = run;
-		}
-		return this.trx;
-	}
-
-	/** Where the entry after the one at `at` lies. */
-	after(at: number): number {
-		const metadataAt = at + 4 + this.view.getUint32(at, true);
-		return metadataAt + 4 + this.view.getUint32(metadataAt, true);
-	}
-
-	/** The payload of the entry at `at`. */
-	payload(at: number): Bytes {
-		const { bytes, view } = this;
-		return new Uint8Array(bytes.buffer, bytes.byteOffset + at + 4, view.getUint32(at, true));
-	}
-
-	/** Checks a run once, so that its entries can be read without checks later. Gives where the last one lies. */
-	check(run: number): number {
-		const { view } = this;
-		if (view.getUint32(run, true) >= this.names.length) throw broken("a run names no segment");
-		checkU64(view, run + 16);
-		checkU64(view, run + 24);
-		checkU64(view, run + 32);
-		checkU64(view, run + 72);
-		const end = run + RUN_FIELDS + this.size(run);
-		let last = run + RUN_FIELDS;
-		let at = last;
-		for (let left = this.count(run); left > 0; left--) {
-			last = at;
-			// Both lengths are below 2^32, so these sums cannot go wrong.
-			const metadataAt = at + 8 <= end ? at + 4 + view.getUint32(at, true) : end;
-			if (metadataAt + 4 > end) throw broken("an entry leaves its run");
-			at = metadataAt + 4 + view.getUint32(metadataAt, true);
-			if (at > end) throw broken("an entry leaves its run");
-		}
-		if (at !== end) throw broken("a run holds more than its entries");
-		return last;
-	}
-}
-
 /** An entry over the page it came with; everything but its place is made when first asked for. */
 export class PageEntry implements Entry {
 	// Plain fields: with #private ones pages are read at two thirds of the speed.
-	private readonly frame: Frame;
+	private readonly frame: PageFrame;
 	private readonly run: number;
 	private readonly index: number;
 	private readonly at: number;
@@ -142,7 +39,7 @@ export class PageEntry implements Entry {
 	private parsed: Readonly<Record<string, string>> | undefined;
 
 	/** run: where the fields of its run lie; at: where its payload length lies. */
-	constructor(frame: Frame, run: number, index: number, at: number) {
+	constructor(frame: PageFrame, run: number, index: number, at: number) {
 		this.frame = frame;
 		this.run = run;
 		this.index = index;
@@ -300,7 +197,7 @@ export function emptyEntry(space: string, segment: string): Entry {
 
 /** Makes the entries of runs that are checked. */
 class PageEntryIterator implements Iterator<PageEntry, undefined> {
-	readonly #frame: Frame;
+	readonly #frame: PageFrame;
 	readonly #end: number;
 	#run: number;
 	#index = 0;
@@ -308,7 +205,7 @@ class PageEntryIterator implements Iterator<PageEntry, undefined> {
 	#at: number;
 
 	/** runs: where the first of them lies; they fill the rest of the frame. */
-	constructor(frame: Frame, runs: number) {
+	constructor(frame: PageFrame, runs: number) {
 		this.#frame = frame;
 		this.#end = frame.bytes.length;
 		this.#run = runs;
@@ -334,7 +231,6 @@ class PageEntryIterator implements Iterator<PageEntry, undefined> {
 /** Reads a page. */
 export function readPage(bytes: Bytes, space: string, stream = false): Page {
 	const reader = new FrameReader(bytes);
-	const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 	const done = reader.u8() === 1;
 	const tail = reader.u8() === 1;
 	reader.skip(2);
@@ -342,7 +238,7 @@ export function readPage(bytes: Bytes, space: string, stream = false): Page {
 	for (let left = reader.u32(); left > 0; left--) names.push(reader.text());
 	const a = reader.u64();
 	const b = reader.u64();
-	const frame = new Frame(bytes, view, space, names, stream);
+	const frame = new PageFrame(bytes, space, names, stream);
 	let left = reader.u32();
 	const runs = reader.at;
 	let count = 0;
