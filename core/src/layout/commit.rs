@@ -18,6 +18,7 @@
 
 use alloc::format;
 use alloc::rc::Rc;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use super::envelope::{self, ENVELOPE_BYTES, Envelope, Packing};
@@ -138,7 +139,7 @@ impl CommitRow {
 }
 
 /// Segments' names that were read lately. Rows of many segments name each of them again and again: most are made
-/// once, and most runs of a segment share one.
+/// once, and most runs of a segment share one. The default remembers none.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     /// Each in the place that its hash gives, or pushed out of it.
@@ -149,13 +150,15 @@ pub(crate) struct Names {
 const NAMES: usize = 256;
 
 impl Names {
+    /// For many runs.
+    pub(crate) fn remembered() -> Self {
+        Self { lately: vec![None; NAMES] }
+    }
+
     fn shared(&mut self, name: &str) -> Rc<str> {
         let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
             (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193) // FNV-1a
         });
-        if self.lately.is_empty() {
-            self.lately.resize(NAMES, None);
-        }
         let place = (hash ^ hash >> 16) as usize % NAMES;
         match self.lately.get_mut(place) {
             Some(Some(known)) if **known == *name => Rc::clone(known),
@@ -204,6 +207,7 @@ fn decode_item(
     let kind = reader.u8("run kind")?;
     let name_length = usize::from(reader.u8("segment length")?);
     let name = reader.text(name_length, "segment")?;
+    // Neighbouring runs are often of one segment.
     let segment = match before {
         Some(before) if &*before.segment == name => Rc::clone(&before.segment),
         _ => names.shared(name),
@@ -250,7 +254,7 @@ mod tests {
 
     #[test]
     fn names_are_shared_and_never_mixed_up() {
-        let mut names = Names::default();
+        let mut names = Names::remembered();
         let one = names.shared("order-1");
         assert!(Rc::ptr_eq(&one, &names.shared("order-1")));
         // Far more than there are places for.

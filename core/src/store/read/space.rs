@@ -113,7 +113,7 @@ impl Inner {
         }
         let (rows, more) = self.commit_rows(range, &read.space, (most, read.max_bytes), &head.voids).await?;
         let space: Rc<str> = Rc::from(&*read.space);
-        let mut names = Names::default();
+        let mut names = Names::remembered();
         for (row_last, (key, value)) in rows {
             if EVERY_HOST && let Some(seen) = &mut seen {
                 seen.rows += 1;
