@@ -5,12 +5,12 @@ use alloc::vec::Vec;
 
 use js_sys::Promise;
 use streamkit_core::{
-    Deliveries, EntryId, Error, Group, GroupMode, GroupOptions, GroupRead, GroupStart, PendingRead, Result,
+    EntryId, Error, Group, GroupMode, GroupOptions, GroupRead, GroupStart, PendingRead, Result,
 };
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::{Engine, SMALL_PAGE, copied_out, offset, page_memory, put_page};
+use super::{Engine, copied_out, page_out};
 use crate::group_frames::{write_group, write_marks, write_pending};
 use crate::numbers::{integer, integer_unless_negative, integer_unless_zero, number};
 use crate::promise::{promise, promise_or_refusal};
@@ -21,21 +21,6 @@ fn ids(numbers: &[f64]) -> Result<Vec<EntryId>> {
         _ => Err(Error::invalid("ids: must be pairs of numbers")),
     });
     pairs.collect()
-}
-
-/// What one step of a read gave as one buffer outside of this instance's memory.
-fn deliveries_out(got: &Deliveries, next: Option<u64>) -> JsValue {
-    let marks = write_marks(got, next);
-    let frame = got.page.frame();
-    let length = marks.len() + frame.len();
-    if length < SMALL_PAGE {
-        return copied_out(&[marks, frame.encode()].concat());
-    }
-    let out = page_memory(offset(length));
-    let start = offset(marks.len());
-    out.subarray(0, start).copy_from(&marks);
-    put_page(&frame, &out, start);
-    out.into()
 }
 
 fn mode(mode: f64) -> Result<GroupMode> {
@@ -146,7 +131,7 @@ impl Engine {
         };
         promise_or_refusal(arguments().map(|(group, read)| async move {
             let (got, next) = group.read_once(&consumer, read, first).await?;
-            Ok(deliveries_out(&got, next))
+            Ok(page_out(&write_marks(&got, next), &got.page))
         }))
     }
 

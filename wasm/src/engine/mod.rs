@@ -1,6 +1,7 @@
 //! The exported class.
 
 use alloc::format;
+use alloc::vec::Vec;
 
 #[cfg(feature = "full")]
 mod groups;
@@ -19,7 +20,7 @@ mod wait;
 mod write;
 
 use js_sys::{Float64Array, Uint8Array};
-use streamkit_core::{Error, Page, PageFrame, Result, Store};
+use streamkit_core::{Error, Page, Result, Store};
 use uuid::Uuid;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -45,14 +46,25 @@ fn uuid(argument: &str, text: &str) -> Result<Uuid> {
 /// Smaller pages are copied twice rather than piece by piece.
 const SMALL_PAGE: usize = 8192;
 
-/// A page as one buffer outside of this instance's memory.
-pub(crate) fn page_out(page: &Page) -> JsValue {
+/// Something and a page behind it as one buffer outside of this instance's memory.
+pub(crate) fn page_out(before: &[u8], page: &Page) -> JsValue {
     let frame = page.frame();
-    if frame.len() < SMALL_PAGE {
-        return copied_out(&frame.encode());
+    let length = before.len() + frame.len();
+    if length < SMALL_PAGE {
+        let mut bytes = Vec::with_capacity(length);
+        bytes.extend_from_slice(before);
+        frame.write(|piece| bytes.extend_from_slice(piece));
+        return copied_out(&bytes);
     }
-    let out = page_memory(offset(frame.len()));
-    put_page(&frame, &out, 0);
+    let out = page_memory(offset(length));
+    let mut at = 0;
+    let mut put = |piece: &[u8]| {
+        let end = at + offset(piece.len());
+        out.subarray(at, end).copy_from(piece);
+        at = end;
+    };
+    put(before);
+    frame.write(put);
     out.into()
 }
 
@@ -66,15 +78,6 @@ extern "C" {
 /// Nothing longer fits into the memory that this is compiled for.
 fn offset(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
-}
-
-/// Puts a page there, piece by piece.
-fn put_page(frame: &PageFrame<'_>, out: &Uint8Array, mut at: u32) {
-    frame.write(|piece| {
-        let end = at + offset(piece.len());
-        out.subarray(at, end).copy_from(piece);
-        at = end;
-    });
 }
 
 /// Bytes as a copy of their own, outside of this instance's memory.
