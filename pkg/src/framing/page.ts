@@ -198,7 +198,6 @@ export function emptyEntry(space: string, segment: string): Entry {
 /** Makes the entries of runs that are checked. */
 class PageEntryIterator implements Iterator<PageEntry, undefined> {
 	readonly #frame: PageFrame;
-	readonly #end: number;
 	#run: number;
 	#index = 0;
 	#count = 0;
@@ -207,7 +206,6 @@ class PageEntryIterator implements Iterator<PageEntry, undefined> {
 	/** runs: where the first of them lies; they fill the rest of the frame. */
 	constructor(frame: PageFrame, runs: number) {
 		this.#frame = frame;
-		this.#end = frame.bytes.length;
 		this.#run = runs;
 		this.#at = runs;
 	}
@@ -217,7 +215,7 @@ class PageEntryIterator implements Iterator<PageEntry, undefined> {
 		while (this.#index === this.#count) {
 			// Behind the last entry of a run lies the next run.
 			this.#run = this.#at;
-			if (this.#run >= this.#end) return { done: true, value: undefined };
+			if (this.#run >= frame.bytes.length) return { done: true, value: undefined };
 			this.#index = 0;
 			this.#count = frame.count(this.#run);
 			this.#at = this.#run + RUN_FIELDS;
