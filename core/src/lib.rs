@@ -53,6 +53,7 @@ pub use layout::expand_row;
 pub use layout::{GroupMode, Retention, Scope, scope_of};
 pub use lexkey::{KeyReader, KeyWriter, LexKey, Part, PrimaryKey, RangeKey, from_hex, to_hex};
 pub use name::{MAX_NAME_BYTES, check_name};
+pub use plan::Written;
 pub use status::SegmentStatus;
 pub use store::{
     Appended, Changes, CompactReport, Compactor, Compression, EntryRef, Exporter, Health, ImportReport,

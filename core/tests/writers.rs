@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use common::hooked::{Hook, HostCall, hooked};
-use common::{World, frame, records};
+use common::{World, frame, records, told};
 use futures::channel::oneshot;
 use streamkit_core::{
     ErrorCode, HostLimits, MemoryKv, OpenOptions, Result, Store, StreamAppend, WriteOptions,
@@ -92,9 +92,9 @@ async fn turn() {
     .await;
 }
 
-/// What becomes of a write, to a stream or a plain segment, that is taken back while the host is at that call, beside
-/// one that is not. The last sequence that is stored then.
-fn taken_back_at(call: Call, to_stream: bool) -> (Result<u64>, Result<u64>, u64) {
+/// What becomes of a write, to a stream or a plain segment, as a future or one that calls back, that is taken back while
+/// the host is at that call, beside one that is not. The last sequence that is stored then.
+fn taken_back_at(call: Call, to_stream: bool, calls_back: bool) -> (Result<u64>, Result<u64>, u64) {
     let world = World::new();
     let gate = Rc::new(Gate::default());
     let store = world.open_with(hooked(&MemoryKv::new(), &gate), patient()).expect("opens");
@@ -107,10 +107,19 @@ fn taken_back_at(call: Call, to_stream: bool) -> (Result<u64>, Result<u64>, u64)
             if to_stream {
                 let (stream, records) = ("orders".into(), frame(&["x"]));
                 let append = StreamAppend { stream, records, partition: None, partition_key: None };
-                return store.append_to_stream(append, options).await.map(|made| made.last_id.n + 1);
+                let made = if calls_back {
+                    told(|then| store.append_to_stream_then(append, options, then)).await
+                } else {
+                    store.append_to_stream(append, options).await
+                };
+                return made.map(|made| made.last_id.n + 1);
             }
-            let made = store.append(records("orders", "0", &["x"]), options).await;
-            made.map(|made| made.status.last_sequence)
+            let records = records("orders", "0", &["x"]);
+            if calls_back {
+                let made = told(|then| store.append_then(records, options, then)).await;
+                return made.map(|made| made.last_sequence);
+            }
+            store.append(records, options).await.map(|made| made.status.last_sequence)
         }
     };
     world.run(async {
@@ -129,11 +138,11 @@ fn taken_back_at(call: Call, to_stream: bool) -> (Result<u64>, Result<u64>, u64)
 
 #[test]
 fn a_write_is_taken_back_until_it_is_handed_to_the_host() {
-    for to_stream in [false, true] {
-        let (taken_back, kept, last) = taken_back_at(Call::Get, to_stream);
+    for (to_stream, calls_back) in [(false, false), (false, true), (true, false), (true, true)] {
+        let (taken_back, kept, last) = taken_back_at(Call::Get, to_stream, calls_back);
         assert_eq!(taken_back.expect_err("taken back").code(), ErrorCode::Aborted);
         assert_eq!((kept.expect("stored"), last), (1, 1));
-        let (handed_over, kept, last) = taken_back_at(Call::Commit, to_stream);
+        let (handed_over, kept, last) = taken_back_at(Call::Commit, to_stream, calls_back);
         assert_eq!((handed_over.expect("stored"), kept.expect("stored"), last), (1, 2, 2));
     }
 }

@@ -83,14 +83,25 @@ function append(
 	frame: Bytes,
 	expected: number,
 	{ signal, trxId, trxNumber, lease, durability }: WriteOptions,
-): Promise<Float64Array> {
-	const ticket = signal === undefined ? 0 : slot.ticket();
-	return slot.run(
-		"write",
-		(engine) => engine.append(space, segment, frame, expected, trxId, trxNumber, lease, durability, ticket),
+): Promise<SegmentStatus> {
+	return slot.write(
+		(engine, call, ticket) =>
+			engine.append(space, segment, frame, expected, trxId, trxNumber, lease, durability, ticket, call),
+		statusOf(space, segment),
 		signal,
-		ticket,
 	);
+}
+
+// Apart from the call, whose frame the answer does not need any more.
+function statusOf(space: string, segment: string) {
+	return (firstSequence: number, firstTimestamp: number, lastSequence: number, lastTimestamp: number) => ({
+		space,
+		segment,
+		firstSequence,
+		firstTimestamp,
+		lastSequence,
+		lastTimestamp,
+	});
 }
 
 // One writer for all one-record appends: the frame is taken over before append returns. What a caller's getters and
@@ -114,9 +125,7 @@ export function publish(
 		writer.reset();
 		writer.add(payload, options?.metadata, undefined, context.limits.maxRecordBytes, -1);
 		if (!isReady(context.slot, checked)) return publishLater(context, space, segment, writer.finish().slice(), checked);
-		return append(context, space, segment, writer.finish(), checked.expected, checked).then((numbers) =>
-			readStatus(numbers, space, segment),
-		);
+		return append(context, space, segment, writer.finish(), checked.expected, checked);
 	} catch (error) {
 		return Promise.reject(error);
 	} finally {
@@ -134,7 +143,7 @@ async function publishLater(
 ): Promise<SegmentStatus> {
 	const { slot } = context;
 	await untilReady(slot, options);
-	return readStatus(await append(context, space, segment, frame, options.expected, options), space, segment);
+	return append(context, space, segment, frame, options.expected, options);
 }
 
 /** An append of any length: gives one status per commit. */
@@ -233,7 +242,7 @@ export class Production {
 				this.#filling.catch(() => {});
 			}
 		}
-		this.#committed = readStatus(await commit, this.#space, this.#segment);
+		this.#committed = await commit;
 		if (this.#expected >= 0) this.#expected += count;
 		return this.#committed;
 	}

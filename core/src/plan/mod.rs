@@ -131,11 +131,17 @@ impl WriteRequest {
 
 /// Where a segment stands after a write, and what the write made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Written {
-    pub(crate) first_sequence: u64,
-    pub(crate) first_ms: u64,
-    pub(crate) last_sequence: u64,
-    pub(crate) last_ms: u64,
-    pub(crate) first_id: EntryId,
-    pub(crate) last_id: EntryId,
+pub struct Written {
+    /// The segment's first sequence that is left.
+    pub first_sequence: u64,
+    /// The milliseconds of that entry.
+    pub first_ms: u64,
+    /// The segment's last sequence.
+    pub last_sequence: u64,
+    /// The milliseconds of that entry.
+    pub last_ms: u64,
+    /// The id of the first record written.
+    pub first_id: EntryId,
+    /// The id of the last record written.
+    pub last_id: EntryId,
 }

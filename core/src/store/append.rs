@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use futures_channel::oneshot;
 use uuid::Uuid;
 
-use super::queue::{Job, Outcome};
+use super::queue::{Job, Outcome, Reply, was_closed};
 use super::running::Tagged;
 use super::{Inner, Store};
 use crate::codec::{ENTRY_LENGTHS, RecordFrame};
@@ -94,22 +94,60 @@ impl Store {
     /// `TRX_*`, `LEASE_LOST`, `CONFLICT` when the store's state refuses it; `UNAVAILABLE`,
     /// `QUOTA_EXCEEDED` when the host fails.
     pub async fn append(&self, records: NewRecords, options: WriteOptions) -> Result<Appended> {
-        let written = self.write(Vec::from([records]), None, options).await?;
-        written.into_iter().next().ok_or_else(|| Error::unknown("append: no reply"))
+        let (space, segment) = (records.space.clone(), records.segment.clone());
+        let written = self.write_one(records, None, options).await?;
+        Ok(appended(&space, &segment, &written))
     }
 
-    /// Like [`Store::append`], where the segment is a partition of a stream.
+    /// Like [`Store::append`], but calls `then` with what the future would give: for callers that have a
+    /// way of their own to wait, and many appends in flight.
+    ///
+    /// `then` is called once, with `CLOSED` where the store goes away before; with what is refused at once,
+    /// before this returns. It is called from within the store, and must not call it.
+    pub fn append_then(
+        &self,
+        records: NewRecords,
+        options: WriteOptions,
+        then: impl FnOnce(Result<Written>) + 'static,
+    ) {
+        self.write_one_then(records, None, options, then);
+    }
+
+    /// Like [`Store::append`]; with a stream, where the segment is a partition of it.
     ///
     /// # Errors
     /// `CONFLICT` as well, where the stream is another one by now.
-    pub(crate) async fn append_to_partition(
+    pub(crate) async fn write_one(
         &self,
         records: NewRecords,
-        stream: StreamWrite,
+        stream: Option<StreamWrite>,
         options: WriteOptions,
-    ) -> Result<Appended> {
-        let written = self.write(Vec::from([records]), Some(stream), options).await?;
-        written.into_iter().next().ok_or_else(|| Error::unknown("append: no reply"))
+    ) -> Result<Written> {
+        let tag = options.tag;
+        let request = self.inner.single_request(records, stream, options)?;
+        let _tagged = Tagged::begin(&self.inner, tag);
+        only(self.inner.submit(Job::Write(request), tag).await)
+    }
+
+    /// What [`Store::append_then`] is to [`Store::append`].
+    pub(crate) fn write_one_then(
+        &self,
+        records: NewRecords,
+        stream: Option<StreamWrite>,
+        options: WriteOptions,
+        then: impl FnOnce(Result<Written>) + 'static,
+    ) {
+        let tag = options.tag;
+        let request = match self.inner.single_request(records, stream, options) {
+            Ok(request) => request,
+            Err(error) => return then(Err(error)),
+        };
+        let tagged = Tagged::begin(&self.inner, tag);
+        let reply = Reply::told(move |outcome| {
+            drop(tagged);
+            then(only(outcome));
+        });
+        self.inner.enqueue(Job::Write(request), tag, reply);
     }
 
     /// Appends to several segments of any number of spaces, all of it or none, with one TRX id. A
@@ -118,7 +156,8 @@ impl Store {
     /// # Errors
     /// Like [`Store::append`]; `UNSUPPORTED` over several spaces where the host commits single rows.
     pub async fn transact(&self, writes: Vec<NewRecords>, options: WriteOptions) -> Result<Vec<Appended>> {
-        self.write(writes, None, options).await
+        let _tagged = Tagged::begin(&self.inner, options.tag);
+        self.write_attached(writes, None, options, Attached::default()).await
     }
 
     /// Takes back a write or a wait known by this tag. Without effect once it was handed to the
@@ -130,16 +169,6 @@ impl Store {
                 || self.inner.cancel_running(tag))
     }
 
-    async fn write(
-        &self,
-        writes: Vec<NewRecords>,
-        stream: Option<StreamWrite>,
-        options: WriteOptions,
-    ) -> Result<Vec<Appended>> {
-        let _tagged = Tagged::begin(&self.inner, options.tag);
-        self.write_attached(writes, stream, options, Attached::default()).await
-    }
-
     /// Writes, and changes what is attached in the same commit.
     pub(crate) async fn write_attached(
         &self,
@@ -149,28 +178,32 @@ impl Store {
         attached: Attached,
     ) -> Result<Vec<Appended>> {
         let inner = &self.inner;
+        let tag = options.tag;
         inner.check_open()?;
         let (mut writes, positions) = inner.check_writes(writes)?;
         for write in &mut writes {
             write.stream = stream;
         }
-        let mut request = inner.request(writes, options.clone())?;
+        let mut request = inner.request(writes, options)?;
         request.attached = attached;
         let named: Vec<(Rc<str>, Rc<str>)> =
             request.writes.iter().map(|write| (Rc::clone(&write.space), Rc::clone(&write.segment))).collect();
-        let written = match inner.submit(Job::Write(request), options.tag).await? {
-            Outcome::Written(written) => written,
-            Outcome::Patched => Vec::new(),
-        };
+        let written = inner.submit(Job::Write(request), tag).await?.written();
         let reply = |position: &usize| {
             let (space, segment) = named.get(*position)?;
             Some(appended(space, segment, written.get(*position)?))
         };
-        positions
-            .iter()
-            .map(|position| reply(position).ok_or_else(|| Error::unknown("append: no reply")))
-            .collect()
+        positions.iter().map(|position| reply(position).ok_or_else(no_reply)).collect()
     }
+}
+
+/// What the one write of a request made.
+fn only(outcome: Result<Outcome>) -> Result<Written> {
+    outcome?.written().into_iter().next().ok_or_else(no_reply)
+}
+
+fn no_reply() -> Error {
+    Error::unknown("append: no reply")
 }
 
 fn appended(space: &str, segment: &str, written: &Written) -> Appended {
@@ -192,10 +225,29 @@ impl Inner {
     /// Queues a job and waits for its outcome.
     pub(crate) async fn submit(self: &Rc<Self>, job: Job, tag: u64) -> Result<Outcome> {
         let (sender, reply) = oneshot::channel();
-        let order = self.queue.borrow_mut().push(job, tag, sender);
+        let order = self.enqueue(job, tag, Reply::Waits(sender));
         let _withdraw = Withdraw { inner: self, order };
+        reply.await.unwrap_or_else(|_| Err(was_closed()))
+    }
+
+    /// Queues a job, and gives its place.
+    fn enqueue(self: &Rc<Self>, job: Job, tag: u64, reply: Reply) -> u64 {
+        let order = self.queue.borrow_mut().push(job, tag, reply);
         self.kick();
-        reply.await.unwrap_or_else(|_| Err(Error::new(ErrorCode::Closed, "the store was closed")))
+        order
+    }
+
+    /// The request of one write.
+    fn single_request(
+        &self,
+        records: NewRecords,
+        stream: Option<StreamWrite>,
+        options: WriteOptions,
+    ) -> Result<WriteRequest> {
+        self.check_open()?;
+        let write = Write { stream, ..self.check_records(records)? };
+        self.check_size(&write)?;
+        self.request(Vec::from([write]), options)
     }
 
     /// Checks what was handed in, and joins writes to the same segment. Gives for every write given
@@ -208,11 +260,6 @@ impl Inner {
         let mut positions = Vec::with_capacity(given.len());
         let mut known: SortedMap<(Rc<str>, Rc<str>), usize> = SortedMap::new();
         for one in given {
-            check_name("space", &one.space)?;
-            check_name("segment", &one.segment)?;
-            if one.expected.is_some_and(|expected| expected > MAX_INTEGER) {
-                return Err(Error::invalid("expectedSequence: must be at most 2^53 - 1"));
-            }
             let write = self.check_records(one)?;
             let name = (Rc::clone(&write.space), Rc::clone(&write.segment));
             match known.get(&name).and_then(|position| Some((*position, writes.get_mut(*position)?))) {
@@ -227,14 +274,41 @@ impl Inner {
                 }
             }
         }
-        let total: usize = writes.iter().map(|write| write.entries.len()).sum();
-        if total > self.sizes.commit_bytes && writes.len() == 1 {
-            return Err(Error::limit("bytes of one commit", self.sizes.commit_bytes as u64, total as u64));
+        if let [only] = writes.as_slice() {
+            self.check_size(only)?;
         }
         Ok((writes, positions))
     }
 
+    /// A write that is alone must fit one commit.
+    fn check_size(&self, write: &Write) -> Result {
+        let (most, bytes) = (self.sizes.commit_bytes, write.entries.len());
+        if bytes > most {
+            return Err(Error::limit("bytes of one commit", most as u64, bytes as u64));
+        }
+        Ok(())
+    }
+
+    /// The time, asked for once for those that are queued in one go: a thousand in flight come so.
+    fn moment(&self) -> u64 {
+        let queue = self.queue.borrow();
+        let (scheduled, known) = (queue.scheduled, queue.moment);
+        drop(queue);
+        known.unwrap_or_else(|| {
+            let now = self.env.clock.now();
+            if scheduled {
+                self.queue.borrow_mut().moment = Some(now);
+            }
+            now
+        })
+    }
+
     fn check_records(&self, given: NewRecords) -> Result<Write> {
+        check_name("space", &given.space)?;
+        check_name("segment", &given.segment)?;
+        if given.expected.is_some_and(|expected| expected > MAX_INTEGER) {
+            return Err(Error::invalid("expectedSequence: must be at most 2^53 - 1"));
+        }
         let frame = given.records;
         let longest_key = given.space.len() + given.segment.len() + 32;
         if longest_key > self.sizes.key_bytes {
@@ -302,7 +376,7 @@ impl Inner {
             ));
         }
         let fresh = || {
-            let now = self.env.clock.now();
+            let now = self.moment();
             self.random.borrow_mut().uuid(&*self.env.entropy, now)
         };
         Ok(WriteRequest {

@@ -200,16 +200,19 @@ impl Host {
     }
 }
 
+/// Bytes of randomness drawn at a time: enough for some hundreds of appends, each of which needs an id.
+const POOL_BYTES: usize = 4096;
+
 /// Randomness drawn from the source in larger pieces.
 #[derive(Debug)]
 pub(crate) struct RandomPool {
-    bytes: [u8; 256],
+    bytes: Box<[u8]>,
     used: usize,
 }
 
 impl RandomPool {
-    pub(crate) const fn new() -> Self {
-        Self { bytes: [0; 256], used: 256 }
+    pub(crate) fn new() -> Self {
+        Self { bytes: Box::from([0; POOL_BYTES]), used: POOL_BYTES }
     }
 
     fn take<const N: usize>(&mut self, entropy: &dyn Entropy) -> [u8; N] {

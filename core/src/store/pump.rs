@@ -3,6 +3,8 @@
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
+use core::pin::Pin;
+use core::task::{Context, Waker};
 
 use futures_task::LocalFutureObj;
 
@@ -55,6 +57,15 @@ impl Inner {
         self.spawn(async move { inner.start_rounds() });
     }
 
+    /// Runs a task, the first step of it at once: what comes next finds it under way.
+    pub(crate) fn start(self: &Rc<Self>, task: impl Future<Output = ()> + 'static) {
+        let mut task: Pin<Box<dyn Future<Output = ()>>> = Box::pin(task);
+        // Polled again with a waker of its own.
+        if task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+            self.spawn(task);
+        }
+    }
+
     pub(crate) fn spawn(self: &Rc<Self>, task: impl Future<Output = ()> + 'static) {
         let task = LocalFutureObj::new(Box::new(task));
         if self.env.spawn.spawn_local_obj(task).is_err() {
@@ -70,7 +81,11 @@ impl Inner {
     fn start_rounds(self: &Rc<Self>) {
         let across_spaces = self.host.atomic() == Atomicity::Store;
         let picking = Picking { across_spaces, rounds: if across_spaces { ROUNDS_TOGETHER } else { ROUNDS } };
-        self.queue.borrow_mut().scheduled = false;
+        {
+            let mut queue = self.queue.borrow_mut();
+            queue.scheduled = false;
+            queue.moment = None;
+        }
         loop {
             let Some(round) = self.queue.borrow_mut().next_round(picking) else {
                 return;
@@ -507,14 +522,13 @@ impl Inner {
                 stale.push(Rc::clone(name));
             }
         }
-        let mut queue = self.queue.borrow_mut();
         for Planned { mut ticket, outcome, .. } in planned {
             if ticket.job.spaces().any(|name| stale.contains(name)) {
                 ticket.lost += 1;
                 if ticket.lost > MOST_LOST {
                     ticket.settle(Err(lost_too_many()));
                 } else {
-                    queue.put_back(ticket);
+                    self.queue.borrow_mut().put_back(ticket);
                 }
                 continue;
             }

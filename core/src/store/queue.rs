@@ -76,6 +76,16 @@ pub(crate) enum Outcome {
     Patched,
 }
 
+impl Outcome {
+    /// What each write made.
+    pub(crate) fn written(self) -> Vec<Written> {
+        match self {
+            Self::Written(written) => written,
+            Self::Patched => Vec::new(),
+        }
+    }
+}
+
 /// A commit whose reply was lost, as one of its requests sees it: how to find out whether it applied,
 /// and what to answer then.
 #[derive(Debug)]
@@ -102,13 +112,71 @@ pub(crate) struct Witness {
     pub(crate) trx: uuid::Uuid,
 }
 
+/// Who hears what became of a request.
+pub(crate) enum Reply {
+    /// A future, which may be dropped.
+    Waits(oneshot::Sender<Result<Outcome>>),
+    /// Somebody who left word what to do then.
+    Told(Told),
+}
+
+/// Calls back once: with `CLOSED` where nobody answers any more.
+pub(crate) struct Told(Option<Box<dyn FnOnce(Result<Outcome>)>>);
+
+impl Reply {
+    pub(crate) fn told(then: impl FnOnce(Result<Outcome>) + 'static) -> Self {
+        Self::Told(Told(Some(Box::new(then))))
+    }
+
+    fn send(self, result: Result<Outcome>) {
+        match self {
+            // A caller that went away does not want the answer.
+            Self::Waits(sender) => drop(sender.send(result)),
+            Self::Told(mut told) => told.tell(result),
+        }
+    }
+
+    /// Whether nobody wants to hear it any more.
+    pub(crate) fn is_canceled(&self) -> bool {
+        matches!(self, Self::Waits(sender) if sender.is_canceled())
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Waits(_) => "Waits",
+            Self::Told(_) => "Told",
+        })
+    }
+}
+
+impl Told {
+    fn tell(&mut self, result: Result<Outcome>) {
+        if let Some(then) = self.0.take() {
+            then(result);
+        }
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.tell(Err(was_closed()));
+    }
+}
+
+/// What a request hears that nobody answers any more.
+pub(crate) fn was_closed() -> Error {
+    Error::new(ErrorCode::Closed, "the store was closed")
+}
+
 /// A request in the queue.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     pub(crate) order: u64,
     pub(crate) tag: u64,
     pub(crate) job: Job,
-    pub(crate) reply: oneshot::Sender<Result<Outcome>>,
+    pub(crate) reply: Reply,
     /// Races lost so far.
     pub(crate) lost: u32,
     /// Replies lost so far.
@@ -132,8 +200,7 @@ impl Ticket {
             }
             other => other,
         };
-        // A caller that went away does not want the answer.
-        let _ = self.reply.send(result);
+        self.reply.send(result);
     }
 }
 
@@ -161,6 +228,8 @@ pub(crate) struct Queue {
     pub(crate) at_most: Option<usize>,
     rounds: usize,
     pub(crate) scheduled: bool,
+    /// The time for those that are queued while the next start is scheduled, once one has asked.
+    pub(crate) moment: Option<u64>,
 }
 
 /// Requests taken for one commit, and the spaces that are busy until it ends.
@@ -171,7 +240,7 @@ pub(crate) struct Round {
 }
 
 impl Queue {
-    pub(crate) fn push(&mut self, job: Job, tag: u64, reply: oneshot::Sender<Result<Outcome>>) -> u64 {
+    pub(crate) fn push(&mut self, job: Job, tag: u64, reply: Reply) -> u64 {
         let order = self.next_order;
         self.next_order += 1;
         self.waiting

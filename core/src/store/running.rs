@@ -1,7 +1,7 @@
 //! Calls under way: they can be taken back by their tags before a commit of theirs is handed to the host, and
 //! closing waits for those of several steps.
 
-use alloc::rc::Rc;
+use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 
 use super::Inner;
@@ -10,10 +10,11 @@ use crate::error::{Error, ErrorCode, Result};
 /// The tags of such calls, and whether they were taken back.
 pub(crate) type Running = Vec<(u64, bool)>;
 
-/// What a call under way is known by; until this is dropped.
+/// What a call under way is known by; until this is dropped. It may lie in the store's own queue, and keeps no store
+/// alive.
 #[must_use]
 pub(crate) struct Tagged {
-    inner: Rc<Inner>,
+    inner: Weak<Inner>,
     tag: u64,
 }
 
@@ -27,13 +28,16 @@ impl Tagged {
             running.push((tag, false));
         }
         drop(running);
-        Self { inner: Rc::clone(inner), tag }
+        Self { inner: Rc::downgrade(inner), tag }
     }
 }
 
 impl Drop for Tagged {
     fn drop(&mut self) {
-        let mut running = self.inner.running.borrow_mut();
+        let Some(inner) = self.inner.upgrade().filter(|_| self.tag != 0) else {
+            return;
+        };
+        let mut running = inner.running.borrow_mut();
         if let Some(position) = running.iter().position(|(tag, _)| *tag == self.tag) {
             running.swap_remove(position);
         }
@@ -43,22 +47,22 @@ impl Drop for Tagged {
 /// A call that closing waits for; it ends when this is dropped.
 #[must_use]
 pub(crate) struct Run {
-    tagged: Tagged,
+    inner: Rc<Inner>,
+    _tagged: Tagged,
 }
 
 impl Run {
     /// `tag`: as of [`Tagged::begin`].
     pub(crate) fn begin(inner: &Rc<Inner>, tag: u64) -> Self {
         inner.background.set(inner.background.get() + 1);
-        Self { tagged: Tagged::begin(inner, tag) }
+        Self { inner: Rc::clone(inner), _tagged: Tagged::begin(inner, tag) }
     }
 }
 
 impl Drop for Run {
     fn drop(&mut self) {
-        let inner = &self.tagged.inner;
-        inner.background.set(inner.background.get() - 1);
-        inner.drained();
+        self.inner.background.set(self.inner.background.get() - 1);
+        self.inner.drained();
     }
 }
 

@@ -12,8 +12,8 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::id::EntryId;
 use crate::layout::stream::StreamMeta;
 use crate::name::check_name;
-use crate::plan::StreamWrite;
-use crate::store::{Inner, NewRecords, Store, Tagged, WriteOptions};
+use crate::plan::{StreamWrite, Written};
+use crate::store::{Inner, NewRecords, Store, Tagged, WriteOptions, was_closed};
 
 /// The metadata under which a record keeps the key that chose its partition.
 pub const PARTITION_KEY: &str = "partition-key";
@@ -65,14 +65,7 @@ impl Store {
         options: WriteOptions,
     ) -> Result<StreamAppended> {
         self.inner.check_open()?;
-        check_name("name", &append.stream)?;
-        if append.partition.is_some() && append.partition_key.is_some() {
-            return Err(Error::invalid("partition: not together with partitionKey"));
-        }
-        if append.partition_key.as_ref().is_some_and(String::is_empty) {
-            return Err(Error::invalid("partitionKey: must not be empty"));
-        }
-        check_keys(&append.records, append.partition_key.as_deref())?;
+        append.check()?;
         let _tagged = Tagged::begin(&self.inner, options.tag);
         let name = Rc::<str>::from(&*append.stream);
         let mut cached = self.inner.cached_meta(&name)?;
@@ -87,17 +80,10 @@ impl Store {
                 Err(_) if cached.take().is_some() => continue,
                 Err(error) => return Err(error),
             };
-            let records = NewRecords {
-                space: append.stream.clone(),
-                segment: partition.to_string(),
-                records: append.records.clone(),
-                expected: None,
-            };
-            let stream = StreamWrite { partitions: meta.partitions, epoch: meta.epoch };
-            match self.append_to_partition(records, stream, options.clone()).await {
-                Ok(appended) => {
+            let (records, stream) = append.write(partition, &meta);
+            match self.write_one(records, Some(stream), options.clone()).await {
+                Ok(Written { first_id, last_id, .. }) => {
                     self.inner.retain_after_append(&name).await;
-                    let (first_id, last_id) = (appended.first_id, appended.last_id);
                     return Ok(StreamAppended { first_id, last_id, partition });
                 }
                 Err(error) if error.code() == ErrorCode::Conflict => {
@@ -111,6 +97,103 @@ impl Store {
             }
         }
         Err(not_found(&name).retryable(true))
+    }
+
+    /// Like [`Store::append_to_stream`], but calls `then` with what the future would give: see
+    /// [`Store::append_then`].
+    pub fn append_to_stream_then(
+        &self,
+        append: StreamAppend,
+        options: WriteOptions,
+        then: impl FnOnce(Result<StreamAppended>) + 'static,
+    ) {
+        let (partition, meta) = match self.known_partition(&append) {
+            Ok(Some(known)) => known,
+            Ok(None) => {
+                let store = self.clone();
+                self.inner.start(async move { then(store.append_to_stream(append, options).await) });
+                return;
+            }
+            Err(error) => return then(Err(error)),
+        };
+        let tagged = Tagged::begin(&self.inner, options.tag);
+        let (records, stream) = append.write(partition, &meta);
+        // It lies in the store's own queue, and keeps no store alive.
+        let inner = Rc::downgrade(&self.inner);
+        self.write_one_then(records, Some(stream), options.clone(), move |written| {
+            let Some(inner) = inner.upgrade() else {
+                return then(Err(was_closed()));
+            };
+            match written {
+                Ok(Written { first_id, last_id, .. }) => {
+                    let appended = StreamAppended { first_id, last_id, partition };
+                    if !inner.may_exceed(&append.stream) {
+                        return then(Ok(appended));
+                    }
+                    // What more there is to do is done later: this is called from within the store.
+                    Rc::clone(&inner).spawn(async move {
+                        inner.retain_after_append(&Rc::from(append.stream)).await;
+                        then(Ok(appended));
+                    });
+                }
+                Err(error) if error.code() == ErrorCode::Conflict => {
+                    Rc::clone(&inner).spawn(async move {
+                        let _tagged = tagged;
+                        let store = Self { inner };
+                        then(store.append_again(append, options, &meta, error).await);
+                    });
+                }
+                Err(error) => then(Err(error)),
+            }
+        });
+    }
+
+    /// Where an append goes by what the cache knows of its stream, if it does.
+    fn known_partition(&self, append: &StreamAppend) -> Result<Option<(u32, StreamMeta)>> {
+        self.inner.check_open()?;
+        append.check()?;
+        let cached = self.inner.cached_meta(&append.stream)?;
+        // What is refused is looked at again: the stream may be another one by now.
+        Ok(cached.and_then(|meta| Some((choose(append, &meta).ok()?, meta))))
+    }
+
+    /// Once more after a conflict, where the stream is another one than that of `meta` by now.
+    async fn append_again(
+        &self,
+        append: StreamAppend,
+        options: WriteOptions,
+        meta: &StreamMeta,
+        conflict: Error,
+    ) -> Result<StreamAppended> {
+        let now = self.inner.stream_head(&append.stream).boxed_local().await?.1;
+        if (now.partitions, now.epoch) == (meta.partitions, meta.epoch) {
+            return Err(conflict);
+        }
+        self.append_to_stream(append, options).await
+    }
+}
+
+impl StreamAppend {
+    fn check(&self) -> Result {
+        check_name("name", &self.stream)?;
+        if self.partition.is_some() && self.partition_key.is_some() {
+            return Err(Error::invalid("partition: not together with partitionKey"));
+        }
+        if self.partition_key.as_ref().is_some_and(String::is_empty) {
+            return Err(Error::invalid("partitionKey: must not be empty"));
+        }
+        check_keys(&self.records, self.partition_key.as_deref())
+    }
+
+    /// What is to be written to a partition of the stream that `meta` is of.
+    fn write(&self, partition: u32, meta: &StreamMeta) -> (NewRecords, StreamWrite) {
+        let records = NewRecords {
+            space: self.stream.clone(),
+            segment: partition.to_string(),
+            records: self.records.clone(),
+            expected: None,
+        };
+        (records, StreamWrite { partitions: meta.partitions, epoch: meta.epoch })
     }
 }
 

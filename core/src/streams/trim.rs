@@ -265,7 +265,8 @@ impl Inner {
         }
     }
 
-    fn may_exceed(&self, name: &str) -> bool {
+    /// Whether what this instance knows says that something of a stream has to go.
+    pub(super) fn may_exceed(&self, name: &str) -> bool {
         let cache = self.cache.borrow();
         let Some(head) = cache.space(name).map(|known| &known.head) else {
             return true;

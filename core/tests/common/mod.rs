@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::rc::Rc;
 
+use futures::channel::oneshot;
 use futures::executor::{LocalPool, LocalSpawner};
 use futures::future::{FutureExt, LocalBoxFuture};
 use hooked::{Hook, HostCall};
@@ -108,6 +109,13 @@ impl World {
         let env = self.env(kv);
         self.run(Store::open(env, options))
     }
+}
+
+/// Starts a call that calls back, and gives what it called back with.
+pub(crate) async fn told<T: 'static>(start: impl FnOnce(Box<dyn FnOnce(Result<T>)>)) -> Result<T> {
+    let (sender, answer) = oneshot::channel();
+    start(Box::new(move |result| drop(sender.send(result))));
+    answer.await.expect("calls back")
 }
 
 /// A host in memory with small blocks, so that little data makes many rows.

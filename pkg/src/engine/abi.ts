@@ -22,6 +22,12 @@ export interface EngineLease {
 	fencingToken: number;
 }
 
+/** A call that the engine answers without a promise. It is inside of its own code then: nothing here may call it. */
+export interface EngineCall {
+	answer(a: number, b: number, c: number, d: number, e: number): void;
+	refuse(error: unknown): void;
+}
+
 /** One instance of the engine on one host. */
 export interface Engine {
 	id(): string;
@@ -36,7 +42,8 @@ export interface Engine {
 		lease: EngineLease | undefined,
 		durability: number,
 		ticket: number,
-	): Promise<Float64Array>;
+		call: EngineCall,
+	): void;
 	transact(
 		frame: Bytes,
 		trxId: string | undefined,
@@ -87,7 +94,8 @@ export interface Engine {
 		lease: EngineLease | undefined,
 		durability: number,
 		ticket: number,
-	): Promise<Float64Array>;
+		call: EngineCall,
+	): void;
 	streamRead(
 		name: string,
 		partition: number,

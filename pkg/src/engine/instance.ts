@@ -4,7 +4,7 @@ import { closedError, describe, fromEngine, fromHost, isAborted, StreamkitError 
 import type { HostKv } from "../host.js";
 import { type TimerCalls, Timers } from "../timers.js";
 import type { CheckedOptions } from "../validate.js";
-import type { Engine, EngineOptions, Glue } from "./abi.js";
+import type { Engine, EngineCall, EngineOptions, Glue } from "./abi.js";
 import { engineModule, firstVariant, type Variant } from "./loader.js";
 import { pageMemory } from "./page-memory.js";
 
@@ -30,6 +30,46 @@ class Pending {
 		this.kind = kind;
 		this.reject = reject;
 		this.wake = wake;
+	}
+
+	/** Rejects with the engine's error; where the call was taken back for a signal's sake, with the signal's reason. */
+	fail(error: unknown): void {
+		const { signal } = this;
+		this.reject(isAborted(error) && signal?.aborted === true ? signal.reason : fromEngine(error));
+	}
+}
+
+/** Makes a call's result of the numbers that answer it. */
+type Made<T> = (a: number, b: number, c: number, d: number, e: number) => T;
+
+/** A write that the engine answers by itself. */
+class PendingWrite<T> extends Pending implements EngineCall {
+	readonly #settle: (pending: Pending) => void;
+	readonly #resolve: (value: T) => void;
+	readonly #made: Made<T>;
+
+	constructor(
+		settle: (pending: Pending) => void,
+		made: Made<T>,
+		resolve: (value: T) => void,
+		reject: (reason: unknown) => void,
+	) {
+		super("write", reject);
+		this.#settle = settle;
+		this.#made = made;
+		this.#resolve = resolve;
+	}
+
+	answer(a: number, b: number, c: number, d: number, e: number): void {
+		if (this.settled) return;
+		this.#settle(this);
+		this.#resolve(this.#made(a, b, c, d, e));
+	}
+
+	refuse(error: unknown): void {
+		if (this.settled) return;
+		this.#settle(this);
+		this.fail(error);
 	}
 }
 
@@ -377,11 +417,16 @@ export class EngineSlot {
 		if (this.#count++ === 0) this.#instance?.timers.hold(true);
 	}
 
+	readonly #settled = (pending: Pending): void => this.#settle(pending);
+
 	#settle(pending: Pending): void {
 		pending.settled = true;
 		if (pending.previous !== undefined) pending.previous.next = pending.next;
 		else this.#first = pending.next;
 		if (pending.next !== undefined) pending.next.previous = pending.previous;
+		// One that lives on as garbage must not keep those alive that were its neighbours.
+		pending.previous = undefined;
+		pending.next = undefined;
 		if (pending.onAbort !== undefined) pending.signal?.removeEventListener("abort", pending.onAbort);
 		if (--this.#count === 0) {
 			this.#instance?.timers.hold(false);
@@ -396,39 +441,11 @@ export class EngineSlot {
 	 * the engine's answer is waited for, everything else is left at once.
 	 */
 	run<T>(kind: Kind, start: (engine: Engine) => Promise<T>, signal?: AbortSignal, ticket = 0): Promise<T> {
-		const engine = this.#instance?.engine;
-		if (this.#closing !== undefined) return Promise.reject(closedError());
-		if (engine === undefined)
-			return Promise.reject(new StreamkitError("UNAVAILABLE", "the engine was lost", { details: { applied: false } }));
-		// A signal that has fired tells nobody again.
-		if (signal?.aborted === true) return Promise.reject(signal.reason);
 		return new Promise((resolve, reject) => {
 			// Nobody needs what a wait gives.
 			const wake = kind === "wait" ? () => resolve(undefined as T) : undefined;
 			const pending = new Pending(kind, reject, wake);
-			this.#add(pending);
-			let promise: Promise<T>;
-			try {
-				promise = start(engine);
-			} catch (error) {
-				const reason = this.#thrown(engine, error);
-				if (!pending.settled) {
-					this.#settle(pending);
-					reject(reason);
-				}
-				return;
-			}
-			if (signal !== undefined) {
-				pending.signal = signal;
-				pending.onAbort = () => {
-					if (ticket > 0) this.#cancel(engine, ticket);
-					if (kind === "write" || pending.settled) return;
-					this.#settle(pending);
-					reject(signal.reason);
-				};
-				signal.addEventListener("abort", pending.onAbort);
-			}
-			promise.then(
+			this.#start(pending, signal, ticket, start)?.then(
 				(value) => {
 					if (pending.settled) return;
 					this.#settle(pending);
@@ -437,10 +454,68 @@ export class EngineSlot {
 				(error: unknown) => {
 					if (pending.settled) return;
 					this.#settle(pending);
-					reject(isAborted(error) && signal?.aborted === true ? signal.reason : fromEngine(error));
+					pending.fail(error);
 				},
 			);
 		});
+	}
+
+	/**
+	 * Runs one write that the engine answers by itself: with a promise less for each of a thousand in flight. `start` as
+	 * of run, with the call and its ticket; `made` makes the result of what the engine answers.
+	 */
+	write<T>(
+		start: (engine: Engine, call: EngineCall, ticket: number) => void,
+		made: Made<T>,
+		signal: AbortSignal | undefined,
+	): Promise<T> {
+		return new Promise((resolve, reject) => {
+			const ticket = signal === undefined ? 0 : this.ticket();
+			const pending = new PendingWrite(this.#settled, made, resolve, reject);
+			this.#start(pending, signal, ticket, (engine) => start(engine, pending, ticket));
+		});
+	}
+
+	/** Starts a call, unless it is refused; undefined where it has failed. */
+	#start<R>(
+		pending: Pending,
+		signal: AbortSignal | undefined,
+		ticket: number,
+		start: (engine: Engine) => R,
+	): R | undefined {
+		const engine = this.#instance?.engine;
+		if (this.#closing !== undefined || engine === undefined) {
+			pending.reject(this.#closing === undefined ? lostError() : closedError());
+			return undefined;
+		}
+		// A signal that has fired tells nobody again.
+		if (signal?.aborted === true) {
+			pending.reject(signal.reason);
+			return undefined;
+		}
+		this.#add(pending);
+		let started: R;
+		try {
+			started = start(engine);
+		} catch (error) {
+			const reason = this.#thrown(engine, error);
+			if (!pending.settled) {
+				this.#settle(pending);
+				pending.reject(reason);
+			}
+			return undefined;
+		}
+		if (signal !== undefined && !pending.settled) {
+			pending.signal = signal;
+			pending.onAbort = () => {
+				if (ticket > 0) this.#cancel(engine, ticket);
+				if (pending.kind === "write" || pending.settled) return;
+				this.#settle(pending);
+				pending.reject(signal.reason);
+			};
+			signal.addEventListener("abort", pending.onAbort);
+		}
+		return started;
 	}
 
 	/** Opens the engine again if need be, then runs the call. */
@@ -460,8 +535,7 @@ export class EngineSlot {
 	now<T>(call: (engine: Engine) => T): T {
 		if (this.#closing !== undefined) throw closedError();
 		const engine = this.#instance?.engine;
-		if (engine === undefined)
-			throw new StreamkitError("UNAVAILABLE", "the engine was lost", { details: { applied: false } });
+		if (engine === undefined) throw lostError();
 		try {
 			return call(engine);
 		} catch (error) {
@@ -551,6 +625,10 @@ export class EngineSlot {
 // (RangeError), or the glue's complaint about an instance that is already broken.
 function isTrap(error: unknown): boolean {
 	return error instanceof Error && !(error instanceof StreamkitError);
+}
+
+function lostError(): StreamkitError {
+	return new StreamkitError("UNAVAILABLE", "the engine was lost", { details: { applied: false } });
 }
 
 function trapError(error: unknown, lastWords?: string): StreamkitError {

@@ -1,10 +1,10 @@
 import type { Bytes } from "../bytes.js";
 import { isUint8Array } from "../bytes.js";
-import { unlessAborted } from "../engine/instance.js";
+import { type EngineSlot, unlessAborted } from "../engine/instance.js";
 import { invalid, limitExceeded } from "../errors.js";
 import { giveBack, takeWriter } from "../framing/frame-pool.js";
 import type { FrameWriter } from "../framing/record-frame.js";
-import { checkWriteOptions } from "../produce.js";
+import { checkWriteOptions, type WriteOptions } from "../produce.js";
 import type { RecordInput } from "../types.js";
 import { isWellFormed } from "../utf8.js";
 import { checkInteger, checkName, optionsObject } from "../validate.js";
@@ -72,48 +72,64 @@ function merged(index: number, common: Metadata | undefined, own: Metadata | und
 	return common === undefined ? own : { ...common, ...own };
 }
 
-/** Appends records to one partition of a stream. */
-export async function appendToStream(
+/** Where the records of one append go, and how. */
+interface Target {
+	readonly name: string;
+	readonly choice: PartitionOptions;
+	readonly write: WriteOptions;
+}
+
+/** Appends records to one partition of a stream. They are taken before this returns. */
+export function appendToStream(
 	context: StreamContext,
 	name: string,
 	records: StreamRecords,
 	input: AppendOptions | undefined,
 ): Promise<AppendResult> {
-	checkName("name", name);
-	const options = optionsObject(input);
-	const { partition, partitionKey } = checkPartition(options);
-	const common = checkHeaders(options.headers, partitionKey);
-	if ((options as { expectedSequence?: unknown }).expectedSequence !== undefined) {
-		throw invalid("expectedSequence", "an append to a stream takes record.sequence instead");
-	}
-	const { signal, trxId, trxNumber, lease, durability } = checkWriteOptions(input);
 	const { slot, limits } = context;
 	const writer = takeWriter();
-	let answer: Promise<Float64Array>;
 	try {
+		checkName("name", name);
+		const options = optionsObject(input);
+		const choice = checkPartition(options);
+		const common = checkHeaders(options.headers, choice.partitionKey);
+		if ((options as { expectedSequence?: unknown }).expectedSequence !== undefined) {
+			throw invalid("expectedSequence", "an append to a stream takes record.sequence instead");
+		}
+		const target = { name, choice, write: checkWriteOptions(input) };
 		const frame = frameOf(writer, records, common, limits);
-		while (!slot.isFull || slot.closed) await unlessAborted(slot.full(), signal);
-		if (signal?.aborted === true) throw signal.reason;
-		const ticket = signal === undefined ? 0 : slot.ticket();
-		answer = slot.run(
-			"write",
-			(engine) =>
-				engine.streamAppend(name, frame, partition, partitionKey, trxId, trxNumber, lease, durability, ticket),
-			signal,
-			ticket,
-		);
+		return isReady(slot) ? append(slot, target, frame) : appendLater(slot, target, frame.slice());
+	} catch (error) {
+		return Promise.reject(error);
 	} finally {
-		// The engine has taken the frame over.
 		giveBack(writer);
 	}
-	const numbers = await answer;
-	const [firstMs, firstN, lastMs, lastN, chosen] = numbers as unknown as [number, number, number, number, number];
-	return {
-		firstId: idText(firstMs, firstN),
-		lastId: idText(lastMs, lastN),
-		count: lastN - firstN + 1,
-		partition: chosen,
-	};
+}
+
+/** The engine has taken the frame over when this returns. */
+function append(slot: EngineSlot, { name, choice, write }: Target, frame: Bytes): Promise<AppendResult> {
+	const { partition, partitionKey } = choice;
+	const { signal, trxId, trxNumber, lease, durability } = write;
+	return slot.write(
+		(engine, call, ticket) =>
+			engine.streamAppend(name, frame, partition, partitionKey, trxId, trxNumber, lease, durability, ticket, call),
+		result,
+		signal,
+	);
+}
+
+function result(firstMs: number, firstN: number, lastMs: number, lastN: number, partition: number): AppendResult {
+	return { firstId: idText(firstMs, firstN), lastId: idText(lastMs, lastN), count: lastN - firstN + 1, partition };
+}
+
+function isReady(slot: EngineSlot): boolean {
+	return slot.isFull && !slot.closed;
+}
+
+/** The way of a call that has to wait for an engine. */
+async function appendLater(slot: EngineSlot, target: Target, frame: Bytes): Promise<AppendResult> {
+	while (!isReady(slot)) await unlessAborted(slot.full(), target.write.signal);
+	return append(slot, target, frame);
 }
 
 function frameOf(

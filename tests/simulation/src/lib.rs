@@ -23,5 +23,6 @@ pub mod oracle;
 pub mod random;
 pub mod run;
 pub mod scripted;
+pub mod told;
 pub mod trace;
 pub mod world;

@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
+mod call;
 #[cfg(feature = "full")]
 mod groups;
 mod health;

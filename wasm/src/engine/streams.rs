@@ -5,11 +5,13 @@ use alloc::vec::Vec;
 
 use js_sys::Promise;
 use streamkit_core::{
-    EntryId, Error, Listing, PartitionChoice, RecordFrame, Result, Retention, StreamAppend, StreamRead, Trim,
+    EntryId, Error, Listing, PartitionChoice, RecordFrame, Result, Retention, StreamAppend, StreamAppended,
+    StreamRead, Trim,
 };
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
+use super::call::Call;
 use super::write::read_options;
 use super::{Engine, copied_out, numbers_out, page_out};
 use crate::numbers::{bound, integer, integer_unless_negative, integer_unless_zero, number, size};
@@ -102,8 +104,8 @@ impl Engine {
     }
 
     /// Appends a record frame to a stream. `partition`: -1 for none; the rest as of [`Engine::append`].
-    /// Gives milliseconds and n of the first id and of the last, and the partition.
-    #[wasm_bindgen(js_name = streamAppend, unchecked_return_type = "Promise<Float64Array>")]
+    /// `call` is told milliseconds and n of the first id and of the last, and the partition.
+    #[wasm_bindgen(js_name = streamAppend)]
     #[expect(clippy::too_many_arguments, reason = "a call passes no objects: they cost more")]
     pub fn stream_append(
         &self,
@@ -116,7 +118,8 @@ impl Engine {
         lease: &JsValue,
         durability: f64,
         ticket: f64,
-    ) -> Promise {
+        call: Call,
+    ) {
         let arguments = || {
             let append = StreamAppend {
                 stream: name,
@@ -126,15 +129,14 @@ impl Engine {
             };
             Ok((append, read_options(trx_id, trx_number, lease, durability, ticket)?))
         };
-        promise_or_refusal(arguments().map(|(append, options)| {
-            let store = self.store.clone();
-            async move {
-                let made = store.append_to_stream(append, options).await?;
-                let (first, last) = (made.first_id, made.last_id);
-                let numbers = [first.ms, first.n, last.ms, last.n, u64::from(made.partition)].map(number);
-                Ok(numbers_out(&numbers))
-            }
-        }))
+        match arguments() {
+            Ok((append, options)) => self.store.append_to_stream_then(append, options, move |made| {
+                call.settle(made.map(|StreamAppended { first_id, last_id, partition }| {
+                    [first_id.ms, first_id.n, last_id.ms, last_id.n, u64::from(partition)]
+                }));
+            }),
+            Err(error) => call.settle(Err(error)),
+        }
     }
 
     /// A page of a stream after an id, (0, 0) for the beginning, up to another, -1 for none.

@@ -8,6 +8,7 @@ use streamkit_core::{Durability, Error, LeaseProof, NewRecords, RecordFrame, Res
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
+use super::call::Call;
 use super::inventory::status_numbers;
 use super::{Engine, numbers_out, uuid};
 use crate::frames::read_writes;
@@ -52,9 +53,8 @@ pub(super) fn read_options(
 impl Engine {
     /// Appends a record frame to a segment. `expected`: its last sequence as the caller knows it, -1
     /// for none; `trx_number`: 0 for none; `durability`: 0 as the store was opened, 1 strict, 2
-    /// relaxed; `ticket`: what [`Engine::cancel`] knows it by, 0 for nothing. Gives first sequence,
+    /// relaxed; `ticket`: what [`Engine::cancel`] knows it by, 0 for nothing. `call` is told first sequence,
     /// its milliseconds, last sequence and its milliseconds of the segment as it stands then.
-    #[wasm_bindgen(unchecked_return_type = "Promise<Float64Array>")]
     #[expect(clippy::too_many_arguments, reason = "a call passes no objects: they cost more")]
     pub fn append(
         &self,
@@ -67,7 +67,8 @@ impl Engine {
         lease: &JsValue,
         durability: f64,
         ticket: f64,
-    ) -> Promise {
+        call: Call,
+    ) {
         let arguments = || {
             let records = NewRecords {
                 space,
@@ -77,13 +78,16 @@ impl Engine {
             };
             Ok((records, read_options(trx_id, trx_number, lease, durability, ticket)?))
         };
-        promise_or_refusal(arguments().map(|(records, options)| {
-            let store = self.store.clone();
-            async move {
-                let appended = store.append(records, options).await?;
-                Ok(numbers_out(&status_numbers(&appended.status)))
+        match arguments() {
+            Ok((records, options)) => {
+                self.store.append_then(records, options, move |written| {
+                    call.settle(written.map(|made| {
+                        [made.first_sequence, made.first_ms, made.last_sequence, made.last_ms, 0]
+                    }));
+                })
             }
-        }))
+            Err(error) => call.settle(Err(error)),
+        }
     }
 
     /// Appends to several segments, all of it or none. Four numbers a write, as of

@@ -197,3 +197,10 @@ export class MemoryBridge {
 export function evaluate(text) {
 	return new Function(`return (${text});`)();
 }
+
+export class PromisedCall {
+	promise = new Promise((resolve, reject) => {
+		this.answer = (a, b, c, d) => resolve(Float64Array.of(a, b, c, d));
+		this.refuse = reject;
+	});
+}

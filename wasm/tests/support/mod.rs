@@ -51,6 +51,15 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(crate) fn heal(this: &MemoryBridge, call: &str);
 
+    /// A call that keeps what it is told in a promise.
+    type PromisedCall;
+
+    #[wasm_bindgen(constructor)]
+    fn new() -> PromisedCall;
+
+    #[wasm_bindgen(method, getter)]
+    fn promise(this: &PromisedCall) -> Promise;
+
     /// A value written in JavaScript.
     pub(crate) fn evaluate(text: &str) -> JsValue;
 }
@@ -111,8 +120,8 @@ extern "C" {
     pub(crate) fn health(this: &EngineObject) -> Promise;
     #[wasm_bindgen(method)]
     pub(crate) fn wait(this: &EngineObject, epoch: f64, timeout: f64, ticket: f64) -> Promise;
-    #[wasm_bindgen(method)]
-    pub(crate) fn append(
+    #[wasm_bindgen(method, js_name = append)]
+    fn append_told(
         this: &EngineObject,
         space: &str,
         segment: &str,
@@ -123,7 +132,8 @@ extern "C" {
         lease: &JsValue,
         durability: f64,
         ticket: f64,
-    ) -> Promise;
+        call: &PromisedCall,
+    );
     #[wasm_bindgen(method)]
     pub(crate) fn transact(
         this: &EngineObject,
@@ -204,6 +214,29 @@ extern "C" {
     pub(crate) fn report(this: &JobObject) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(method)]
     pub(crate) fn free(this: &JobObject);
+}
+
+impl EngineObject {
+    /// An append whose answer is a promise of the status, or of the error.
+    #[expect(clippy::too_many_arguments, reason = "as many as the call has")]
+    pub(crate) fn append(
+        &self,
+        space: &str,
+        segment: &str,
+        frame: &[u8],
+        expected: f64,
+        trx_id: Option<String>,
+        trx_number: f64,
+        lease: &JsValue,
+        durability: f64,
+        ticket: f64,
+    ) -> Promise {
+        let call = PromisedCall::new();
+        self.append_told(
+            space, segment, frame, expected, trx_id, trx_number, lease, durability, ticket, &call,
+        );
+        call.promise()
+    }
 }
 
 pub(crate) struct Handle {

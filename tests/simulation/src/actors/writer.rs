@@ -6,13 +6,14 @@ use std::rc::Rc;
 use futures_util::future::join_all;
 use streamkit_core::{
     Appended, Durability, Error, ErrorCode, LeaseProof, NewRecords, RecordFrame, Result as StoreResult,
-    Store, WriteOptions, encode_entry_body, encode_record_frame,
+    SegmentStatus, Store, WriteOptions, Written, encode_entry_body, encode_record_frame,
 };
 use uuid::Uuid;
 
 use crate::host::is_fault;
 use crate::oracle::{Operation, Outcome, Part, check_mismatch, has_metadata, payload_of};
 use crate::random::Random;
+use crate::told::told;
 use crate::world::World;
 
 /// Tries that a caller makes of one call.
@@ -143,10 +144,31 @@ async fn send(store: Store, operation: Operation) -> StoreResult<Vec<Appended>> 
     let writes = (0..operation.parts.len())
         .map(|index| new_records(&operation, index))
         .collect::<StoreResult<Vec<_>>>()?;
-    let single = writes.len() == 1 && !operation.id.is_multiple_of(3);
-    match writes.first() {
-        Some(one) if single => Ok(vec![store.append(one.clone(), options).await?]),
-        _ => store.transact(writes, options).await,
+    let [one] = writes.as_slice() else {
+        return store.transact(writes, options).await;
+    };
+    match operation.id % 3 {
+        0 => store.transact(writes, options).await,
+        1 => Ok(vec![store.append(one.clone(), options).await?]),
+        _ => {
+            let written = told(|then| store.append_then(one.clone(), options, then)).await?;
+            Ok(vec![appended(&operation.parts[0], &written)])
+        }
+    }
+}
+
+fn appended(part: &Part, written: &Written) -> Appended {
+    Appended {
+        status: SegmentStatus {
+            space: part.space.clone(),
+            segment: part.segment.clone(),
+            first_sequence: written.first_sequence,
+            first_timestamp: written.first_ms,
+            last_sequence: written.last_sequence,
+            last_timestamp: written.last_ms,
+        },
+        first_id: written.first_id,
+        last_id: written.last_id,
     }
 }
 

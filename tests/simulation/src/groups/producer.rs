@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::run::Scene;
 use crate::host::is_fault;
+use crate::told::told;
 
 const KEYS: [&str; 5] = ["k1", "k2", "k3", "k4", "k5"];
 
@@ -40,12 +41,14 @@ pub(super) async fn producer(scene: Rc<Scene>, number: usize, calls: usize) {
             };
             let index = world.any_instance(&random);
             let options = WriteOptions { trx_id: Some(trx), ..WriteOptions::default() };
-            let done =
-                world
-                    .call(index, "append", move |store| async move {
-                        store.append_to_stream(append, options).await
-                    })
-                    .await;
+            let done = world
+                .call(index, "append", move |store| async move {
+                    if call % 2 == 0 {
+                        return store.append_to_stream(append, options).await;
+                    }
+                    told(|then| store.append_to_stream_then(append, options, then)).await
+                })
+                .await;
             world.trace.say(|| format!("producer {number} {call}: {done:?}"));
             match done {
                 Some(Ok(_)) => break,

@@ -1,0 +1,160 @@
+//! Appends that call back.
+
+mod common;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use common::hooked::{Hook, HostCall, hooked};
+use common::{World, frame, records, told};
+use streamkit_core::{
+    ErrorCode, MemoryKv, NewRecords, OpenOptions, Result, Retention, Store, StreamAppend, StreamAppended,
+    WriteOptions, Written,
+};
+
+type Answers = Rc<RefCell<Vec<(u32, Result<Written>)>>>;
+
+/// Starts appends that keep what they are told, each under its number.
+fn start(store: &Store, answers: &Answers, number: u32, records: NewRecords) {
+    let answers = Rc::clone(answers);
+    store.append_then(records, WriteOptions::default(), move |answer| {
+        answers.borrow_mut().push((number, answer));
+    });
+}
+
+fn to_stream(payload: &str) -> StreamAppend {
+    StreamAppend { stream: "s".into(), records: frame(&[payload]), partition: None, partition_key: None }
+}
+
+async fn append(store: &Store, payload: &str) -> Result<StreamAppended> {
+    told(|then| store.append_to_stream_then(to_stream(payload), WriteOptions::default(), then)).await
+}
+
+#[test]
+fn every_append_is_answered_once_and_in_order() {
+    let world = World::new();
+    let store = world.open(&MemoryKv::new());
+    let answers = Answers::default();
+    start(&store, &answers, 0, records("orders", "a", &["x", "y"]));
+    start(&store, &answers, 1, NewRecords { expected: Some(7), ..records("orders", "a", &["z"]) });
+    start(&store, &answers, 2, records("orders", "b", &["x"]));
+    start(&store, &answers, 3, NewRecords { expected: Some(2), ..records("orders", "a", &["z"]) });
+    assert!(answers.borrow().is_empty(), "nothing is stored yet");
+    world.settle();
+    let answers = answers.take();
+    let numbers: Vec<u32> = answers.iter().map(|(number, _)| *number).collect();
+    assert_eq!(numbers, [0, 1, 2, 3]);
+    let last = |index: usize| answers[index].1.as_ref().map(|written| written.last_sequence);
+    assert_eq!([last(0), last(2), last(3)], [Ok(2), Ok(1), Ok(3)]);
+    assert_eq!(last(1).expect_err("refused").code(), ErrorCode::SequenceMismatch);
+    let written = answers[3].1.as_ref().expect("stored");
+    let status = world.run(store.segment_status("orders", "a")).expect("answers").expect("is there");
+    assert_eq!(
+        (written.first_sequence, written.first_ms, written.last_sequence, written.last_ms),
+        (status.first_sequence, status.first_timestamp, status.last_sequence, status.last_timestamp)
+    );
+    assert_eq!(written.first_id, written.last_id);
+}
+
+#[test]
+fn what_cannot_queue_is_refused_before_the_call_returns() {
+    let world = World::new();
+    let store = world.open(&MemoryKv::new());
+    let answers = Answers::default();
+    start(&store, &answers, 0, records("", "a", &["x"]));
+    start(&store, &answers, 1, records("orders", "a", &[]));
+    world.run(store.close());
+    start(&store, &answers, 2, records("orders", "a", &["x"]));
+    let codes: Vec<_> = answers
+        .take()
+        .into_iter()
+        .map(|(number, answer)| (number, answer.expect_err("refused").code()))
+        .collect();
+    let refused = ErrorCode::InvalidArgument;
+    assert_eq!(codes, [(0, refused), (1, refused), (2, ErrorCode::Closed)]);
+
+    let told = Rc::new(RefCell::new(None));
+    let answer = Rc::clone(&told);
+    store.append_to_stream_then(to_stream("x"), WriteOptions::default(), move |made| {
+        answer.replace(Some(made));
+    });
+    let answer = told.take().expect("at once");
+    assert_eq!(answer.expect_err("refused").code(), ErrorCode::Closed);
+}
+
+/// A host whose commits never end.
+struct Stuck;
+
+impl Hook for Stuck {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        if matches!(call, HostCall::Commit(batch) if batch.puts.len() > 1) {
+            std::future::pending::<()>().await;
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn whoever_waits_hears_of_it_when_the_store_goes_away() {
+    let answers = Answers::default();
+    {
+        let world = World::new();
+        let options = OpenOptions { host_timeout: 0, ..OpenOptions::default() };
+        let store = world.open_with(hooked(&MemoryKv::new(), &Rc::new(Stuck)), options).expect("opens");
+        start(&store, &answers, 0, records("orders", "a", &["under way"]));
+        world.settle();
+        start(&store, &answers, 1, records("orders", "a", &["waits"]));
+        world.settle();
+        assert!(answers.borrow().is_empty(), "the host has not answered");
+    }
+    let mut codes: Vec<_> = answers
+        .take()
+        .into_iter()
+        .map(|(number, answer)| (number, answer.expect_err("gone").code()))
+        .collect();
+    codes.sort_by_key(|(number, _)| *number);
+    assert_eq!(codes, [(0, ErrorCode::Closed), (1, ErrorCode::Closed)]);
+}
+
+#[test]
+fn an_append_finds_the_stream_that_was_made_anew_meanwhile() {
+    let world = World::new();
+    let kv = MemoryKv::new();
+    let (store, other) = (world.open(&kv), world.open(&kv));
+    world.run(async {
+        let mut request = to_stream("x");
+        request.partition_key = None;
+        other.create_stream("s", 4, Retention::default()).await.expect("creates");
+        let append = |partition| {
+            let request = StreamAppend { partition: Some(partition), ..request.clone() };
+            told(|then| store.append_to_stream_then(request, WriteOptions::default(), then))
+        };
+        let first = append(3).await.expect("appends");
+        assert_eq!(first.partition, 3);
+        other.delete_stream("s", true).await.expect("deletes");
+        other.create_stream("s", 2, Retention::default()).await.expect("creates");
+        // This instance still takes the stream for the one of four partitions.
+        assert_eq!(append(3).await.expect_err("refused").code(), ErrorCode::InvalidArgument);
+        other.delete_stream("s", true).await.expect("deletes");
+        other.create_stream("s", 4, Retention::default()).await.expect("creates");
+        let again = append(3).await.expect("appends");
+        assert_eq!(again.partition, 3);
+        assert!(again.first_id > first.last_id, "ids are never used again");
+        assert_eq!(other.stream("s").await.expect("is there").count, 1);
+    });
+}
+
+#[test]
+fn retention_is_applied_before_an_append_is_answered() {
+    let world = World::new();
+    let store = world.open(&MemoryKv::new());
+    let retention = Retention { max_count: Some(2), ..Retention::default() };
+    world.run(async {
+        store.create_stream("s", 1, retention).await.expect("creates");
+        for payload in ["a", "b", "c", "d"] {
+            append(&store, payload).await.expect("appends");
+            assert!(store.stream("s").await.expect("is there").count <= 2, "after {payload}");
+        }
+        assert_eq!(store.stream("s").await.expect("is there").count, 2);
+    });
+}
