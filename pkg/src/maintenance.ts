@@ -119,7 +119,8 @@ export async function importAll(
 	input: ProgressOptions | undefined,
 ): Promise<{ spaces: number; segments: number; entries: number }> {
 	checkIterable("source", source);
-	if (ArrayBuffer.isView(source)) throw invalid("source", "must be an iterable of Uint8Array; wrap a single one in an array");
+	if (ArrayBuffer.isView(source))
+		throw invalid("source", "must be an iterable of Uint8Array; wrap a single one in an array");
 	const options = optionsObject(input);
 	const onProgress = optionalFunction("onProgress", options.onProgress);
 	const signal = checkSignal(options.signal);
