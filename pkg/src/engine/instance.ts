@@ -480,7 +480,13 @@ export class EngineSlot {
 		const since = epoch - this.#instances * EPOCHS;
 		// Another instance counts anew: its number says nothing of what changed before it was there.
 		if (since < 0) return;
-		await this.run("wait", (engine) => engine.wait(since, timeout, ticket), signal, ticket);
+		// Where nobody else may write there is no timer to look by: without one the process would end while somebody waits.
+		const alive = this.host.limits.shared ? undefined : setInterval(() => {}, 0x7fffffff);
+		try {
+			await this.run("wait", (engine) => engine.wait(since, timeout, ticket), signal, ticket);
+		} finally {
+			clearInterval(alive);
+		}
 	}
 
 	/** Cancels a queued write or a wait by its number; of no effect on anything else. */
