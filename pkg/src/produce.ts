@@ -68,12 +68,14 @@ export function checkWriteOptions(input: ProduceOptions | undefined): WriteOptio
 
 /** Whether the engine that is there can make the write: the light one knows no leases. */
 function isReady(slot: EngineSlot, { lease }: WriteOptions): boolean {
-	return slot.engine !== undefined && (lease === undefined || slot.isFull) && !slot.closed;
+	return slot.takesWrites && (lease === undefined || slot.isFull);
 }
 
-async function untilReady(slot: EngineSlot, options: WriteOptions): Promise<void> {
-	while (!isReady(slot, options))
-		await unlessAborted(options.lease === undefined ? slot.ready() : slot.full(), options.signal);
+/** Makes a write that has to wait for an engine. */
+async function later<T>(slot: EngineSlot, { lease, signal }: WriteOptions, write: () => T): Promise<T> {
+	// Not in the line: it may take long to load, and nobody else has to wait for it.
+	if (lease !== undefined) while (!slot.isFull || slot.closed) await unlessAborted(slot.full(), signal);
+	return slot.inLine(write, signal);
 }
 
 function append(
@@ -132,9 +134,16 @@ async function publishLater(
 	frame: Bytes,
 	options: WriteOptions,
 ): Promise<SegmentStatus> {
-	const { slot } = context;
-	await untilReady(slot, options);
-	return readStatus(await append(context, space, segment, frame, options.expected, options), space, segment);
+	const handed = await later(context.slot, options, () => ({
+		answer: append(context, space, segment, frame, options.expected, options),
+	}));
+	return readStatus(await handed.answer, space, segment);
+}
+
+/** What the engine has been given, and how many records that is. */
+interface Handed {
+	readonly answer: Promise<Float64Array>;
+	readonly count: number;
 }
 
 /** An append of any length: gives one status per commit. */
@@ -202,8 +211,16 @@ export class Production {
 		if (filling !== undefined) await filling;
 		this.#filling = undefined;
 		if (signal?.aborted === true) throw signal.reason;
-		if (!isReady(slot, this.#options)) await untilReady(slot, this.#options);
+		const hand = (): Handed | undefined => this.#hand(writer);
+		const handed = isReady(slot, this.#options) ? hand() : await later(slot, this.#options, hand);
+		if (handed === undefined) return undefined;
+		this.#committed = readStatus(await handed.answer, this.#space, this.#segment);
+		if (this.#expected >= 0) this.#expected += handed.count;
+		return this.#committed;
+	}
 
+	/** Hands the next chunk to the engine; undefined when there is none. */
+	#hand(writer: FrameWriter): Handed | undefined {
 		const cut = this.#cuts.shift();
 		let frame: Bytes;
 		let count: number;
@@ -223,7 +240,7 @@ export class Production {
 			frame = writer.cut(this.#from, all);
 			this.#from = all;
 		}
-		const commit = append(this.#context, this.#space, this.#segment, frame, this.#expected, this.#options);
+		const answer = append(this.#context, this.#space, this.#segment, frame, this.#expected, this.#options);
 		// The engine has taken the frame over: the next chunk can be made while this one commits.
 		if (this.#cuts.length === 0) {
 			writer.discard(this.#from);
@@ -233,9 +250,7 @@ export class Production {
 				this.#filling.catch(() => {});
 			}
 		}
-		this.#committed = readStatus(await commit, this.#space, this.#segment);
-		if (this.#expected >= 0) this.#expected += count;
-		return this.#committed;
+		return { answer, count };
 	}
 
 	/**
@@ -443,14 +458,17 @@ export async function transact(
 	if (targets.length === 0) throw invalid("writes", "must hold at least one write");
 	const { signal, trxId, trxNumber, lease, durability } = options;
 	const frame = transactFrame(frames);
-	if (!isReady(slot, options)) await untilReady(slot, options);
 	const ticket = signal === undefined ? 0 : slot.ticket();
-	const numbers = await slot.call(
-		"write",
-		(engine) => engine.transact(frame, trxId, trxNumber, lease, durability, ticket),
-		signal,
-		ticket,
-	);
+	const hand = (): { answer: Promise<Float64Array> } => ({
+		answer: slot.run(
+			"write",
+			(engine) => engine.transact(frame, trxId, trxNumber, lease, durability, ticket),
+			signal,
+			ticket,
+		),
+	});
+	const handed = isReady(slot, options) ? hand() : await later(slot, options, hand);
+	const numbers = await handed.answer;
 	return targets.map(({ space, segment }, i) => readStatus(numbers, space, segment, 4 * i));
 }
 

@@ -72,6 +72,9 @@ export class EngineSlot {
 	/** How many instances there have been. */
 	#instances = 0;
 	readonly #closers = new Set<() => void>();
+	/** How many writes wait for an engine, and when the last of them is made. */
+	#lined = 0;
+	#line: Promise<void> = Promise.resolve();
 
 	constructor(host: HostKv, options: CheckedOptions) {
 		this.host = host;
@@ -97,6 +100,11 @@ export class EngineSlot {
 
 	get closed(): boolean {
 		return this.#closing !== undefined;
+	}
+
+	/** Whether a write can be made at once: not while others wait that were called before it. */
+	get takesWrites(): boolean {
+		return this.#instance !== undefined && this.#closing === undefined && this.#lined === 0;
 	}
 
 	/** The engine, opened again if the last instance was lost. */
@@ -454,6 +462,29 @@ export class EngineSlot {
 	async callFull<T>(kind: Kind, start: (engine: Engine) => Promise<T>, signal?: AbortSignal, ticket = 0): Promise<T> {
 		while (!this.isFull) await unlessAborted(this.full(), signal);
 		return this.run(kind, start, signal, ticket);
+	}
+
+	/** Makes a write once the engine is there, which may have to be opened: in the order of the calls. */
+	inLine<T>(write: () => T, signal: AbortSignal | undefined): Promise<T> {
+		const before = this.#line;
+		this.#lined++;
+		return new Promise((resolve, reject) => {
+			const take = async (): Promise<void> => {
+				try {
+					// Not one after the other: what fails, or is aborted, need not wait for its turn.
+					await unlessAborted(this.ready(), signal);
+					await before;
+					while (this.#instance === undefined || this.#closing !== undefined) await unlessAborted(this.ready(), signal);
+					if (signal?.aborted === true) throw signal.reason;
+					resolve(write());
+				} catch (error) {
+					reject(error);
+				} finally {
+					this.#lined--;
+				}
+			};
+			this.#line = take().then(() => before);
+		});
 	}
 
 	/** A synchronous call of the engine, which must be there. */
