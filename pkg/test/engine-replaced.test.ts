@@ -330,7 +330,7 @@ test("writes that wait for the full engine are stored in the order of their call
 	controller.abort(reason);
 	await assert.rejects(aborted, (error) => error === reason);
 	let over = false;
-	verified.then(() => {
+	void verified.then(() => {
 		over = true;
 	});
 	gate.open();
