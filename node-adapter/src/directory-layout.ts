@@ -18,6 +18,7 @@ import {
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { badPath, codeOf, failure, noRoom } from "./errors.js";
+import { JOURNAL_FILE } from "./journal/journal.js";
 
 /** What a directory of ours is for. */
 export type DirectoryKind = "store" | "namespaces";
@@ -61,6 +62,9 @@ export function prepareDirectory(path: string, kind: DirectoryKind): string {
 	} catch (error) {
 		if (codeOf(error) === "ENOTDIR" || codeOf(error) === "EEXIST") {
 			throw badPath(path, `"${path}" leads through a file; a store is kept in a directory`);
+		}
+		if (codeOf(error) === "ENAMETOOLONG" || codeOf(error) === "ELOOP") {
+			throw badPath(path, `"${path}" is longer, or leads through more links, than the system follows`);
 		}
 		throw failure(error, path, false, "opening");
 	}
@@ -187,13 +191,14 @@ function requireAccess(directory: string, kind: DirectoryKind): void {
 	accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
 	if (kind !== "store") return;
 	const isNew = [DATA_FILE, LOCK_FILE].filter((name) => !requireFile(directory, name)).length > 0;
+	requireFile(directory, JOURNAL_FILE);
 	if (isNew && freeBytes(directory) < ROOM_FOR_A_NEW_STORE) {
 		throw noRoom(directory, new Error("less than 1 MiB free"));
 	}
 	requireHandles(directory);
 }
 
-/** Makes sure that a file of LMDB's is one, and may be written. Answers false when there is none. */
+/** Makes sure that a file of ours is one, and may be written. Answers false when there is none. */
 function requireFile(directory: string, name: string): boolean {
 	const path = join(directory, name);
 	const found = statSync(path, { throwIfNoEntry: false });

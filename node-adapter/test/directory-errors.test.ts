@@ -63,6 +63,18 @@ test("refuses a path that leads through a link to nothing", () => {
 	assert.throws(() => new DirectoryHost(join(link, "store")), coded("INVALID_ARGUMENT"));
 });
 
+test("refuses a path that is too long, or goes round in links", () => {
+	const parent = temporaryDirectory();
+	symlinkSync("round", join(parent, "round"));
+	for (const path of [join(parent, "n".repeat(300)), `${parent}${"/d".repeat(3000)}`, join(parent, "round")]) {
+		assert.throws(
+			() => new DirectoryHost(path),
+			coded("INVALID_ARGUMENT", /^path: .*longer, or leads through more links/),
+		);
+	}
+	assert.deepEqual(readdirSync(parent), ["round"]);
+});
+
 test("refuses paths that are no paths", () => {
 	for (const path of ["", "a\0b", undefined as unknown as string, 7 as unknown as string]) {
 		assert.throws(() => new DirectoryHost(path), coded("INVALID_ARGUMENT", /^path:/));
@@ -298,8 +310,8 @@ test("a damaged header is CORRUPT, and the files are left as they are", async ()
 	}
 });
 
-test("what stands in the place of LMDB's files is refused, and left as it is", async () => {
-	for (const name of ["data.mdb", "lock.mdb"]) {
+test("what stands in the place of its files is refused, and left as it is", async () => {
+	for (const name of ["data.mdb", "lock.mdb", "journal"]) {
 		for (const [what, put] of [
 			["a directory", (path: string) => mkdirSync(path)],
 			["a link to nothing", (path: string) => symlinkSync("nowhere", path)],
