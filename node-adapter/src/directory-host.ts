@@ -96,10 +96,10 @@ export class DirectoryHost implements HostKv {
 		let result: HostCommit;
 		try {
 			result = this.#environment.write(() => this.#apply(batch));
-			this.#freeDeadReaders();
 		} catch (error) {
 			throw this.#failure(error, false, "writing to");
 		}
+		this.#freeDeadReaders();
 		if (result.applied) this.#requirePresent("unknown");
 		return this.#turns.due() ? this.#turns.next().then(() => result) : result;
 	}
@@ -201,7 +201,11 @@ export class DirectoryHost implements HostKv {
 		const now = performance.now();
 		if (now - this.#readersAt < DEAD_READERS_MILLISECONDS) return;
 		this.#readersAt = now;
-		this.#environment.freeDeadReaders();
+		try {
+			this.#environment.freeDeadReaders();
+		} catch {
+			// What was just committed is; they are looked for again.
+		}
 	}
 
 	#requireUsable(): void {
