@@ -97,7 +97,8 @@ export class DirectoryHost implements HostKv {
 		try {
 			result = this.#environment.write(() => this.#apply(batch));
 		} catch (error) {
-			throw this.#failure(error, false, "writing to");
+			// Of the header that names the commit, nobody knows then which one the disk has.
+			throw this.#failure(error, isInputOutput(error) ? "unknown" : false, "writing to");
 		}
 		this.#freeDeadReaders();
 		if (result.applied) this.#requirePresent("unknown");

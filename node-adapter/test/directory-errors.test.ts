@@ -17,10 +17,12 @@ import {
 	writeFileSync,
 	writeSync,
 } from "node:fs";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { isStreamkitError } from "streamkit";
 import { DirectoryHost } from "../src/directory-host.js";
+import { LmdbEnvironment } from "../src/lmdb-environment.js";
 import {
 	batch,
 	bytes,
@@ -266,6 +268,27 @@ test("a journal deleted or replaced while it is open is noticed, and the store o
 			await again.close();
 		}
 	}
+});
+
+test("after an input/output error it is unknown whether a commit applied, after any other error it did not", async (t) => {
+	const host = new DirectoryHost(join(temporaryDirectory(), "store"));
+	t.after(() => host.close());
+	await host.commit(batch({ a: "1" }, "strict"));
+	for (const [code, applied] of [
+		[constants.errno.EIO, "unknown"],
+		["EIO", "unknown"],
+		[constants.errno.ENOMEM, false],
+	] as const) {
+		const writing = t.mock.method(LmdbEnvironment.prototype, "write", () => {
+			throw Object.assign(new Error("the disk failed"), { code });
+		});
+		await assert.rejects(
+			async () => host.commit(batch({ a: "2" }, "strict")),
+			(error: unknown) => isStreamkitError(error, "UNAVAILABLE") && error.details["applied"] === applied,
+		);
+		writing.mock.restore();
+	}
+	assert.equal(text(host.get([bytes("a")])[0]), "1");
 });
 
 async function filled(path: string, rows: number): Promise<void> {
