@@ -5,7 +5,7 @@ import { copyOf } from "./bytes.js";
 import { isFull, requireHeader, restoreLength } from "./data-file.js";
 import { DATA_FILE, freeBytes, prepareDirectory, syncDirectory, usedBytes } from "./directory-layout.js";
 import { DIRECTORY_LIMITS, requireFits, requireKey } from "./directory-limits.js";
-import { type Applied, closed, failure, gone, isInputOutput, isInvalidCall, noRoom } from "./errors.js";
+import { type Applied, closed, failure, gone, isInputOutput, isInvalidCall, leavesUnknown, noRoom } from "./errors.js";
 import { type FileIdentity, identityAt, standsAt } from "./file-identity.js";
 import { JOURNAL_FILE } from "./journal/journal.js";
 import { JournaledEnvironment } from "./journaled-environment.js";
@@ -97,8 +97,7 @@ export class DirectoryHost implements HostKv {
 		try {
 			result = this.#environment.write(() => this.#apply(batch));
 		} catch (error) {
-			// Of the header that names the commit, nobody knows then which one the disk has.
-			throw this.#failure(error, isInputOutput(error) ? "unknown" : false, "writing to");
+			throw this.#failure(error, leavesUnknown(error) ? "unknown" : false, "writing to");
 		}
 		this.#freeDeadReaders();
 		if (result.applied) this.#requirePresent("unknown");
