@@ -1,29 +1,58 @@
-import { closeSync, ftruncateSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { StreamkitError } from "streamkit";
 import { DATA_FILE, freeBytes } from "./directory-layout.js";
 import type { JournaledEnvironment } from "./journaled-environment.js";
 
-// LMDB's own check of a damaged header leaves its environment half open.
+// Where LMDB refuses to open a file, the package may end the process, and damaged sizes may do so as well: whatever it
+// would refuse is refused here.
 const LMDB_MAGIC = 0xbeefc0de;
 const LMDB_MAGIC_OFFSETS = [16, 24];
+const LMDB_VERSION = 2;
+const HEADER_FLAG = 8;
+// From the magic number on.
+const FLAGS_AT = -6;
+const VERSION_AT = 4;
+const PAGE_BYTES_AT = 24;
+const LAST_PAGE_AT = 120;
+const META_BYTES = 24 + 136;
+const LEAST_PAGE_BYTES = 256;
+const MOST_PAGE_BYTES = 65_536;
+const CREATION_TRIES = 50;
+const CREATION_PAUSE_MILLISECONDS = 2;
+/** More than a process can map. */
+const MOST_BYTES = 2 ** 47;
 
 /** @throws CORRUPT when a data file does not begin as one. */
 export function requireHeader(dataFile: string): void {
-	const header = new Uint8Array(4096);
 	const handle = openSync(dataFile, "r");
-	let length: number;
 	try {
-		length = readSync(handle, header, 0, header.length, 0);
+		if (fstatSync(handle).size === 0) return;
+		// There are two headers, a page apart; the first says how long a page is.
+		const bytes = pageBytesOf(handle, 0);
+		// Whoever makes the file writes both at once, which others may see half done.
+		for (let tries = 0; bytes !== undefined && fstatSync(handle).size < 2 * bytes && tries < CREATION_TRIES; tries++) {
+			Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, CREATION_PAUSE_MILLISECONDS);
+		}
+		if (bytes !== undefined && pageBytesOf(handle, bytes) === bytes) return;
 	} finally {
 		closeSync(handle);
 	}
-	if (length === 0) return;
-	const view = new DataView(header.buffer);
-	if (length === header.length && LMDB_MAGIC_OFFSETS.some((at) => view.getUint32(at, true) === LMDB_MAGIC)) return;
 	throw new StreamkitError("CORRUPT", `${dataFile} does not begin as an LMDB file does; it was left untouched`, {
 		details: { key: dataFile },
 	});
+}
+
+/** Bytes of a page by the header at an offset; undefined when it is none that can be used. */
+function pageBytesOf(handle: number, offset: number): number | undefined {
+	const header = new DataView(new ArrayBuffer(META_BYTES));
+	if (readSync(handle, header, 0, META_BYTES, offset) < META_BYTES) return undefined;
+	const at = LMDB_MAGIC_OFFSETS.find((magic) => header.getUint32(magic, true) === LMDB_MAGIC);
+	if (at === undefined || header.getUint16(at + VERSION_AT, true) !== LMDB_VERSION) return undefined;
+	if ((header.getUint16(at + FLAGS_AT, true) & HEADER_FLAG) === 0) return undefined;
+	const bytes = header.getUint32(at + PAGE_BYTES_AT, true);
+	const sound = bytes >= LEAST_PAGE_BYTES && bytes <= MOST_PAGE_BYTES && (bytes & (bytes - 1)) === 0;
+	return sound && Number(header.getBigUint64(at + LAST_PAGE_AT, true)) * bytes < MOST_BYTES ? bytes : undefined;
 }
 
 /** Reading a mapped page beyond the end of the file would kill the process; a page of zeros is an error. */

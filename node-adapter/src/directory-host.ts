@@ -5,7 +5,7 @@ import { copyOf } from "./bytes.js";
 import { isFull, requireHeader, restoreLength } from "./data-file.js";
 import { DATA_FILE, freeBytes, prepareDirectory, syncDirectory, usedBytes } from "./directory-layout.js";
 import { DIRECTORY_LIMITS, requireFits, requireKey } from "./directory-limits.js";
-import { type Applied, closed, failure, gone, isInputOutput, isInvalidCall, noRoom } from "./errors.js";
+import { type Applied, closed, failure, gone, isInputOutput, isInvalidCall, leavesUnknown, noRoom } from "./errors.js";
 import { type FileIdentity, identityAt, standsAt } from "./file-identity.js";
 import { JOURNAL_FILE } from "./journal/journal.js";
 import { JournaledEnvironment } from "./journaled-environment.js";
@@ -96,10 +96,10 @@ export class DirectoryHost implements HostKv {
 		let result: HostCommit;
 		try {
 			result = this.#environment.write(() => this.#apply(batch));
-			this.#freeDeadReaders();
 		} catch (error) {
-			throw this.#failure(error, false, "writing to");
+			throw this.#failure(error, leavesUnknown(error) ? "unknown" : false, "writing to");
 		}
+		this.#freeDeadReaders();
 		if (result.applied) this.#requirePresent("unknown");
 		return this.#turns.due() ? this.#turns.next().then(() => result) : result;
 	}
@@ -201,7 +201,11 @@ export class DirectoryHost implements HostKv {
 		const now = performance.now();
 		if (now - this.#readersAt < DEAD_READERS_MILLISECONDS) return;
 		this.#readersAt = now;
-		this.#environment.freeDeadReaders();
+		try {
+			this.#environment.freeDeadReaders();
+		} catch {
+			// What was just committed is; they are looked for again.
+		}
 	}
 
 	#requireUsable(): void {

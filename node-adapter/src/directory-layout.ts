@@ -4,6 +4,7 @@ import {
 	constants,
 	fdatasyncSync,
 	fsyncSync,
+	lstatSync,
 	mkdirSync,
 	openSync,
 	readdirSync,
@@ -17,6 +18,7 @@ import {
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { badPath, codeOf, failure, noRoom } from "./errors.js";
+import { JOURNAL_FILE } from "./journal/journal.js";
 
 /** What a directory of ours is for. */
 export type DirectoryKind = "store" | "namespaces";
@@ -36,12 +38,15 @@ const IGNORED: ReadonlySet<string> = new Set([".DS_Store", ".localized", "Thumbs
 // LMDB's lock file is a memory map: with no room for its pages the process would be killed by a bus error.
 const ROOM_FOR_A_NEW_STORE = 1024 * 1024;
 
+// Files that LMDB has open at once while it opens an environment, and one more.
+const LMDB_HANDLES = 4;
+
 /**
  * Makes sure that a path is a directory of ours of that kind, creating it if it is missing or empty, and that it can
  * be written. Touches nothing that is not ours.
  *
- * @throws INVALID_ARGUMENT when the path is a file or a directory that holds something else; UNAVAILABLE when it may
- * not be read or written; QUOTA_EXCEEDED when there is no room to create it; UNSUPPORTED for a newer format.
+ * @throws INVALID_ARGUMENT when the path is a file, or a directory that holds something else or is of a newer format; UNAVAILABLE when it may
+ * not be read or written, or too many files are open; QUOTA_EXCEEDED when there is no room to create it.
  */
 export function prepareDirectory(path: string, kind: DirectoryKind): string {
 	if (typeof path !== "string" || path === "" || path.includes("\0")) {
@@ -57,6 +62,9 @@ export function prepareDirectory(path: string, kind: DirectoryKind): string {
 	} catch (error) {
 		if (codeOf(error) === "ENOTDIR" || codeOf(error) === "EEXIST") {
 			throw badPath(path, `"${path}" leads through a file; a store is kept in a directory`);
+		}
+		if (codeOf(error) === "ENAMETOOLONG" || codeOf(error) === "ELOOP") {
+			throw badPath(path, `"${path}" is longer, or leads through more links, than the system follows`);
 		}
 		throw failure(error, path, false, "opening");
 	}
@@ -182,11 +190,33 @@ function mark(directory: string, path: string, kind: DirectoryKind): void {
 function requireAccess(directory: string, kind: DirectoryKind): void {
 	accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
 	if (kind !== "store") return;
-	const data = statSync(join(directory, DATA_FILE), { throwIfNoEntry: false });
-	const lock = statSync(join(directory, LOCK_FILE), { throwIfNoEntry: false });
-	if (data !== undefined) accessSync(join(directory, DATA_FILE), constants.R_OK | constants.W_OK);
-	if (lock !== undefined) accessSync(join(directory, LOCK_FILE), constants.R_OK | constants.W_OK);
-	if ((data === undefined || lock === undefined) && freeBytes(directory) < ROOM_FOR_A_NEW_STORE) {
+	const isNew = [DATA_FILE, LOCK_FILE].filter((name) => !requireFile(directory, name)).length > 0;
+	requireFile(directory, JOURNAL_FILE);
+	if (isNew && freeBytes(directory) < ROOM_FOR_A_NEW_STORE) {
 		throw noRoom(directory, new Error("less than 1 MiB free"));
+	}
+	requireHandles(directory);
+}
+
+/** Makes sure that a file of ours is one, and may be written. Answers false when there is none. */
+function requireFile(directory: string, name: string): boolean {
+	const path = join(directory, name);
+	const found = statSync(path, { throwIfNoEntry: false });
+	if (found?.isFile()) {
+		accessSync(path, constants.R_OK | constants.W_OK);
+		return true;
+	}
+	// A link to nothing is something else as well; a file may just have been made by another process.
+	if (found === undefined && lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() !== true) return false;
+	throw badPath(directory, `"${directory}" holds a ${name} that is no file; it was left untouched`);
+}
+
+/** Where it finds no more room for an open file, the package ends the process. */
+function requireHandles(directory: string): void {
+	const handles: number[] = [];
+	try {
+		for (let left = LMDB_HANDLES; left > 0; left--) handles.push(openSync(join(directory, MARKER_FILE), "r"));
+	} finally {
+		for (const handle of handles) closeSync(handle);
 	}
 }

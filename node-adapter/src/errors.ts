@@ -45,6 +45,14 @@ export function isInputOutput(error: unknown): boolean {
 	return code === "EIO" || code === constants.errno.EIO;
 }
 
+/**
+ * Whether LMDB met it in a commit and cannot tell what became of that: it may have been writing the header that names
+ * the commit. What node:fs meets has names for codes; a journal is put back.
+ */
+export function leavesUnknown(error: unknown): boolean {
+	return codeOf(error) === constants.errno.EIO;
+}
+
 /** Whether LMDB was called with a transaction it has no more, which hides the reason it failed for. */
 export function isInvalidCall(error: unknown): boolean {
 	return codeOf(error) === constants.errno.EINVAL;

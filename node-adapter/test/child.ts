@@ -1,4 +1,5 @@
 // What the tests run in processes of their own: node child.ts <task> <arguments>. Prints lines of JSON.
+import { closeSync, openSync } from "node:fs";
 import { isStreamkitError } from "streamkit";
 import { DirectoryHost } from "../src/directory-host.js";
 import { batch, bytes, numberKey, text } from "./support.js";
@@ -120,6 +121,28 @@ const tasks: Record<string, (...args: string[]) => Promise<void>> = {
 			say({ rows });
 		} catch (error) {
 			say(problem(error));
+		}
+	},
+
+	/** Opens a directory with room for one more open file, for two, and so on until that does. */
+	async squeeze(path) {
+		const taken: number[] = [];
+		try {
+			for (;;) taken.push(openSync("/dev/null", "r"));
+		} catch {
+			// That was the last one.
+		}
+		for (;;) {
+			try {
+				const host = new DirectoryHost(path ?? "");
+				await host.commit(batch({ opened: "yes" }, "strict"));
+				await host.close();
+				say({ left: taken.length });
+				return;
+			} catch (error) {
+				say(problem(error));
+			}
+			closeSync(taken.pop() as number);
 		}
 	},
 

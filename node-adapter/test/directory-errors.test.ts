@@ -4,6 +4,7 @@ import {
 	chmodSync,
 	chownSync,
 	existsSync,
+	lstatSync,
 	mkdirSync,
 	openSync,
 	readdirSync,
@@ -16,10 +17,12 @@ import {
 	writeFileSync,
 	writeSync,
 } from "node:fs";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { isStreamkitError } from "streamkit";
 import { DirectoryHost } from "../src/directory-host.js";
+import { LmdbEnvironment } from "../src/lmdb-environment.js";
 import {
 	batch,
 	bytes,
@@ -60,6 +63,18 @@ test("refuses a path that leads through a link to nothing", () => {
 	const link = join(temporaryDirectory(), "link");
 	symlinkSync(join(temporaryDirectory(), "nothing"), link);
 	assert.throws(() => new DirectoryHost(join(link, "store")), coded("INVALID_ARGUMENT"));
+});
+
+test("refuses a path that is too long, or goes round in links", () => {
+	const parent = temporaryDirectory();
+	symlinkSync("round", join(parent, "round"));
+	for (const path of [join(parent, "n".repeat(300)), `${parent}${"/d".repeat(3000)}`, join(parent, "round")]) {
+		assert.throws(
+			() => new DirectoryHost(path),
+			coded("INVALID_ARGUMENT", /^path: .*longer, or leads through more links/),
+		);
+	}
+	assert.deepEqual(readdirSync(parent), ["round"]);
 });
 
 test("refuses paths that are no paths", () => {
@@ -255,6 +270,27 @@ test("a journal deleted or replaced while it is open is noticed, and the store o
 	}
 });
 
+test("after an input/output error of LMDB it is unknown whether a commit applied, after any other error it did not", async (t) => {
+	const host = new DirectoryHost(join(temporaryDirectory(), "store"));
+	t.after(() => host.close());
+	await host.commit(batch({ a: "1" }, "strict"));
+	for (const [code, applied] of [
+		[constants.errno.EIO, "unknown"],
+		["EIO", false],
+		[constants.errno.ENOMEM, false],
+	] as const) {
+		const writing = t.mock.method(LmdbEnvironment.prototype, "write", () => {
+			throw Object.assign(new Error("the disk failed"), { code });
+		});
+		await assert.rejects(
+			async () => host.commit(batch({ a: "2" }, "strict")),
+			(error: unknown) => isStreamkitError(error, "UNAVAILABLE") && error.details["applied"] === applied,
+		);
+		writing.mock.restore();
+	}
+	assert.equal(text(host.get([bytes("a")])[0]), "1");
+});
+
 async function filled(path: string, rows: number): Promise<void> {
 	const host = new DirectoryHost(path);
 	for (let row = 0; row < rows; row += 1) {
@@ -268,16 +304,69 @@ test("a damaged header is CORRUPT, and the files are left as they are", async ()
 	const path = join(temporaryDirectory(), "store");
 	await filled(path, 10);
 	const whole = readFileSync(join(path, "data.mdb"));
+	const magic = whole.indexOf(Buffer.from("dec0efbe", "hex"));
+	// The first header: what kind of page it is, the version, bytes of a page, the last page.
+	const fields = [
+		[-6, 0],
+		[4, 99],
+		[24, 0],
+		[24, 0x7fffffff],
+		[26, 0x7fff],
+		[126, 0x7fff],
+	].map(([at = 0, value = 0]) => {
+		const damaged = Buffer.from(whole);
+		damaged.writeUInt16LE(value & 0xffff, magic + at);
+		return damaged;
+	});
 	for (const broken of [
 		new Uint8Array(whole.length),
 		whole.subarray(0, 1000),
+		whole.subarray(0, 4200),
 		Buffer.from("not a database".repeat(1000)),
+		...fields,
 	]) {
 		writeFileSync(join(path, "data.mdb"), broken);
 		const child = await runChild("salvage", [path, "10"]);
 		assert.equal(child.code, 0, child.stderr);
 		assert.deepEqual(JSON.parse(child.stdout), { "opening: CORRUPT": 1 });
 		assert.deepEqual(readFileSync(join(path, "data.mdb")), Buffer.from(broken));
+	}
+});
+
+test("what stands in the place of its files is refused, and left as it is", async () => {
+	for (const name of ["data.mdb", "lock.mdb", "journal"]) {
+		for (const [what, put] of [
+			["a directory", (path: string) => mkdirSync(path)],
+			["a link to nothing", (path: string) => symlinkSync("nowhere", path)],
+		] as const) {
+			const path = join(temporaryDirectory(), "store");
+			await filled(path, 3);
+			rmSync(join(path, name));
+			put(join(path, name));
+			const child = await runChild("open", [path]);
+			assert.equal(child.code, 0, `${name}: ${what}: ${child.stderr}`);
+			const told = JSON.parse(child.stdout) as { code: string; message: string };
+			assert.equal(told.code, "INVALID_ARGUMENT", child.stdout);
+			assert.match(told.message, new RegExp(`^path: .*holds a ${name} that is no file`));
+			assert.ok(lstatSync(join(path, name)).isFile() === false);
+		}
+	}
+});
+
+test("too many open files never kill the process", { skip: !hasProc && "needs a limit on open files" }, async () => {
+	for (const isNew of [true, false]) {
+		const path = join(temporaryDirectory(), "store");
+		if (!isNew) await filled(path, 3);
+		const child = await runChild("squeeze", [path], { files: 200 });
+		assert.equal(child.code, 0, `${child.signal} ${child.stderr}`);
+		const told = child.stdout
+			.trim()
+			.split("\n")
+			.map((line) => JSON.parse(line) as { code?: string; left?: number });
+		const refused = told.slice(0, -1);
+		assert.ok(refused.length > 3, child.stdout);
+		assert.deepEqual([...new Set(refused.map(({ code }) => code))], ["UNAVAILABLE"]);
+		assert.equal(typeof told.at(-1)?.left, "number");
 	}
 });
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { HostCommit } from "streamkit";
 import { DirectoryHost, directoryHost } from "../src/directory-host.js";
+import { LmdbEnvironment } from "../src/lmdb-environment.js";
 import { Turns } from "../src/turns.js";
 import { type Bytes, batch, bytes, coded, numberKey, randomFrom, temporaryDirectory, text } from "./support.js";
 
@@ -53,6 +54,22 @@ test("a failed check is an answer with what is there, and nothing applies", asyn
 	assert.equal(present.check, 0);
 	assert.equal(text(present.current), "1");
 	assert.deepEqual(host.get([bytes("a"), bytes("b")]).map(text), ["1", undefined]);
+});
+
+test("a commit is answered as applied whatever becomes of the housekeeping after it", async (t) => {
+	for (const durability of ["strict", "relaxed"] as const) {
+		const host = opened(t);
+		const { now } = performance;
+		const clock = t.mock.method(performance, "now", () => now.call(performance) + 40_000);
+		const freeing = t.mock.method(LmdbEnvironment.prototype, "freeDeadReaders", () => {
+			throw new Error("not now");
+		});
+		assert.deepEqual(await host.commit(batch({ a: "1" }, durability)), { applied: true });
+		assert.equal(freeing.mock.callCount(), 1);
+		clock.mock.restore();
+		freeing.mock.restore();
+		assert.equal(text(host.get([bytes("a")])[0]), "1");
+	}
 });
 
 test("deletes and puts apply together, and deleting what is absent is no error", async (t) => {

@@ -86,6 +86,8 @@ export interface ChildOptions {
 	readonly uid?: number;
 	/** Largest file the child may write, in KiB. */
 	readonly fileKibibytes?: number;
+	/** How many files the child may have open. */
+	readonly files?: number;
 	/** Called with each line that the child prints. */
 	readonly onLine?: (line: string, child: ChildProcess) => void;
 }
@@ -99,10 +101,12 @@ export function runChild(task: string, args: readonly string[], options: ChildOp
 		task,
 		...args,
 	];
+	const limits = [
+		...(options.fileKibibytes === undefined ? [] : [`ulimit -f ${options.fileKibibytes * 2}`]),
+		...(options.files === undefined ? [] : [`ulimit -n ${options.files}`]),
+	];
 	const limited =
-		options.fileKibibytes === undefined
-			? command
-			: ["/bin/sh", "-c", `ulimit -f ${options.fileKibibytes * 2}; exec "$@"`, "sh", ...command];
+		limits.length === 0 ? command : ["/bin/sh", "-c", [...limits, 'exec "$@"'].join("; "), "sh", ...command];
 	const [file = "", ...rest] = limited;
 	const child = spawn(file, rest, {
 		cwd: fileURLToPath(new URL(".", import.meta.url)),

@@ -1,15 +1,31 @@
 /** Bytes over an ordinary (not shared) buffer. */
 export type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Whether a value is a Uint8Array, of this realm or another. */
+const lengthOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), "length")?.get as (
+	this: Uint8Array,
+) => number;
+const NOWHERE = new Uint8Array(0);
+
+/** Whether a value is a Uint8Array whose bytes can be read, of this realm or another. */
 export function isUint8Array(value: unknown): value is Uint8Array {
 	// The tag check is for arrays made in another realm (test runners, frames); a plain object can fake the tag
 	// but not be a view.
 	// A proxy of one, and what only inherits from one, are none: they have no bytes.
-	return (
-		ArrayBuffer.isView(value) &&
-		(value instanceof Uint8Array || Object.prototype.toString.call(value) === "[object Uint8Array]")
-	);
+	if (!ArrayBuffer.isView(value)) return false;
+	if (!(value instanceof Uint8Array) && Object.prototype.toString.call(value) !== "[object Uint8Array]") return false;
+	// Room is made by the length that it says, and filled with what it has: a length of its own would write beyond.
+	const { length } = value as Uint8Array;
+	return lengthOf.call(value as Uint8Array) === length && (length > 0 || isThere(value as Uint8Array));
+}
+
+/** Whether an array that has no bytes has not lost them: its buffer may be detached, or be too short for it by now. */
+function isThere(bytes: Uint8Array): boolean {
+	try {
+		NOWHERE.set(bytes);
+		return true;
+	} catch {
+		return false;
+	}
 }
 
 /** Orders byte strings as unsigned bytes, a prefix before what it is a prefix of. */

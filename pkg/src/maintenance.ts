@@ -119,7 +119,8 @@ export async function importAll(
 	input: ProgressOptions | undefined,
 ): Promise<{ spaces: number; segments: number; entries: number }> {
 	checkIterable("source", source);
-	if (isUint8Array(source)) throw invalid("source", "must be an iterable of Uint8Array; wrap a single one in an array");
+	if (ArrayBuffer.isView(source))
+		throw invalid("source", "must be an iterable of Uint8Array; wrap a single one in an array");
 	const options = optionsObject(input);
 	const onProgress = optionalFunction("onProgress", options.onProgress);
 	const signal = checkSignal(options.signal);
@@ -137,7 +138,7 @@ export async function importAll(
 				break;
 			}
 			const bytes: unknown = step.value;
-			if (!isUint8Array(bytes)) throw invalid("source", "must give Uint8Array");
+			if (!isUint8Array(bytes)) throw invalid("source", "must give Uint8Array that are not detached");
 			await session.call("write", (importer) => importer.push(bytes), signal);
 			onProgress?.(session.now((importer) => ({ done: importer.done(), total: undefined })));
 		}

@@ -44,6 +44,8 @@ class HostNamespaces implements Namespaces {
 	readonly #options: OpenOptions;
 	readonly #hosts = new Map<string, Promise<HostKv>>();
 	readonly #stores = new Map<string, Set<Store>>();
+	/** Stores that are being opened, and of which namespace. */
+	readonly #openings = new Map<Promise<Store>, string>();
 	/** Names known to be recorded, so that a write asks once. */
 	readonly #recorded = new Set<string>([DEFAULT]);
 	#closing: Promise<void> | undefined;
@@ -162,6 +164,7 @@ class HostNamespaces implements Namespaces {
 	/** Removes every row of a namespace's host, then the name. Its stores that are open here are closed first. */
 	async #wipe(name: string): Promise<void> {
 		this.#recorded.delete(name);
+		await this.#opened(name);
 		await Promise.all([...(this.#stores.get(name) ?? [])].map((store) => store.close()));
 		const host = await this.host(name);
 		const { maxBatchOps, maxBatchBytes, atomic } = host.limits;
@@ -188,7 +191,9 @@ class HostNamespaces implements Namespaces {
 				deletes.push(key as Bytes);
 			}
 			if (deletes.length === 0) break;
-			await commitTo(host, { checks: [], deletes, puts: [], durability: "relaxed" });
+			// As lasting as what is said of the name afterwards: the rows must not come back under a new one.
+			const { durability } = checkOpenOptions(this.#options);
+			await commitTo(host, { checks: [], deletes, puts: [], durability });
 			const last = deletes[deletes.length - 1] as Bytes;
 			if (!page.more && compareBytes(last, page.keys[page.keys.length - 1] as Uint8Array) === 0) break;
 		}
@@ -204,7 +209,20 @@ class HostNamespaces implements Namespaces {
 			() => this.#recorded.has(name),
 			() => this.#record(name),
 		);
-		const store = await openStore(name === DEFAULT ? host : recorded, this.#options);
+		if (this.#closing !== undefined) throw closedError("the namespaces object");
+		const opening = openStore(name === DEFAULT ? host : recorded, this.#options).then((store) =>
+			this.#keep(name, store),
+		);
+		this.#openings.set(opening, name);
+		try {
+			return await opening;
+		} finally {
+			this.#openings.delete(opening);
+		}
+	}
+
+	/** Remembers a store until it is closed. */
+	#keep(name: string, store: Store): Store {
 		let open = this.#stores.get(name);
 		if (open === undefined) {
 			open = new Set();
@@ -220,12 +238,19 @@ class HostNamespaces implements Namespaces {
 		return store;
 	}
 
+	/** Waits for stores that are being opened: all, or those of one namespace. */
+	async #opened(name?: string): Promise<void> {
+		const openings = [...this.#openings].filter(([, of]) => name === undefined || of === name);
+		await Promise.allSettled(openings.map(([opening]) => opening));
+	}
+
 	close(): Promise<void> {
 		this.#closing ??= this.#close();
 		return this.#closing;
 	}
 
 	async #close(): Promise<void> {
+		await this.#opened();
 		const hosts = [...this.#hosts.values()];
 		const stores = [...this.#stores.values()].flatMap((open) => [...open]);
 		const results = await Promise.allSettled(stores.map((store) => store.close()));

@@ -66,14 +66,14 @@ export function checkWriteOptions(input: ProduceOptions | undefined): WriteOptio
 	};
 }
 
-/** Whether the engine that is there can make the write: the light one knows no leases. */
+/** Whether a write can be made at once. The light engine knows no leases. */
 function isReady(slot: EngineSlot, { lease }: WriteOptions): boolean {
-	return slot.engine !== undefined && (lease === undefined || slot.isFull) && !slot.closed;
+	return slot.takesWrites(lease !== undefined);
 }
 
-async function untilReady(slot: EngineSlot, options: WriteOptions): Promise<void> {
-	while (!isReady(slot, options))
-		await unlessAborted(options.lease === undefined ? slot.ready() : slot.full(), options.signal);
+/** Makes a write that has to wait for an engine. */
+function later<T>(slot: EngineSlot, { lease, signal }: WriteOptions, write: () => T | Promise<T>): Promise<T> {
+	return slot.inLine(lease !== undefined, write, signal);
 }
 
 function append(
@@ -124,8 +124,10 @@ export function publish(
 		const checked = checkWriteOptions(options);
 		writer.reset();
 		writer.add(payload, options?.metadata, undefined, context.limits.maxRecordBytes, -1);
-		if (!isReady(context.slot, checked)) return publishLater(context, space, segment, writer.finish().slice(), checked);
-		return append(context, space, segment, writer.finish(), checked.expected, checked);
+		const start = (frame: Bytes) => append(context, space, segment, frame, checked.expected, checked);
+		if (isReady(context.slot, checked)) return start(writer.finish());
+		const frame = writer.finish().slice();
+		return later(context.slot, checked, () => start(frame));
 	} catch (error) {
 		return Promise.reject(error);
 	} finally {
@@ -133,17 +135,10 @@ export function publish(
 	}
 }
 
-/** The way of a call that has to wait for an engine. */
-async function publishLater(
-	context: WriteContext,
-	space: string,
-	segment: string,
-	frame: Bytes,
-	options: WriteOptions,
-): Promise<SegmentStatus> {
-	const { slot } = context;
-	await untilReady(slot, options);
-	return append(context, space, segment, frame, options.expected, options);
+/** What the engine has been given, and how many records that is. */
+interface Handed {
+	readonly answer: Promise<SegmentStatus>;
+	readonly count: number;
 }
 
 /** An append of any length: gives one status per commit. */
@@ -211,8 +206,16 @@ export class Production {
 		if (filling !== undefined) await filling;
 		this.#filling = undefined;
 		if (signal?.aborted === true) throw signal.reason;
-		if (!isReady(slot, this.#options)) await untilReady(slot, this.#options);
+		const hand = (): Handed | undefined => this.#hand(writer);
+		const handed = isReady(slot, this.#options) ? hand() : await later(slot, this.#options, hand);
+		if (handed === undefined) return undefined;
+		this.#committed = await handed.answer;
+		if (this.#expected >= 0) this.#expected += handed.count;
+		return this.#committed;
+	}
 
+	/** Hands the next chunk to the engine; undefined when there is none. */
+	#hand(writer: FrameWriter): Handed | undefined {
 		const cut = this.#cuts.shift();
 		let frame: Bytes;
 		let count: number;
@@ -232,7 +235,7 @@ export class Production {
 			frame = writer.cut(this.#from, all);
 			this.#from = all;
 		}
-		const commit = append(this.#context, this.#space, this.#segment, frame, this.#expected, this.#options);
+		const answer = append(this.#context, this.#space, this.#segment, frame, this.#expected, this.#options);
 		// The engine has taken the frame over: the next chunk can be made while this one commits.
 		if (this.#cuts.length === 0) {
 			writer.discard(this.#from);
@@ -242,9 +245,7 @@ export class Production {
 				this.#filling.catch(() => {});
 			}
 		}
-		this.#committed = await commit;
-		if (this.#expected >= 0) this.#expected += count;
-		return this.#committed;
+		return { answer, count };
 	}
 
 	/**
@@ -452,14 +453,10 @@ export async function transact(
 	if (targets.length === 0) throw invalid("writes", "must hold at least one write");
 	const { signal, trxId, trxNumber, lease, durability } = options;
 	const frame = transactFrame(frames);
-	if (!isReady(slot, options)) await untilReady(slot, options);
 	const ticket = signal === undefined ? 0 : slot.ticket();
-	const numbers = await slot.call(
-		"write",
-		(engine) => engine.transact(frame, trxId, trxNumber, lease, durability, ticket),
-		signal,
-		ticket,
-	);
+	const hand = (): Promise<Float64Array> =>
+		slot.run("write", (engine) => engine.transact(frame, trxId, trxNumber, lease, durability, ticket), signal, ticket);
+	const numbers = await (isReady(slot, options) ? hand() : later(slot, options, hand));
 	return targets.map(({ space, segment }, i) => readStatus(numbers, space, segment, 4 * i));
 }
 

@@ -1,4 +1,4 @@
-/// <reference lib="esnext.disposable" />
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Bytes } from "./bytes.js";
 import type { LexKey } from "./lexkey.js";
 

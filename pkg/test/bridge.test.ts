@@ -150,6 +150,9 @@ test("large values stand apart, and are not copied", () => {
 
 test("rubbish from a host is UNAVAILABLE and names host and rule", async () => {
 	const b = bytes;
+	const detached = b("1");
+	structuredClone(detached, { transfer: [detached.buffer] });
+	const longer = Object.defineProperty(b("1"), "length", { value: 5000 });
 	const gets: unknown[] = [
 		undefined,
 		null,
@@ -162,6 +165,8 @@ test("rubbish from a host is UNAVAILABLE and names host and rule", async () => {
 		[b("1"), "text"],
 		[b("1"), [1]],
 		[b("1"), new ArrayBuffer(1)],
+		[b("1"), detached],
+		[b("1"), longer],
 	];
 	const scans: unknown[] = [
 		undefined,
@@ -174,6 +179,8 @@ test("rubbish from a host is UNAVAILABLE and names host and rule", async () => {
 		{ keys: [b("a")], values: [b("1"), b("2")], more: false },
 		{ keys: ["a"], values: [b("1")], more: false },
 		{ keys: [b("a")], values: ["1"], more: false },
+		{ keys: [b("a")], values: [detached], more: false },
+		{ keys: [b("a")], values: [longer], more: false },
 		{ keys: [b("A")], values: [b("1")], more: false },
 		{ keys: [b("d")], values: [b("1")], more: false },
 		{ keys: [b("b"), b("a")], values: [b("1"), b("2")], more: false },
@@ -190,6 +197,8 @@ test("rubbish from a host is UNAVAILABLE and names host and rule", async () => {
 		{ applied: false, check: -1 },
 		{ applied: false, check: 0.5 },
 		{ applied: false, check: 0, current: null },
+		{ applied: false, check: 0, current: detached },
+		{ applied: false, check: 0, current: longer },
 	];
 	const refused = (error: unknown): boolean => {
 		assert.ok(isStreamkitError(error, "UNAVAILABLE"), String(error));

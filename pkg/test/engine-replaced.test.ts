@@ -298,6 +298,55 @@ test("a host that fails while the full engine opens is asked again by the next c
 	await store.close();
 });
 
+test("writes that wait for the full engine are stored in the order of their calls", PATIENCE, async () => {
+	await startLoaded();
+	const one = gated();
+	const store = await openStore(one.host, OPTIONS);
+	await store.publish("s", "a", "0");
+	const gate = one.hold("commit");
+	const draining = store.publish("s", "a", "1");
+	await gate.reached;
+	const verified = store.verify();
+	await turn();
+	const options = (): { signal: AbortSignal } => ({ signal: new AbortController().signal });
+	const calls: ((payload: string) => Promise<unknown>)[] = [
+		(payload) => store.produce("s", "a", [{ payload }], options()),
+		(payload) => store.publish("s", "a", payload, options()),
+		(payload) => store.transact([{ space: "s", segment: "a", records: [{ payload }] }], options()),
+		(payload) => store.produce("s", "a", [{ payload }]),
+		(payload) => store.transact([{ space: "s", segment: "a", records: [{ payload }] }]),
+		(payload) => store.publish("s", "a", payload),
+	];
+	const writes: Promise<unknown>[] = [];
+	const write = (): void => {
+		const call = calls[writes.length % calls.length] as (payload: string) => Promise<unknown>;
+		writes.push(call(String(writes.length + 2)));
+	};
+	for (let i = 0; i < 10; i++) write();
+	const controller = new AbortController();
+	const aborted = store.publish("s", "a", "aborted", { signal: controller.signal });
+	for (let i = 0; i < 10; i++) write();
+	const reason = new Error("enough");
+	controller.abort(reason);
+	await assert.rejects(aborted, (error) => error === reason);
+	let over = false;
+	void verified.then(() => {
+		over = true;
+	});
+	gate.open();
+	// From within the very moments in which the engine comes, too.
+	for (let i = 0; i < 10_000 && !over; i++) {
+		if (i % 7 === 0) write();
+		await undefined;
+	}
+	await Promise.all([draining, verified, ...writes]);
+	assert.deepEqual(
+		await texts(store),
+		Array.from({ length: writes.length + 2 }, (_, i) => String(i)),
+	);
+	await store.close();
+});
+
 test("a write that is aborted while others drain is taken back", PATIENCE, async () => {
 	await startLoaded();
 	const one = gated();

@@ -10,6 +10,7 @@ import type { HostKv } from "../src/host.js";
 import { levelHost } from "../src/level.js";
 import { hostConformance } from "../src/testing.js";
 import { runner } from "./support/runner.js";
+import { storeIn } from "./support/store.js";
 
 let memory = new MemoryLevel<Uint8Array, Uint8Array>();
 hostConformance(runner("memory-level"), {
@@ -83,4 +84,25 @@ test("a closed database is UNAVAILABLE", async () => {
 		async () => host.get([new Uint8Array([1])]),
 		(error) => isStreamkitError(error, "UNAVAILABLE"),
 	);
+});
+
+test("stores of two copies of the package share a database", async (t) => {
+	// Another address makes another module, as the CommonJS build is one beside this.
+	const copy = (await import(
+		new URL("../src/hosts/level.js?copy", import.meta.url).href
+	)) as typeof import("../src/level.js");
+	assert.notEqual(copy.levelHost, levelHost);
+	const db = new MemoryLevel();
+	const one = await storeIn(t, {}, levelHost(db));
+	const other = await storeIn(t, {}, copy.levelHost(db));
+	const sequences: number[] = [];
+	for (let i = 0; i < 20; i++) {
+		const both = await Promise.all([one.publish("s", "g", "one"), other.publish("s", "g", "other")]);
+		sequences.push(...both.map(({ lastSequence }) => lastSequence));
+	}
+	assert.deepEqual(
+		sequences.sort((a, b) => a - b),
+		Array.from({ length: 40 }, (_, i) => i + 1),
+	);
+	assert.deepEqual((await one.verify()).problems, []);
 });

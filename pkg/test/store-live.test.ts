@@ -121,6 +121,20 @@ test("subscriptions end with the signal, the block or the store", async (t) => {
 	assert.equal(byStore.status, "closed");
 });
 
+test("a reader that follows keeps the process alive, also where nobody else may write", async (t) => {
+	const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+	for (const shared of [true, false]) {
+		const store = await storeIn(t, {}, memoryHost({ limits: { shared } }));
+		const idle = timers();
+		const reader = store.consumeSpace({ space: "s", follow: true })[Symbol.asyncIterator]();
+		const next = reader.next();
+		await until(() => timers() > idle);
+		await reader.return?.();
+		assert.equal((await next).done, true);
+		await until(() => timers() === idle);
+	}
+});
+
 test("a subscription that waits for its host to come back ends with the store", { timeout: 60_000 }, async (t) => {
 	const inner = memoryHost();
 	let down = false;

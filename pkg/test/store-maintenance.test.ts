@@ -185,6 +185,81 @@ test("a namespace is there with the first thing stored in it, and not for what i
 	await namespaces.close();
 });
 
+test("a store that is being opened while its namespaces are closed, or its own is deleted, is closed with them", async () => {
+	const closedHosts = new Set<string>();
+	const late: string[] = [];
+	const hostFor = (name: string): HostKv => {
+		const inner = memoryHost();
+		return {
+			name,
+			limits: inner.limits,
+			get: async (keys) => inner.get(keys),
+			scan: async (range) => inner.scan(range),
+			async commit(batch) {
+				if (closedHosts.has(name)) late.push(name);
+				return inner.commit(batch);
+			},
+			close: () => void closedHosts.add(name),
+		};
+	};
+	for (let ticks = 0; ticks < 40; ticks++) {
+		const namespaces = await openNamespaces(hostFor);
+		const opening = namespaces.open("one").catch(() => undefined);
+		for (let i = 0; i < ticks; i++) await undefined;
+		await namespaces.close();
+		const store = await opening;
+		if (store !== undefined) await refuses("CLOSED", store.peek("s", "g"));
+		assert.deepEqual(late, [], `after ${ticks} ticks`);
+		closedHosts.clear();
+	}
+	for (let ticks = 0; ticks < 40; ticks++) {
+		const namespaces = await openNamespaces(hostFor);
+		await (await namespaces.open("one")).publish("s", "g", "x");
+		const opening = namespaces.open("one");
+		for (let i = 0; i < ticks; i++) await undefined;
+		await namespaces.delete("one", { force: true });
+		const written = await (await opening).publish("s", "g", "y").catch(() => undefined);
+		// Either it was opened before, and is closed, or it is a new one.
+		const names = await namespaces.list();
+		assert.deepEqual(names, written === undefined ? ["default"] : ["default", "one"], `after ${ticks} ticks`);
+		assert.equal(
+			(await namespaces.open("one")).id === (await opening).id,
+			written !== undefined,
+			`after ${ticks} ticks`,
+		);
+		await namespaces.close();
+		closedHosts.clear();
+	}
+});
+
+test("what was removed with a namespace is as lasting as that it is gone", async () => {
+	for (const durability of ["strict", "relaxed"] as const) {
+		const commits: [string, string][] = [];
+		const namespaces = await openNamespaces(
+			(name) => {
+				const inner = memoryHost();
+				return {
+					name,
+					limits: inner.limits,
+					get: (keys) => inner.get(keys),
+					scan: (range) => inner.scan(range),
+					commit(batch) {
+						commits.push([name, batch.durability]);
+						return inner.commit(batch);
+					},
+				};
+			},
+			{ durability },
+		);
+		await (await namespaces.open("one")).publish("s", "g", "x");
+		commits.length = 0;
+		await namespaces.delete("one", { force: true });
+		assert.ok(commits.some(([name]) => name === "one"));
+		assert.deepEqual([...new Set(commits.map(([, kind]) => kind))], [durability]);
+		await namespaces.close();
+	}
+});
+
 test("namespaces are stores by name", async () => {
 	const hosts = new Map<string, ReturnType<typeof memoryHost>>();
 	const hostFor = (name: string): ReturnType<typeof memoryHost> => {

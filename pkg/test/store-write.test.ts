@@ -270,6 +270,11 @@ test("a transaction that the host cannot take names the limit that it is beyond"
 
 test("bad input is refused before anything is stored", async (t) => {
 	const store = await storeIn(t);
+	const detached = new Uint8Array(8);
+	structuredClone(detached, { transfer: [detached.buffer] });
+	// As some libraries make of a buffer that they use again and again.
+	const shortened = Object.defineProperty(new Uint8Array(5000), "length", { value: 2 });
+	const lengthened = Object.defineProperty(new Uint8Array(2), "length", { value: 5000 });
 	const cases: [RegExp, () => Promise<unknown>][] = [
 		[/^space: /, () => store.publish("", "g", "x")],
 		[/^space: /, () => store.publish(undefined as never, "g", "x")],
@@ -280,6 +285,9 @@ test("bad input is refused before anything is stored", async (t) => {
 		[/^payload: /, () => store.publish("s", "g", [1] as never)],
 		[/^payload: /, () => store.publish("s", "g", new Proxy(new Uint8Array(1), {}))],
 		[/^payload: /, () => store.publish("s", "g", Object.create(Uint8Array.prototype))],
+		[/^payload: /, () => store.publish("s", "g", detached)],
+		[/^payload: /, () => store.publish("s", "g", shortened)],
+		[/^payload: /, () => store.publish("s", "g", lengthened)],
 		[/^metadata/, () => store.publish("s", "g", "x", { metadata: { a: 1 } as never })],
 		[/^options: /, () => store.publish("s", "g", "x", null as never)],
 		[/^expectedSequence: /, () => store.publish("s", "g", "x", { expectedSequence: -1 })],
@@ -303,6 +311,10 @@ test("bad input is refused before anything is stored", async (t) => {
 		[/^wait: /, () => store.withLease("k", 1000, () => 1, { wait: null as never })],
 		[/^source: /, () => store.import(5 as never)],
 		[/^source: /, () => store.import([new Proxy(new Uint8Array(1), {})])],
+		[/^source: /, () => store.import(detached as never)],
+		[/^source: /, () => store.import([detached])],
+		[/^source: /, () => store.import([shortened])],
+		[/^source: /, () => store.import([lengthened])],
 		[/^space: /, () => store.compact({ space: "" })],
 	];
 	for (const [message, run] of cases) await refuses("INVALID_ARGUMENT", run, message);

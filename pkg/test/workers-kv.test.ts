@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 import fc from "fast-check";
 import { workersKvHost } from "../src/cloudflare.js";
-import { isStreamkitError } from "../src/errors.js";
-import type { HostBatch } from "../src/host.js";
+import { isStreamkitError, StreamkitError } from "../src/errors.js";
+import type { HostBatch, HostKv } from "../src/host.js";
 import { namesBetween } from "../src/hosts/cloudflare/kv-names.js";
 import { keyOfText, textOfKey } from "../src/hosts/text-keys.js";
-import { memoryHost, openStore } from "../src/index.js";
+import { memoryHost, openStore, type Store } from "../src/index.js";
 import { hostConformance } from "../src/testing.js";
 import { FakeKv } from "./support/kv-namespace.js";
 import { runner } from "./support/runner.js";
@@ -224,6 +224,41 @@ test("what the journal holds reaches the namespace before anything else is read 
 			assert.deepEqual(page.values, [utf8("2")]);
 		} else await second.commit(put("b", "1"));
 		assert.deepEqual(fake.rows.get(name), utf8("2"), next);
+	}
+});
+
+test("a write that has reached the namespace is stored, whatever becomes of the journal after it", async () => {
+	const failures: (() => unknown)[] = [
+		() => new StreamkitError("QUOTA_EXCEEDED", "no room", { details: { applied: false } }),
+		() => new StreamkitError("UNAVAILABLE", "not now", { details: { applied: false } }),
+		() => new Error("broken"),
+	];
+	for (const failure of failures) {
+		for (let failing = 0; failing < 14; failing++) {
+			const inner = memoryHost();
+			let ends = 0;
+			const journal: HostKv = {
+				name: "journal",
+				limits: inner.limits,
+				get: (keys) => inner.get(keys),
+				scan: (range) => inner.scan(range),
+				commit(batch) {
+					// What begins a write is strict; the identity and a first append are some four writes.
+					if (batch.durability === "relaxed" && ends++ === failing) throw failure();
+					return inner.commit(batch);
+				},
+			};
+			const fake = new FakeKv();
+			const store = await openStore(workersKvHost(fake, { writeInterval: 0, journal }));
+			for (const text of ["1", "2", "3"]) await store.publish("s", "a", text);
+			const texts = async (of: Store): Promise<string[]> =>
+				(await of.consumeSpace({ space: "s" }).toArray()).map((entry) => entry.text());
+			assert.deepEqual(await texts(store), ["1", "2", "3"], `end ${failing}`);
+			const reader = await openStore(workersKvHost(fake, { readOnly: true }));
+			assert.deepEqual(await texts(reader), ["1", "2", "3"], `end ${failing}`);
+			assert.ok(ends > failing || failing > 8);
+			await Promise.all([store.close(), reader.close()]);
+		}
 	}
 });
 

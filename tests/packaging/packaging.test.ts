@@ -125,6 +125,8 @@ test("the types suit users of every module system", async () => {
 	const check = (...args: string[]) => runIn(join(project.folder, "types"), program("tsc"), ...strict, ...args);
 	for (const module of ["node16", "nodenext"]) await check("--module", module, "user.mts", "user.cts");
 	await check("--module", "esnext", "--moduleResolution", "bundler", "user.ts");
+	// What a browser's project has by default knows nothing of disposables; of two, the later --lib counts.
+	await check("--lib", "es2022,dom", "--module", "esnext", "--moduleResolution", "bundler", "user.ts");
 });
 
 test("only what users need is packed", () => {

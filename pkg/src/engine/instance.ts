@@ -5,6 +5,7 @@ import type { HostKv } from "../host.js";
 import { type TimerCalls, Timers } from "../timers.js";
 import type { CheckedOptions } from "../validate.js";
 import type { Engine, EngineCall, EngineOptions, Glue } from "./abi.js";
+import { Line } from "./line.js";
 import { engineModule, firstVariant, type Variant } from "./loader.js";
 import { pageMemory } from "./page-memory.js";
 
@@ -112,6 +113,9 @@ export class EngineSlot {
 	/** How many instances there have been. */
 	#instances = 0;
 	readonly #closers = new Set<() => void>();
+	/** How many writes wait for an engine, and when the last of them is made. */
+	readonly #line = new Line();
+	readonly #fullLine = new Line();
 
 	constructor(host: HostKv, options: CheckedOptions) {
 		this.host = host;
@@ -137,6 +141,12 @@ export class EngineSlot {
 
 	get closed(): boolean {
 		return this.#closing !== undefined;
+	}
+
+	/** Whether a write can be made at once: not while others wait that were called before it. full: as of inLine. */
+	takesWrites(full: boolean): boolean {
+		const isThere = this.#instance !== undefined && this.#closing === undefined && this.#line.isEmpty;
+		return isThere && (!full || (this.isFull && this.#fullLine.isEmpty));
 	}
 
 	/** The engine, opened again if the last instance was lost. */
@@ -531,6 +541,29 @@ export class EngineSlot {
 		return this.run(kind, start, signal, ticket);
 	}
 
+	/**
+	 * Makes a write once the engine is there, which may have to be opened: in the order of the calls. full: what only the
+	 * full engine can make; it may take long to load, and nobody else waits for that.
+	 */
+	inLine<T>(full: boolean, write: () => T | Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+		const isThere = (): boolean => this.#instance !== undefined && this.#closing === undefined;
+		const next = (): Promise<T> =>
+			this.#line.pass(
+				isThere,
+				() => unlessAborted(this.ready(), signal),
+				() => {
+					if (signal?.aborted === true) throw signal.reason;
+					return write();
+				},
+			);
+		if (!full) return next();
+		return this.#fullLine.pass(
+			() => this.isFull && isThere(),
+			() => unlessAborted(this.full(), signal),
+			next,
+		);
+	}
+
 	/** A synchronous call of the engine, which must be there. */
 	now<T>(call: (engine: Engine) => T): T {
 		if (this.#closing !== undefined) throw closedError();
@@ -554,7 +587,13 @@ export class EngineSlot {
 		const since = epoch - this.#instances * EPOCHS;
 		// Another instance counts anew: its number says nothing of what changed before it was there.
 		if (since < 0) return;
-		await this.run("wait", (engine) => engine.wait(since, timeout, ticket), signal, ticket);
+		// Where nobody else may write there is no timer to look by: without one the process would end while somebody waits.
+		const alive = this.host.limits.shared ? undefined : setInterval(() => {}, 0x7fffffff);
+		try {
+			await this.run("wait", (engine) => engine.wait(since, timeout, ticket), signal, ticket);
+		} finally {
+			clearInterval(alive);
+		}
 	}
 
 	/** Cancels a queued write or a wait by its number; of no effect on anything else. */

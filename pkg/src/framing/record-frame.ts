@@ -124,7 +124,8 @@ export class FrameWriter {
 				if (payload.length > maxBytes) throw limitExceeded("record bytes", maxBytes, exactLength(payload));
 				this.#text(payload);
 			} else {
-				if (!isUint8Array(payload)) throw invalid(field(index, "payload"), "must be a string or a Uint8Array");
+				if (!isUint8Array(payload))
+					throw invalid(field(index, "payload"), "must be a string or a Uint8Array that is not detached");
 				const length = payload.length;
 				if (length > maxBytes) throw limitExceeded("record bytes", maxBytes, length);
 				this.#reserve(4 + length);

@@ -32,10 +32,14 @@ interface Shared {
 	readonly watchers: Set<() => void>;
 }
 
-const shared = new WeakMap<object, Shared>();
+// Several copies of this module may be loaded, such as the CommonJS one beside the ES one: they share it all the same.
+const REGISTRY = Symbol.for("streamkit.level");
 
 /** Sublevels are new objects over the same rows, so what is shared belongs to the database at the root. */
 function sharedOf(db: Level): Shared {
+	const scope = globalThis as { [REGISTRY]?: WeakMap<object, Shared> };
+	scope[REGISTRY] ??= new WeakMap();
+	const shared = scope[REGISTRY];
 	let root = db;
 	while (typeof root.db === "object" && root.db !== null && root.db !== root) root = root.db;
 	let found = shared.get(root);

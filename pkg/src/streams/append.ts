@@ -1,6 +1,6 @@
 import type { Bytes } from "../bytes.js";
 import { isUint8Array } from "../bytes.js";
-import { type EngineSlot, unlessAborted } from "../engine/instance.js";
+import type { EngineSlot } from "../engine/instance.js";
 import { invalid, limitExceeded } from "../errors.js";
 import { giveBack, takeWriter } from "../framing/frame-pool.js";
 import type { FrameWriter } from "../framing/record-frame.js";
@@ -98,7 +98,9 @@ export function appendToStream(
 		}
 		const target = { name, choice, write: checkWriteOptions(input) };
 		const frame = frameOf(writer, records, common, limits);
-		return isReady(slot) ? append(slot, target, frame) : appendLater(slot, target, frame.slice());
+		if (slot.takesWrites(true)) return append(slot, target, frame);
+		const kept = frame.slice();
+		return slot.inLine(true, () => append(slot, target, kept), target.write.signal);
 	} catch (error) {
 		return Promise.reject(error);
 	} finally {
@@ -120,16 +122,6 @@ function append(slot: EngineSlot, { name, choice, write }: Target, frame: Bytes)
 
 function result(firstMs: number, firstN: number, lastMs: number, lastN: number, partition: number): AppendResult {
 	return { firstId: idText(firstMs, firstN), lastId: idText(lastMs, lastN), count: lastN - firstN + 1, partition };
-}
-
-function isReady(slot: EngineSlot): boolean {
-	return slot.isFull && !slot.closed;
-}
-
-/** The way of a call that has to wait for an engine. */
-async function appendLater(slot: EngineSlot, target: Target, frame: Bytes): Promise<AppendResult> {
-	while (!isReady(slot)) await unlessAborted(slot.full(), target.write.signal);
-	return append(slot, target, frame);
 }
 
 function frameOf(

@@ -15,3 +15,15 @@ export function storageFailure(host: string, call: string, error: unknown): Stre
 		details: { applied: call === "commit" ? "unknown" : false },
 	});
 }
+
+/** Waits until what was committed is on the disk. Whatever fails here, the commit may be there. */
+export async function synced(host: string, storage: { sync(): Promise<void> }): Promise<void> {
+	try {
+		await storage.sync();
+	} catch (error) {
+		throw new StreamkitError("UNAVAILABLE", `host "${host}": sync failed: ${describe(error)}`, {
+			cause: error,
+			details: { applied: "unknown" },
+		});
+	}
+}

@@ -2,7 +2,7 @@ import { type Bytes, copyBytes, equalBytes } from "../../bytes.js";
 import type { Health, HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../../host.js";
 import { checkBatch } from "../limits.js";
 import { isEmptyRange, keyBytesOf, keyOfText, textOfKey } from "../text-keys.js";
-import { storageFailure } from "./failures.js";
+import { storageFailure, synced } from "./failures.js";
 import { tell, watch, watchersOf } from "./watchers.js";
 
 /** What is used of the storage of an object without SQLite. */
@@ -124,7 +124,7 @@ export class KeyValueHost implements HostKv {
 		checkBatch(batch, this.limits);
 		return this.#run("commit", async () => {
 			const answer = await this.#storage.transaction((calls) => this.#apply(calls, batch));
-			if (answer.applied && batch.durability === "strict") await this.#storage.sync();
+			if (answer.applied && batch.durability === "strict") await synced(this.name, this.#storage);
 			return answer;
 		});
 	}

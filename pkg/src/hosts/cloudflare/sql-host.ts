@@ -1,9 +1,9 @@
 import { type Bytes, equalBytes } from "../../bytes.js";
-import { describe, StreamkitError } from "../../errors.js";
+import { describe } from "../../errors.js";
 import type { Health, HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../../host.js";
 import { checkBatch } from "../limits.js";
 import { isEmptyRange } from "../text-keys.js";
-import { storageFailure } from "./failures.js";
+import { storageFailure, synced } from "./failures.js";
 import { tell, watch, watchersOf } from "./watchers.js";
 
 type SqlValue = ArrayBuffer | string | number | null;
@@ -138,15 +138,7 @@ export class SqlHost implements HostKv {
 		checkBatch(batch, this.limits);
 		const answer = this.#run("commit", () => this.#storage.transactionSync(() => this.#apply(batch)));
 		if (!answer.applied || batch.durability !== "strict") return answer;
-		return this.#storage.sync().then(
-			() => answer,
-			(error: unknown) => {
-				throw new StreamkitError("UNAVAILABLE", `host "${this.name}": sync failed: ${describe(error)}`, {
-					cause: error,
-					details: { applied: "unknown" },
-				});
-			},
-		);
+		return synced(this.name, this.#storage).then(() => answer);
 	}
 
 	/** One statement per row: far below 100 bound parameters and 100 KB of text, and prepared once. */

@@ -234,7 +234,12 @@ class WorkersKvHost implements HostKv {
 			this.#unfinished = "unknown";
 			await journal.begin(write);
 			this.#unfinished = write;
-			await this.#finish(journal);
+			await this.#send(write);
+			try {
+				await this.#end(journal, write);
+			} catch {
+				// It is stored; it is written once more before anything else is read or written.
+			}
 			return { applied: true };
 		});
 	}
@@ -250,9 +255,17 @@ class WorkersKvHost implements HostKv {
 		if (this.#unfinished === "unknown") this.#unfinished = await journal.unfinished();
 		const write = this.#unfinished;
 		if (write === undefined) return;
-		const name = this.#name(write.key);
-		if (write.value === undefined) await this.#writer.delete(name);
-		else await this.#writer.put(name, write.value);
+		await this.#send(write);
+		await this.#end(journal, write);
+	}
+
+	async #send({ key, value }: Unfinished): Promise<void> {
+		const name = this.#name(key);
+		if (value === undefined) await this.#writer.delete(name);
+		else await this.#writer.put(name, value);
+	}
+
+	async #end(journal: KvJournal, write: Unfinished): Promise<void> {
 		await journal.end(write);
 		this.#unfinished = undefined;
 	}
