@@ -347,6 +347,44 @@ test("writes that wait for the full engine are stored in the order of their call
 	await store.close();
 });
 
+test("appends to a stream that wait for the full engine are stored in the order of their calls", PATIENCE, async () => {
+	await startLoaded();
+	const store = await openStore(memoryHost(), OPTIONS);
+	const appends: Promise<unknown>[] = [];
+	let answered = false;
+	const append = (): void => {
+		const signal = appends.length % 3 === 0 ? undefined : new AbortController().signal;
+		const appended = store.streams.append("orders", String(appends.length), { signal });
+		appends.push(appended);
+		appended.then(
+			() => {
+				answered = true;
+			},
+			() => {},
+		);
+	};
+	for (let i = 0; i < 10; i++) append();
+	const controller = new AbortController();
+	const reason = new Error("enough");
+	const aborted = store.streams.append("orders", "aborted", { signal: controller.signal });
+	for (let i = 0; i < 10; i++) append();
+	controller.abort(reason);
+	await assert.rejects(aborted, (error) => error === reason);
+	// From within the very moments in which the engine comes, too.
+	for (let i = 0; i < 100_000 && !answered; i++) {
+		if (i % 7 === 0 && appends.length < 500) append();
+		if (i % 50 === 0) await turn();
+		else await undefined;
+	}
+	await Promise.all(appends);
+	const stored = await store.streams.read("orders", { limit: 1000 });
+	assert.deepEqual(
+		stored.map((entry) => entry.text()),
+		Array.from({ length: appends.length }, (_, i) => String(i)),
+	);
+	await store.close();
+});
+
 test("a write that is aborted while others drain is taken back", PATIENCE, async () => {
 	await startLoaded();
 	const one = gated();

@@ -84,7 +84,7 @@ impl Engine {
                     call.settle(written.map(|made| {
                         [made.first_sequence, made.first_ms, made.last_sequence, made.last_ms, 0]
                     }));
-                })
+                });
             }
             Err(error) => call.settle(Err(error)),
         }
