@@ -5,6 +5,7 @@ import {
 	type ErrorCode,
 	type Health,
 	type HostKv,
+	type HostLimits,
 	memoryHost,
 	openNamespaces,
 	type Progress,
@@ -116,6 +117,27 @@ test("health says what the store runs on", async (t) => {
 	assert.deepEqual(health.limits, host.limits);
 	assert.equal(health.pendingTransactions, 0);
 	assert.deepEqual(health.warnings, []);
+});
+
+test("health says that there are no groups exactly where groups are refused", async (t) => {
+	const cases: readonly (readonly [limits: Partial<HostLimits>, groups: boolean])[] = [
+		[{}, true],
+		[{ atomic: "space" }, true],
+		[{ maxBatchOps: 32 }, true],
+		[{ maxBatchOps: 31 }, false],
+		[{ atomic: "none" }, false],
+		[{ checks: false }, false],
+		[{ consistent: false }, false],
+		[{ atomic: "none", checks: false, consistent: false }, false],
+	];
+	for (const [limits, groups] of cases) {
+		const store = await storeIn(t, {}, memoryHost({ limits }));
+		const { warnings } = await store.health();
+		assert.equal(!warnings.some((sentence) => sentence.includes("consumer groups")), groups, JSON.stringify(limits));
+		const create = store.streams.group("s", "g").create();
+		if (groups) await create;
+		else await refuses("UNSUPPORTED", create, /^group: /);
+	}
 });
 
 test("a host whose health fails, never comes or is none makes a typed error", { timeout: 60_000 }, async (t) => {
