@@ -120,7 +120,7 @@ export interface Store extends AsyncDisposable {
 	compact(
 		options?: Abortable & { space?: string | undefined; onProgress?: ((p: Progress) => void) | undefined },
 	): Promise<CompactReport>;
-	/** Reads everything back: checksums, order, cross-references, counts. */
+	/** Reads everything back: checksums, order, cross-references, counts; of consumer groups, checksums. */
 	verify(options?: Abortable & { onProgress?: ((p: Progress) => void) | undefined }): Promise<VerifyReport>;
 	/** What the store runs on and what it cannot promise there. */
 	health(): Promise<Health>;
