@@ -110,7 +110,7 @@ export interface Store extends AsyncDisposable {
 	export(
 		options?: Abortable & { spaces?: readonly string[] | undefined; onProgress?: ((p: Progress) => void) | undefined },
 	): AsyncIterable<Bytes>;
-	/** What export gave, byte for byte the same entries. Only into spaces that are empty: else CONFLICT, and nothing is stored in that space. @throws CORRUPT for what is damaged or cut short: spaces that came whole before it are stored, as before a CONFLICT; details {spacesDone}. */
+	/** What export gave, byte for byte the same entries. Only into spaces that are empty: else CONFLICT, and nothing is stored in that space. Given up part-way, by the signal or an error (CORRUPT, details {spacesDone}, for what is damaged or cut short), spaces that came whole are stored, and nothing of the others. */
 	import(
 		source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 		options?: Abortable & { onProgress?: ((p: Progress) => void) | undefined },

@@ -101,6 +101,55 @@ test("compacting keeps every entry and makes fewer blocks", async (t) => {
 	assert.equal(await rejection(store.compact({ signal: AbortSignal.abort("no") })), "no");
 });
 
+test("an import that is given up leaves its space as if it had never begun", async (t) => {
+	const from = await storeIn(t);
+	const payload = "x".repeat(1000);
+	await from.produce("log", "main", Array(2000).fill({ payload }));
+	const chunks = await collect(from.export());
+	assert.ok(chunks.length > 2);
+	const stop = new AbortController();
+	const halfOf = function* (last: () => unknown): Generator<Uint8Array> {
+		yield* chunks.slice(0, -1);
+		yield last() as Uint8Array;
+	};
+	const cases: readonly (readonly [why: string, give: (store: Store) => Promise<unknown>])[] = [
+		[
+			"the signal",
+			(store) =>
+				store.import(
+					halfOf(() => stop.abort("stop")),
+					{ signal: stop.signal },
+				),
+		],
+		[
+			"the source",
+			(store) =>
+				store.import(
+					halfOf(() => {
+						throw new Error("broken source");
+					}),
+				),
+		],
+		["no bytes", (store) => store.import(halfOf(() => "text"))],
+		[
+			"onProgress",
+			(store) =>
+				store.import(chunks, {
+					onProgress({ done }) {
+						if (done > 0) throw new Error("seen enough");
+					},
+				}),
+		],
+	];
+	for (const [why, give] of cases) {
+		const store = await storeIn(t);
+		assert.notEqual(await rejection(give(store)), undefined, why);
+		assert.deepEqual(await collect(store.getSpaces()), [], why);
+		assert.equal((await store.publish("log", "main", "mine")).lastSequence, 1, why);
+		assert.deepEqual(await store.verify(), { entries: 1, segments: 1, spaces: 1, problems: [] }, why);
+	}
+});
+
 test("verifying counts and finds nothing wrong", async (t) => {
 	const store = await storeIn(t);
 	await filled(store);
