@@ -10,6 +10,7 @@ import {
 	openNamespaces,
 	type Progress,
 	type Store,
+	StreamkitError,
 } from "../src/entry/node.js";
 import { collect, numbered, refuses, rejection, storeIn } from "./support/store.js";
 
@@ -148,6 +149,33 @@ test("an import that is given up leaves its space as if it had never begun", asy
 		assert.equal((await store.publish("log", "main", "mine")).lastSequence, 1, why);
 		assert.deepEqual(await store.verify(), { entries: 1, segments: 1, spaces: 1, problems: [] }, why);
 	}
+});
+
+test("an import for which there is no room leaves none of its space", async (t) => {
+	const from = await storeIn(t);
+	const payload = "x".repeat(1000);
+	await from.produce("log", "main", Array(20_000).fill({ payload }));
+	const inner = memoryHost();
+	let room = 6 << 20;
+	const host: HostKv = {
+		name: "full",
+		limits: inner.limits,
+		get: (keys) => inner.get(keys),
+		scan: (range) => inner.scan(range),
+		commit(batch) {
+			const bytes = batch.puts.reduce((sum, { value }) => sum + value.length, 0);
+			// Small rows still fit, as they do where rows were removed.
+			if (bytes > 4096 && bytes > room)
+				throw new StreamkitError("QUOTA_EXCEEDED", "full", { details: { applied: false } });
+			room -= bytes;
+			return inner.commit(batch);
+		},
+	};
+	const store = await storeIn(t, {}, host);
+	await refuses("QUOTA_EXCEEDED", store.import(from.export()));
+	assert.deepEqual(await collect(store.getSpaces()), []);
+	assert.equal((await store.publish("log", "main", "mine")).lastSequence, 1);
+	assert.deepEqual(await store.verify(), { entries: 1, segments: 1, spaces: 1, problems: [] });
 });
 
 test("verifying counts and finds nothing wrong", async (t) => {
