@@ -270,6 +270,8 @@ test("a transaction that the host cannot take names the limit that it is beyond"
 
 test("bad input is refused before anything is stored", async (t) => {
 	const store = await storeIn(t);
+	const detached = new Uint8Array(8);
+	structuredClone(detached, { transfer: [detached.buffer] });
 	const cases: [RegExp, () => Promise<unknown>][] = [
 		[/^space: /, () => store.publish("", "g", "x")],
 		[/^space: /, () => store.publish(undefined as never, "g", "x")],
@@ -284,6 +286,11 @@ test("bad input is refused before anything is stored", async (t) => {
 		[/^options: /, () => store.publish("s", "g", "x", null as never)],
 		[/^expectedSequence: /, () => store.publish("s", "g", "x", { expectedSequence: -1 })],
 		[/^expectedSequence: /, () => store.publish("s", "g", "x", { expectedSequence: 1.5 })],
+		// The next one would be no safe integer.
+		[/^expectedSequence: /, () => store.publish("s", "g", "x", { expectedSequence: Number.MAX_SAFE_INTEGER })],
+		[/^payload: /, () => store.publish("s", "g", detached)],
+		[/^records\[0\]\.payload: /, () => store.produce("s", "g", [{ payload: detached }])],
+		[/^records\[1\]\.payload: /, () => store.streams.append("s", ["x", detached])],
 		[/^durability: /, () => store.publish("s", "g", "x", { durability: "maybe" as never })],
 		[/^trx\.id: /, () => store.publish("s", "g", "x", { trx: { id: "x" } })],
 		[/^lease/, () => store.publish("s", "g", "x", { lease: {} as never })],

@@ -126,6 +126,7 @@ export class FrameWriter {
 			} else {
 				if (!isUint8Array(payload)) throw invalid(field(index, "payload"), "must be a string or a Uint8Array");
 				const length = payload.length;
+				if (length === 0 && isDetached(payload)) throw invalid(field(index, "payload"), "must not have been transferred");
 				if (length > maxBytes) throw limitExceeded("record bytes", maxBytes, length);
 				this.#reserve(4 + length);
 				this.#view.setUint32(this.#at, length, true);
@@ -197,6 +198,16 @@ export class FrameWriter {
 		}
 		frame.set(this.#bytes.subarray(from, to), HEADER + 8 * count);
 		return frame;
+	}
+}
+
+/** Bytes that were transferred have no length any more, as empty ones have none. */
+function isDetached(bytes: Uint8Array): boolean {
+	try {
+		new Uint8Array(bytes.buffer);
+		return false;
+	} catch {
+		return true;
 	}
 }
 
