@@ -126,7 +126,8 @@ export class FrameWriter {
 			} else {
 				if (!isUint8Array(payload)) throw invalid(field(index, "payload"), "must be a string or a Uint8Array");
 				const length = payload.length;
-				if (length === 0 && isDetached(payload)) throw invalid(field(index, "payload"), "must not have been transferred");
+				if (length === 0 && isDetached(payload))
+					throw invalid(field(index, "payload"), "must not have been transferred");
 				if (length > maxBytes) throw limitExceeded("record bytes", maxBytes, length);
 				this.#reserve(4 + length);
 				this.#view.setUint32(this.#at, length, true);
