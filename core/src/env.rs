@@ -13,7 +13,8 @@ use crate::kv::Kv;
 
 /// The wall clock.
 pub trait Clock {
-    /// Milliseconds since the Unix epoch. May stand still or go back; ids never do.
+    /// Milliseconds since the Unix epoch. May stand still or go back; ids never do. Above
+    /// [`MAX_MS`](crate::MAX_MS) it is no time: what needs one is refused with `LIMIT_EXCEEDED`.
     fn now(&self) -> u64;
 }
 

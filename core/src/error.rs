@@ -202,11 +202,15 @@ impl Error {
         self
     }
 
-    /// The same error, naming the stored key that it is about.
+    /// The same error, naming the stored key that it is about, unless it names one already: whoever read the row knows
+    /// better than who asked for it.
     #[must_use]
     #[cold]
     #[inline(never)]
     pub fn at_key(self, key: &[u8]) -> Self {
+        if self.detail("key").is_some() {
+            return self;
+        }
         let hex = crate::lexkey::to_hex(key);
         self.with("key", Detail::Text(hex))
     }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{World, records, small_blocks};
-use streamkit_core::{EntryId, ErrorCode, SegmentRead, SpaceRead, Store, WriteOptions};
+use streamkit_core::{Detail, EntryId, ErrorCode, SegmentRead, SpaceRead, Store, WriteOptions, to_hex};
 
 fn segment_read(from: u64, max_entries: u64) -> SegmentRead {
     SegmentRead {
@@ -102,6 +102,25 @@ fn a_space_is_one_timeline_over_small_and_large_runs() {
         let last = page.entries().next().expect("an entry");
         assert_eq!(last.content.payload(), b"39");
     });
+}
+
+#[test]
+fn a_damaged_block_is_named_by_a_read_of_the_space() {
+    let world = World::new();
+    let kv = small_blocks();
+    let store = world.open(&kv);
+    let large = "y".repeat(3000);
+    let write = records("orders", "one", &[&large, &large]);
+    world.run(store.append(write, WriteOptions::default())).expect("appends");
+    let (key, row) =
+        kv.snapshot().into_iter().find(|(key, _)| key.starts_with(b"DAT\0SEGMENTS")).expect("a block");
+    let mut damaged = row;
+    *damaged.last_mut().expect("bytes") ^= 1;
+    kv.overwrite(&key, Some(damaged));
+    let other = world.open(&kv);
+    let error = world.run(other.read_space(space_read(EntryId::ZERO, 100))).expect_err("damaged");
+    assert_eq!(error.code(), ErrorCode::Corrupt);
+    assert_eq!(error.detail("key"), Some(&Detail::Text(to_hex(&key))));
 }
 
 #[test]

@@ -8,8 +8,8 @@ use std::rc::Rc;
 
 use common::{World, records, small_blocks};
 use streamkit_core::{
-    Atomicity, Batch, Crc32c, ErrorCode, FaultPlan, FaultyKv, HostLimits, Kv, MemoryKv, OpenOptions, Problem,
-    Put, Store, VerifyReport, WriteOptions, to_hex,
+    Atomicity, Batch, Crc32c, ErrorCode, FaultPlan, FaultyKv, GroupMode, GroupOptions, GroupRead, HostLimits,
+    Kv, MemoryKv, OpenOptions, Problem, Put, Store, VerifyReport, WriteOptions, to_hex,
 };
 use transfer::{collect, edit_sealed, export, get_u64, head_key, healthy, import, put_u64, trim, verify};
 
@@ -131,6 +131,61 @@ fn every_row_that_is_damaged_is_named() {
             }
         }
     }
+}
+
+/// A group by key of a space, with members, pages, timers and slots; and a head of another group.
+async fn fill_groups(store: &Store) {
+    let options = GroupOptions { mode: GroupMode::KeyShared, ..GroupOptions::default() };
+    let group = store.group("a", "workers");
+    group.create(&options).await.expect("creates");
+    for consumer in ["one", "two"] {
+        group.join(consumer).await.expect("joins");
+    }
+    for consumer in ["one", "two"] {
+        group.read(consumer, GroupRead::default()).await.expect("reads");
+    }
+    store.group("a", "others").create(&GroupOptions::default()).await.expect("creates");
+    // A group of a stream that is not there yet.
+    store.group("nobody", "workers").create(&GroupOptions::default()).await.expect("creates");
+}
+
+#[test]
+fn every_row_of_a_group_that_is_damaged_is_named() {
+    let (world, kv, store) = world_with(Atomicity::Store);
+    world.run(async {
+        fill_groups(&store).await;
+        healthy(&store).await;
+    });
+    let rows = kv.snapshot();
+    let of_groups: Vec<_> = rows.iter().filter(|(key, _)| key.starts_with(b"GRP\0")).collect();
+    for kind in ["MEM", "PEL", "TIM", "SLT"] {
+        let there = of_groups.iter().any(|(key, _)| String::from_utf8_lossy(key).contains(kind));
+        assert!(there, "no row of kind {kind}");
+    }
+    for (key, row) in of_groups {
+        for at in [0, row.len() / 2, row.len() - 1] {
+            let mut bytes = row.clone();
+            bytes[at] ^= 0x40;
+            kv.overwrite(key, Some(bytes));
+            let found = problems(&world, &kv);
+            kv.overwrite(key, Some(row.clone()));
+            let named = found.iter().map(|one| (one.key.clone(), one.code)).collect::<Vec<_>>();
+            assert_eq!(
+                named,
+                [(to_hex(key), ErrorCode::Corrupt)],
+                "{} at {at}",
+                String::from_utf8_lossy(key)
+            );
+        }
+    }
+    for stray in [&b"GRP\0a"[..], b"GRP\0a\0workers\0x", b"GRP\0a\0workers\0\0\0\0\0\0\0\0\x01\0ODD\0x"] {
+        kv.overwrite(stray, Some(b"x".to_vec()));
+        let found = problems(&world, &kv);
+        kv.overwrite(stray, None);
+        let named = found.iter().map(|one| (one.key.clone(), one.code)).collect::<Vec<_>>();
+        assert_eq!(named, [(to_hex(stray), ErrorCode::Corrupt)]);
+    }
+    assert_eq!(problems(&world, &kv), []);
 }
 
 #[test]

@@ -29,6 +29,37 @@ test("every verb has help with its options and examples", async () => {
 	);
 });
 
+/** The text of an option, without its line breaks. */
+function optionText(help: string, option: string): string {
+	const lines = help.split("\n");
+	const start = lines.findIndex((line) => line.trimStart().startsWith(option));
+	assert.notEqual(start, -1, option);
+	const rest = lines.slice(start + 1);
+	const end = rest.findIndex((line) => !/^ {8}/.test(line));
+	return [lines[start], ...rest.slice(0, end)].join(" ").replace(/\s+/g, " ");
+}
+
+test("what bounds or waits says its default", async () => {
+	const cases: [words: string, option: string, text: string][] = [
+		["consume", "-n, --limit", "(default: 0)"],
+		["spaces", "-n, --limit", "(default: 0)"],
+		["segments", "-n, --limit", "(default: 0)"],
+		["stream read", "-l, --limit", "(default: 10)"],
+		["stream read", "-b, --block", "(default: do not wait)"],
+		["stream ls", "-l, --limit", "(default: 0)"],
+		["stream group read", "-l, --limit", "(default: 10)"],
+		["stream group read", "-b, --block", "(default: do not wait)"],
+		["stream group pending", "-l, --limit", "(default: 1000)"],
+		["stream group replay", "-l, --limit", "(default: all)"],
+	];
+	await Promise.all(
+		cases.map(async ([words, option, text]) => {
+			const found = optionText(await done([...words.split(" "), "--help"]), option);
+			assert.ok(found.includes(text), `${words}: ${found}`);
+		}),
+	);
+});
+
 test("the command help takes a verb of a group as well, by any of its names", async () => {
 	await Promise.all(
 		[["publish"], ["stream", "read"], ["stream", "group", "ack"], ["ns", "create"]].map(async (words) => {

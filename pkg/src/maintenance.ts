@@ -144,6 +144,11 @@ export async function importAll(
 		}
 		const { spaces, segments, entries } = await session.call("write", (importer) => importer.finish(), signal);
 		return { spaces, segments, entries };
+	} catch (error) {
+		// An export that is cut short is taken back by the engine, as far as its last space. What ended the import is the
+		// error to report, and what the engine took back already it does not take back twice.
+		await session.call("write", (importer) => importer.finish(), undefined).catch(() => {});
+		throw error;
 	} finally {
 		session.free();
 		if (!exhausted) {

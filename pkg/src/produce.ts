@@ -58,7 +58,8 @@ export function checkWriteOptions(input: ProduceOptions | undefined): WriteOptio
 	const durability = optionalDurability(options.durability);
 	return {
 		signal: checkSignal(options.signal),
-		expected: optionalInteger("expectedSequence", options.expectedSequence, 0, -1),
+		// The sequence after it must be a safe integer too.
+		expected: optionalInteger("expectedSequence", options.expectedSequence, 0, -1, Number.MAX_SAFE_INTEGER - 1),
 		trxId: trx?.id,
 		trxNumber: trx?.number ?? 0,
 		lease: optionalLease(options.lease),

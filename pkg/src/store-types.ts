@@ -95,7 +95,8 @@ export interface Store extends AsyncDisposable {
 
 	/**
 	 * Runs under a lease of ttl milliseconds that is renewed meanwhile; lease.signal fires when it is lost, and the call
-	 * then rejects with LEASE_LOST. wait: milliseconds to try for, default 0. holder: default a new random name.
+	 * then rejects with LEASE_LOST. wait: milliseconds to try for, default 0. holder: default a new random name; a holder
+	 * that acquires a lease it has takes it over, with a new token.
 	 * @throws LEASE_NOT_ACQUIRED when another holder has it and `wait` has passed; details {holder, expires}.
 	 */
 	withLease<T>(
@@ -105,11 +106,11 @@ export interface Store extends AsyncDisposable {
 		options?: Abortable & { holder?: string | undefined; wait?: number | undefined },
 	): Promise<T>;
 
-	/** Everything, self-contained and checksummed, as a byte stream; with ids, timestamps and TRX. spaces: only these. */
+	/** Everything, self-contained and checksummed, as a byte stream; with ids, timestamps and TRX. spaces: only these. @throws NOT_FOUND for a space that is not there. */
 	export(
 		options?: Abortable & { spaces?: readonly string[] | undefined; onProgress?: ((p: Progress) => void) | undefined },
 	): AsyncIterable<Bytes>;
-	/** What export gave, byte for byte the same entries. Only into spaces that are empty: else CONFLICT, and nothing is stored in that space. */
+	/** What export gave, byte for byte the same entries. Only into spaces that are empty: else CONFLICT, and nothing is stored in that space. Given up part-way, by the signal or an error (CORRUPT, details {spacesDone}, for what is damaged or cut short), spaces that came whole are stored, and nothing of the others. */
 	import(
 		source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 		options?: Abortable & { onProgress?: ((p: Progress) => void) | undefined },
@@ -119,7 +120,7 @@ export interface Store extends AsyncDisposable {
 	compact(
 		options?: Abortable & { space?: string | undefined; onProgress?: ((p: Progress) => void) | undefined },
 	): Promise<CompactReport>;
-	/** Reads everything back: checksums, order, cross-references, counts. */
+	/** Reads everything back: checksums, order, cross-references, counts; of consumer groups, checksums. */
 	verify(options?: Abortable & { onProgress?: ((p: Progress) => void) | undefined }): Promise<VerifyReport>;
 	/** What the store runs on and what it cannot promise there. */
 	health(): Promise<Health>;

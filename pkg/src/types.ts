@@ -65,7 +65,7 @@ export interface Entry {
 	readonly metadata: Readonly<Record<string, string>>;
 	/** "hot": from this instance's memory; "warm": from the host; "cold": from an archive. */
 	readonly tier: "hot" | "warm" | "cold";
-	/** For a stream: its partition; else undefined. */
+	/** Of an entry that was read as a stream's (streams, groups): its partition; else undefined. */
 	readonly partition: number | undefined;
 	/** The payload as UTF-8 text, with U+FFFD where it is not UTF-8. */
 	text(): string;
@@ -79,7 +79,10 @@ export interface Entry {
 	segmentOffset(): LexKey;
 }
 
-/** First and last position of a segment; sequences and timestamps are 0 while it is empty. */
+/**
+ * First and last position of a segment. Where everything of it was trimmed, firstSequence is the one after lastSequence,
+ * and firstTimestamp 0.
+ */
 export interface SegmentStatus {
 	readonly space: string;
 	readonly segment: string;
@@ -183,7 +186,7 @@ export interface Subscription extends Disposable {
 	readonly status: "active" | "closed" | "failed";
 	/** Resolves when closed, rejects when failed. */
 	readonly closed: Promise<void>;
-	/** No further calls of the handler are started. */
+	/** No further calls of the handler are started. Closing the store does the same. */
 	unsubscribe(): void;
 }
 
@@ -203,7 +206,7 @@ export interface Progress {
 	readonly total: number | undefined;
 }
 
-/** What merging did. */
+/** What merging did: blocks (of entries, and the rows of commits) and their bytes as stored. */
 export interface CompactReport {
 	blocksBefore: number;
 	blocksAfter: number;

@@ -182,25 +182,25 @@ const OPTIONAL_CALLS = ["watch", "notify", "health", "close"] as const;
 const SIZES = ["maxKeyBytes", "maxValueBytes", "maxBatchOps", "maxBatchBytes", "blockBytes"] as const;
 const FLAGS = ["checks", "consistent", "shared", "compress"] as const;
 
-/** That a host has what HostKv asks for. */
-export function checkHost(host: unknown): asserts host is HostKv {
-	if (typeof host !== "object" || host === null) throw invalid("host", `must be a HostKv, got ${show(host)}`);
+/** That a host has what HostKv asks for. argument: what messages call it. */
+export function checkHost(host: unknown, argument = "host"): asserts host is HostKv {
+	if (typeof host !== "object" || host === null) throw invalid(argument, `must be a HostKv, got ${show(host)}`);
 	const { name, limits } = host as HostKv;
-	if (typeof name !== "string" || name === "") throw invalid("host.name", "must be a string that is not empty");
+	if (typeof name !== "string" || name === "") throw invalid(`${argument}.name`, "must be a string that is not empty");
 	for (const call of CALLS) {
-		if (typeof (host as HostKv)[call] !== "function") throw invalid(`host.${call}`, "must be a function");
+		if (typeof (host as HostKv)[call] !== "function") throw invalid(`${argument}.${call}`, "must be a function");
 	}
-	for (const call of OPTIONAL_CALLS) optionalFunction(`host.${call}`, (host as HostKv)[call]);
+	for (const call of OPTIONAL_CALLS) optionalFunction(`${argument}.${call}`, (host as HostKv)[call]);
 	if (typeof limits !== "object" || limits === null)
-		throw invalid("host.limits", `must be an object, got ${show(limits)}`);
+		throw invalid(`${argument}.limits`, `must be an object, got ${show(limits)}`);
 	// Infinity is an honest answer of a host without a bound; the engine has bounds of its own.
 	for (const size of SIZES)
-		if (limits[size] !== Number.POSITIVE_INFINITY) checkInteger(`host.limits.${size}`, limits[size], 1);
+		if (limits[size] !== Number.POSITIVE_INFINITY) checkInteger(`${argument}.limits.${size}`, limits[size], 1);
 	for (const flag of FLAGS)
-		if (typeof limits[flag] !== "boolean") throw invalid(`host.limits.${flag}`, "must be true or false");
-	optionalDuration("host.recoveryInterval", (host as HostKv).recoveryInterval, undefined);
+		if (typeof limits[flag] !== "boolean") throw invalid(`${argument}.limits.${flag}`, "must be true or false");
+	optionalDuration(`${argument}.recoveryInterval`, (host as HostKv).recoveryInterval, undefined);
 	if (limits.atomic !== "store" && limits.atomic !== "space" && limits.atomic !== "none") {
-		throw invalid("host.limits.atomic", 'must be "store", "space" or "none"');
+		throw invalid(`${argument}.limits.atomic`, 'must be "store", "space" or "none"');
 	}
 }
 

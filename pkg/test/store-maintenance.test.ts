@@ -5,10 +5,12 @@ import {
 	type ErrorCode,
 	type Health,
 	type HostKv,
+	type HostLimits,
 	memoryHost,
 	openNamespaces,
 	type Progress,
 	type Store,
+	StreamkitError,
 } from "../src/entry/node.js";
 import { collect, numbered, refuses, rejection, storeIn } from "./support/store.js";
 
@@ -100,6 +102,82 @@ test("compacting keeps every entry and makes fewer blocks", async (t) => {
 	assert.equal(await rejection(store.compact({ signal: AbortSignal.abort("no") })), "no");
 });
 
+test("an import that is given up leaves its space as if it had never begun", async (t) => {
+	const from = await storeIn(t);
+	const payload = "x".repeat(1000);
+	await from.produce("log", "main", Array(2000).fill({ payload }));
+	const chunks = await collect(from.export());
+	assert.ok(chunks.length > 2);
+	const stop = new AbortController();
+	const halfOf = function* (last: () => unknown): Generator<Uint8Array> {
+		yield* chunks.slice(0, -1);
+		yield last() as Uint8Array;
+	};
+	const cases: readonly (readonly [why: string, give: (store: Store) => Promise<unknown>])[] = [
+		[
+			"the signal",
+			(store) =>
+				store.import(
+					halfOf(() => stop.abort("stop")),
+					{ signal: stop.signal },
+				),
+		],
+		[
+			"the source",
+			(store) =>
+				store.import(
+					halfOf(() => {
+						throw new Error("broken source");
+					}),
+				),
+		],
+		["no bytes", (store) => store.import(halfOf(() => "text"))],
+		[
+			"onProgress",
+			(store) =>
+				store.import(chunks, {
+					onProgress({ done }) {
+						if (done > 0) throw new Error("seen enough");
+					},
+				}),
+		],
+	];
+	for (const [why, give] of cases) {
+		const store = await storeIn(t);
+		assert.notEqual(await rejection(give(store)), undefined, why);
+		assert.deepEqual(await collect(store.getSpaces()), [], why);
+		assert.equal((await store.publish("log", "main", "mine")).lastSequence, 1, why);
+		assert.deepEqual(await store.verify(), { entries: 1, segments: 1, spaces: 1, problems: [] }, why);
+	}
+});
+
+test("an import for which there is no room leaves none of its space", async (t) => {
+	const from = await storeIn(t);
+	const payload = "x".repeat(1000);
+	await from.produce("log", "main", Array(20_000).fill({ payload }));
+	const inner = memoryHost();
+	let room = 6 << 20;
+	const host: HostKv = {
+		name: "full",
+		limits: inner.limits,
+		get: (keys) => inner.get(keys),
+		scan: (range) => inner.scan(range),
+		commit(batch) {
+			const bytes = batch.puts.reduce((sum, { value }) => sum + value.length, 0);
+			// Small rows still fit, as they do where rows were removed.
+			if (bytes > 4096 && bytes > room)
+				throw new StreamkitError("QUOTA_EXCEEDED", "full", { details: { applied: false } });
+			room -= bytes;
+			return inner.commit(batch);
+		},
+	};
+	const store = await storeIn(t, {}, host);
+	await refuses("QUOTA_EXCEEDED", store.import(from.export()));
+	assert.deepEqual(await collect(store.getSpaces()), []);
+	assert.equal((await store.publish("log", "main", "mine")).lastSequence, 1);
+	assert.deepEqual(await store.verify(), { entries: 1, segments: 1, spaces: 1, problems: [] });
+});
+
 test("verifying counts and finds nothing wrong", async (t) => {
 	const store = await storeIn(t);
 	await filled(store);
@@ -116,6 +194,27 @@ test("health says what the store runs on", async (t) => {
 	assert.deepEqual(health.limits, host.limits);
 	assert.equal(health.pendingTransactions, 0);
 	assert.deepEqual(health.warnings, []);
+});
+
+test("health says that there are no groups exactly where groups are refused", async (t) => {
+	const cases: readonly (readonly [limits: Partial<HostLimits>, groups: boolean])[] = [
+		[{}, true],
+		[{ atomic: "space" }, true],
+		[{ maxBatchOps: 32 }, true],
+		[{ maxBatchOps: 31 }, false],
+		[{ atomic: "none" }, false],
+		[{ checks: false }, false],
+		[{ consistent: false }, false],
+		[{ atomic: "none", checks: false, consistent: false }, false],
+	];
+	for (const [limits, groups] of cases) {
+		const store = await storeIn(t, {}, memoryHost({ limits }));
+		const { warnings } = await store.health();
+		assert.equal(!warnings.some((sentence) => sentence.includes("consumer groups")), groups, JSON.stringify(limits));
+		const create = store.streams.group("s", "g").create();
+		if (groups) await create;
+		else await refuses("UNSUPPORTED", create, /^group: /);
+	}
 });
 
 test("a host whose health fails, never comes or is none makes a typed error", { timeout: 60_000 }, async (t) => {

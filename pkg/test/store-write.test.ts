@@ -292,6 +292,10 @@ test("bad input is refused before anything is stored", async (t) => {
 		[/^options: /, () => store.publish("s", "g", "x", null as never)],
 		[/^expectedSequence: /, () => store.publish("s", "g", "x", { expectedSequence: -1 })],
 		[/^expectedSequence: /, () => store.publish("s", "g", "x", { expectedSequence: 1.5 })],
+		// The next one would be no safe integer.
+		[/^expectedSequence: /, () => store.publish("s", "g", "x", { expectedSequence: Number.MAX_SAFE_INTEGER })],
+		[/^records\[0\]\.payload: /, () => store.produce("s", "g", [{ payload: detached }])],
+		[/^records\[1\]\.payload: /, () => store.streams.append("s", ["x", detached])],
 		[/^durability: /, () => store.publish("s", "g", "x", { durability: "maybe" as never })],
 		[/^trx\.id: /, () => store.publish("s", "g", "x", { trx: { id: "x" } })],
 		[/^lease/, () => store.publish("s", "g", "x", { lease: {} as never })],

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { isStreamkitError } from "../src/errors.js";
 import type { HostBatch, HostKv } from "../src/host.js";
 import { memoryHost } from "../src/hosts/memory.js";
-import { faultyHost, manualClock } from "../src/testing.js";
+import { faultyHost, hostConformance, manualClock } from "../src/testing.js";
 
 const key = new Uint8Array([97]);
 const put = (value: number): HostBatch => ({
@@ -79,4 +79,36 @@ test("plans out of range are refused", () => {
 			(error) => isStreamkitError(error, "INVALID_ARGUMENT"),
 		);
 	}
+});
+
+test("what is no host, no runner or no factory is refused by name", () => {
+	const runner = { test: () => {} };
+	const factory = { open: async () => memoryHost() };
+	type Conformance = Parameters<typeof hostConformance>;
+	const wrong: readonly (readonly [argument: string, call: () => unknown])[] = [
+		["inner", () => faultyHost(undefined as unknown as HostKv, { seed: 1 })],
+		["inner.get", () => faultyHost({ ...memoryHost(), name: "x" } as HostKv, { seed: 1 })],
+		["runner.test", () => hostConformance(undefined as unknown as Conformance[0], factory)],
+		["runner.test", () => hostConformance({} as Conformance[0], factory)],
+		["factory.open", () => hostConformance(runner, undefined as unknown as Conformance[1])],
+		["factory.open", () => hostConformance(runner, {} as Conformance[1])],
+		["factory.second", () => hostConformance(runner, { ...factory, second: 5 } as unknown as Conformance[1])],
+	];
+	for (const [argument, call] of wrong) {
+		assert.throws(
+			call,
+			(error) => isStreamkitError(error, "INVALID_ARGUMENT") && error.details["argument"] === argument,
+		);
+	}
+});
+
+test("how often to look for unfinished transactions is the inner host's", () => {
+	let recoveryInterval = 5;
+	const inner = Object.assign(memoryHost(), {});
+	Object.defineProperty(inner, "recoveryInterval", { get: () => recoveryInterval });
+	const host = faultyHost(inner, { seed: 1 });
+	assert.equal(host.recoveryInterval, 5);
+	recoveryInterval = 6;
+	assert.equal(host.recoveryInterval, 6);
+	assert.equal(faultyHost(memoryHost(), { seed: 1 }).recoveryInterval, undefined);
 });

@@ -44,6 +44,8 @@ test("what is no namespace, and options that are none, are refused by name", () 
 		["prefix", () => workersKvHost(none, { prefix: "\u20ac".repeat(54) })],
 		["writeInterval", () => workersKvHost(none, { writeInterval: -1 })],
 		["readOnly", () => workersKvHost(none, { readOnly: 1 as never })],
+		["journal", () => workersKvHost(none, { journal: 5 as never })],
+		["journal.name", () => workersKvHost(none, { journal: {} as never })],
 		["journal", () => workersKvHost(none, { readOnly: true, journal: memoryHost() })],
 		["journal", () => workersKvHost(none, { journal: memoryHost({ limits: { atomic: "none" } }) })],
 		["journal", () => workersKvHost(none, { journal: memoryHost({ limits: { maxValueBytes: 4096 } }) })],

@@ -24,14 +24,13 @@ use crate::layout::stream::StreamMeta;
 use crate::layout::{
     KeyRange, group, group_member, group_page, group_slots, group_timer, space as space_row, successor,
 };
+use crate::plan::LEAST_GROUP_OPS;
 use crate::store::{Part, Row, decode_head};
 
 /// Tries at finishing what another instance left in the head.
 const MOST_PENDING: u32 = 16;
 /// Rows of one scan.
 const SCAN_ROWS: usize = 512;
-/// What a commit must take: a record that moves from one session to another, or to the dead letters.
-const LEAST_OPS: usize = 32;
 /// What a record takes in a page at most: its own run, and its own delivery.
 const MOST_RECORD_BYTES: usize = 48;
 /// Records of a page where values may be large.
@@ -64,14 +63,14 @@ impl Group {
         if host.atomic() == Atomicity::None || !host.has_checks() || !host.is_consistent() {
             return Err(Error::new(
                 ErrorCode::Unsupported,
-                "group: this host has no atomic, checked commits, without which records would be lost",
+                "group: this host has no atomic, checked, consistent commits, without which records would be lost",
             ));
         }
-        if limits.max_batch_ops < LEAST_OPS {
+        if limits.max_batch_ops < LEAST_GROUP_OPS {
             return Err(Error::new(
                 ErrorCode::Unsupported,
                 alloc::format!(
-                    "group: maxBatchOps of the host must be at least {LEAST_OPS}, it is {}",
+                    "group: maxBatchOps of the host must be at least {LEAST_GROUP_OPS}, it is {}",
                     limits.max_batch_ops
                 ),
             ));

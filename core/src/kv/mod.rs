@@ -140,7 +140,8 @@ pub trait Kv {
     /// Applies a batch whole, or not at all.
     async fn commit(&self, batch: Batch) -> Result<Commit>;
 
-    /// Tells other instances on the same storage that something changed. A hint: may do nothing.
+    /// Tells other instances on the same storage that something changed. A hint: may do nothing. The engine itself
+    /// calls [`Notify::notify`](crate::Notify::notify) of its surroundings after a commit, never this.
     fn notify(&self) {}
 }
 

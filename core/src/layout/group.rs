@@ -53,6 +53,11 @@ pub(crate) fn key(space: &str, group: &str) -> Vec<u8> {
     key::begin(&["GRP", space, group]).finish()
 }
 
+/// All rows of all groups.
+pub(crate) fn range() -> KeyRange {
+    key::under(key::begin(&["GRP"]))
+}
+
 /// All rows of all groups of a space.
 pub(crate) fn range_of_space(space: &str) -> KeyRange {
     key::under(key::begin(&["GRP", space]))
@@ -78,6 +83,18 @@ pub(crate) fn life_in(row_key: &[u8], space: &str, group: &str) -> Option<u64> {
         reader.literal(word).ok()?;
     }
     reader.u64().ok()
+}
+
+/// Space, group and life (0 for a head) in the key of any row of any group, and the word for its kind ("" for a head).
+pub(crate) fn parse(row_key: &[u8]) -> Option<(Place<'_>, &str)> {
+    let mut reader = KeyReader::new(row_key);
+    reader.literal("GRP").ok()?;
+    let (space, group) = (reader.text().ok()?, reader.text().ok()?);
+    if reader.is_empty() {
+        return Some((Place { space, group, life: 0 }, ""));
+    }
+    let life = reader.u64().ok()?;
+    Some((Place { space, group, life }, reader.text().ok()?))
 }
 
 /// The beginning of the keys of one kind of row of one life.

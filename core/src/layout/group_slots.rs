@@ -31,6 +31,11 @@ pub(crate) fn key(place: &Place<'_>, n: u64) -> Vec<u8> {
     group::begin(place, "SLT").u64(n).finish()
 }
 
+pub(crate) fn parse(row_key: &[u8], place: &Place<'_>) -> Option<u64> {
+    let n = group::read(row_key, place, "SLT", |rest| rest.u64())?;
+    n.checked_add(1)?.checked_mul(SLOTS_OF_ROW).map(|_| n)
+}
+
 /// A session under which records of a slot are pending, and how many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Taker {

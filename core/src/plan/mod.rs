@@ -13,7 +13,7 @@ pub(crate) use append::{Known, Planner, Verdict, attached_conflict};
 pub(crate) use draft::{FirstEntry, PlannedSpace, SegmentState};
 pub(crate) use merge::{MergeGroup, MergeSize, plan_merges};
 pub(crate) use pack::{pack_blocks, pack_items};
-pub(crate) use sizes::{COMMIT_RECORDS, Sizes};
+pub(crate) use sizes::{COMMIT_RECORDS, LEAST_GROUP_OPS, Sizes};
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;

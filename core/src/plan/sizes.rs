@@ -26,6 +26,10 @@ const SHARED_COMMIT_BYTES: usize = 4 << 20;
 /// A commit is never larger, whatever the host takes: its rows stand in memory three times over.
 const LARGEST_COMMIT: usize = 32 << 20;
 
+/// What a commit must take for consumer groups: a record that moves from one session to another, or to the
+/// dead letters.
+pub(crate) const LEAST_GROUP_OPS: usize = 32;
+
 /// The limits of a host, turned into those of rows and commits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sizes {

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::Store;
 use crate::error::Result;
 use crate::kv::Atomicity;
+use crate::plan::LEAST_GROUP_OPS;
 
 /// A store's state, and what its host cannot promise.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,6 +47,11 @@ impl Store {
         warn(
             host.is_consistent(),
             "The host's reads may be stale: what was just written may not be seen for a while.",
+        );
+        let has_room = host.limits().max_batch_ops >= LEAST_GROUP_OPS;
+        warn(
+            host.atomic() != Atomicity::None && host.has_checks() && host.is_consistent() && has_room,
+            "There are no consumer groups: they need atomic, checked, consistent commits of at least 32 operations.",
         );
         let pending_transactions =
             if host.atomic() == Atomicity::Space { inner.pending_transactions().await? } else { 0 };

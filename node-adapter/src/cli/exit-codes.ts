@@ -19,7 +19,8 @@ export const EXIT_CODES_HELP = `
 Exit codes:
   0  done                    3  refused: a mismatch, a conflict, a limit, damage
   1  not found               4  worth retrying as it is
-  2  wrong usage             5  storage out of reach: no permission, no room, not readable`;
+  2  wrong usage             5  storage out of reach: no permission, no room, not readable
+  70 a fault of the program  130, 143  stopped by Ctrl-C, by SIGTERM`;
 
 const BY_CODE: ReadonlyMap<string, number> = new Map([
 	["NOT_FOUND", ExitCode.notFound],

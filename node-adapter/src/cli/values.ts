@@ -94,5 +94,7 @@ export function durabilityOption(): Option {
 }
 
 export function limitOption(): Option {
-	return new Option("-n, --limit <count>", "stop after so many; 0: no limit").argParser(integer("--limit"));
+	return new Option("-n, --limit <count>", "stop after so many; 0: no limit (default: 0)").argParser(
+		integer("--limit"),
+	);
 }

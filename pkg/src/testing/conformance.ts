@@ -1,3 +1,5 @@
+import { invalid } from "../errors.js";
+import { optionalFunction } from "../validate.js";
 import { type Case, type ConformanceFactory, Setting } from "./conformance/case.js";
 import { checkCases } from "./conformance/host/checks.js";
 import { commitCases } from "./conformance/host/commits.js";
@@ -67,8 +69,16 @@ const PARTS: readonly (readonly [string, readonly (readonly Case[])[]])[] = [
  * Runs every conformance case, each on a fresh host: those named "host: ..." try the host by itself, those named
  * "store: ..." a store that is opened on it. Cases that a capability rules out are skipped by name, with the reason.
  * Stores need the engine: import "streamkit" beside this, or register it with "streamkit/slim".
+ * @throws INVALID_ARGUMENT for a runner without test, or a factory without open.
  */
 export function hostConformance(runner: ConformanceRunner, factory: ConformanceFactory): void {
+	// Functions may be both: node:test's own `test` is a runner.
+	const { test } = (runner ?? {}) as Partial<ConformanceRunner>;
+	if (typeof test !== "function") throw invalid("runner.test", "must be a function");
+	const { open } = (factory ?? {}) as Partial<ConformanceFactory>;
+	if (typeof open !== "function") throw invalid("factory.open", "must be a function");
+	optionalFunction("factory.reopen", factory.reopen);
+	optionalFunction("factory.second", factory.second);
 	for (const [part, groups] of PARTS) {
 		for (const { name, needs = [], run } of groups.flat()) {
 			runner.test(`${part}: ${name}`, async (t) => {

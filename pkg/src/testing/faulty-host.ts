@@ -2,7 +2,7 @@ import { copyBytes, toHex } from "../bytes.js";
 import { invalid, StreamkitError } from "../errors.js";
 import type { HostCommit, HostKv } from "../host.js";
 import { keyText } from "../hosts/sorted-rows.js";
-import { checkInteger, optionsObject } from "../validate.js";
+import { checkHost, checkInteger, optionsObject } from "../validate.js";
 
 /** Which calls go wrong; the same seed picks the same calls. */
 export interface FaultPlan {
@@ -11,9 +11,9 @@ export interface FaultPlan {
 	failRate?: number;
 	/** Share of the commits that are applied but answered with an error. Default 0. */
 	lostReplyRate?: number;
-	/** Share of the reads that are answered from an earlier state. Default 0; above 0 the host says that it is not consistent. */
+	/** Share of the calls of get that answer with what an earlier one saw. Default 0; above 0 the host says that it is not consistent. */
 	staleRate?: number;
-	/** After so many calls every call fails. Default: never. */
+	/** After so many calls of get, scan and commit every further one fails. Default: never. */
 	crashAfter?: number;
 }
 
@@ -32,8 +32,12 @@ function unavailable(call: string, applied: false | "unknown"): StreamkitError {
 	return new StreamkitError("UNAVAILABLE", `faulty host: ${call} was made to fail`, { details: { applied } });
 }
 
-/** Fails, delays, answers late or stale, drops replies, or cuts off the calls that a seeded plan picks. log: one line per call. */
+/**
+ * Fails, delays, answers late or stale, drops replies, or cuts off the calls that a seeded plan picks. log: one line per call.
+ * @throws INVALID_ARGUMENT for what is no host, a seed that is no safe integer, and a rate outside 0 to 1.
+ */
 export function faultyHost(inner: HostKv, plan: FaultPlan): HostKv & { readonly log: readonly string[] } {
+	checkHost(inner, "inner");
 	const { seed, failRate = 0, lostReplyRate = 0, staleRate = 0, crashAfter } = optionsObject(plan, "plan");
 	checkInteger("plan.seed", seed, Number.MIN_SAFE_INTEGER);
 	for (const [name, rate] of Object.entries({ failRate, lostReplyRate, staleRate })) {
@@ -107,6 +111,10 @@ export function faultyHost(inner: HostKv, plan: FaultPlan): HostKv & { readonly 
 			return answer;
 		},
 	};
+	if (inner.recoveryInterval !== undefined) {
+		// It is asked for again and again, and may change.
+		Object.defineProperty(host, "recoveryInterval", { get: () => inner.recoveryInterval, enumerable: true });
+	}
 	const { watch, notify, health, close } = inner;
 	if (watch !== undefined) host.watch = (changed) => watch.call(inner, changed);
 	if (notify !== undefined) host.notify = () => notify.call(inner);

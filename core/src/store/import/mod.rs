@@ -137,12 +137,11 @@ impl Importer {
         let error = error.with("spacesDone", Detail::Number(self.totals.spaces));
         self.failed = Some(error.clone());
         self.buffer = Vec::new();
-        let of_input = !matches!(
-            error.code(),
-            ErrorCode::Conflict | ErrorCode::Unavailable | ErrorCode::QuotaExceeded | ErrorCode::Closed
-        );
+        // Where another import has the space, or the host fails, there is nothing to be done about it now.
+        let can_undo =
+            !matches!(error.code(), ErrorCode::Conflict | ErrorCode::Unavailable | ErrorCode::Closed);
         if let Some(space) = self.space.take()
-            && of_input
+            && can_undo
         {
             // The space becomes writable again where that is possible; if it is not, the next import
             // into it does the same.

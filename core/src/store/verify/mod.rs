@@ -8,6 +8,7 @@
 mod blocks;
 mod chain;
 mod commits;
+mod groups;
 mod rest;
 mod space;
 mod trx;
@@ -23,7 +24,7 @@ use super::{Inner, Store};
 use crate::error::{Error, ErrorCode, Result};
 use crate::layout::space as space_row;
 use crate::layout::space::SpaceHead;
-use crate::layout::{KeyRange, identity, lease, ranges_of_spaces, redo};
+use crate::layout::{KeyRange, group, identity, lease, ranges_of_spaces, redo};
 use space::{SpaceCheck, SpaceStep};
 
 /// Problems that a report holds; one more says that there are others.
@@ -108,6 +109,7 @@ enum Stage {
     /// Rows of spaces that have no head.
     Strays(VecDeque<KeyRange>),
     Leases(KeyRange),
+    Groups(KeyRange),
     /// Redo records and imports that are there still.
     LastRedo(KeyRange),
     LastImports,
@@ -227,6 +229,10 @@ impl Verifier {
             },
             Stage::Leases(range) => match self.leases(&inner, range.clone()).await? {
                 Some(rest) => Stage::Leases(rest),
+                None => Stage::Groups(group::range()),
+            },
+            Stage::Groups(range) => match self.groups(&inner, range.clone()).await? {
+                Some(rest) => Stage::Groups(rest),
                 None => Stage::LastRedo(redo::range()),
             },
             Stage::LastRedo(range) => match self.last_redo(&inner, range.clone()).await? {

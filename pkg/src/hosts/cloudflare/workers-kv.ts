@@ -327,7 +327,7 @@ export function workersKvHost(
 		throw invalid("prefix", "must be at most 161 bytes of UTF-8");
 	const interval = optionalDuration("writeInterval", writeInterval, 1000);
 	if (journal !== undefined) {
-		checkHost(journal);
+		checkHost(journal, "journal");
 		const { atomic, consistent, maxKeyBytes, maxValueBytes } = journal.limits;
 		if (atomic === "none" || !consistent) throw invalid("journal", "must be a consistent host with atomic commits");
 		if (maxKeyBytes <= LEAST_KEY_BYTES || maxValueBytes <= 8192)

@@ -15,7 +15,7 @@ export function addPending(group: Command, context: Context): void {
 		.description("Lists the records that are delivered and not acknowledged, by id.")
 		.option("-c, --consumer <name>", "only those of this consumer")
 		.option("-a, --after <id>", "only ids after this one")
-		.option("-l, --limit <count>", "at most so many, up to 1000", integerIn("--limit", 1, 1000))
+		.option("-l, --limit <count>", "at most so many, up to 1000 (default: 1000)", integerIn("--limit", 1, 1000))
 		.addHelpText("after", "\nExample:\n  $ streamkit stream group pending events --group processors")
 		.action((stream: string, name: string | undefined, { group, consumer, limit, after }: Options) => {
 			const chosen = nameOf("group", name, group);

@@ -22,7 +22,7 @@ export function addRead(group: Command, context: Context): void {
 		.option("-l, --limit <count>", "at most so many, up to 1000 (default: 10)", integerIn("--limit", 1, 1000))
 		.option(
 			"-b, --block <ms>",
-			"wait up to so many milliseconds when there is nothing; 0: for ever",
+			"wait up to so many milliseconds when there is nothing; 0: for ever (default: do not wait)",
 			integer("--block"),
 		)
 		.option("--no-ack", "as if acknowledged at once: delivered at most once")

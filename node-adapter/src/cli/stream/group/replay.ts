@@ -12,7 +12,7 @@ export function addReplay(group: Command, context: Context): void {
 	groupArguments(group.command("replay"))
 		.summary("append dead letters to the stream again")
 		.description("Takes records from the dead-letter stream, oldest first, and appends them to the stream again.")
-		.option("-l, --limit <count>", "at most so many", integerIn("--limit", 1))
+		.option("-l, --limit <count>", "at most so many (default: all)", integerIn("--limit", 1))
 		.addHelpText("after", "\nExample:\n  $ streamkit stream group replay events --group processors --limit 100")
 		.action((stream: string, name: string | undefined, { group, limit }: Options) => {
 			const chosen = nameOf("group", name, group);
