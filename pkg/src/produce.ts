@@ -201,7 +201,8 @@ export class Production {
 		const { signal } = this.#options;
 		const writer = this.#writer;
 		if (writer === undefined) return undefined;
-		if (this.#turns.due(slot.hostWaits)) await this.#turns.next();
+		// Never before the first chunk, which takes its place in the queue before the call returns.
+		if (this.#committed !== undefined && this.#turns.due(slot.hostWaits)) await this.#turns.next();
 		const filling = this.#filling ?? (this.#cuts.length === 0 ? this.#fill() : undefined);
 		// What is there already is handed over at once.
 		if (filling !== undefined) await filling;
