@@ -26,9 +26,10 @@ export function waitCases(test: Case): void {
 		}));
 
 	test("block: a nack, a leave and a deadline end it", (factory) =>
-		withStore(factory.open(), async (store) => {
+		// Nobody looks by itself before a case would have failed.
+		withStore(factory.open({ pollInterval: 1_000_000 }), async (store) => {
 			const group = store.streams.group("s", "g");
-			await group.create({ ackTimeout: 100_000 });
+			await group.create({ ackTimeout: 1_000_000, consumerTimeout: 10_000_000 });
 			await store.streams.append("s", ["1", "2"]);
 			const [first] = ids(await group.read("a", { limit: 1 })) as [string];
 			await group.read("b", { limit: 1 });
