@@ -60,6 +60,22 @@ export function waitCases(test: Case): void {
 			same(texts(await waiting), numbers(2));
 		}));
 
+	test("block: deleting the group, or its stream, ends it with NOT_FOUND, and makes no other in its place", (factory) =>
+		withStore(factory.open(), async (store) => {
+			const { streams } = store;
+			const group = streams.group("s", "g");
+			for (const remove of [() => group.delete(), () => streams.delete("s", { force: true })]) {
+				await group.create({ mode: "exclusive", start: "$" });
+				await streams.append("s", numbers(2));
+				await group.ack("a", ids(await group.read("a")));
+				const waiting = refused("NOT_FOUND", group.read("a", { block: 0 }), /^group: /);
+				ok(await isPending(waiting, store), "it waits");
+				await remove();
+				await waiting;
+				await refused("NOT_FOUND", group.info());
+			}
+		}));
+
 	test("block: several consumers wait, and each record goes to one", (factory) =>
 		withStore(factory.open(), async ({ streams }) => {
 			const group = streams.group("s", "g");

@@ -82,6 +82,7 @@ impl Group {
     ///
     /// # Errors
     /// `INVALID_ARGUMENT`; `GROUP_LOCKED` when an exclusive group is held and no more may stand by;
+    /// `NOT_FOUND` when the group, or its stream, is deleted while the read waits;
     /// `CORRUPT` when a record cannot be read, which is then not passed over; `ABORTED` when the wait was
     /// cancelled; otherwise like [`Group::create`].
     pub async fn read(&self, consumer: &str, read: GroupRead) -> Result<Deliveries> {
@@ -175,6 +176,11 @@ impl Group {
         passed: &mut Passed,
     ) -> Result<Attempt> {
         let Some(mut draft) = self.load_or_recall(tries).boxed_local().await? else {
+            if !first {
+                // It was there when the read began. Another one in its place would have other options, and give
+                // again what was acknowledged.
+                return Err(self.not_found());
+            }
             self.create_default().boxed_local().await?;
             return Ok(Attempt::Again);
         };

@@ -98,7 +98,7 @@ export interface Group {
 	delete(options?: Abortable): Promise<void>; // NOT_FOUND
 	join(consumer: string, options?: Abortable): Promise<void>; // GROUP_LOCKED when no standby may wait
 	leave(consumer: string, options?: Abortable): Promise<void>; // its pending records are due at once
-	/** Creates the group and joins the consumer where needed. Due redeliveries first, by (deadline, id), then new records. A standby waits out `block` and gets nothing. Limit: default 10, at most 1000. */
+	/** Creates the group and joins the consumer where needed. Due redeliveries first, by (deadline, id), then new records. A standby waits out `block` and gets nothing. NOT_FOUND when the group is deleted while the read waits. Limit: default 10, at most 1000. */
 	read(
 		consumer: string,
 		options?: Abortable & { limit?: number | undefined; block?: number | undefined; noAck?: boolean | undefined },
