@@ -152,7 +152,8 @@ class DirectoryNamespaces implements Namespaces {
 		const store = await openOwned(new NamespaceHost(path), { autoCompact: false, retentionInterval: 0 });
 		try {
 			for await (const _ of store.getSpaces({ limit: 1 })) return false;
-			return true;
+			// A stream that was created and has no records yet is no space that is listed.
+			return (await store.streams.list({ limit: 1 })).length === 0;
 		} finally {
 			await store.close();
 		}

@@ -111,3 +111,12 @@ test("read --block sees what another process appends, and groups of namespaces a
 	);
 	assert.equal((await failure(1, group(dir, "info", "s", "g"))).code, "NOT_FOUND");
 });
+
+test("what is never due by time is listed as such", async () => {
+	const dir = await stream();
+	await done(group(dir, "create", "s", "g", "--ack-timeout", "0", "--consumer-timeout", "3600000"));
+	await done(group(dir, "read", "s", "g", "w", "--limit", "1"));
+	assert.match(await done(group(dir, "pending", "s", "g")), /^\d+-0 +w +1 +\S+Z +never$/m);
+	const [pending] = await printed(group(dir, "pending", "s", "g"));
+	assert.equal(pending?.["deadline_ms"], Number.MAX_SAFE_INTEGER);
+});

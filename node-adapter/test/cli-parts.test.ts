@@ -6,7 +6,7 @@ import { exitCodeOf } from "../src/cli/exit-codes.js";
 import { valueAt } from "../src/cli/field.js";
 import { readLines } from "../src/cli/ndjson.js";
 import { printable, size, table } from "../src/cli/terminal.js";
-import { integer, names, pair, timestamp } from "../src/cli/values.js";
+import { duration, integer, names, pair, timestamp } from "../src/cli/values.js";
 
 async function* pieces(bytes: Uint8Array, cuts: readonly number[]): AsyncGenerator<Uint8Array, void, void> {
 	let from = 0;
@@ -52,6 +52,16 @@ test("fields are found by name and by path, and only what is there itself", () =
 test("values of options", () => {
 	assert.equal(integer("--n")("0012"), 12);
 	for (const text of ["", "-1", "1e3", " 1", "0x1"]) assert.throws(() => integer("--n")(text), /^StreamkitError: --n:/);
+	assert.throws(
+		() => integer("--n")("9007199254740993"),
+		/--n: must be a whole number from 0 to 9007199254740991, got/,
+	);
+	const hours = duration("--h", 3_600_000);
+	assert.deepEqual(["0", "0.0", "0.5", "72", "0.0000003"].map(hours), [0, 0, 1_800_000, 259_200_000, 1]);
+	for (const text of ["", "-1", "1e3", ".5", "1h"])
+		assert.throws(() => hours(text), /--h: must be a number of at least 0/);
+	assert.throws(() => hours("99999999999"), /--h: must be a number from 0 to 2501999792, got "99999999999"/);
+	assert.throws(() => hours("0.0000001"), /--h: must be 0, or at least a millisecond/);
 	assert.equal(timestamp("--t")("1500"), 1500);
 	assert.equal(timestamp("--t")("1970-01-01T00:00:01Z"), 1000);
 	assert.equal(timestamp("--t")("1970-01-02"), 86_400_000);

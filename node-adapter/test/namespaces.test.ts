@@ -33,6 +33,10 @@ test("creates, lists, opens and deletes", async () => {
 	await assert.rejects(namespaces.delete("orders"), coded("NOT_EMPTY"));
 	await assert.rejects(namespaces.delete("missing"), coded("NOT_FOUND"));
 	await assert.rejects(namespaces.delete("default", { force: true }), coded("INVALID_ARGUMENT"));
+	const other = await namespaces.open("Orders");
+	await other.streams.create("s", { partitions: 4 });
+	await assert.rejects(namespaces.delete("Orders"), coded("NOT_EMPTY"));
+	await other.streams.delete("s");
 	await namespaces.delete("Orders");
 	assert.deepEqual(await namespaces.list(), ["default", "orders"]);
 	await namespaces.delete("orders", { force: true });

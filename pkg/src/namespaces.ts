@@ -155,7 +155,8 @@ class HostNamespaces implements Namespaces {
 		const store = await openStore(await this.host(name), this.#options);
 		try {
 			for await (const _ of store.getSpaces({ limit: 1 })) return true;
-			return false;
+			// A stream that was created and has no records yet is no space that is listed.
+			return (await store.streams.list({ limit: 1 })).length > 0;
 		} finally {
 			await store.close();
 		}
@@ -203,7 +204,12 @@ class HostNamespaces implements Namespaces {
 	async open(name: string = DEFAULT): Promise<Store> {
 		checkNamespace(name);
 		const host = await this.host(name);
-		if (name !== DEFAULT && (await this.#state(name)) === DELETING) await this.#wipe(name);
+		if (name !== DEFAULT) {
+			const state = await this.#state(name);
+			if (state === DELETING) await this.#wipe(name);
+			// Another one may have deleted it since it was recorded here.
+			else if (state === undefined) this.#recorded.delete(name);
+		}
 		const recorded = recordedHost(
 			host,
 			() => this.#recorded.has(name),

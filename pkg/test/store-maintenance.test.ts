@@ -382,6 +382,10 @@ test("namespaces are stores by name", async () => {
 	await refuses("NOT_EMPTY", namespaces.delete("two"));
 	await refuses("INVALID_ARGUMENT", namespaces.delete("default"), /^name: /);
 	await refuses("NOT_FOUND", namespaces.delete("three"));
+	const one = await namespaces.open("one");
+	await one.streams.create("s", { partitions: 4 });
+	await refuses("NOT_EMPTY", namespaces.delete("one"));
+	await one.streams.delete("s");
 	await namespaces.delete("one");
 	await namespaces.delete("two", { force: true });
 	await refuses("CLOSED", two.peek("s", "g"));
@@ -399,4 +403,23 @@ test("namespaces are stores by name", async () => {
 	const again = await openNamespaces(hostFor);
 	assert.deepEqual(await again.list(), ["default", "two"]);
 	await again[Symbol.asyncDispose]();
+});
+
+test("a namespace that another one deleted is there again with the next thing stored in it", async () => {
+	const hosts = new Map<string, HostKv>();
+	const hostFor = (name: string): HostKv => {
+		const host = hosts.get(name) ?? memoryHost();
+		hosts.set(name, host);
+		return host;
+	};
+	const [one, other] = [await openNamespaces(hostFor), await openNamespaces(hostFor)];
+	const store = await one.open("n");
+	await store.publish("s", "g", "x");
+	await store.close();
+	await other.delete("n", { force: true });
+	assert.deepEqual(await one.list(), ["default"]);
+	await (await one.open("n")).publish("s", "g", "y");
+	for (const namespaces of [one, other]) assert.deepEqual(await namespaces.list(), ["default", "n"]);
+	await one.close();
+	await other.close();
 });

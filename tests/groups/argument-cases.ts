@@ -41,7 +41,11 @@ export function argumentCases(test: Case): void {
 			await bad({ deadLetterStream: "s" }, /^deadLetterStream: /);
 			await bad({ signal: {} }, /^signal: /);
 			await bad(7, /^options: /);
-			await refused("INVALID_ARGUMENT", streams.group("x".repeat(120), "group").create(), /^deadLetterStream: /);
+			await refused(
+				"INVALID_ARGUMENT",
+				streams.group("x".repeat(120), "group").create(),
+				/^deadLetterStream: must be given/,
+			);
 			await streams.group("x".repeat(120), "group").create({ deadLetterStream: "short" });
 			await refused("NOT_FOUND", group.info());
 		}));

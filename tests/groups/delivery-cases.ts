@@ -179,6 +179,27 @@ export function deliveryCases(test: Case): void {
 			same((await streams.info("s")).count, 10);
 		}));
 
+	test("replay: a key's letters go to the partition of the key, also of a stream that was made again", (factory) =>
+		withGroup(factory, async ({ group, store: { streams } }) => {
+			const keys = ["alice", "carol", "order-12345"];
+			const options = { maxDeliver: 1, deadLetterStream: "dead" };
+			await streams.create("s", { partitions: 4 });
+			await group.create(options);
+			for (const partitionKey of keys) await streams.append("s", partitionKey, { partitionKey });
+			same(await group.nack("a", ids(await group.read("a"))), 3);
+			await streams.delete("s", { force: true });
+			await streams.create("s", { partitions: 3 });
+			await group.create(options);
+			same(await group.replay(), 3);
+			for (const partitionKey of keys) {
+				const found = await streams.read("s", { partitionKey });
+				ok(
+					found.some((entry) => entry.text() === partitionKey),
+					partitionKey,
+				);
+			}
+		}));
+
 	test("replay: letters of another group of a shared dead-letter stream stay", (factory) =>
 		withGroup(factory, async ({ store: { streams } }) => {
 			const [one, two] = [streams.group("s", "one"), streams.group("s", "two")];

@@ -26,9 +26,10 @@ export function waitCases(test: Case): void {
 		}));
 
 	test("block: a nack, a leave and a deadline end it", (factory) =>
-		withStore(factory.open(), async (store) => {
+		// Nobody looks by itself before a case would have failed.
+		withStore(factory.open({ pollInterval: 1_000_000 }), async (store) => {
 			const group = store.streams.group("s", "g");
-			await group.create({ ackTimeout: 100_000 });
+			await group.create({ ackTimeout: 1_000_000, consumerTimeout: 10_000_000 });
 			await store.streams.append("s", ["1", "2"]);
 			const [first] = ids(await group.read("a", { limit: 1 })) as [string];
 			await group.read("b", { limit: 1 });
@@ -57,6 +58,22 @@ export function waitCases(test: Case): void {
 			ok(await isPending(waiting, store), "a holds it");
 			await group.leave("a");
 			same(texts(await waiting), numbers(2));
+		}));
+
+	test("block: deleting the group, or its stream, ends it with NOT_FOUND, and makes no other in its place", (factory) =>
+		withStore(factory.open(), async (store) => {
+			const { streams } = store;
+			const group = streams.group("s", "g");
+			for (const remove of [() => group.delete(), () => streams.delete("s", { force: true })]) {
+				await group.create({ mode: "exclusive", start: "$" });
+				await streams.append("s", numbers(2));
+				await group.ack("a", ids(await group.read("a")));
+				const waiting = refused("NOT_FOUND", group.read("a", { block: 0 }), /^group: /);
+				ok(await isPending(waiting, store), "it waits");
+				await remove();
+				await waiting;
+				await refused("NOT_FOUND", group.info());
+			}
 		}));
 
 	test("block: several consumers wait, and each record goes to one", (factory) =>

@@ -20,6 +20,7 @@ use crate::error::{Detail, Error, ErrorCode, Result};
 use crate::id::{EntryId, MAX_INTEGER};
 use crate::plan::{Attached, StreamWrite, TrimTo};
 use crate::store::{NewRecords, PageRun, SeenSpace, SpaceRead, WriteOptions};
+use crate::streams::{PARTITION_KEY, partition_of_key};
 
 /// Most letters of one commit.
 pub(super) const MOST_DEAD: usize = 64;
@@ -141,7 +142,7 @@ impl Group {
     }
 
     /// Puts dead letters of this group back to the end of the stream, oldest first, each as it was and
-    /// into the partition that it came from, and takes them off the dead-letter stream in the same commit.
+    /// into the partition of its key, or that it came from, and takes them off the dead-letter stream in the same commit.
     /// At most `limit`, where given; else all that are there at the call. How many it put back.
     ///
     /// In a dead-letter stream that several groups share, it stops before the first letter of another.
@@ -206,7 +207,8 @@ impl Group {
                 if !mine || entry.id > upto {
                     break 'letters;
                 }
-                let segment = partition(origin.get(4).copied().flatten(), meta.partitions);
+                let key = metadata.get(PARTITION_KEY).map(String::as_str);
+                let segment = partition(key, origin.get(4).copied().flatten(), meta.partitions);
                 let body = encode_entry_body(entry.content.payload(), &metadata)?;
                 taken += body.len();
                 if trim.records > 0 && taken > inner.sizes.commit_bytes / 2 {
@@ -288,8 +290,12 @@ fn apart<'e>(entry: &EntryView<'e>) -> ([Option<&'e str>; 5], BTreeMap<String, S
     (origin, own)
 }
 
-/// The partition that a letter goes back to: where it came from, if the stream has it.
-fn partition(segment: Option<&str>, partitions: u32) -> String {
+/// The partition that a letter goes back to: that of its key, where it has one, for a key is in one partition
+/// whatever became of the stream meanwhile; else where it came from, if the stream has it.
+fn partition(key: Option<&str>, segment: Option<&str>, partitions: u32) -> String {
+    if let Some(key) = key {
+        return partition_of_key(key, partitions).to_string();
+    }
     segment
         .and_then(|name| name.parse::<u32>().ok())
         .filter(|partition| *partition < partitions.max(1))
@@ -324,9 +330,18 @@ mod tests {
 
     #[test]
     fn letters_go_back_to_partitions_that_exist() {
-        assert_eq!(partition(Some("3"), 4), "3");
-        assert_eq!(partition(Some("3"), 3), "0");
-        assert_eq!(partition(Some("x"), 3), "0");
-        assert_eq!(partition(None, 0), "0");
+        assert_eq!(partition(None, Some("3"), 4), "3");
+        assert_eq!(partition(None, Some("3"), 3), "0");
+        assert_eq!(partition(None, Some("x"), 3), "0");
+        assert_eq!(partition(None, None, 0), "0");
+    }
+
+    #[test]
+    fn letters_with_a_key_go_back_to_the_partition_of_the_key() {
+        assert_eq!(partition(Some("order-12345"), Some("3"), 4), "3");
+        // Of a stream that was made again with other partitions, and of a letter without its origin.
+        assert_eq!(partition(Some("order-12345"), Some("3"), 2), "1");
+        assert_eq!(partition(Some("carol"), None, 4), "2");
+        assert_eq!(partition(Some("carol"), None, 0), "0");
     }
 }

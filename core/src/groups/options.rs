@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use crate::error::{Error, Result};
 use crate::id::{EntryId, MAX_INTEGER, MAX_MS};
 use crate::layout::GroupMode;
-use crate::name::check_name;
+use crate::name::{MAX_NAME_BYTES, check_name};
 use crate::store::Page;
 
 /// Most slots of a group.
@@ -79,7 +79,16 @@ impl GroupOptions {
         check_number("slots", self.slots, 1, MOST_SLOTS)?;
         let name = match &self.dead_letter_stream {
             Some(name) => name.clone(),
-            None => format!("{stream}.{group}.dlq"),
+            None => {
+                let name = format!("{stream}.{group}.dlq");
+                if name.len() > MAX_NAME_BYTES {
+                    return Err(Error::invalid(format!(
+                        "deadLetterStream: must be given, for the default \"{name}\" has more than {MAX_NAME_BYTES} \
+                         bytes of UTF-8"
+                    )));
+                }
+                name
+            }
         };
         check_name("deadLetterStream", &name)?;
         if name == stream {

@@ -16,7 +16,7 @@ use crate::id::{EntryId, MAX_MS};
 use crate::kv::Durability;
 use crate::layout::GroupMode;
 use crate::layout::group_member::Looked;
-use crate::layout::group_page::NEVER;
+use crate::layout::group_page::{NEVER, Pending};
 use crate::store::{Page, PageRun};
 
 /// Bytes of the records of one read, give or take one.
@@ -36,6 +36,30 @@ enum Attempt {
     Again,
     /// More than one commit takes.
     TooMuch,
+}
+
+/// How far one call has looked through sessions that ended, where that gave nothing yet: it goes on from there,
+/// whichever of them it noted in its own row.
+#[derive(Debug, Default)]
+struct Passed {
+    /// Life and generation of the group in which that is so.
+    of: (u64, u64),
+    sessions: Vec<(u64, EntryId)>,
+}
+
+impl Passed {
+    fn upto(&self, of: (u64, u64), session: u64) -> EntryId {
+        let known = self.sessions.iter().find(|(known, _)| self.of == of && *known == session);
+        known.map_or(EntryId::ZERO, |(_, upto)| *upto)
+    }
+
+    fn note(&mut self, of: (u64, u64), session: u64, upto: EntryId) {
+        if self.of != of {
+            *self = Self { of, sessions: Vec::new() };
+        }
+        self.sessions.retain(|(known, _)| *known != session);
+        self.sessions.push((session, upto));
+    }
 }
 
 /// A record about to be delivered.
@@ -58,6 +82,7 @@ impl Group {
     ///
     /// # Errors
     /// `INVALID_ARGUMENT`; `GROUP_LOCKED` when an exclusive group is held and no more may stand by;
+    /// `NOT_FOUND` when the group, or its stream, is deleted while the read waits;
     /// `CORRUPT` when a record cannot be read, which is then not passed over; `ABORTED` when the wait was
     /// cancelled; otherwise like [`Group::create`].
     pub async fn read(&self, consumer: &str, read: GroupRead) -> Result<Deliveries> {
@@ -113,11 +138,12 @@ impl Group {
         let _turn = self.turn().boxed_local().await;
         // A step that waits on mostly finds nothing, and commits nothing.
         let mut tries = Tries::unread(first);
+        let mut passed = Passed::default();
         let mut limit = read.limit;
         loop {
             self.inner().check_open()?;
-            let attempt =
-                self.attempt(consumer, GroupRead { limit, ..read }, first, &mut tries).boxed_local().await;
+            let some = GroupRead { limit, ..read };
+            let attempt = self.attempt(consumer, some, first, &mut tries, &mut passed).boxed_local().await;
             if tries.take_unread() {
                 // Nothing was committed: what was not read may be otherwise.
                 continue;
@@ -147,8 +173,14 @@ impl Group {
         read: GroupRead,
         first: bool,
         tries: &mut Tries,
+        passed: &mut Passed,
     ) -> Result<Attempt> {
         let Some(mut draft) = self.load_or_recall(tries).boxed_local().await? else {
+            if !first {
+                // It was there when the read began. Another one in its place would have other options, and give
+                // again what was acknowledged.
+                return Err(self.not_found());
+            }
             self.create_default().boxed_local().await?;
             return Ok(Attempt::Again);
         };
@@ -166,7 +198,7 @@ impl Group {
             return self.nothing(draft, session, first, tries).boxed_local().await;
         }
         if draft.head.mode == GroupMode::KeyShared {
-            self.attempt_by_key(draft, session, read, first, tries).boxed_local().await
+            self.attempt_by_key(draft, session, read, first, tries, passed).boxed_local().await
         } else {
             self.attempt_shared(draft, session, read, first, tries).boxed_local().await
         }
@@ -367,6 +399,7 @@ impl Group {
         read: GroupRead,
         first: bool,
         tries: &mut Tries,
+        passed: &mut Passed,
     ) -> Result<Attempt> {
         let wanted = usize::try_from(read.limit).unwrap_or(usize::MAX);
         self.load_slots(&mut draft).boxed_local().await?;
@@ -374,11 +407,13 @@ impl Group {
         let bound = self.load_due(&mut draft, session, wanted).boxed_local().await?;
         let more = loop {
             let trimmed = draft.head.trimmed_pending;
-            let more = self.load_left_behind(&mut draft, session, &owners, wanted).boxed_local().await?;
-            // What was trimmed makes way for the session that had the slot before.
+            let more =
+                self.load_left_behind(&mut draft, session, &owners, wanted, passed).boxed_local().await?;
             if draft.head.trimmed_pending == trimmed {
                 break more;
             }
+            // What was trimmed makes way for the session that had the slot before.
+            *passed = Passed::default();
         };
         let mut due = draft.due_by_key(session, &owners, bound);
         due.retain(|(_, id, from)| {
@@ -436,13 +471,15 @@ impl Group {
     }
 
     /// Loads records of ended sessions that are this one's now: of each slot that is its own, from the
-    /// session that took it over last. Whether there is more to look through than was.
+    /// session that took it over last. Whether there is more to look through than was, without which some
+    /// session gave nothing.
     async fn load_left_behind(
         &self,
         draft: &mut Draft,
         session: u64,
         owners: &[u64],
         wanted: usize,
+        passed: &mut Passed,
     ) -> Result<bool> {
         let mine = |slot: u64| {
             usize::try_from(slot)
@@ -464,14 +501,16 @@ impl Group {
             }
         }
         let generation = draft.head.generation;
+        let of = (draft.head.life, generation);
         let mut unfinished = false;
         for (from, slots) in sources {
             let looked = draft.member(session).map(|row| row.looked).unwrap_or_default();
             let known = looked.generation == generation && looked.session == from;
             let start = if known { looked.upto } else { EntryId::ZERO };
+            let begin = passed.upto(of, from).max(start);
             let mut scans = 0;
             let more = self
-                .load_pages(draft, from, start, |draft, reached| {
+                .load_pages(draft, from, begin, |draft, reached| {
                     scans += 1;
                     let ready = draft
                         .records_of(from)
@@ -480,10 +519,20 @@ impl Group {
                 })
                 .boxed_local()
                 .await?;
+            let is_ready = |record: &Pending| slots.binary_search(&record.slot).is_ok();
+            if let Some(reached) = more
+                && !draft.records_of(from).any(|(_, record)| is_ready(record))
+            {
+                unfinished |= reached > begin;
+                passed.note(of, from, reached);
+            }
+            if begin > start {
+                // What lies between is not loaded: the row says no more than it did.
+                continue;
+            }
             // Records of all its slots count, also of those that are somebody else's turn.
             let first = draft.records_of(from).find(|(id, record)| *id > start && mine(record.slot));
             let upto = first.map(|(id, _)| id.before()).or(more).unwrap_or(start).max(start);
-            unfinished |= more.is_some() && upto > start;
             if let Some(row) = draft.member_mut(session)
                 && upto > start
             {

@@ -153,8 +153,9 @@ impl Group {
         if self.try_commit(plan, self.durability(), tries).boxed_local().await? == Committed::Lost {
             return Ok(Step::Again);
         }
-        // An acknowledgement lets nobody go on but who waits for a key.
-        if news || settled.count > 0 && (by_key || matches!(how, Settle::Nack(_))) {
+        // An acknowledgement lets nobody go on but who waits for a key, more time nobody.
+        let frees = by_key || matches!(how, Settle::Nack(_));
+        if news || settled.earlier || settled.count > 0 && frees {
             self.wake();
         }
         Ok(Step::Done(settled.count, settled.left))

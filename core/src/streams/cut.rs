@@ -116,14 +116,26 @@ impl Inner {
 
     /// The id of the first record above a trim bound; [`EntryId::ZERO`] when there is none.
     pub(super) async fn first_id(&self, name: &str, bound: EntryId, head: &SpaceHead) -> Result<EntryId> {
+        Ok(self.first_after(name, bound, head).await?.0)
+    }
+
+    /// The same, and whether it comes right after the bound: else what lay between was trimmed and collected
+    /// since the head was read.
+    pub(super) async fn first_after(
+        &self,
+        name: &str,
+        bound: EntryId,
+        head: &SpaceHead,
+    ) -> Result<(EntryId, bool)> {
         if bound >= head.last_id {
-            return Ok(EntryId::ZERO);
+            return Ok((EntryId::ZERO, true));
         }
         let from = EntryId { ms: bound.ms, n: bound.n + 1 };
         let found = self.row_from(name, from, &head.voids).await?;
+        let follows = found.as_ref().is_some_and(|found| found.start.bound <= bound);
         let item =
             found.as_ref().and_then(|found| found.row.items.iter().find(|item| item.last_id() > bound));
-        Ok(item.map_or(EntryId::ZERO, |item| item.first_id.max(from)))
+        Ok((item.map_or(EntryId::ZERO, |item| item.first_id.max(from)), follows))
     }
 
     /// The first commit row that ends at or after an id.

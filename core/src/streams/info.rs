@@ -17,6 +17,8 @@ use crate::store::{Inner, Listing, Store};
 
 /// Streams whose first ids are looked up at once.
 const AT_ONCE: usize = 32;
+/// Tries at seeing a stream of one moment while others trim it.
+const TRIES: u32 = 8;
 
 /// A stream as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,8 +96,11 @@ impl Store {
         found.truncate(wanted);
         for some in found.chunks(AT_ONCE) {
             let infos = some.iter().map(|(name, head, meta)| self.inner.describe(name, head, meta));
-            for info in join_all(infos).await {
-                list.streams.push(info?);
+            for ((name, ..), described) in some.iter().zip(join_all(infos).await) {
+                match described? {
+                    (info, true) => list.streams.push(info),
+                    (_, false) => list.streams.extend(self.inner.stream_info(name).await?),
+                }
             }
         }
         Ok(list)
@@ -105,11 +110,21 @@ impl Store {
 impl Inner {
     /// A stream as it stands; `None` for a space that is none.
     pub(super) async fn stream_info(&self, name: &str) -> Result<Option<StreamInfo>> {
-        let (head, meta) = self.stream_head(name).await?;
-        if !meta.is_stream() {
-            return Ok(None);
+        let mut seen = None;
+        let mut tries = TRIES;
+        loop {
+            let (head, meta) = self.stream_head(name).await?;
+            if !meta.is_stream() {
+                return Ok(None);
+            }
+            let (info, is_whole) = self.describe(name, &head, &meta).await?;
+            tries -= 1;
+            // Where the head is still the same, nobody removed what is missing: reading it says so.
+            if is_whole || tries == 0 || seen == Some(head.revision) {
+                return Ok(Some(info));
+            }
+            seen = Some(head.revision);
         }
-        self.describe(name, &head, &meta).await.map(Some)
     }
 
     /// A space's head as the host has it now, and what it is as a stream.
@@ -119,15 +134,11 @@ impl Inner {
         Ok((head, meta))
     }
 
-    pub(super) async fn describe(
-        &self,
-        name: &str,
-        head: &SpaceHead,
-        meta: &StreamMeta,
-    ) -> Result<StreamInfo> {
+    /// A stream as of a head, and whether its first record was still there.
+    async fn describe(&self, name: &str, head: &SpaceHead, meta: &StreamMeta) -> Result<(StreamInfo, bool)> {
         let count = head.records - head.trimmed_records;
-        let first_id = self.first_id(name, head.trimmed, head).await?;
-        Ok(StreamInfo {
+        let (first_id, is_whole) = self.first_after(name, head.trimmed, head).await?;
+        let info = StreamInfo {
             name: name.into(),
             partitions: meta.partitions,
             first_id,
@@ -136,6 +147,7 @@ impl Inner {
             bytes: head.bytes.saturating_sub(head.trimmed_bytes),
             retention: meta.retention,
             created_at: meta.created_at,
-        })
+        };
+        Ok((info, is_whole))
     }
 }

@@ -4,13 +4,7 @@ import { usage } from "./usage.js";
 // Values of options. Errors are INVALID_ARGUMENT and name the option, whichever part of the program finds them.
 
 /** A whole number of at least 0. */
-export const integer =
-	(option: string) =>
-	(text: string): number => {
-		const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-		if (!Number.isSafeInteger(value)) throw usage(option, `must be a whole number of at least 0, got "${text}"`);
-		return value;
-	};
+export const integer = (option: string): ((text: string) => number) => integerIn(option, 0);
 
 /** A whole number within bounds. */
 export const integerIn =
@@ -18,7 +12,8 @@ export const integerIn =
 	(text: string): number => {
 		const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
 		if (value >= least && value <= most) return value;
-		const rule = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
+		const rule =
+			most === Number.MAX_SAFE_INTEGER && !(value > most) ? `of at least ${least}` : `from ${least} to ${most}`;
 		throw usage(option, `must be a whole number ${rule}, got "${text}"`);
 	};
 
@@ -26,8 +21,13 @@ export const integerIn =
 export const duration =
 	(option: string, unit: number) =>
 	(text: string): number => {
-		const value = /^\d+(\.\d+)?$/.test(text) ? Math.round(Number(text) * unit) : Number.NaN;
-		if (!Number.isSafeInteger(value)) throw usage(option, `must be a number of at least 0, got "${text}"`);
+		const number = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+		const value = Math.round(number * unit);
+		const most = Math.floor(Number.MAX_SAFE_INTEGER / unit);
+		if (Number.isNaN(number)) throw usage(option, `must be a number of at least 0, got "${text}"`);
+		if (!Number.isSafeInteger(value)) throw usage(option, `must be a number from 0 to ${most}, got "${text}"`);
+		// 0 may stand for no bound at all.
+		if (value === 0 && number > 0) throw usage(option, `must be 0, or at least a millisecond, got "${text}"`);
 		return value;
 	};
 

@@ -174,7 +174,8 @@ export interface Group {
 	/**
 	 * Creates the group and joins the consumer where needed. Due redeliveries first, by (deadline, id), then new records.
 	 * A standby waits out `block` and gets nothing. limit: default 10, at most 1000. block: as in ReadOptions. noAck: as if
-	 * acknowledged at once, default false. @throws GROUP_LOCKED when no standby may wait.
+	 * acknowledged at once, default false. @throws GROUP_LOCKED when no standby may wait; NOT_FOUND when the group is
+	 * deleted while the read waits.
 	 */
 	read(
 		consumer: string,

@@ -26,6 +26,8 @@ pub(crate) struct Settled {
     pub(crate) dead: Vec<Taken>,
     /// Those that would have been too many dead at once.
     pub(crate) left: Vec<EntryId>,
+    /// Some are due earlier than they were.
+    pub(crate) earlier: bool,
 }
 
 impl Draft {
@@ -65,7 +67,9 @@ impl Draft {
                 Settle::Touch(extend) => {
                     // Where nothing is due by time, more time is no time limit.
                     if self.head.ack_timeout > 0 || record.deadline != NEVER {
-                        record.deadline = self.now.saturating_add(extend).min(MAX_INTEGER);
+                        let deadline = self.now.saturating_add(extend).min(MAX_INTEGER);
+                        settled.earlier |= deadline < record.deadline;
+                        record.deadline = deadline;
                         self.put(session, *id, record);
                     }
                 }

@@ -31,10 +31,15 @@ export function addPending(group: Command, context: Context): void {
 					await context.note("No pending records");
 				} else {
 					const rows = all.map(({ id, consumer, deliveryCount, deliveredAt, deadline }) => [
-						...[id, printable(consumer), String(deliveryCount), time(deliveredAt), time(deadline)],
+						...[id, printable(consumer), String(deliveryCount), time(deliveredAt), due(deadline)],
 					]);
 					await context.out.write(table(["ID", "CONSUMER", "ATTEMPTS", "DELIVERED", "DEADLINE"], rows));
 				}
 			});
 		});
+}
+
+/** When a record is due; one that is not due by time has the largest integer there. */
+function due(deadline: number): string {
+	return deadline === Number.MAX_SAFE_INTEGER ? "never" : time(deadline);
 }

@@ -1,0 +1,142 @@
+//! Groups by key: what sessions that ended left behind is found, however much of it is for others.
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::hooked::hooked;
+use common::{StopAfter, World};
+use streamkit_core::{
+    Group, GroupMode, GroupOptions, GroupRead, HostLimits, MemoryKv, OpenOptions, RecordFrame, Store,
+    StreamAppend, WriteOptions, encode_entry_body, encode_record_frame,
+};
+
+/// One key of each of four slots. Of the consumers "e1" and "f1", the first has slots 2 and 3; of "e6" and
+/// "f6", slots 1 and 3.
+const KEYS: [&str; 4] = ["k0", "k1", "k11", "k2"];
+/// More than one read looks through at once, with pages as small as here.
+const MANY: usize = 8000;
+
+fn small_pages() -> MemoryKv {
+    MemoryKv::with_limits(HostLimits {
+        max_value_bytes: 4096,
+        max_batch_bytes: 16 << 10,
+        shared: false,
+        ..HostLimits::default()
+    })
+}
+
+async fn append(store: &Store, slot: usize, count: usize) {
+    let metadata = BTreeMap::from([(String::from("partition-key"), String::from(KEYS[slot]))]);
+    let body = encode_entry_body(b"", &metadata).expect("encodes");
+    let mut left = count;
+    while left > 0 {
+        let bodies: Vec<&Vec<u8>> = (0..left.min(100)).map(|_| &body).collect();
+        left -= bodies.len();
+        let records =
+            RecordFrame::parse(encode_record_frame(&bodies, None).expect("encodes")).expect("parses");
+        let append = StreamAppend {
+            stream: "s".into(),
+            records,
+            partition: None,
+            partition_key: Some(KEYS[slot].into()),
+        };
+        store.append_to_stream(append, WriteOptions::default()).await.expect("appends");
+    }
+}
+
+/// The slots of what a consumer is given.
+async fn read(group: &Group, consumer: &str, limit: u64) -> Vec<usize> {
+    let got = group.read(consumer, GroupRead { limit, ..GroupRead::default() }).await.expect("reads");
+    let slot = |metadata: BTreeMap<&str, &str>| KEYS.iter().position(|key| metadata["partition-key"] == *key);
+    got.page.entries().map(|entry| slot(entry.content.metadata().collect()).expect("known")).collect()
+}
+
+async fn read_all(group: &Group, consumer: &str) -> usize {
+    let mut count = 0;
+    loop {
+        match read(group, consumer, 1000).await.len() {
+            0 => return count,
+            more => count += more,
+        }
+    }
+}
+
+async fn create(group: &Group) {
+    let options = GroupOptions {
+        mode: GroupMode::KeyShared,
+        slots: 4,
+        ack_timeout: 0,
+        consumer_timeout: 1 << 40,
+        ..GroupOptions::default()
+    };
+    group.create(&options).await.expect("creates");
+}
+
+/// The group on another instance, whose host stops answering if a read asks it without end.
+fn again(world: &World, kv: &MemoryKv) -> Group {
+    let store = world.open_with(hooked(kv, &StopAfter::new(1000)), OpenOptions::default()).expect("opens");
+    store.group("s", "g")
+}
+
+#[test]
+fn behind_much_of_two_sessions_that_is_for_others() {
+    let world = World::new();
+    let kv = small_pages();
+    let store = world.open(&kv);
+    let group = store.group("s", "g");
+    world.run(async {
+        create(&group).await;
+        for consumer in ["e6", "f6"] {
+            group.join(consumer).await.expect("joins");
+        }
+        for (slot, count) in [(2, MANY), (3, MANY), (0, 1), (1, 1)] {
+            append(&store, slot, count).await;
+        }
+        // Twice: what is for the other is only set aside at first.
+        let mut read = [0, 0];
+        for _ in 0..2 {
+            for (consumer, count) in ["e6", "f6"].into_iter().zip(&mut read) {
+                *count += read_all(&group, consumer).await;
+            }
+        }
+        assert_eq!(read, [MANY + 1, MANY + 1]);
+        for consumer in ["e6", "f6"] {
+            group.leave(consumer).await.expect("leaves");
+        }
+        for consumer in ["e1", "f1"] {
+            group.join(consumer).await.expect("joins");
+        }
+    });
+    let group = again(&world, &kv);
+    world.run(async {
+        let mut given = read(&group, "f1", 10).await;
+        given.extend(read(&group, "f1", 10).await);
+        given.sort_unstable();
+        assert_eq!(given, [0, 1]);
+    });
+}
+
+#[test]
+fn behind_a_record_that_has_to_wait_and_much_that_is_for_others() {
+    let world = World::new();
+    let kv = small_pages();
+    let store = world.open(&kv);
+    let group = store.group("s", "g");
+    world.run(async {
+        create(&group).await;
+        for (slot, count) in [(0, 2), (2, MANY), (1, 1)] {
+            append(&store, slot, count).await;
+        }
+        assert_eq!(read_all(&group, "w").await, MANY + 3);
+        group.leave("w").await.expect("leaves");
+        // The second record of slot 0 waits for the first one, with whom it is not for.
+        assert_eq!(read(&group, "e1", 1).await, [0]);
+        group.join("f1").await.expect("joins");
+    });
+    let group = again(&world, &kv);
+    world.run(async {
+        assert_eq!(read(&group, "f1", 10).await, [1]);
+        assert!(read(&group, "f1", 10).await.is_empty());
+    });
+}

@@ -1,0 +1,58 @@
+//! Streams that others trim while they are looked at.
+
+mod common;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use common::hooked::{Hook, HostCall, hooked};
+use common::{World, frame};
+use streamkit_core::{Listing, MemoryKv, OpenOptions, Result, Store, StreamAppend, Trim, WriteOptions};
+
+async fn append(store: &Store, payloads: &[&str]) -> Result<()> {
+    let append =
+        StreamAppend { stream: "s".into(), records: frame(payloads), partition: None, partition_key: None };
+    store.append_to_stream(append, WriteOptions::default()).await.map(drop)
+}
+
+/// Before a scan of commit rows, another instance appends, trims all that there was before, and collects it.
+struct Trimming(RefCell<Option<Store>>);
+
+impl Hook for Trimming {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        let is_about_commits = matches!(call, HostCall::Scan(range) if range.start.starts_with(b"DAT"));
+        let other = is_about_commits.then(|| self.0.borrow_mut().take()).flatten();
+        if let Some(other) = other {
+            append(&other, &["later"]).await?;
+            other.trim_stream("s", Trim::MaxCount(1), false).await?;
+            other.collect("s").await?;
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn what_is_said_of_a_stream_is_of_one_moment() {
+    let world = World::new();
+    let kv = MemoryKv::default();
+    let other = world.open(&kv);
+    let trimming = Rc::new(Trimming(RefCell::new(None)));
+    let patient = OpenOptions { host_timeout: 0, ..OpenOptions::default() };
+    let store = world.open_with(hooked(&kv, &trimming), patient).expect("opens");
+    world.run(async {
+        for list in [false, true] {
+            append(&other, &["1", "2", "3"]).await.expect("appends");
+            trimming.0.replace(Some(other.clone()));
+            let info = if list {
+                let mut all =
+                    store.streams(Listing { limit: 10, ..Listing::default() }).await.expect("lists");
+                all.streams.pop().expect("is there")
+            } else {
+                store.stream("s").await.expect("is there")
+            };
+            assert!(trimming.0.borrow().is_none(), "it was trimmed meanwhile");
+            assert_eq!(info, other.stream("s").await.expect("is there"));
+            assert_eq!((info.count, info.first_id), (1, info.last_id));
+        }
+    });
+}
