@@ -60,12 +60,16 @@ impl<K: Ord, V> SortedMap<K, V> {
         K: Borrow<Q>,
     {
         let before = |chunk: &Vec<(K, V)>| chunk.last().is_some_and(|(last, _)| last.borrow() < key);
-        // What belongs after everything goes to the last chunk.
-        let chunk = self.chunks.partition_point(before).min(self.chunks.len().saturating_sub(1));
+        // What belongs after everything goes to the last chunk: where there is one, no key need be looked at for that.
+        let chunk = match self.chunks.len() {
+            0 | 1 => 0,
+            several => self.chunks.partition_point(before).min(several - 1),
+        };
         let pairs = self.chunks.get(chunk).map(Vec::as_slice).unwrap_or_default();
-        let at = pairs.partition_point(|(one, _)| one.borrow() < key);
-        let found = pairs.get(at).is_some_and(|(one, _)| one.borrow() == key);
-        Place { chunk, at, found }
+        match pairs.binary_search_by(|(one, _)| one.borrow().cmp(key)) {
+            Ok(at) => Place { chunk, at, found: true },
+            Err(at) => Place { chunk, at, found: false },
+        }
     }
 
     pub(crate) fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>

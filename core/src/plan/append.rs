@@ -116,8 +116,9 @@ impl<'s> Planner<'s> {
         let count: u64 = request.writes.iter().map(|write| write.count).sum();
         for write in &request.writes {
             self.check_write(request, write, known)?;
-            self.check_ids(write, count, known)?;
-            self.check_stream(write, known)?;
+            let head = self.head(&write.space, known);
+            self.check_ids(write, count, head)?;
+            check_stream(write, head)?;
         }
         if let Some(trim) = request.trim() {
             self.check_trim(trim, known)?;
@@ -262,16 +263,22 @@ impl<'s> Planner<'s> {
         Ok(())
     }
 
+    /// A space's head as what is planned before leaves it.
+    fn head<'k>(&'k self, space: &str, known: &'k dyn Known) -> Option<&'k SpaceHead> {
+        match self.spaces.get(space) {
+            Some(draft) => Some(&draft.head),
+            None => known.space(space).map(|(_, head)| head),
+        }
+    }
+
     /// Ids must stay in range for everything that the request adds to the space.
-    fn check_ids(&self, write: &Write, count: u64, known: &dyn Known) -> Result {
-        let known_head = known.space(&write.space).map(|(_, head)| head);
-        if known_head.is_some_and(|head| head.importing) {
+    fn check_ids(&self, write: &Write, count: u64, head: Option<&SpaceHead>) -> Result {
+        if head.is_some_and(|head| head.importing) {
             return Err(Error::new(
                 ErrorCode::Conflict,
                 format!("space: an import into \"{}\" has not ended", write.space),
             ));
         }
-        let head = self.spaces.get(&write.space).map(|draft| &draft.head).or(known_head);
         let first = head.map_or(EntryId::ZERO, SpaceHead::floor).next(self.now)?;
         let last = first.n.saturating_add(count);
         if last > MAX_INTEGER {
@@ -282,8 +289,7 @@ impl<'s> Planner<'s> {
 
     /// The bound must be where it was when the records were seen.
     fn check_trim(&self, trim: &TrimTo, known: &dyn Known) -> Result {
-        let head = self.spaces.get(&trim.space).map(|draft| &draft.head);
-        let head = head.or_else(|| known.space(&trim.space).map(|(_, head)| head));
+        let head = self.head(&trim.space, known);
         if head.is_none_or(|head| head.trimmed != trim.from || head.last_id < trim.upto || head.importing) {
             return Err(attached_conflict());
         }
@@ -304,25 +310,6 @@ impl<'s> Planner<'s> {
                 |(base, head)| SpaceDraft::new(base.map(<[u8]>::to_vec), head.clone()),
             )
         })
-    }
-
-    fn check_stream(&self, write: &Write, known: &dyn Known) -> Result {
-        let Some(stream) = write.stream() else {
-            return Ok(());
-        };
-        let known_head = known.space(&write.space).map(|(_, head)| head);
-        let head = self.spaces.get(&write.space).map(|draft| &draft.head).or(known_head);
-        let meta = head.map_or_else(|| Ok(StreamMeta::default()), StreamMeta::read)?;
-        // What was to be made with one partition may have been made by another writer.
-        let partitions_fit =
-            meta.partitions == stream.partitions || (meta.partitions.max(1), stream.partitions) == (1, 0);
-        if meta.epoch == stream.epoch && partitions_fit {
-            return Ok(());
-        }
-        Err(Error::new(
-            ErrorCode::Conflict,
-            format!("stream: \"{}\" was deleted or created meanwhile", write.space),
-        ))
     }
 
     /// Whether the share of each space fits a commit of its own.
@@ -492,6 +479,24 @@ impl<'s> Planner<'s> {
             .collect();
         Ok((spaces, checks, self.attached))
     }
+}
+
+/// The stream that the partition was chosen of must still be that one.
+fn check_stream(write: &Write, head: Option<&SpaceHead>) -> Result {
+    let Some(stream) = write.stream() else {
+        return Ok(());
+    };
+    let meta = head.map_or_else(|| Ok(StreamMeta::default()), StreamMeta::read)?;
+    // What was to be made with one partition may have been made by another writer.
+    let partitions_fit =
+        meta.partitions == stream.partitions || (meta.partitions.max(1), stream.partitions) == (1, 0);
+    if meta.epoch == stream.epoch && partitions_fit {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorCode::Conflict,
+        format!("stream: \"{}\" was deleted or created meanwhile", write.space),
+    ))
 }
 
 impl AttachedRows {

@@ -58,6 +58,11 @@ impl Job {
         }
     }
 
+    /// Whether it appends to this space, and does nothing else.
+    fn is_write_to(&self, space: &Rc<str>) -> bool {
+        matches!(self, Self::Write(_)) && self.attached_rows().is_none() && self.spaces().all(|one| one == space)
+    }
+
     /// Whether all of it is about one space.
     pub(crate) fn is_of_one_space(&self) -> bool {
         if self.attached_rows().is_some() {
@@ -298,10 +303,17 @@ impl Queue {
         let mut spaces: SortedSet<Rc<str>> = SortedSet::new();
         let at_most = self.at_most.take().unwrap_or(MOST_OF_ONE_ROUND);
         let mut alone = false;
+        // The space of the request before, where that was taken: what comes next of it alone is taken with it.
+        let mut before: Option<&Rc<str>> = None;
         for (order, ticket) in self.waiting.iter() {
             if alone || taken.len() >= at_most {
                 break;
             }
+            if before.is_some_and(|space| ticket.job.is_write_to(space)) {
+                taken.push(*order);
+                continue;
+            }
+            before = None;
             let free = ticket.job.spaces().all(|space| !blocked.contains(space));
             let first = taken.is_empty();
             let contended = ticket.job.spaces().any(|space| self.apart.contains(space));
@@ -328,11 +340,16 @@ impl Queue {
             }
             spaces.extend(ticket.job.spaces().cloned());
             taken.push(*order);
+            before = ticket.job.spaces().next();
         }
         if taken.is_empty() {
             return None;
         }
-        let tickets = taken.iter().filter_map(|order| self.waiting.remove(order)).collect();
+        let tickets = if taken.len() == self.waiting.len() {
+            self.drain()
+        } else {
+            taken.iter().filter_map(|order| self.waiting.remove(order)).collect()
+        };
         self.busy.extend(spaces.iter().cloned());
         self.rounds += 1;
         Some(Round { tickets, spaces })
@@ -345,7 +362,7 @@ impl Queue {
         self.rounds -= 1;
     }
 
-    /// Takes everything that waits, when the store can no longer serve it.
+    /// Takes everything that waits.
     pub(crate) fn drain(&mut self) -> Vec<Ticket> {
         core::mem::take(&mut self.waiting).into_values().collect()
     }
