@@ -4,7 +4,7 @@ import { openStore, type RecordInput, type Store } from "streamkit";
 import { durableObjectHost } from "streamkit/cloudflare";
 import { eventText } from "../src/data.js";
 
-export type Side = "ours" | "rows" | "rows50" | "table";
+export type Side = "ours" | "rows" | "rows50" | "table" | "block";
 
 export interface Answer {
 	readonly rowsWritten: number;
@@ -46,6 +46,8 @@ export class BenchObject {
 	#rowsWritten = 0;
 	#events: Uint8Array[] = [];
 	#records: RecordInput[] = [];
+	/** The bytes of all events, one behind the other. */
+	#block = new Uint8Array(0);
 	#store: Store | undefined;
 
 	constructor({ storage }: State) {
@@ -99,6 +101,7 @@ export class BenchObject {
 	async #prepare(side: Side, count: number): Promise<void> {
 		this.#events = Array.from({ length: count }, (_, i) => utf8.encode(eventText(i)));
 		this.#records = this.#events.map((payload) => ({ payload }));
+		this.#block = new Uint8Array(await new Blob(this.#events as Uint8Array<ArrayBuffer>[]).arrayBuffer());
 		if (side === "ours")
 			this.#store = await openStore(durableObjectHost(this.#counting), { autoCompact: false, compression: "none" });
 		else if (side === "table") {
@@ -117,6 +120,10 @@ export class BenchObject {
 				continue;
 			}
 			this.#storage.transactionSync(() => {
+				if (side === "block") {
+					sql.exec("INSERT INTO events (sequence, payload) VALUES (?, ?)", ++sequence, this.#block);
+					return;
+				}
 				if (side === "table") {
 					for (const event of this.#events)
 						sql.exec("INSERT INTO events (segment, sequence, payload) VALUES (?, ?, ?)", "order-1", ++sequence, event);
@@ -142,7 +149,10 @@ export class BenchObject {
 
 	async #check(side: Side): Promise<number> {
 		const store = this.#store;
-		if (store === undefined) return Number(this.#storage.sql.exec("SELECT count(*) AS n FROM events").one()["n"]);
+		if (store === undefined) {
+			const { rows } = this.#storage.sql.exec("SELECT count(*) AS rows FROM events").one();
+			return Number(rows) * (side === "block" ? this.#events.length : 1);
+		}
 		await store.compact();
 		let events = 0;
 		for await (const page of store.consumeSegment({ space: "orders", segment: "order-1" }).pages())

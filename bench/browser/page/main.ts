@@ -12,6 +12,7 @@ const sides: Readonly<Record<string, Readonly<Record<string, () => Promise<Side>
 	append: {
 		ours: async () => (await ours()).producing,
 		"a row per event": async () => (await plain()).putting,
+		"a row per batch": async () => (await plain()).puttingBlocks,
 	},
 	"in-flight": {
 		ours: async () => (await ours()).publishingExpected,
@@ -21,6 +22,7 @@ const sides: Readonly<Record<string, Readonly<Record<string, () => Promise<Side>
 		ours: async () => (await ours()).reading,
 		"getAllRecords of 1,000": async () => (await plain()).gettingRecords(1000),
 		"getAllRecords of 10,000": async () => (await plain()).gettingRecords(10_000),
+		"a row per batch": async () => (await plain()).gettingBlocks,
 	},
 	"append-objects": {
 		ours: async () => (await ours()).producingObjects,

@@ -4,6 +4,7 @@
 //   and an index entry      the same, with a global position and a unique index over segment and sequence: what order
 //                           in a segment and in the space takes
 //   the same, 50 at a time  20 INSERTs of 50 rows, which is what 100 bound parameters take
+//   a row per batch         one INSERT of all the bytes, made before: the most that storing them in blocks can reach
 // Clocks stand still inside, so a whole round is timed from outside, as one request; events are made in an earlier one,
 // and whether all is there is looked at in a later one. Every run has an object of its own.
 // Rows written are what is billed: they are those that the cursors of all statements report, merging included.
@@ -22,8 +23,9 @@ const NAMES: Record<Side, string> = {
 	rows: "SQL, a row per event",
 	rows50: "SQL, 50 rows per statement",
 	table: "SQL, a row and an index entry",
+	block: "SQL, a row per batch",
 };
-const SIDES = (["ours", "rows", "rows50", "table"] as const).map((side) => ({ side, name: NAMES[side] }));
+const SIDES = (["ours", "rows", "rows50", "table", "block"] as const).map((side) => ({ side, name: NAMES[side] }));
 
 async function ask(miniflare: Miniflare, object: string, what: string): Promise<Answer> {
 	const response = await miniflare.dispatchFetch(`http://bench/${object}/${what}`);
@@ -59,13 +61,17 @@ async function measure({ rounds, batches }: Settings): Promise<Line[]> {
 		const rates = mediansOf(results, ({ rate }) => rate);
 		const written = mediansOf(results, ({ written }) => written);
 		const merged = mediansOf(results, ({ merged }) => merged);
-		const { ours, rows, rows50, table } = NAMES;
+		const { ours, rows, rows50, table, block } = NAMES;
 		const append = "Durable Object: append in batches of 1,000, strict";
 		const billed = "Durable Object: rows written per 1,000 events";
 		// At most 10 rows where a row per event takes 1,000.
 		const few = atMost(0.01);
 		return [
-			...new Lines(rates).add(append, ours, rows, atLeast(4)).add(append, ours, rows50).add(append, ours, table).all,
+			...new Lines(rates)
+				.add(append, ours, rows, atLeast(4))
+				.add(append, ours, rows50)
+				.add(append, ours, table)
+				.add(append, ours, block).all,
 			...new Lines(written, "rows").add(billed, ours, rows, few).all,
 			...new Lines(merged, "rows").add(`${billed}, merged by compact()`, ours, rows, few).all,
 		];

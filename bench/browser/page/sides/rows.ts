@@ -1,5 +1,7 @@
-// IndexedDB by itself: a row per event, with no library around it.
+// IndexedDB by itself, with no library around it: a row per event; or a row per batch, the bytes of its events one behind
+// the other, which is the most that storing them in blocks can reach.
 
+import { EVENT_BYTES } from "../../../src/data.js";
 import { inFlight } from "../../../src/in-flight.js";
 import { Tally } from "../../../src/tally.js";
 import { timed } from "../../../src/timing.js";
@@ -28,6 +30,18 @@ function ended(transaction: IDBTransaction): Promise<void> {
 /** A view is stored with all that its buffer holds, so each event gets a buffer of its own, before the clock starts. */
 const ownBytes = (count: number): Uint8Array<ArrayBuffer>[] => eventBytes(count).map((bytes) => bytes.slice());
 
+/** What is stored, in batches of rows. */
+type Rows = (count: number) => Uint8Array[][];
+
+const rowsOf: Rows = (count) => batches(ownBytes(count));
+
+const blocksOf: Rows = (count) =>
+	batches(eventBytes(count)).map((batch) => {
+		const block = new Uint8Array(batch.length * EVENT_BYTES);
+		for (const [index, event] of batch.entries()) block.set(event, index * EVENT_BYTES);
+		return [block];
+	});
+
 async function putAll(db: IDBDatabase, all: readonly Uint8Array[][]): Promise<void> {
 	let sequence = 0;
 	for (const batch of all) {
@@ -55,24 +69,30 @@ async function readAll(db: IDBDatabase, count: number): Promise<Tally> {
 			request.onsuccess = () => resolve(request.result);
 			request.onerror = () => reject(request.error);
 		});
-		for (const { value } of records) tally.bytes(value);
+		for (const { value } of records) {
+			if (value.length === EVENT_BYTES) tally.bytes(value);
+			else for (let at = 0; at < value.length; at += EVENT_BYTES) tally.bytes(value.subarray(at, at + EVENT_BYTES));
+		}
 		if (records.length < count) return tally;
 		last = records[records.length - 1]?.key ?? last;
 	}
 }
 
 /** Batches: one transaction each. */
-export const putting: Side = {
+const puttingBy = (name: string, make: Rows, perRead: number): Side => ({
 	async run(database, count) {
-		const all = batches(ownBytes(count));
+		const all = make(count);
 		const db = await open(database);
 		const milliseconds = await timed(() => putAll(db, all));
-		(await readAll(db, 1000)).check("a row per event", expectedBytes(count));
+		(await readAll(db, perRead)).check(name, expectedBytes(count));
 		db.close();
 		await removeDatabase(database);
 		return milliseconds;
 	},
-};
+});
+
+export const putting = puttingBy("a row per event", rowsOf, 1000);
+export const puttingBlocks = puttingBy("a row per batch", blocksOf, 1);
 
 /** One append as a transaction of its own: the event before is there, and the one to add is not. */
 function append(db: IDBDatabase, segment: number, sequence: number, event: Uint8Array): Promise<void> {
@@ -115,10 +135,10 @@ export const checkingPuts: Side = {
 };
 
 /** All rows in key order, so many at a time. */
-export const gettingRecords = (size: number): Side => ({
+const gettingBy = (make: Rows, size: number): Side => ({
 	async prepare(database, count) {
 		const db = await open(database);
-		await putAll(db, batches(ownBytes(count)));
+		await putAll(db, make(count));
 		db.close();
 	},
 	async run(database, count) {
@@ -133,3 +153,6 @@ export const gettingRecords = (size: number): Side => ({
 	},
 	remove: removeDatabase,
 });
+
+export const gettingRecords = (size: number): Side => gettingBy(rowsOf, size);
+export const gettingBlocks: Side = gettingBy(blocksOf, 1);
