@@ -16,3 +16,18 @@ export function sleep(ms: number, signal: AbortSignal | undefined): Promise<void
 		else signal?.addEventListener("abort", onAbort, { once: true });
 	});
 }
+
+/** The promise's outcome, or the signal's reason as soon as it fires. */
+export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+	if (signal === undefined) return promise;
+	return new Promise((resolve, reject) => {
+		const onAbort = (): void => reject(signal.reason);
+		if (signal.aborted) {
+			promise.catch(() => {});
+			onAbort();
+			return;
+		}
+		signal.addEventListener("abort", onAbort);
+		promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+	});
+}

@@ -1,5 +1,6 @@
+import { unlessAborted } from "./abort.js";
 import { randomUuid } from "./bytes.js";
-import { type EngineSlot, unlessAborted } from "./engine/instance.js";
+import type { EngineSlot } from "./engine/instance.js";
 import { invalid, isStreamkitError, StreamkitError } from "./errors.js";
 import type { Abortable, Lease, MaybePromise } from "./types.js";
 import { checkInteger, checkName, checkSignal, optionsObject } from "./validate.js";

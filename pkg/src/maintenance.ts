@@ -1,6 +1,8 @@
+import { unlessAborted } from "./abort.js";
 import { type Bytes, isUint8Array } from "./bytes.js";
 import type { Engine, Stepper } from "./engine/abi.js";
-import { type EngineSlot, type Kind, unlessAborted } from "./engine/instance.js";
+import type { EngineSlot } from "./engine/instance.js";
+import type { Kind } from "./engine/pending.js";
 import { invalid, StreamkitError } from "./errors.js";
 import { Turns } from "./turns.js";
 import type { Abortable, CompactReport, Progress, VerifyReport } from "./types.js";

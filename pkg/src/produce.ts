@@ -1,7 +1,7 @@
+import { unlessAborted } from "./abort.js";
 import type { Bytes } from "./bytes.js";
 import type { EngineLease } from "./engine/abi.js";
 import type { EngineSlot } from "./engine/instance.js";
-import { unlessAborted } from "./engine/instance.js";
 import { fromEngine, invalid, isStreamkitError, limitExceeded, StreamkitError } from "./errors.js";
 import { readStatus } from "./framing/answers.js";
 import { giveBack, takeWriter } from "./framing/frame-pool.js";

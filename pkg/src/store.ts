@@ -1,5 +1,6 @@
+import { unlessAborted } from "./abort.js";
 import type { Bytes } from "./bytes.js";
-import { EngineSlot, unlessAborted } from "./engine/instance.js";
+import { EngineSlot } from "./engine/instance.js";
 import { closedError, fromHost } from "./errors.js";
 import { readStatus } from "./framing/answers.js";
 import { emptyEntry, readPage } from "./framing/page.js";

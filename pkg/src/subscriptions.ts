@@ -1,6 +1,6 @@
-import { sleep } from "./abort.js";
+import { sleep, unlessAborted } from "./abort.js";
 import { randomUuid } from "./bytes.js";
-import { type EngineSlot, unlessAborted } from "./engine/instance.js";
+import type { EngineSlot } from "./engine/instance.js";
 import { invalid, isStreamkitError } from "./errors.js";
 import { readChanges } from "./framing/answers.js";
 import type { SegmentStatus, StatusHandler, SubscribeOptions, Subscription } from "./types.js";

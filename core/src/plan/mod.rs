@@ -25,6 +25,7 @@ use uuid::Uuid;
 use crate::id::EntryId;
 use crate::kv::{Bytes, Check, Durability, Put};
 use crate::shared::SharedBytes;
+use crate::status::SegmentStatus;
 
 /// Records for one segment, checked and encoded.
 #[derive(Debug, Clone)]
@@ -144,4 +145,18 @@ pub struct Written {
     pub first_id: EntryId,
     /// The id of the last record written.
     pub last_id: EntryId,
+}
+
+impl Written {
+    /// The segment, by its names, as it stands.
+    pub fn status(&self, space: &str, segment: &str) -> SegmentStatus {
+        SegmentStatus {
+            space: space.into(),
+            segment: segment.into(),
+            first_sequence: self.first_sequence,
+            first_timestamp: self.first_ms,
+            last_sequence: self.last_sequence,
+            last_timestamp: self.last_ms,
+        }
+    }
 }

@@ -207,18 +207,7 @@ fn no_reply() -> Error {
 }
 
 fn appended(space: &str, segment: &str, written: &Written) -> Appended {
-    Appended {
-        status: SegmentStatus {
-            space: space.into(),
-            segment: segment.into(),
-            first_sequence: written.first_sequence,
-            first_timestamp: written.first_ms,
-            last_sequence: written.last_sequence,
-            last_timestamp: written.last_ms,
-        },
-        first_id: written.first_id,
-        last_id: written.last_id,
-    }
+    Appended { status: written.status(space, segment), first_id: written.first_id, last_id: written.last_id }
 }
 
 impl Inner {

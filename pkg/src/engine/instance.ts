@@ -1,6 +1,7 @@
+import { unlessAborted } from "../abort.js";
 import { createBridge } from "../bridge.js";
 import type { Bytes } from "../bytes.js";
-import { closedError, describe, fromEngine, fromHost, isAborted, StreamkitError } from "../errors.js";
+import { closedError, describe, fromEngine, fromHost, StreamkitError } from "../errors.js";
 import type { HostKv } from "../host.js";
 import { type TimerCalls, Timers } from "../timers.js";
 import type { CheckedOptions } from "../validate.js";
@@ -8,71 +9,10 @@ import type { Engine, EngineCall, EngineOptions, Glue } from "./abi.js";
 import { Line } from "./line.js";
 import { engineModule, firstVariant, type Variant } from "./loader.js";
 import { pageMemory } from "./page-memory.js";
+import { type Kind, type Made, Pending, PendingCalls, PendingWrite } from "./pending.js";
 
 /** More than one instance counts to: so the numbers of two never meet. */
 const EPOCHS = 2 ** 36;
-
-/** What a call is to the store: close waits for writes and ends the rest; a signal ends reads and waits at once. */
-export type Kind = "read" | "wait" | "write";
-
-/** A call that has no answer yet, in the list of all of them. */
-class Pending {
-	readonly kind: Kind;
-	readonly reject: (reason: unknown) => void;
-	/** Ends a wait as if something had changed. */
-	readonly wake: (() => void) | undefined;
-	settled = false;
-	previous: Pending | undefined;
-	next: Pending | undefined;
-	signal: AbortSignal | undefined;
-	onAbort: (() => void) | undefined;
-
-	constructor(kind: Kind, reject: (reason: unknown) => void, wake?: () => void) {
-		this.kind = kind;
-		this.reject = reject;
-		this.wake = wake;
-	}
-
-	/** Rejects with the engine's error; where the call was taken back for a signal's sake, with the signal's reason. */
-	fail(error: unknown): void {
-		const { signal } = this;
-		this.reject(isAborted(error) && signal?.aborted === true ? signal.reason : fromEngine(error));
-	}
-}
-
-/** Makes a call's result of the numbers that answer it. */
-type Made<T> = (a: number, b: number, c: number, d: number, e: number) => T;
-
-/** A write that the engine answers by itself. */
-class PendingWrite<T> extends Pending implements EngineCall {
-	readonly #settle: (pending: Pending) => void;
-	readonly #resolve: (value: T) => void;
-	readonly #made: Made<T>;
-
-	constructor(
-		settle: (pending: Pending) => void,
-		made: Made<T>,
-		resolve: (value: T) => void,
-		reject: (reason: unknown) => void,
-	) {
-		super("write", reject);
-		this.#settle = settle;
-		this.#made = made;
-		this.#resolve = resolve;
-	}
-
-	answer(a: number, b: number, c: number, d: number, e: number): void {
-		if (this.settled) return;
-		this.#settle(this);
-		this.#resolve(this.#made(a, b, c, d, e));
-	}
-
-	refuse(error: unknown): void {
-		if (this.settled) return;
-		this.#settle(this);
-		this.fail(error);
-	}
-}
 
 /** One wasm instance with everything that is bound to it. */
 interface Instance {
@@ -104,9 +44,7 @@ export class EngineSlot {
 	#closing: Promise<void> | undefined;
 	/** Once they are loaded. */
 	#calls: object | undefined;
-	#first: Pending | undefined;
-	#count = 0;
-	#writes = 0;
+	readonly #pending = new PendingCalls();
 	#drained: (() => void) | undefined;
 	#idle: (() => void) | undefined;
 	#tickets = 0;
@@ -193,15 +131,12 @@ export class EngineSlot {
 	async #replace(old: Instance): Promise<Engine> {
 		this.#leaving = old;
 		quietly(old.unwatch);
-		for (let pending = this.#first; pending !== undefined; ) {
-			const { next } = pending;
-			if (pending.wake !== undefined) {
-				this.#settle(pending);
-				pending.wake();
-			}
-			pending = next;
+		for (const pending of this.#pending) {
+			if (pending.wake === undefined) continue;
+			this.#settle(pending);
+			pending.wake();
 		}
-		if (this.#count > 0) {
+		if (this.#pending.count > 0) {
 			await new Promise<void>((resolve) => {
 				this.#idle = resolve;
 			});
@@ -318,7 +253,7 @@ export class EngineSlot {
 		// It may have trapped since it answered.
 		if (fallen !== undefined) throw fallen;
 		this.#storeId = engine.id();
-		timers.hold(this.#count > 0);
+		timers.hold(this.#pending.count > 0);
 
 		let hinted = false;
 		const hint = (): void => {
@@ -409,40 +344,27 @@ export class EngineSlot {
 	}
 
 	#rejectAll(which: (pending: Pending) => boolean, reason: unknown): void {
-		for (let pending = this.#first; pending !== undefined; ) {
-			const { next } = pending;
-			if (which(pending)) {
-				this.#settle(pending);
-				pending.reject(reason);
-			}
-			pending = next;
+		for (const pending of this.#pending) {
+			if (!which(pending)) continue;
+			this.#settle(pending);
+			pending.reject(reason);
 		}
 	}
 
 	#add(pending: Pending): void {
-		pending.next = this.#first;
-		if (this.#first !== undefined) this.#first.previous = pending;
-		this.#first = pending;
-		if (pending.kind === "write") this.#writes++;
-		if (this.#count++ === 0) this.#instance?.timers.hold(true);
+		this.#pending.add(pending);
+		if (this.#pending.count === 1) this.#instance?.timers.hold(true);
 	}
 
 	readonly #settled = (pending: Pending): void => this.#settle(pending);
 
 	#settle(pending: Pending): void {
-		pending.settled = true;
-		if (pending.previous !== undefined) pending.previous.next = pending.next;
-		else this.#first = pending.next;
-		if (pending.next !== undefined) pending.next.previous = pending.previous;
-		// One that lives on as garbage must not keep those alive that were its neighbours.
-		pending.previous = undefined;
-		pending.next = undefined;
-		if (pending.onAbort !== undefined) pending.signal?.removeEventListener("abort", pending.onAbort);
-		if (--this.#count === 0) {
+		this.#pending.settle(pending);
+		if (this.#pending.count === 0) {
 			this.#instance?.timers.hold(false);
 			this.#idle?.();
 		}
-		if (pending.kind === "write" && --this.#writes === 0) this.#drained?.();
+		if (pending.kind === "write" && this.#pending.writes === 0) this.#drained?.();
 	}
 
 	/**
@@ -625,7 +547,7 @@ export class EngineSlot {
 		// Rejections must find the slot closed already.
 		await undefined;
 		this.#rejectAll((pending) => pending.kind !== "write", closedError());
-		if (this.#writes > 0) {
+		if (this.#pending.writes > 0) {
 			await new Promise<void>((resolve) => {
 				this.#drained = resolve;
 			});
@@ -683,19 +605,4 @@ function quietly(stop: () => void): void {
 	} catch {
 		// A host that cannot stop watching has nothing left to tell us.
 	}
-}
-
-/** The promise's outcome, or the signal's reason as soon as it fires. */
-export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-	if (signal === undefined) return promise;
-	return new Promise((resolve, reject) => {
-		const onAbort = (): void => reject(signal.reason);
-		if (signal.aborted) {
-			promise.catch(() => {});
-			onAbort();
-			return;
-		}
-		signal.addEventListener("abort", onAbort);
-		promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-	});
 }

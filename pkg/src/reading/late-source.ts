@@ -1,4 +1,4 @@
-import { unlessAborted } from "../engine/instance.js";
+import { unlessAborted } from "../abort.js";
 import type { PageEntry } from "../framing/page.js";
 import type { PageSource } from "./page-reader.js";
 

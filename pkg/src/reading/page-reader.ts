@@ -1,6 +1,7 @@
+import { unlessAborted } from "../abort.js";
 import type { Bytes } from "../bytes.js";
 import type { Engine } from "../engine/abi.js";
-import { type EngineSlot, unlessAborted } from "../engine/instance.js";
+import type { EngineSlot } from "../engine/instance.js";
 import { type PageEntry, readPage } from "../framing/page.js";
 import { broken } from "../framing/reader.js";
 import { Turns } from "../turns.js";

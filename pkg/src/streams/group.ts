@@ -1,5 +1,5 @@
+import { unlessAborted } from "../abort.js";
 import type { Engine } from "../engine/abi.js";
-import { unlessAborted } from "../engine/instance.js";
 import { invalid } from "../errors.js";
 import type { Abortable } from "../types.js";
 import { checkInteger, checkName, checkSignal, optionalDuration, optionalInteger, optionsObject } from "../validate.js";

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use futures_util::future::join_all;
 use streamkit_core::{
     Appended, Durability, Error, ErrorCode, LeaseProof, NewRecords, RecordFrame, Result as StoreResult,
-    SegmentStatus, Store, WriteOptions, Written, encode_entry_body, encode_record_frame,
+    Store, WriteOptions, encode_entry_body, encode_record_frame,
 };
 use uuid::Uuid;
 
@@ -152,23 +152,9 @@ async fn send(store: Store, operation: Operation) -> StoreResult<Vec<Appended>> 
         1 => Ok(vec![store.append(one.clone(), options).await?]),
         _ => {
             let written = told(|then| store.append_then(one.clone(), options, then)).await?;
-            Ok(vec![appended(&operation.parts[0], &written)])
+            let status = written.status(&one.space, &one.segment);
+            Ok(vec![Appended { status, first_id: written.first_id, last_id: written.last_id }])
         }
-    }
-}
-
-fn appended(part: &Part, written: &Written) -> Appended {
-    Appended {
-        status: SegmentStatus {
-            space: part.space.clone(),
-            segment: part.segment.clone(),
-            first_sequence: written.first_sequence,
-            first_timestamp: written.first_ms,
-            last_sequence: written.last_sequence,
-            last_timestamp: written.last_ms,
-        },
-        first_id: written.first_id,
-        last_id: written.last_id,
     }
 }
 
