@@ -37,3 +37,14 @@ test("closing after a trap is quiet", async () => {
 	await slot.close();
 	await refuses("CLOSED", slot.ready());
 });
+
+test("writes that wait for another instance keep the order of their calls, whatever they need of it", async (t) => {
+	const slot = new EngineSlot(memoryHost(), checkOpenOptions({}));
+	t.after(() => slot.close());
+	await slot.full();
+	await refuses("UNAVAILABLE", async () => slot.now((one) => one.trap()));
+	const made: number[] = [];
+	const order = [true, false, false, true, true, false];
+	await Promise.all(order.map((full, i) => slot.inLine(full, () => made.push(i), undefined)));
+	assert.deepEqual(made, [0, 1, 2, 3, 4, 5]);
+});
