@@ -60,7 +60,9 @@ impl Job {
 
     /// Whether it appends to this space, and does nothing else.
     fn is_write_to(&self, space: &Rc<str>) -> bool {
-        matches!(self, Self::Write(_)) && self.attached_rows().is_none() && self.spaces().all(|one| one == space)
+        matches!(self, Self::Write(_))
+            && self.attached_rows().is_none()
+            && self.spaces().all(|one| one == space)
     }
 
     /// Whether all of it is about one space.
