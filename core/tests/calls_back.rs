@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use common::hooked::{Hook, HostCall, hooked};
@@ -114,6 +114,68 @@ fn whoever_waits_hears_of_it_when_the_store_goes_away() {
         .collect();
     codes.sort_by_key(|(number, _)| *number);
     assert_eq!(codes, [(0, ErrorCode::Closed), (1, ErrorCode::Closed)]);
+}
+
+/// A host that does not answer any more: after so many calls.
+struct Silent(Cell<u32>);
+
+impl Hook for Silent {
+    async fn before(&self, _: HostCall<'_>) -> Result {
+        match self.0.get().checked_sub(1) {
+            Some(left) => self.0.set(left),
+            None => std::future::pending().await,
+        }
+        Ok(())
+    }
+}
+
+/// What an append to a stream is told whose store goes away once the host has answered so many calls more.
+fn told_when_gone(retention: Retention, calls: u32) -> Vec<Result<StreamAppended>> {
+    let answers: Rc<RefCell<Vec<Result<StreamAppended>>>> = Rc::default();
+    let world = World::new();
+    let silent = Rc::new(Silent(Cell::new(u32::MAX)));
+    let options = OpenOptions { host_timeout: 0, ..OpenOptions::default() };
+    let store = world.open_with(hooked(&MemoryKv::new(), &silent), options).expect("opens");
+    world.run(store.create_stream("s", 1, retention)).expect("creates");
+    world.run(append(&store, "before")).expect("appends");
+    silent.0.set(calls);
+    let told = Rc::clone(&answers);
+    let then = move |answer| told.borrow_mut().push(answer);
+    store.append_to_stream_then(to_stream("x"), WriteOptions::default(), then);
+    world.settle();
+    assert!(answers.borrow().is_empty(), "the host has not answered");
+    drop((world, store));
+    answers.take()
+}
+
+#[test]
+fn an_append_to_a_stream_hears_of_it_at_every_step() {
+    let answers = told_when_gone(Retention::default(), 0);
+    assert_eq!(answers.len(), 1);
+    assert_eq!(answers[0].as_ref().expect_err("gone").code(), ErrorCode::Closed);
+    // It is stored, but what its stream keeps is not applied yet.
+    let answers = told_when_gone(Retention { max_count: Some(1), ..Retention::default() }, 1);
+    assert_eq!(answers.len(), 1);
+    assert_eq!(answers[0].as_ref().expect("stored").count(), 1);
+}
+
+#[test]
+fn an_append_whose_stream_is_still_looked_for_hears_of_it() {
+    let answers: Rc<RefCell<Vec<Result<StreamAppended>>>> = Rc::default();
+    {
+        let world = World::new();
+        let silent = Rc::new(Silent(Cell::new(u32::MAX)));
+        let options = OpenOptions { host_timeout: 0, ..OpenOptions::default() };
+        let store = world.open_with(hooked(&MemoryKv::new(), &silent), options).expect("opens");
+        silent.0.set(0);
+        let told = Rc::clone(&answers);
+        let then = move |answer| told.borrow_mut().push(answer);
+        store.append_to_stream_then(to_stream("x"), WriteOptions::default(), then);
+        world.settle();
+    }
+    let answers = answers.take();
+    assert_eq!(answers.len(), 1);
+    assert_eq!(answers[0].as_ref().expect_err("gone").code(), ErrorCode::Closed);
 }
 
 #[test]

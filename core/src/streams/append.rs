@@ -110,8 +110,10 @@ impl Store {
         let (partition, meta) = match self.known_partition(&append) {
             Ok(Some(known)) => known,
             Ok(None) => {
-                let store = self.clone();
-                self.inner.start(async move { then(store.append_to_stream(append, options).await) });
+                let (store, answer) = (self.clone(), Answer::new(then));
+                self.inner.start(async move {
+                    answer.give(store.append_to_stream(append, options).await);
+                });
                 return;
             }
             Err(error) => return then(Err(error)),
@@ -131,16 +133,18 @@ impl Store {
                         return then(Ok(appended));
                     }
                     // What more there is to do is done later: this is called from within the store.
+                    let answer = Answer { result: Ok(appended), then: Some(then) };
                     Rc::clone(&inner).spawn(async move {
+                        let _answer = answer;
                         inner.retain_after_append(&Rc::from(append.stream)).await;
-                        then(Ok(appended));
                     });
                 }
                 Err(error) if error.code() == ErrorCode::Conflict => {
+                    let answer = Answer::new(then);
                     Rc::clone(&inner).spawn(async move {
                         let _tagged = tagged;
                         let store = Self { inner };
-                        then(store.append_again(append, options, &meta, error).await);
+                        answer.give(store.append_again(append, options, &meta, error).await);
                     });
                 }
                 Err(error) => then(Err(error)),
@@ -170,6 +174,30 @@ impl Store {
             return Err(conflict);
         }
         self.append_to_stream(append, options).await
+    }
+}
+
+/// Calls back when it is dropped, with what is known by then: also where what it waits for goes away.
+struct Answer<F: FnOnce(Result<StreamAppended>)> {
+    then: Option<F>,
+    result: Result<StreamAppended>,
+}
+
+impl<F: FnOnce(Result<StreamAppended>)> Answer<F> {
+    fn new(then: F) -> Self {
+        Self { then: Some(then), result: Err(was_closed()) }
+    }
+
+    fn give(mut self, result: Result<StreamAppended>) {
+        self.result = result;
+    }
+}
+
+impl<F: FnOnce(Result<StreamAppended>)> Drop for Answer<F> {
+    fn drop(&mut self) {
+        if let Some(then) = self.then.take() {
+            then(core::mem::replace(&mut self.result, Err(was_closed())));
+        }
     }
 }
 
