@@ -15,6 +15,17 @@ pub(crate) struct Turns {
     taken: Vec<(Bytes, VecDeque<oneshot::Sender<()>>)>,
 }
 
+impl Turns {
+    /// Whether somebody has a turn at this key.
+    pub(crate) fn is_taken(&self, key: impl FnOnce() -> Bytes) -> bool {
+        if self.taken.is_empty() {
+            return false;
+        }
+        let key = key();
+        self.taken.iter().any(|(taken, _)| *taken == key)
+    }
+}
+
 /// A turn; it ends when this is dropped.
 #[must_use]
 pub(crate) struct Turn {
