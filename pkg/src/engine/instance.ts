@@ -524,6 +524,8 @@ export class EngineSlot {
 				pending.reject(signal.reason);
 			};
 			signal.addEventListener("abort", pending.onAbort);
+			// The host is asked from within the start, and may be what fires it.
+			if (signal.aborted) pending.onAbort();
 		}
 		return started;
 	}
