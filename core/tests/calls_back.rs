@@ -2,14 +2,15 @@
 
 mod common;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use common::hooked::{Hook, HostCall, hooked};
 use common::{World, frame, records, told};
+use futures::channel::oneshot;
 use streamkit_core::{
-    ErrorCode, MemoryKv, NewRecords, OpenOptions, Result, Retention, Store, StreamAppend, StreamAppended,
-    WriteOptions, Written,
+    EntryId, ErrorCode, MemoryKv, NewRecords, OpenOptions, PartitionChoice, Result, Retention, Store,
+    StreamAppend, StreamAppended, StreamRead, WriteOptions, Written,
 };
 
 type Answers = Rc<RefCell<Vec<(u32, Result<Written>)>>>;
@@ -114,6 +115,135 @@ fn whoever_waits_hears_of_it_when_the_store_goes_away() {
         .collect();
     codes.sort_by_key(|(number, _)| *number);
     assert_eq!(codes, [(0, ErrorCode::Closed), (1, ErrorCode::Closed)]);
+}
+
+/// A host that does not answer any more: after so many calls.
+struct Silent(Cell<u32>);
+
+impl Hook for Silent {
+    async fn before(&self, _: HostCall<'_>) -> Result {
+        match self.0.get().checked_sub(1) {
+            Some(left) => self.0.set(left),
+            None => std::future::pending().await,
+        }
+        Ok(())
+    }
+}
+
+/// What an append to a stream is told whose store goes away once the host has answered so many calls more.
+fn told_when_gone(retention: Retention, calls: u32) -> Vec<Result<StreamAppended>> {
+    let answers: Rc<RefCell<Vec<Result<StreamAppended>>>> = Rc::default();
+    let world = World::new();
+    let silent = Rc::new(Silent(Cell::new(u32::MAX)));
+    let options = OpenOptions { host_timeout: 0, ..OpenOptions::default() };
+    let store = world.open_with(hooked(&MemoryKv::new(), &silent), options).expect("opens");
+    world.run(store.create_stream("s", 1, retention)).expect("creates");
+    world.run(append(&store, "before")).expect("appends");
+    silent.0.set(calls);
+    let told = Rc::clone(&answers);
+    let then = move |answer| told.borrow_mut().push(answer);
+    store.append_to_stream_then(to_stream("x"), WriteOptions::default(), then);
+    world.settle();
+    assert!(answers.borrow().is_empty(), "the host has not answered");
+    drop((world, store));
+    answers.take()
+}
+
+#[test]
+fn an_append_to_a_stream_hears_of_it_at_every_step() {
+    let answers = told_when_gone(Retention::default(), 0);
+    assert_eq!(answers.len(), 1);
+    assert_eq!(answers[0].as_ref().expect_err("gone").code(), ErrorCode::Closed);
+    // It is stored, but what its stream keeps is not applied yet.
+    let answers = told_when_gone(Retention { max_count: Some(1), ..Retention::default() }, 1);
+    assert_eq!(answers.len(), 1);
+    assert_eq!(answers[0].as_ref().expect("stored").count(), 1);
+}
+
+#[test]
+fn an_append_whose_stream_is_still_looked_for_hears_of_it() {
+    let answers: Rc<RefCell<Vec<Result<StreamAppended>>>> = Rc::default();
+    {
+        let world = World::new();
+        let silent = Rc::new(Silent(Cell::new(u32::MAX)));
+        let options = OpenOptions { host_timeout: 0, ..OpenOptions::default() };
+        let store = world.open_with(hooked(&MemoryKv::new(), &silent), options).expect("opens");
+        silent.0.set(0);
+        let told = Rc::clone(&answers);
+        let then = move |answer| told.borrow_mut().push(answer);
+        store.append_to_stream_then(to_stream("x"), WriteOptions::default(), then);
+        world.settle();
+    }
+    let answers = answers.take();
+    assert_eq!(answers.len(), 1);
+    assert_eq!(answers[0].as_ref().expect_err("gone").code(), ErrorCode::Closed);
+}
+
+/// A host that holds back what is read: who waits is let go one by one, by the number of the call.
+#[derive(Default)]
+struct Held {
+    holds: Cell<bool>,
+    waiting: RefCell<Vec<Option<oneshot::Sender<()>>>>,
+}
+
+impl Hook for Held {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        if self.holds.get() && matches!(call, HostCall::Get(_)) {
+            let (sender, goes) = oneshot::channel();
+            self.waiting.borrow_mut().push(Some(sender));
+            let _ = goes.await;
+        }
+        Ok(())
+    }
+}
+
+impl Held {
+    fn let_go(&self, number: usize) {
+        drop(self.waiting.borrow_mut()[number].take());
+    }
+}
+
+#[test]
+fn appends_to_a_stream_keep_the_order_of_their_calls_whatever_the_host_answers_first() {
+    let world = World::new();
+    let held = Rc::new(Held::default());
+    let options = OpenOptions { host_timeout: 0, ..OpenOptions::default() };
+    let store = world.open_with(hooked(&MemoryKv::new(), &held), options).expect("opens");
+    held.holds.set(true);
+    let answers: Rc<RefCell<Vec<StreamAppended>>> = Rc::default();
+    let start = |payload| {
+        let answers = Rc::clone(&answers);
+        let then = move |answer: Result<_>| answers.borrow_mut().push(answer.expect("appends"));
+        store.append_to_stream_then(to_stream(payload), WriteOptions::default(), then);
+        world.settle();
+    };
+    for payload in ["0", "1", "2"] {
+        start(payload);
+    }
+    assert_eq!(held.waiting.borrow().len(), 3, "nobody knows the stream");
+    held.holds.set(false);
+    held.let_go(1);
+    world.settle();
+    held.let_go(0);
+    world.settle();
+    // The stream is known by now.
+    start("3");
+    held.let_go(2);
+    world.settle();
+    assert_eq!(answers.borrow().len(), 4);
+    let read = StreamRead {
+        stream: "s".into(),
+        partitions: PartitionChoice::All,
+        after: EntryId::ZERO,
+        last: None,
+        from: None,
+        max_entries: 10,
+        max_bytes: 1 << 20,
+    };
+    let page = world.run(store.read_stream(read)).expect("reads");
+    let stored: Vec<String> =
+        page.entries().map(|entry| String::from_utf8_lossy(entry.content.payload()).into_owned()).collect();
+    assert_eq!(stored, ["0", "1", "2", "3"]);
 }
 
 #[test]

@@ -46,6 +46,9 @@ class HostNamespaces implements Namespaces {
 	readonly #stores = new Map<string, Set<Store>>();
 	/** Stores that are being opened, and of which namespace. */
 	readonly #openings = new Map<Promise<Store>, string>();
+	/** Names whose rows are being removed here, and how many such removals have ended. */
+	readonly #wiping = new Map<string, Promise<void>>();
+	#wiped = 0;
 	/** Names known to be recorded, so that a write asks once. */
 	readonly #recorded = new Set<string>([DEFAULT]);
 	#closing: Promise<void> | undefined;
@@ -81,6 +84,19 @@ class HostNamespaces implements Namespaces {
 		}
 	}
 
+	/** The state of a name, once what was begun of its deletion is finished. */
+	async #settled(name: string): Promise<number | undefined> {
+		for (;;) {
+			const wiped = this.#wiped;
+			const state = await this.#state(name);
+			if (state !== DELETING) return state;
+			// What was read before a removal ended may be about what is gone: there may be another one of that name by now.
+			if (wiped !== this.#wiped) continue;
+			await (this.#wiping.get(name) ?? this.#wipe(name));
+			return undefined;
+		}
+	}
+
 	/** Moves a name from one state to another; false when it was not in the first. */
 	async #turn(name: string, from: number | undefined, to: number | undefined): Promise<boolean> {
 		const registry = await this.host(DEFAULT);
@@ -97,10 +113,9 @@ class HostNamespaces implements Namespaces {
 	async create(name: string): Promise<void> {
 		checkNamespace(name);
 		for (;;) {
-			const state = name === DEFAULT ? LIVE : await this.#state(name);
+			const state = name === DEFAULT ? LIVE : await this.#settled(name);
 			if (state === LIVE) throw new StreamkitError("ALREADY_EXISTS", `namespace "${name}" already exists`);
-			if (state === DELETING) await this.#wipe(name);
-			else if (await this.#turn(name, undefined, LIVE)) break;
+			if (await this.#turn(name, undefined, LIVE)) break;
 		}
 		this.#recorded.add(name);
 	}
@@ -147,8 +162,8 @@ class HostNamespaces implements Namespaces {
 			}
 			if (!(await this.#turn(name, LIVE, DELETING)))
 				throw new StreamkitError("CONFLICT", `namespace "${name}" was changed meanwhile`);
-		}
-		await this.#wipe(name);
+			await this.#wipe(name);
+		} else await this.#settled(name);
 	}
 
 	async #holdsAnything(name: string): Promise<boolean> {
@@ -162,8 +177,20 @@ class HostNamespaces implements Namespaces {
 		}
 	}
 
+	/** Removes a namespace's rows, after a removal that is under way. */
+	#wipe(name: string): Promise<void> {
+		const before = this.#wiping.get(name) ?? Promise.resolve();
+		const remove = (): Promise<void> => this.#remove(name);
+		const wiping = before.then(remove, remove).finally(() => {
+			this.#wiped++;
+			if (this.#wiping.get(name) === wiping) this.#wiping.delete(name);
+		});
+		this.#wiping.set(name, wiping);
+		return wiping;
+	}
+
 	/** Removes every row of a namespace's host, then the name. Its stores that are open here are closed first. */
-	async #wipe(name: string): Promise<void> {
+	async #remove(name: string): Promise<void> {
 		this.#recorded.delete(name);
 		await this.#opened(name);
 		await Promise.all([...(this.#stores.get(name) ?? [])].map((store) => store.close()));
@@ -205,10 +232,8 @@ class HostNamespaces implements Namespaces {
 		checkNamespace(name);
 		const host = await this.host(name);
 		if (name !== DEFAULT) {
-			const state = await this.#state(name);
-			if (state === DELETING) await this.#wipe(name);
 			// Another one may have deleted it since it was recorded here.
-			else if (state === undefined) this.#recorded.delete(name);
+			if ((await this.#settled(name)) === undefined) this.#recorded.delete(name);
 		}
 		const recorded = recordedHost(
 			host,

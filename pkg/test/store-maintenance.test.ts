@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import {
 	type Entry,
 	type ErrorCode,
@@ -357,6 +358,38 @@ test("what was removed with a namespace is as lasting as that it is gone", async
 		assert.deepEqual([...new Set(commits.map(([, kind]) => kind))], [durability]);
 		await namespaces.close();
 	}
+});
+
+test("a namespace that is opened while it is deleted leaves alone what is stored under its name afterwards", async () => {
+	const removals: (() => void)[] = [];
+	const namespaces = await openNamespaces((name) => {
+		const inner = memoryHost();
+		return {
+			name,
+			limits: inner.limits,
+			get: async (keys) => inner.get(keys),
+			scan: async (range) => inner.scan(range),
+			async commit(batch) {
+				const removes = name === "one" && batch.deletes.length > 0 && batch.puts.length === 0;
+				if (removes) await new Promise<void>((resolve) => removals.push(resolve));
+				return inner.commit(batch);
+			},
+		};
+	});
+	await (await namespaces.open("one")).publish("s", "g", "x");
+	const deleting = namespaces.delete("one", { force: true });
+	while (removals.length === 0) await turn();
+	const opening = namespaces.open("one");
+	// Whatever it does meanwhile is over: the host answers at once.
+	for (let i = 0; i < 20; i++) await turn();
+	removals[0]?.();
+	await deleting;
+	await (await namespaces.open("one")).publish("s", "g", "y");
+	for (const go of removals) go();
+	await opening;
+	assert.equal((await (await namespaces.open("one")).peek("s", "g"))?.text(), "y");
+	assert.deepEqual(await namespaces.list(), ["default", "one"]);
+	await namespaces.close();
 });
 
 test("namespaces are stores by name", async () => {

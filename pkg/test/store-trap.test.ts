@@ -4,7 +4,7 @@ import { EngineSlot } from "../src/engine/instance.js";
 import "../src/entry/node.js";
 import { memoryHost } from "../src/hosts/memory.js";
 import { checkOpenOptions } from "../src/validate.js";
-import { refuses } from "./support/store.js";
+import { refuses, rejection, storeIn } from "./support/store.js";
 
 test("a trap rejects what is pending, and the next call opens another instance on the same host", async (t) => {
 	const slot = new EngineSlot(memoryHost(), checkOpenOptions({}));
@@ -36,4 +36,43 @@ test("closing after a trap is quiet", async () => {
 	await refuses("UNAVAILABLE", async () => slot.now((one) => one.trap()));
 	await slot.close();
 	await refuses("CLOSED", slot.ready());
+});
+
+test("writes that wait for another instance keep the order of their calls, whatever they need of it", async (t) => {
+	const slot = new EngineSlot(memoryHost(), checkOpenOptions({}));
+	t.after(() => slot.close());
+	await slot.full();
+	await refuses("UNAVAILABLE", async () => slot.now((one) => one.trap()));
+	const made: number[] = [];
+	const order = [true, false, false, true, true, false];
+	await Promise.all(order.map((full, i) => slot.inLine(full, () => made.push(i), undefined)));
+	assert.deepEqual(made, [0, 1, 2, 3, 4, 5]);
+});
+
+test("a signal that fires while a call is made takes the call back", async (t) => {
+	const inner = memoryHost();
+	let controller = new AbortController();
+	const reason = new Error("enough");
+	let aborts = false;
+	const store = await storeIn(
+		t,
+		{},
+		{
+			name: "aborting",
+			limits: inner.limits,
+			get(keys) {
+				if (aborts) controller.abort(reason);
+				return inner.get(keys);
+			},
+			scan: (range) => inner.scan(range),
+			commit: (batch) => inner.commit(batch),
+		},
+	);
+	await store.verify();
+	aborts = true;
+	assert.equal(await rejection(store.streams.append("orders", "x", { signal: controller.signal })), reason);
+	controller = new AbortController();
+	assert.equal(await rejection(store.streams.info("orders", { signal: controller.signal })), reason);
+	aborts = false;
+	await refuses("NOT_FOUND", store.streams.info("orders"));
 });

@@ -2,17 +2,24 @@
 
 use alloc::collections::VecDeque;
 use alloc::rc::Rc;
-use alloc::vec::Vec;
 
 use futures_channel::oneshot;
 
 use super::Inner;
 use crate::kv::Bytes;
+use crate::sorted::SortedMap;
 
-/// Per key that somebody has a turn at, who waits for the next. There are few at a time.
+/// Per key that somebody has a turn at, who waits for the next.
 #[derive(Debug, Default)]
 pub(crate) struct Turns {
-    taken: Vec<(Bytes, VecDeque<oneshot::Sender<()>>)>,
+    taken: SortedMap<Bytes, VecDeque<oneshot::Sender<()>>>,
+}
+
+impl Turns {
+    /// Whether somebody has a turn at this key.
+    pub(crate) fn is_taken(&self, key: impl FnOnce() -> Bytes) -> bool {
+        !self.taken.is_empty() && self.taken.contains_key(&key())
+    }
 }
 
 /// A turn; it ends when this is dropped.
@@ -26,12 +33,12 @@ pub(crate) struct Turn {
 pub(crate) async fn take_turn(inner: &Rc<Inner>, key: Bytes) -> Turn {
     let waiting = {
         let mut turns = inner.turns.borrow_mut();
-        if let Some((_, queue)) = turns.taken.iter_mut().find(|(taken, _)| *taken == key) {
+        if let Some(queue) = turns.taken.get_mut(&key) {
             let (sender, waiting) = oneshot::channel();
             queue.push_back(sender);
             Some(waiting)
         } else {
-            turns.taken.push((key.clone(), VecDeque::new()));
+            turns.taken.insert(key.clone(), VecDeque::new());
             None
         }
     };
@@ -86,7 +93,7 @@ impl Drop for Turn {
             return;
         }
         let mut turns = self.inner.turns.borrow_mut();
-        let Some((_, queue)) = turns.taken.iter_mut().find(|(taken, _)| *taken == self.key) else {
+        let Some(queue) = turns.taken.get_mut(&self.key) else {
             return;
         };
         while let Some(next) = queue.pop_front() {
@@ -94,6 +101,6 @@ impl Drop for Turn {
                 return;
             }
         }
-        turns.taken.retain(|(taken, _)| *taken != self.key);
+        turns.taken.remove(&self.key);
     }
 }

@@ -5,15 +5,17 @@ use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 
 use futures_util::FutureExt;
+use futures_util::future::{join, poll_fn};
 
 use super::{not_found, partition_of_key};
 use crate::codec::RecordFrame;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::EntryId;
+use crate::layout::space;
 use crate::layout::stream::StreamMeta;
 use crate::name::check_name;
 use crate::plan::{StreamWrite, Written};
-use crate::store::{Inner, NewRecords, Store, Tagged, WriteOptions, was_closed};
+use crate::store::{Inner, NewRecords, Store, Tagged, WriteOptions, take_turn, was_closed};
 
 /// The metadata under which a record keeps the key that chose its partition.
 pub const PARTITION_KEY: &str = "partition-key";
@@ -68,9 +70,18 @@ impl Store {
         append.check()?;
         let _tagged = Tagged::begin(&self.inner, options.tag);
         let name = Rc::<str>::from(&*append.stream);
+        // Whatever is looked up first, what was called first queues first.
+        let turn = take_turn(&self.inner, space::key(&name));
         let mut cached = self.inner.cached_meta(&name)?;
+        let (mut turn, mut looked_up) = match cached {
+            Some(_) => (Some(turn.boxed_local().await), None),
+            None => {
+                let (turn, head) = join(turn, self.inner.stream_head(&name)).boxed_local().await;
+                (Some(turn), Some(head?.1))
+            }
+        };
         for _ in 0..TRIES {
-            let meta = match cached {
+            let meta = match cached.or_else(|| looked_up.take()) {
                 Some(meta) => meta,
                 None => self.inner.stream_head(&name).boxed_local().await?.1,
             };
@@ -81,7 +92,13 @@ impl Store {
                 Err(error) => return Err(error),
             };
             let (records, stream) = append.write(partition, &meta);
-            match self.write_one(records, Some(stream), options.clone()).await {
+            let mut writing = self.write_one(records, Some(stream), options.clone()).boxed_local();
+            let written = poll_fn(|context| {
+                let written = writing.as_mut().poll(context);
+                turn = None;
+                written
+            });
+            match written.await {
                 Ok(Written { first_id, last_id, .. }) => {
                     self.inner.retain_after_append(&name).await;
                     return Ok(StreamAppended { first_id, last_id, partition });
@@ -110,8 +127,10 @@ impl Store {
         let (partition, meta) = match self.known_partition(&append) {
             Ok(Some(known)) => known,
             Ok(None) => {
-                let store = self.clone();
-                self.inner.start(async move { then(store.append_to_stream(append, options).await) });
+                let (store, answer) = (self.clone(), Answer::new(then));
+                self.inner.start(async move {
+                    answer.give(store.append_to_stream(append, options).await);
+                });
                 return;
             }
             Err(error) => return then(Err(error)),
@@ -131,16 +150,18 @@ impl Store {
                         return then(Ok(appended));
                     }
                     // What more there is to do is done later: this is called from within the store.
+                    let answer = Answer { result: Ok(appended), then: Some(then) };
                     Rc::clone(&inner).spawn(async move {
+                        let _answer = answer;
                         inner.retain_after_append(&Rc::from(append.stream)).await;
-                        then(Ok(appended));
                     });
                 }
                 Err(error) if error.code() == ErrorCode::Conflict => {
+                    let answer = Answer::new(then);
                     Rc::clone(&inner).spawn(async move {
                         let _tagged = tagged;
                         let store = Self { inner };
-                        then(store.append_again(append, options, &meta, error).await);
+                        answer.give(store.append_again(append, options, &meta, error).await);
                     });
                 }
                 Err(error) => then(Err(error)),
@@ -152,6 +173,10 @@ impl Store {
     fn known_partition(&self, append: &StreamAppend) -> Result<Option<(u32, StreamMeta)>> {
         self.inner.check_open()?;
         append.check()?;
+        // Nobody overtakes who looks for the stream.
+        if self.inner.turns.borrow().is_taken(|| space::key(&append.stream)) {
+            return Ok(None);
+        }
         let cached = self.inner.cached_meta(&append.stream)?;
         // What is refused is looked at again: the stream may be another one by now.
         Ok(cached.and_then(|meta| Some((choose(append, &meta).ok()?, meta))))
@@ -170,6 +195,30 @@ impl Store {
             return Err(conflict);
         }
         self.append_to_stream(append, options).await
+    }
+}
+
+/// Calls back when it is dropped, with what is known by then: also where what it waits for goes away.
+struct Answer<F: FnOnce(Result<StreamAppended>)> {
+    then: Option<F>,
+    result: Result<StreamAppended>,
+}
+
+impl<F: FnOnce(Result<StreamAppended>)> Answer<F> {
+    fn new(then: F) -> Self {
+        Self { then: Some(then), result: Err(was_closed()) }
+    }
+
+    fn give(mut self, result: Result<StreamAppended>) {
+        self.result = result;
+    }
+}
+
+impl<F: FnOnce(Result<StreamAppended>)> Drop for Answer<F> {
+    fn drop(&mut self) {
+        if let Some(then) = self.then.take() {
+            then(core::mem::replace(&mut self.result, Err(was_closed())));
+        }
     }
 }
 

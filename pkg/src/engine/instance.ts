@@ -84,7 +84,7 @@ export class EngineSlot {
 	/** Whether a write can be made at once: not while others wait that were called before it. full: as of inLine. */
 	takesWrites(full: boolean): boolean {
 		const isThere = this.#instance !== undefined && this.#closing === undefined && this.#line.isEmpty;
-		return isThere && (!full || (this.isFull && this.#fullLine.isEmpty));
+		return isThere && (this.isFull ? this.#fullLine.isEmpty : !full);
 	}
 
 	/** The engine, opened again if the last instance was lost. */
@@ -446,6 +446,8 @@ export class EngineSlot {
 				pending.reject(signal.reason);
 			};
 			signal.addEventListener("abort", pending.onAbort);
+			// The host is asked from within the start, and may be what fires it.
+			if (signal.aborted) pending.onAbort();
 		}
 		return started;
 	}
@@ -465,7 +467,7 @@ export class EngineSlot {
 
 	/**
 	 * Makes a write once the engine is there, which may have to be opened: in the order of the calls. full: what only the
-	 * full engine can make; it may take long to load, and nobody else waits for that.
+	 * full engine can make; it may take long to load, and nobody else waits for that. Once it is loaded all are alike.
 	 */
 	inLine<T>(full: boolean, write: () => T | Promise<T>, signal: AbortSignal | undefined): Promise<T> {
 		const isThere = (): boolean => this.#instance !== undefined && this.#closing === undefined;
@@ -478,7 +480,8 @@ export class EngineSlot {
 					return write();
 				},
 			);
-		if (!full) return next();
+		const isLoaded = this.#variant === "full";
+		if (isLoaded ? this.#fullLine.isEmpty : !full) return next();
 		return this.#fullLine.pass(
 			() => this.isFull && isThere(),
 			() => unlessAborted(this.full(), signal),
