@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use futures_channel::oneshot;
 use uuid::Uuid;
 
-use super::queue::{Job, Outcome, Reply, was_closed};
+use super::queue::{Job, Outcome, Reply, went_away};
 use super::running::Tagged;
 use super::{Inner, Store};
 use crate::codec::{ENTRY_LENGTHS, RecordFrame};
@@ -102,8 +102,8 @@ impl Store {
     /// Like [`Store::append`], but calls `then` with what the future would give: for callers that have a
     /// way of their own to wait, and many appends in flight.
     ///
-    /// `then` is called once, with `CLOSED` where the store goes away before; with what is refused at once,
-    /// before this returns. It is called from within the store, and must not call it.
+    /// `then` is called once: with `UNAVAILABLE`, and `applied: "unknown"`, where the store goes away before;
+    /// with what is refused at once, before this returns. It is called from within the store, and must not call it.
     pub fn append_then(
         &self,
         records: NewRecords,
@@ -216,7 +216,7 @@ impl Inner {
         let (sender, reply) = oneshot::channel();
         let order = self.enqueue(job, tag, Reply::Waits(sender));
         let _withdraw = Withdraw { inner: self, order };
-        reply.await.unwrap_or_else(|_| Err(was_closed()))
+        reply.await.unwrap_or_else(|_| Err(went_away()))
     }
 
     /// Queues a job, and gives its place.

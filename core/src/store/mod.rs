@@ -56,7 +56,7 @@ pub(crate) use cache::{Cache, CachedSpace};
 use host::Host;
 pub(crate) use host::{Call, Part, Row};
 use queue::Queue;
-pub(crate) use queue::{Job, Patch, was_closed};
+pub(crate) use queue::{Job, Patch, went_away};
 pub(crate) use running::{Run, Tagged};
 pub(crate) use turns::{Turn, take_turn};
 use wait::Waiters;

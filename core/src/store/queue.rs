@@ -127,7 +127,7 @@ pub(crate) enum Reply {
     Told(Told),
 }
 
-/// Calls back once: with `CLOSED` where nobody answers any more.
+/// Calls back once, also where nobody answers any more.
 pub(crate) struct Told(Option<Box<dyn FnOnce(Result<Outcome>)>>);
 
 impl Reply {
@@ -168,13 +168,13 @@ impl Told {
 
 impl Drop for Told {
     fn drop(&mut self) {
-        self.tell(Err(was_closed()));
+        self.tell(Err(went_away()));
     }
 }
 
-/// What a request hears that nobody answers any more.
-pub(crate) fn was_closed() -> Error {
-    Error::new(ErrorCode::Closed, "the store was closed")
+/// What a request hears that nobody answers any more: the store, or what runs it, is gone. Its commit may be under way.
+pub(crate) fn went_away() -> Error {
+    Error::unknown("the store went away before it answered")
 }
 
 /// A request in the queue.

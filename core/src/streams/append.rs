@@ -15,7 +15,7 @@ use crate::layout::space;
 use crate::layout::stream::StreamMeta;
 use crate::name::check_name;
 use crate::plan::{StreamWrite, Written};
-use crate::store::{Inner, NewRecords, Store, Tagged, WriteOptions, take_turn, was_closed};
+use crate::store::{Inner, NewRecords, Store, Tagged, WriteOptions, take_turn, went_away};
 
 /// The metadata under which a record keeps the key that chose its partition.
 pub const PARTITION_KEY: &str = "partition-key";
@@ -141,7 +141,7 @@ impl Store {
         let inner = Rc::downgrade(&self.inner);
         self.write_one_then(records, Some(stream), options.clone(), move |written| {
             let Some(inner) = inner.upgrade() else {
-                return then(Err(was_closed()));
+                return then(Err(went_away()));
             };
             match written {
                 Ok(Written { first_id, last_id, .. }) => {
@@ -206,7 +206,7 @@ struct Answer<F: FnOnce(Result<StreamAppended>)> {
 
 impl<F: FnOnce(Result<StreamAppended>)> Answer<F> {
     fn new(then: F) -> Self {
-        Self { then: Some(then), result: Err(was_closed()) }
+        Self { then: Some(then), result: Err(went_away()) }
     }
 
     fn give(mut self, result: Result<StreamAppended>) {
@@ -217,7 +217,7 @@ impl<F: FnOnce(Result<StreamAppended>)> Answer<F> {
 impl<F: FnOnce(Result<StreamAppended>)> Drop for Answer<F> {
     fn drop(&mut self) {
         if let Some(then) = self.then.take() {
-            then(core::mem::replace(&mut self.result, Err(was_closed())));
+            then(core::mem::replace(&mut self.result, Err(went_away())));
         }
     }
 }

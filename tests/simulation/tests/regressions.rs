@@ -1,7 +1,7 @@
 //! Seeds that failed once. A seed means the same run only as long as the generator is unchanged, so this list guards
 //! little by itself: what was found is told again, by hand, in `scenarios.rs`.
 
-use streamkit_simulation::run::CAMPAIGN;
+use streamkit_simulation::{groups, run};
 
 /// The seed, and what it was when it failed.
 const SEEDS: &[(u64, &str)] = &[
@@ -33,6 +33,20 @@ const SEEDS: &[(u64, &str)] = &[
 fn what_failed_once() {
     for (seed, what) in SEEDS {
         println!("seed {seed}: {what}");
-        CAMPAIGN.one(*seed);
+        run::CAMPAIGN.one(*seed);
+    }
+}
+
+/// Seeds of consumer groups.
+const GROUP_SEEDS: &[(u64, &str)] = &[
+    (5, "an append that called back was said to be certainly not stored when its instance died"),
+    (92, "the same"),
+];
+
+#[test]
+fn what_failed_once_with_groups() {
+    for (seed, what) in GROUP_SEEDS {
+        println!("seed {seed}: {what}");
+        groups::CAMPAIGN.one(*seed);
     }
 }
