@@ -13,7 +13,7 @@ use super::entries::in_order;
 use super::plan::Draft;
 use crate::error::{Detail, Error, ErrorCode, Result};
 use crate::id::{EntryId, check_time};
-use crate::kv::{Atomicity, Bytes};
+use crate::kv::Bytes;
 use crate::layout::group::GroupHead;
 use crate::layout::group_member::MemberRow;
 use crate::layout::group_slots::SLOTS_OF_ROW;
@@ -60,7 +60,7 @@ impl Group {
     pub(super) fn check_host(&self) -> Result {
         let host = &self.inner().host;
         let limits = host.limits();
-        if host.atomic() == Atomicity::None || !host.has_checks() || !host.is_consistent() {
+        if !host.is_exact() {
             return Err(Error::new(
                 ErrorCode::Unsupported,
                 "group: this host has no atomic, checked, consistent commits, without which records would be lost",

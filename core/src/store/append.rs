@@ -7,7 +7,8 @@ use alloc::vec::Vec;
 use futures_channel::oneshot;
 use uuid::Uuid;
 
-use super::queue::{Job, Outcome, Reply, went_away};
+use super::answer::{Answer, went_away};
+use super::queue::{Job, Outcome, Reply};
 use super::running::Tagged;
 use super::{Inner, Store};
 use crate::codec::{ENTRY_LENGTHS, RecordFrame};
@@ -143,11 +144,11 @@ impl Store {
             Err(error) => return then(Err(error)),
         };
         let tagged = Tagged::begin(&self.inner, tag);
-        let reply = Reply::told(move |outcome| {
+        let answer = Answer::new(move |outcome| {
             drop(tagged);
             then(only(outcome));
         });
-        self.inner.enqueue(Job::Write(request), tag, reply);
+        self.inner.enqueue(Job::Write(request), tag, Reply::Told(answer));
     }
 
     /// Appends to several segments of any number of spaces, all of it or none, with one TRX id. A

@@ -50,7 +50,7 @@ impl Store {
         );
         let has_room = host.limits().max_batch_ops >= LEAST_GROUP_OPS;
         warn(
-            host.atomic() != Atomicity::None && host.has_checks() && host.is_consistent() && has_room,
+            host.is_exact() && has_room,
             "There are no consumer groups: they need atomic, checked, consistent commits of at least 32 operations.",
         );
         let pending_transactions =

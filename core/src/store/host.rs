@@ -57,6 +57,11 @@ impl Host {
         !EVERY_HOST || self.limits().consistent
     }
 
+    /// Whether commits are atomic and checked, and reads see them: nothing is lost or done twice unseen.
+    pub(crate) fn is_exact(&self) -> bool {
+        self.atomic() != Atomicity::None && self.has_checks() && self.is_consistent()
+    }
+
     /// Whether this build can do with the host.
     pub(crate) fn check(&self) -> Result {
         let limits = self.limits();

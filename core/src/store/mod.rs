@@ -2,6 +2,7 @@
 
 #[cfg(not(feature = "every-host"))]
 mod able_host;
+mod answer;
 mod append;
 mod cache;
 mod collect;
@@ -52,11 +53,12 @@ use crate::codec::zstd::Compressor;
 use crate::env::Env;
 use crate::error::{Error, ErrorCode, Result};
 use crate::plan::Sizes;
+pub(crate) use answer::{Answer, went_away};
 pub(crate) use cache::{Cache, CachedSpace};
 use host::Host;
 pub(crate) use host::{Call, Part, Row};
 use queue::Queue;
-pub(crate) use queue::{Job, Patch, went_away};
+pub(crate) use queue::{Job, Patch};
 pub(crate) use running::{Run, Tagged};
 pub(crate) use turns::{Turn, take_turn};
 use wait::Waiters;

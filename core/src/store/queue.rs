@@ -8,6 +8,7 @@ use core::fmt;
 
 use futures_channel::oneshot;
 
+use super::answer::Answer;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::EntryId;
 use crate::kv::{Bytes, Durability, Put};
@@ -124,22 +125,15 @@ pub(crate) enum Reply {
     /// A future, which may be dropped.
     Waits(oneshot::Sender<Result<Outcome>>),
     /// Somebody who left word what to do then.
-    Told(Told),
+    Told(Answer<Outcome>),
 }
 
-/// Calls back once, also where nobody answers any more.
-pub(crate) struct Told(Option<Box<dyn FnOnce(Result<Outcome>)>>);
-
 impl Reply {
-    pub(crate) fn told(then: impl FnOnce(Result<Outcome>) + 'static) -> Self {
-        Self::Told(Told(Some(Box::new(then))))
-    }
-
     fn send(self, result: Result<Outcome>) {
         match self {
             // A caller that went away does not want the answer.
             Self::Waits(sender) => drop(sender.send(result)),
-            Self::Told(mut told) => told.tell(result),
+            Self::Told(answer) => answer.give(result),
         }
     }
 
@@ -156,25 +150,6 @@ impl fmt::Debug for Reply {
             Self::Told(_) => "Told",
         })
     }
-}
-
-impl Told {
-    fn tell(&mut self, result: Result<Outcome>) {
-        if let Some(then) = self.0.take() {
-            then(result);
-        }
-    }
-}
-
-impl Drop for Told {
-    fn drop(&mut self) {
-        self.tell(Err(went_away()));
-    }
-}
-
-/// What a request hears that nobody answers any more: the store, or what runs it, is gone. Its commit may be under way.
-pub(crate) fn went_away() -> Error {
-    Error::unknown("the store went away before it answered")
 }
 
 /// A request in the queue.

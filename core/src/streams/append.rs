@@ -15,7 +15,7 @@ use crate::layout::space;
 use crate::layout::stream::StreamMeta;
 use crate::name::check_name;
 use crate::plan::{StreamWrite, Written};
-use crate::store::{Inner, NewRecords, Store, Tagged, WriteOptions, take_turn, went_away};
+use crate::store::{Answer, Inner, NewRecords, Store, Tagged, WriteOptions, take_turn, went_away};
 
 /// The metadata under which a record keeps the key that chose its partition.
 pub const PARTITION_KEY: &str = "partition-key";
@@ -150,7 +150,7 @@ impl Store {
                         return then(Ok(appended));
                     }
                     // What more there is to do is done later: this is called from within the store.
-                    let answer = Answer { result: Ok(appended), then: Some(then) };
+                    let answer = Answer::new(then).knowing(Ok(appended));
                     Rc::clone(&inner).spawn(async move {
                         let _answer = answer;
                         inner.retain_after_append(&Rc::from(append.stream)).await;
@@ -195,30 +195,6 @@ impl Store {
             return Err(conflict);
         }
         self.append_to_stream(append, options).await
-    }
-}
-
-/// Calls back when it is dropped, with what is known by then: also where what it waits for goes away.
-struct Answer<F: FnOnce(Result<StreamAppended>)> {
-    then: Option<F>,
-    result: Result<StreamAppended>,
-}
-
-impl<F: FnOnce(Result<StreamAppended>)> Answer<F> {
-    fn new(then: F) -> Self {
-        Self { then: Some(then), result: Err(went_away()) }
-    }
-
-    fn give(mut self, result: Result<StreamAppended>) {
-        self.result = result;
-    }
-}
-
-impl<F: FnOnce(Result<StreamAppended>)> Drop for Answer<F> {
-    fn drop(&mut self) {
-        if let Some(then) = self.then.take() {
-            then(core::mem::replace(&mut self.result, Err(went_away())));
-        }
     }
 }
 

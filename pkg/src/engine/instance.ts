@@ -51,7 +51,7 @@ export class EngineSlot {
 	/** How many instances there have been. */
 	#instances = 0;
 	readonly #closers = new Set<() => void>();
-	/** How many writes wait for an engine, and when the last of them is made. */
+	/** Writes that wait for an engine; before them, those that wait for the full one. */
 	readonly #line = new Line();
 	readonly #fullLine = new Line();
 

@@ -72,13 +72,6 @@ function merged(index: number, common: Metadata | undefined, own: Metadata | und
 	return common === undefined ? own : { ...common, ...own };
 }
 
-/** Where the records of one append go, and how. */
-interface Target {
-	readonly name: string;
-	readonly choice: PartitionOptions;
-	readonly write: WriteOptions;
-}
-
 /** Appends records to one partition of a stream. They are taken before this returns. */
 export function appendToStream(
 	context: StreamContext,
@@ -96,11 +89,12 @@ export function appendToStream(
 		if ((options as { expectedSequence?: unknown }).expectedSequence !== undefined) {
 			throw invalid("expectedSequence", "an append to a stream takes record.sequence instead");
 		}
-		const target = { name, choice, write: checkWriteOptions(input) };
+		const write = checkWriteOptions(input);
+		const start = (frame: Bytes) => append(slot, name, frame, choice, write);
 		const frame = frameOf(writer, records, common, limits);
-		if (slot.takesWrites(true)) return append(slot, target, frame);
+		if (slot.takesWrites(true)) return start(frame);
 		const kept = frame.slice();
-		return slot.inLine(true, () => append(slot, target, kept), target.write.signal);
+		return slot.inLine(true, () => start(kept), write.signal);
 	} catch (error) {
 		return Promise.reject(error);
 	} finally {
@@ -109,9 +103,13 @@ export function appendToStream(
 }
 
 /** The engine has taken the frame over when this returns. */
-function append(slot: EngineSlot, { name, choice, write }: Target, frame: Bytes): Promise<AppendResult> {
-	const { partition, partitionKey } = choice;
-	const { signal, trxId, trxNumber, lease, durability } = write;
+function append(
+	slot: EngineSlot,
+	name: string,
+	frame: Bytes,
+	{ partition, partitionKey }: PartitionOptions,
+	{ signal, trxId, trxNumber, lease, durability }: WriteOptions,
+): Promise<AppendResult> {
 	return slot.write(
 		(engine, call, ticket) =>
 			engine.streamAppend(name, frame, partition, partitionKey, trxId, trxNumber, lease, durability, ticket, call),
