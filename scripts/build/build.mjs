@@ -14,7 +14,16 @@ const parts = [
 	{
 		name: "engine",
 		title: "Building the engine (Rust to WebAssembly)",
-		inputs: ["Cargo.toml", "Cargo.lock", "core/Cargo.toml", "core/src", "wasm/Cargo.toml", "wasm/src", ...shared],
+		inputs: [
+			"Cargo.toml",
+			"Cargo.lock",
+			"core/Cargo.toml",
+			"core/src",
+			"core/crc32c",
+			"wasm/Cargo.toml",
+			"wasm/src",
+			...shared,
+		],
 		outputs: engineOutputs,
 		work: buildEngine,
 	},

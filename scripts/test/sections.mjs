@@ -105,7 +105,7 @@ export const sections = [
 		group: "rust",
 		title: "Engine",
 		counts: true,
-		steps: [cargo("test", "--locked", "--package", "streamkit-core")],
+		steps: [cargo("test", "--locked", "--package", "streamkit-crc32c", "--package", "streamkit-core")],
 	},
 	{
 		name: "wasm",

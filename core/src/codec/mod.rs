@@ -4,7 +4,6 @@
 //! what it cannot read with `CORRUPT`.
 
 mod bytes;
-mod crc32c;
 mod entry;
 mod records;
 mod transaction;
@@ -12,7 +11,6 @@ mod transaction;
 pub(crate) mod zstd;
 
 pub(crate) use bytes::{Reader, length8, length32, put_varint};
-pub use crc32c::Crc32c;
 pub use entry::{Entry, Trx, decode_entry, encode_entry};
 #[cfg(feature = "compression")]
 pub use entry::{decode_compressed_entry, encode_compressed_entry};
@@ -20,6 +18,7 @@ pub(crate) use records::{ENTRY_LENGTHS, fit_entries, measure_entries, skip_entri
 pub use records::{
     EntryView, EntryViews, MetadataPairs, RecordFrame, encode_entry_body, encode_record_frame,
 };
+pub use streamkit_crc32c::Crc32c;
 pub use transaction::{Transaction, decode_transaction, encode_transaction};
 pub use zstd::Compressor;
 #[cfg(feature = "compression")]

@@ -5,6 +5,11 @@
 //! terms is added wherever it takes a word away. The idea is Sam Russell's ("Chorba: A novel CRC32 implementation", 2024,
 //! arXiv 2412.16398); this multiple is another one, for another polynomial, and has whole words between its terms.
 
+#![no_std]
+
+#[cfg(test)]
+extern crate alloc;
+
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 const POLYNOMIAL: u32 = 0x82f6_3b78;
@@ -96,6 +101,8 @@ fn step(tables: &Tables, crc: u32, word: [u8; 8]) -> u32 {
         ^ at(t0, x >> 56)
 }
 
+// Not inline, since it is called three times.
+#[inline(never)]
 fn by_tables(mut crc: u32, bytes: &[u8]) -> u32 {
     let tables = Tables::get();
     let (words, rest) = bytes.as_chunks::<8>();
@@ -152,6 +159,14 @@ impl Cancelled {
     }
 }
 
+// Not inline, since it would be there once for each term.
+#[inline(never)]
+fn add(words: &mut [[u8; 8]], added: &[u64]) {
+    for (word, added) in words.iter_mut().zip(added) {
+        *word = (u64::from_le_bytes(*word) ^ added).to_le_bytes();
+    }
+}
+
 /// As much of a long input as leaves the rest behind the words that the multiple spans: what these come to, from a
 /// checksum of nothing on, and the rest.
 fn cancel(mut crc: u32, bytes: &[u8]) -> Option<([[u8; 8]; SPAN], &[u8])> {
@@ -165,9 +180,7 @@ fn cancel(mut crc: u32, bytes: &[u8]) -> Option<([[u8; 8]; SPAN], &[u8])> {
     let (left, rest) = rest.split_at_checked(SPAN * 8)?;
     let mut left = *left.as_chunks::<8>().0.first_chunk::<SPAN>()?;
     for term in TERMS {
-        for (word, added) in left.iter_mut().zip(cancelled.last(term)) {
-            *word = (u64::from_le_bytes(*word) ^ added).to_le_bytes();
-        }
+        add(&mut left, cancelled.last(term));
     }
     Some((left, rest))
 }
@@ -184,7 +197,7 @@ fn extend(crc: u32, bytes: &[u8]) -> u32 {
 /// The CRC-32C (Castagnoli) of bytes that come in pieces.
 ///
 /// ```
-/// use streamkit_core::Crc32c;
+/// use streamkit_crc32c::Crc32c;
 ///
 /// assert_eq!(Crc32c::new().update(b"1234").update(b"56789").finish(), 0xe306_9283);
 /// ```
