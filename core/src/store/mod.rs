@@ -83,6 +83,7 @@ pub(crate) struct Inner {
     node: Uuid,
     pub(crate) cache: RefCell<Cache>,
     blocks: RefCell<read::BlockCache>,
+    density: Cell<read::Density>,
     queue: RefCell<Queue>,
     waiters: RefCell<Waiters>,
     compressor: RefCell<Compressor>,

@@ -52,6 +52,7 @@ impl Store {
             node,
             cache: RefCell::new(Cache::default()),
             blocks: RefCell::new(BlockCache::default()),
+            density: Cell::default(),
             queue: RefCell::new(Queue::default()),
             waiters: RefCell::new(Waiters::default()),
             compressor: RefCell::default(),

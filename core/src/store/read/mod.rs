@@ -2,6 +2,7 @@
 //! trim bound and not above its last id; nothing is held open on the host between pages.
 
 mod blocks;
+mod density;
 mod page;
 mod peek;
 mod segment;
@@ -14,6 +15,7 @@ pub use space::SpaceRead;
 pub(crate) use space::SeenSpace;
 
 pub(crate) use blocks::BlockCache;
+pub(crate) use density::Density;
 
 use alloc::boxed::Box;
 

@@ -6,6 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::super::{Inner, Row, Store};
+use super::density::Density;
 use super::page::{Filling, Page, Tier, place};
 use super::segment::check_times;
 use crate::error::{Error, Result};
@@ -107,7 +108,9 @@ impl Inner {
         let merges = self.host.atomic() != Atomicity::None;
         let range = commit::range(&read.space, passed, if merges { EntryId::MAX } else { head.last_id });
         // Every row beyond has an entry that is wanted: no more rows than entries.
-        let mut most = usize::try_from(read.max_entries).unwrap_or(MOST_ROWS).clamp(1, MOST_ROWS);
+        let mut density = Density::of(&read.space);
+        let likely = self.density.get().rows_of(read.max_entries, &density).min(read.max_entries);
+        let mut most = usize::try_from(likely).unwrap_or(MOST_ROWS).clamp(1, MOST_ROWS);
         if EVERY_HOST && let Some(seen) = &seen {
             most = usize::try_from(seen.most_rows).unwrap_or(most).clamp(1, most);
         }
@@ -120,6 +123,8 @@ impl Inner {
             }
             let row =
                 commit::decode_sharing(value, row_last, &mut names).map_err(|error| error.at_key(&key))?;
+            density.add(row.items.iter().map(|item| item.count).sum());
+            self.density.set(density);
             if row.previous > passed {
                 if !self.host.is_consistent() {
                     // Not visible yet: what follows is shown once it can be shown in order.
