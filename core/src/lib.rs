@@ -45,8 +45,8 @@ pub use groups::{
 };
 pub use id::{EntryId, MAX_INTEGER, MAX_MS};
 pub use kv::{
-    Atomicity, Batch, Bytes, Check, Commit, Durability, FaultPlan, FaultyKv, HostLimits, Kv, MemoryKv, Put,
-    ScanPage, ScanRange, SplitMix64,
+    Atomicity, Batch, Bytes, Check, Commit, Durability, FaultPlan, FaultyKv, HostLimits, Kv, MemoryKv,
+    Origin, Put, ScanPage, ScanRange, SplitMix64, Value,
 };
 #[cfg(feature = "compression")]
 pub use layout::expand_row;

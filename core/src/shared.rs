@@ -3,18 +3,24 @@
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
+use core::fmt;
 use core::ops::Range;
 
+use crate::kv::{Buffer, Origin, Value};
+
+/// From here on bytes are lent.
+const LENT_BYTES: usize = 16 << 10;
+
 /// A range of a buffer that several hold.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct SharedBytes {
-    buffer: Rc<Vec<u8>>,
+    buffer: Rc<Buffer>,
     range: Range<usize>,
 }
 
 impl SharedBytes {
     pub(crate) fn bytes(&self) -> &[u8] {
-        self.buffer.get(self.range.clone()).unwrap_or_default()
+        self.buffer.bytes.get(self.range.clone()).unwrap_or_default()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -26,12 +32,35 @@ impl SharedBytes {
         let start = self.range.start;
         Self { buffer: Rc::clone(&self.buffer), range: start + range.start..start + range.end }
     }
+
+    /// Whether the host's copy can stand for these bytes: they are half of the buffer or more, so who keeps them may as
+    /// well keep all of it, and enough that a copy costs more than a list.
+    pub(crate) fn is_lendable(&self) -> bool {
+        self.len() >= LENT_BYTES && self.len() * 2 >= self.buffer.bytes.len()
+    }
+
+    /// Where the host has the whole buffer, and where these bytes lie in it: for whoever asks first.
+    pub(crate) fn take_origin(&self) -> Option<(Origin, usize)> {
+        let origin = if self.is_lendable() { self.buffer.origin.take() } else { None };
+        origin.map(|origin| (origin, self.range.start))
+    }
+
+    /// Lets go of what the host has.
+    pub(crate) fn forget_origin(&self) {
+        self.buffer.origin.take();
+    }
+}
+
+impl From<Value> for SharedBytes {
+    fn from(value: Value) -> Self {
+        let range = 0..value.len();
+        Self { buffer: value.0, range }
+    }
 }
 
 impl From<Vec<u8>> for SharedBytes {
     fn from(bytes: Vec<u8>) -> Self {
-        let range = 0..bytes.len();
-        Self { buffer: Rc::new(bytes), range }
+        Value::from(bytes).into()
     }
 }
 
@@ -42,3 +71,9 @@ impl PartialEq for SharedBytes {
 }
 
 impl Eq for SharedBytes {}
+
+impl fmt::Debug for SharedBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.bytes().fmt(f)
+    }
+}

@@ -677,6 +677,26 @@ const BROKEN: readonly Broken[] = [
 		fails: ["host: answers do not change when more is read"],
 	},
 	{
+		what: "large values share one buffer",
+		make: (inner) => {
+			const shared = new Uint8Array(1 << 20);
+			return altered(inner, {
+				scan: async (range) => {
+					const page = await inner.scan(range);
+					let at = 0;
+					const values = page.values.map((value) => {
+						if (value.length < 16_384) return value;
+						shared.set(value, at);
+						at += value.length;
+						return shared.subarray(at - value.length, at);
+					});
+					return { ...page, values };
+				},
+			});
+		},
+		fails: ["host: large values that scan gives belong to the caller, and do not change"],
+	},
+	{
 		what: "given arrays are written to",
 		make: (inner) =>
 			altered(inner, {

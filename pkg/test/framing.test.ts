@@ -201,18 +201,24 @@ test("pages are read back as entries", () => {
 });
 
 test("the runs of a page are read one after the other", () => {
-	const run = fc.record({ segment: fc.constantFrom("a", "b", "\u00e9"), size: fc.nat(3) });
+	const run = fc.record({
+		segment: fc.constantFrom("a", "b", "\u00e9"),
+		size: fc.nat(3),
+		// Some lie in arrays of their own, somewhere.
+		lentAt: fc.option(fc.nat(40), { nil: undefined }),
+	});
 	fc.assert(
 		fc.property(fc.array(run, { maxLength: 8 }), (runs) => {
 			const builder = new PageBuilder({ tail: true });
 			const expected: string[] = [];
-			for (const [at, { segment, size }] of runs.entries()) {
+			for (const [at, { segment, size, lentAt }] of runs.entries()) {
 				const records = Array.from({ length: size }, (_, i) => ({ payload: `${at}.${i}` }));
-				builder.run({ segment, first: 10 * at + 1, ms: 5 + at, n: 2 ** 40, tier: at % 2, records });
+				builder.run({ segment, first: 10 * at + 1, ms: 5 + at, n: 2 ** 40, tier: at % 2, lentAt, records });
 				for (const [i, { payload }] of records.entries())
 					expected.push(`${segment} ${10 * at + 1 + i} ${5 + at}-${2 ** 40 + i} ${payload} ${["warm", "hot"][at % 2]}`);
 			}
-			const page = readPage(builder.finish(), "s");
+			const list = builder.list();
+			const page = readPage(list.length === 1 ? list[0] : list, "s");
 			// As often as it is gone through.
 			for (let times = 0; times < 2; times++) {
 				const found = [...page.entries];
@@ -323,6 +329,32 @@ test("a broken page is an error, never a wrong entry", () => {
 		(error) => isStreamkitError(error, "CORRUPT"),
 		"a byte too many",
 	);
+});
+
+test("a page that does not go with its arrays is an error", () => {
+	const record = { payload: "abc", metadata: { k: "v" } };
+	const builder = new PageBuilder({}).run({ segment: "g", lentAt: 3, records: [record] });
+	const [bytes, array] = builder.run({ segment: "g", first: 2, records: [record] }).list() as [Bytes, Bytes];
+	const [entry] = readPage([bytes, array], "s").entries;
+	assert.equal(entry?.text(), "abc");
+	assert.deepEqual(entry?.metadata, { k: "v" });
+	assert.equal(entry?.payload.buffer, array.buffer);
+	const wrong: [string, Bytes | Bytes[]][] = [
+		["no array", bytes],
+		["one too many", [bytes, array, array]],
+		...Array.from({ length: array.length - 1 }, (_, i): [string, Bytes[]] => [
+			`${i} bytes of it`,
+			[bytes, array.slice(0, i)],
+		]),
+		["another one", [bytes, new Uint8Array(array.length).fill(255)]],
+	];
+	for (const [what, answer] of wrong) {
+		assert.throws(
+			() => readPage(answer, "s"),
+			(error) => isStreamkitError(error, "CORRUPT"),
+			what,
+		);
+	}
 });
 
 test("the entry of an empty segment", () => {

@@ -12,6 +12,8 @@ const args = { space: SPACE, segment: SEGMENT };
 interface Slow {
 	readonly host: HostKv;
 	scans: number;
+	/** What each scan was bounded by. */
+	readonly bytes: (number | undefined)[];
 	/** The first scan that fails, counted from one. */
 	failsFrom: number;
 }
@@ -20,6 +22,7 @@ interface Slow {
 function slow(inner: HostKv = memoryHost()): Slow {
 	const self: Slow = {
 		scans: 0,
+		bytes: [],
 		failsFrom: Number.POSITIVE_INFINITY,
 		host: {
 			name: "slow",
@@ -28,6 +31,7 @@ function slow(inner: HostKv = memoryHost()): Slow {
 			commit: (batch) => inner.commit(batch),
 			async scan(range) {
 				self.scans++;
+				self.bytes.push(range.maxBytes);
 				if (self.scans >= self.failsFrom)
 					throw new StreamkitError("UNAVAILABLE", "no", { details: { applied: false } });
 				await turn();
@@ -80,6 +84,23 @@ test("where the host takes its time, a long read asks for the next page while on
 		texts,
 		Array.from({ length: ENTRIES }, (_, i) => `${i + 1}`),
 	);
+});
+
+test("where the host takes its time, the pages of a long read are longer", async (t) => {
+	const one = slow();
+	const store = await filled(t, one.host);
+	one.bytes.length = 0;
+	await store.consumeSegment(args).toArray();
+	assert.deepEqual(
+		new Set(one.bytes.slice(0, 2)),
+		new Set([1 << 20]),
+		"who looks at the beginning only pays for no more",
+	);
+	assert.deepEqual(new Set(one.bytes.slice(3)), new Set([4 << 20]));
+	one.bytes.length = 0;
+	await store.consume({ offsets: { [SPACE]: "" } }).toArray();
+	assert.ok(one.bytes.length > 3);
+	assert.deepEqual(new Set(one.bytes), new Set([1 << 20]), "several spaces share what one may have");
 });
 
 test("a page that was asked for ahead and failed is an error when it is wanted, and not before", async (t) => {

@@ -47,6 +47,29 @@ test("a space is read in commit order, within its bounds", async (t) => {
 	assert.equal(payloads(await store.consumeSpace({ space: "other" }).toArray()), "");
 });
 
+test("whoever writes to a payload changes nothing for others", async (t) => {
+	const store = await storeIn(t);
+	const records = Array.from({ length: 20 }, (_, i) => ({ payload: new Uint8Array(i < 10 ? 6000 : 60).fill(i + 1) }));
+	await store.produce("s", "g", records.slice(0, 10));
+	for (const record of records.slice(10)) await store.produce("s", "g", [record]);
+	const intact = async (what: string): Promise<void> => {
+		const reads = [store.consumeSegment({ space: "s", segment: "g" }), store.consumeSpace({ space: "s" })];
+		for (const read of reads) {
+			const payloads = (await read.toArray()).map((entry) => entry.payload);
+			assert.deepEqual(
+				payloads,
+				records.map(({ payload }) => payload),
+				what,
+			);
+			for (const payload of payloads) payload.fill(0);
+		}
+	};
+	// Once more, from what the engine remembers.
+	for (const what of ["at first", "again", "and again"]) await intact(what);
+	await store.compact();
+	await intact("merged");
+});
+
 test("very many segments in one page keep their own entries", async (t) => {
 	const store = await storeIn(t);
 	// In flight, so that a commit has many; more of them than the engine remembers names for.

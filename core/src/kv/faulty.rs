@@ -11,7 +11,7 @@ use core::fmt;
 
 use async_trait::async_trait;
 
-use super::{Batch, Bytes, Commit, HostLimits, Kv, ScanPage, ScanRange, SplitMix64};
+use super::{Batch, Bytes, Commit, HostLimits, Kv, ScanPage, ScanRange, SplitMix64, Value};
 use crate::error::{Error, Result};
 
 /// What goes wrong, and how often. Rates are probabilities a call, 0 to 1; the default is that nothing does.
@@ -178,20 +178,20 @@ impl FaultyKv {
     /// What the rows of a range looked like before the last commit to each; `page` where that would hide all of it.
     fn aged(&self, page: ScanPage, range: &ScanRange) -> ScanPage {
         let state = self.state.borrow();
-        let mut rows: BTreeMap<Bytes, Bytes> = page.pairs.iter().cloned().collect();
+        let mut rows: BTreeMap<Bytes, Value> = page.pairs.iter().cloned().collect();
         let last = page.pairs.last().map(|(key, _)| key).filter(|_| page.more);
         for (key, value) in &state.before {
             let in_range = *key >= range.start && *key < range.end;
             let in_page = last.is_none_or(|last| if range.reverse { key >= last } else { key <= last });
             if in_range && in_page {
                 match value {
-                    Some(_) if range.keys_only => rows.insert(key.clone(), Bytes::new()),
-                    Some(value) => rows.insert(key.clone(), value.clone()),
+                    Some(_) if range.keys_only => rows.insert(key.clone(), Value::default()),
+                    Some(value) => rows.insert(key.clone(), value.clone().into()),
                     None => rows.remove(key),
                 };
             }
         }
-        let mut pairs: Vec<(Bytes, Bytes)> = rows.into_iter().collect();
+        let mut pairs: Vec<(Bytes, Value)> = rows.into_iter().collect();
         if range.reverse {
             pairs.reverse();
         }
@@ -337,7 +337,7 @@ mod tests {
         let kv = faulty(&memory, FaultPlan::default());
         assert_eq!(block_on(kv.commit(put(1, 2))).unwrap(), Commit::Applied);
         assert_eq!(get(&kv, 1), Some(2));
-        assert_eq!(block_on(kv.scan(all(false))).unwrap().pairs, [(vec![1], vec![2])]);
+        assert_eq!(block_on(kv.scan(all(false))).unwrap().pairs, [(vec![1], vec![2].into())]);
         kv.notify();
         assert_eq!((kv.name(), kv.limits(), kv.calls()), ("memory", memory.limits(), 3));
         assert_eq!(
@@ -421,14 +421,20 @@ mod tests {
         block_on(kv.commit(batch)).unwrap();
         assert_eq!([get(&kv, 1), get(&kv, 2), get(&kv, 3), get(&kv, 4)], [Some(0), Some(0), Some(0), None]);
         let page = block_on(kv.scan(all(false))).unwrap();
-        assert_eq!(page.pairs, [(vec![1], vec![0]), (vec![2], vec![0]), (vec![3], vec![0])]);
+        assert_eq!(
+            page.pairs,
+            [(vec![1], vec![0].into()), (vec![2], vec![0].into()), (vec![3], vec![0].into())]
+        );
         let page = block_on(kv.scan(all(true))).unwrap();
-        assert_eq!(page.pairs, [(vec![3], vec![0]), (vec![2], vec![0]), (vec![1], vec![0])]);
+        assert_eq!(
+            page.pairs,
+            [(vec![3], vec![0].into()), (vec![2], vec![0].into()), (vec![1], vec![0].into())]
+        );
         // The page of nothing but what is new is shown as it is.
         let page = block_on(kv.scan(ScanRange { limit: 1, ..all(true) })).unwrap();
-        assert_eq!((page.pairs, page.more), (vec![(vec![4], vec![9])], true));
+        assert_eq!((page.pairs, page.more), (vec![(vec![4], vec![9].into())], true));
         let page = block_on(kv.scan(ScanRange { keys_only: true, ..all(false) })).unwrap();
-        assert_eq!(page.pairs[1], (vec![2], vec![]));
+        assert_eq!(page.pairs[1], (vec![2], vec![].into()));
 
         let consistent = faulty(&MemoryKv::new(), FaultPlan { stale_rate: 1.0, ..FaultPlan::default() });
         block_on(consistent.commit(put(1, 1))).unwrap();

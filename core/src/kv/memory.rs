@@ -200,7 +200,7 @@ fn page<'a>(pairs: impl Iterator<Item = (&'a Bytes, &'a Bytes)>, range: &ScanRan
         }
         let value = if range.keys_only { Bytes::new() } else { value.clone() };
         bytes = bytes.saturating_add(value.len());
-        found.pairs.push((key.clone(), value));
+        found.pairs.push((key.clone(), value.into()));
     }
     found
 }
@@ -358,7 +358,8 @@ mod tests {
                     break;
                 }
                 bytes += key.len() * 2;
-                expected.push((key.clone(), if keys_only { vec![] } else { vec![7; key.len() * 2] }));
+                let value = if keys_only { vec![] } else { vec![7; key.len() * 2] };
+                expected.push((key.clone(), value.into()));
             }
             prop_assert_eq!(found.more, expected.len() < all.len());
             prop_assert_eq!(found.pairs, expected);

@@ -4,6 +4,7 @@ mod faulty;
 mod limits;
 mod memory;
 mod random;
+mod value;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -15,6 +16,8 @@ pub use faulty::{FaultPlan, FaultyKv};
 pub use limits::{Atomicity, HostLimits};
 pub use memory::MemoryKv;
 pub use random::SplitMix64;
+pub(crate) use value::Buffer;
+pub use value::{Origin, Value};
 
 use crate::error::Result;
 
@@ -52,7 +55,7 @@ pub struct ScanRange {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ScanPage {
     /// The pairs in the order asked for; values are empty where only keys were asked for.
-    pub pairs: Vec<(Bytes, Bytes)>,
+    pub pairs: Vec<(Bytes, Value)>,
     /// Whether the range holds more pairs. Exact.
     pub more: bool,
 }

@@ -27,6 +27,7 @@ use super::run::Run;
 use crate::codec::Reader;
 use crate::error::{Error, Result};
 use crate::id::EntryId;
+use crate::kv::Value;
 use crate::shared::SharedBytes;
 
 const REFERENCE: u8 = 0;
@@ -169,13 +170,14 @@ impl Names {
 }
 
 /// Decodes a row that stands at `last`.
-pub(crate) fn decode(row: Vec<u8>, last: EntryId) -> Result<CommitRow> {
+pub(crate) fn decode(row: Value, last: EntryId) -> Result<CommitRow> {
     decode_sharing(row, last, &mut Names::default())
 }
 
 /// Decodes a row that stands at `last`, with names from here.
-pub(crate) fn decode_sharing(row: Vec<u8>, last: EntryId, names: &mut Names) -> Result<CommitRow> {
+pub(crate) fn decode_sharing(row: Value, last: EntryId, names: &mut Names) -> Result<CommitRow> {
     let buffer = envelope::open(row, "commit row")?;
+    buffer.forget_origin();
     let mut reader = Reader::new(buffer.bytes());
     let previous = EntryId { ms: reader.u64("previous milliseconds")?, n: reader.u64("previous n")? };
     let records = reader.u64("records")?;
@@ -288,7 +290,7 @@ mod tests {
         fn a_row_comes_back(runs in some_runs(), inline_upto in 60_usize..400) {
             let row = row_of(runs, inline_upto);
             let last = row.last_id().expect("items");
-            let back = decode(row.encode(&mut Packing::Raw).expect("encodes"), last).expect("decodes");
+            let back = decode(row.encode(&mut Packing::Raw).expect("encodes").into(), last).expect("decodes");
             prop_assert_eq!((back.previous, back.records, back.bytes), (row.previous, row.records, row.bytes));
             prop_assert_eq!(back.items.len(), row.items.len());
             for (one, two) in back.items.iter().zip(&row.items) {
@@ -303,7 +305,7 @@ mod tests {
             let mut envelope = Envelope::with_capacity(body.len());
             envelope.bytes().extend_from_slice(&body);
             let row = envelope.finish(&mut Packing::Raw).expect("seals");
-            let result = decode(row, EntryId { ms: 1, n: 1 });
+            let result = decode(row.into(), EntryId { ms: 1, n: 1 });
             prop_assert!(result.is_err_and(|error| error.code() == ErrorCode::Corrupt));
         }
 

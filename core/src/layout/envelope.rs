@@ -22,6 +22,7 @@ use alloc::vec::Vec;
 use super::VERSION;
 use crate::codec::{Crc32c, Reader, length32, zstd};
 use crate::error::{Error, Result};
+use crate::kv::Value;
 use crate::shared::SharedBytes;
 
 const RAW: u8 = 0;
@@ -123,7 +124,7 @@ pub(crate) fn is_compressed(row: &[u8]) -> bool {
 /// A stored block or commit row as it is without compression; one that cannot be read as it is.
 #[cfg(feature = "compression")]
 pub fn expand_row(row: Vec<u8>) -> Vec<u8> {
-    let expanded = open(row.clone(), "row").and_then(|body| {
+    let expanded = open(row.clone().into(), "row").and_then(|body| {
         let mut envelope = Envelope::with_capacity(body.len());
         envelope.bytes().extend_from_slice(body.bytes());
         envelope.finish(&mut Packing::Raw)
@@ -160,7 +161,7 @@ fn check<'r>(row: &'r [u8], what: &str) -> Result<Header<'r>> {
 }
 
 /// Checks an envelope and gives its body.
-pub(super) fn open(row: Vec<u8>, what: &str) -> Result<SharedBytes> {
+pub(super) fn open(row: Value, what: &str) -> Result<SharedBytes> {
     let Header { codec, raw_length, stored } = check(&row, what)?;
     match codec {
         RAW if stored.len() == raw_length => {

@@ -182,7 +182,7 @@ proptest! {
             for put in &planned.blocks {
                 for (segment, _) in &planned.states {
                     let Some(last) = block::last_sequence(&put.key, "space", segment) else { continue };
-                    for run in block::decode(put.value.clone(), last).expect("decodes").runs {
+                    for run in block::decode(put.value.clone().into(), last).expect("decodes").runs {
                         for n in 0..run.count {
                             let id = EntryId { ms: run.first_id.ms, n: run.first_id.n + n };
                             let doubled = entries.insert(id, (Rc::clone(segment), run.first_sequence + n));
@@ -195,7 +195,7 @@ proptest! {
             let mut records = 0;
             for put in &planned.commits {
                 let last = commit::last_id(&put.key, "space").expect("a commit row");
-                let row = commit::decode(put.value.clone(), last).expect("decodes");
+                let row = commit::decode(put.value.clone().into(), last).expect("decodes");
                 prop_assert_eq!(row.previous, previous);
                 previous = last;
                 for item in &row.items {

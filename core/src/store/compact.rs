@@ -11,7 +11,7 @@ use super::queue::{Job, Patch};
 use super::{Inner, Listing, Store};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::EntryId;
-use crate::kv::{Atomicity, Bytes, Durability, Put};
+use crate::kv::{Atomicity, Bytes, Durability, Put, Value};
 use crate::layout::block::Block;
 use crate::layout::commit::CommitRow;
 use crate::layout::space::SpaceHead;
@@ -277,7 +277,7 @@ impl Inner {
         let limit = STEP_ROWS.min(self.sizes.batch_ops.saturating_sub(4));
         let max_bytes = STEP_BYTES.max(2 * self.sizes.row_bytes).min(self.sizes.batch_bytes / 2);
         let (rows, rest) = self.host.rows(range, limit, max_bytes).await?;
-        let decode = |(key, value): (Bytes, Bytes)| {
+        let decode = |(key, value): (Bytes, Value)| {
             let (stored, raw) = (value.len(), is_raw(&value));
             let content = match lane {
                 Lane::Blocks { segment, .. } => block::last_sequence(&key, space, segment)

@@ -12,7 +12,7 @@ use uuid::{Builder, Uuid};
 
 use crate::env::{Entropy, Env};
 use crate::error::{Error, ErrorCode, Result};
-use crate::kv::{Atomicity, Batch, Bytes, Commit, HostLimits, ScanRange};
+use crate::kv::{Atomicity, Batch, Bytes, Commit, HostLimits, ScanRange, Value};
 #[cfg(not(feature = "compression"))]
 use crate::layout::is_compressed;
 use crate::layout::{KeyRange, successor};
@@ -22,7 +22,7 @@ const EVERY_HOST: bool = cfg!(feature = "every-host");
 /// Boxed, so that its code is there once: what is not would be compiled into every crate that polls it.
 pub(crate) type Call<'c, T> = Pin<Box<dyn Future<Output = Result<T>> + 'c>>;
 /// A key and its value.
-pub(crate) type Row = (Bytes, Bytes);
+pub(crate) type Row = (Bytes, Value);
 /// Some of a range, and the range of the rest; `None`: that was all.
 pub(crate) type Part<T> = (Vec<T>, Option<KeyRange>);
 
@@ -135,7 +135,8 @@ impl Host {
             let (mut rows, rest) = page.await?;
             for (_, row) in &mut rows {
                 if is_compressed(row) {
-                    *row = self.env.expander.expand(core::mem::take(row)).await?;
+                    let stored = core::mem::take(row).into_bytes();
+                    *row = self.env.expander.expand(stored).await?.into();
                 }
             }
             Ok((rows, rest))

@@ -28,6 +28,9 @@ export interface EngineCall {
 	refuse(error: unknown): void;
 }
 
+/** A page in one buffer; where it refers to arrays that the host gave, the list that begins with it. */
+export type PageBytes = Bytes | Bytes[];
+
 /** One instance of the engine on one host. */
 export interface Engine {
 	id(): string;
@@ -53,7 +56,7 @@ export interface Engine {
 		ticket: number,
 	): Promise<Float64Array>;
 	cancel(ticket: number): void;
-	peek(space: string, segment: string): Promise<Bytes>;
+	peek(space: string, segment: string): Promise<PageBytes>;
 	readSegment(
 		space: string,
 		segment: string,
@@ -63,7 +66,7 @@ export interface Engine {
 		maxTimestamp: number,
 		maxEntries: number,
 		maxBytes: number,
-	): Promise<Bytes>;
+	): Promise<PageBytes>;
 	readSpace(
 		space: string,
 		afterMs: number,
@@ -72,7 +75,7 @@ export interface Engine {
 		maxTimestamp: number,
 		maxEntries: number,
 		maxBytes: number,
-	): Promise<Bytes>;
+	): Promise<PageBytes>;
 	spaces(after: string | undefined, prefix: string | undefined, limit: number): Promise<Bytes>;
 	segments(space: string, after: string | undefined, prefix: string | undefined, limit: number): Promise<Bytes>;
 	status(space: string, segment: string): Promise<Float64Array | undefined>;
@@ -108,7 +111,7 @@ export interface Engine {
 		fromSequence: number,
 		maxEntries: number,
 		maxBytes: number,
-	): Promise<Bytes>;
+	): Promise<PageBytes>;
 	streamTail(name: string): Promise<Float64Array>;
 	streamTrim(name: string, kind: number, value: number, n: number, dryRun: boolean): Promise<Float64Array>;
 	streamSweep(after: string | undefined): Promise<string | undefined>;

@@ -5,66 +5,93 @@ import { broken, checkU64, readU64 } from "./reader.js";
 /** Bytes of a run's fields, before its entries; Page::encode in core says where each lies. */
 export const RUN_FIELDS = 80;
 
+/** The same of a run whose entries lie elsewhere, and where. */
+export const LENT_FIELDS = RUN_FIELDS + 4;
+
+/** The bit of a tier that says that the entries of a run lie in an array of the host. */
+const LENT = 2;
+
 /**
- * The frame of a page. A run is known by where its fields lie: in a page of many segments there are as many runs as
- * entries, and an object for each would be as much to collect again.
+ * The frame of a page, and where entries lie: in it, or in an array of the host. A run is known by where its fields lie:
+ * in a page of many segments there are as many runs as entries, and an object for each would be as much to collect
+ * again.
  */
 export class PageFrame {
+	/** What holds the entries. */
 	readonly bytes: Bytes;
 	readonly view: DataView;
 	readonly space: string;
 	readonly stream: boolean;
 	readonly names: readonly string[];
+	private readonly fieldBytes: Bytes;
+	private readonly fields: DataView;
 	/** The TRX that was asked for last, and the run that it was asked of. */
 	private trx: Trx | undefined;
 	private trxRun = -1;
 
-	constructor(bytes: Bytes, space: string, names: readonly string[], stream: boolean) {
+	constructor(fields: Bytes, bytes: Bytes, space: string, names: readonly string[], stream: boolean) {
 		this.bytes = bytes;
-		this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+		this.view = viewOf(bytes);
+		this.fieldBytes = fields;
+		this.fields = fields === bytes ? this.view : viewOf(fields);
 		this.space = space;
 		this.names = names;
 		this.stream = stream;
 	}
 
+	/** The same frame, with entries that lie in another array. */
+	over(bytes: Bytes): PageFrame {
+		return new PageFrame(this.fieldBytes, bytes, this.space, this.names, this.stream);
+	}
+
 	/** How many entries a run holds. */
 	count(run: number): number {
-		return this.view.getUint32(run + 4, true);
+		return this.fields.getUint32(run + 4, true);
 	}
 
 	/** Bytes of a run's entries. */
 	size(run: number): number {
-		return this.view.getUint32(run + 8, true);
+		return this.fields.getUint32(run + 8, true);
 	}
 
 	segment(run: number): string {
-		return this.names[this.view.getUint32(run, true)] as string;
+		return this.names[this.fields.getUint32(run, true)] as string;
 	}
 
 	tier(run: number): "hot" | "warm" {
-		return this.view.getUint32(run + 12, true) === 1 ? "hot" : "warm";
+		return (this.fields.getUint32(run + 12, true) & 1) === 1 ? "hot" : "warm";
+	}
+
+	/** Whether the entries of a run lie in an array of the host. */
+	isLent(run: number): boolean {
+		return (this.fields.getUint32(run + 12, true) & LENT) !== 0;
+	}
+
+	/** Where the entries of such a run begin in that array. */
+	lentAt(run: number): number {
+		return this.fields.getUint32(run + RUN_FIELDS, true);
 	}
 
 	/** The sequence of a run's first entry. */
 	sequence(run: number): number {
-		return readU64(this.view, run + 16);
+		return readU64(this.fields, run + 16);
 	}
 
 	ms(run: number): number {
-		return readU64(this.view, run + 24);
+		return readU64(this.fields, run + 24);
 	}
 
 	/** The number within the millisecond of a run's first entry. */
 	n(run: number): number {
-		return readU64(this.view, run + 32);
+		return readU64(this.fields, run + 32);
 	}
 
 	trxOf(run: number): Trx {
 		if (this.trx === undefined || this.trxRun !== run) {
 			this.trx = Object.freeze({
-				id: uuidText(this.bytes, run + 40),
-				node: uuidText(this.bytes, run + 56),
-				number: readU64(this.view, run + 72),
+				id: uuidText(this.fieldBytes, run + 40),
+				node: uuidText(this.fieldBytes, run + 56),
+				number: readU64(this.fields, run + 72),
 			});
 			this.trxRun = run;
 		}
@@ -83,17 +110,18 @@ export class PageFrame {
 		return new Uint8Array(bytes.buffer, bytes.byteOffset + at + 4, view.getUint32(at, true));
 	}
 
-	/** Checks a run once, so that its entries can be read without checks later. Gives where the last one lies. */
-	check(run: number): number {
-		const { view } = this;
-		if (view.getUint32(run, true) >= this.names.length) throw broken("a run names no segment");
-		checkU64(view, run + 16);
-		checkU64(view, run + 24);
-		checkU64(view, run + 32);
-		checkU64(view, run + 72);
-		const end = run + RUN_FIELDS + this.size(run);
-		let last = run + RUN_FIELDS;
-		let at = last;
+	/** Checks a run once, so that its entries, which begin at start, can be read without checks later. Gives where the last one lies. */
+	check(run: number, start: number): number {
+		const { view, fields } = this;
+		if (fields.getUint32(run, true) >= this.names.length) throw broken("a run names no segment");
+		checkU64(fields, run + 16);
+		checkU64(fields, run + 24);
+		checkU64(fields, run + 32);
+		checkU64(fields, run + 72);
+		const end = start + this.size(run);
+		if (end > view.byteLength) throw broken("a run leaves what holds it");
+		let last = start;
+		let at = start;
 		for (let left = this.count(run); left > 0; left--) {
 			last = at;
 			// Both lengths are below 2^32, so these sums cannot go wrong.
@@ -106,3 +134,5 @@ export class PageFrame {
 		return last;
 	}
 }
+
+const viewOf = (bytes: Bytes): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

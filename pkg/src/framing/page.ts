@@ -1,10 +1,11 @@
 import { type Bytes, toBase64 } from "../bytes.js";
+import type { PageBytes } from "../engine/abi.js";
 import { invalid } from "../errors.js";
 import type { LexKey } from "../lexkey.js";
 import { segmentOffset, spaceOffset } from "../offsets.js";
 import type { Entry, Trx } from "../types.js";
 import { decodeUtf8, decodeUtf8Strict } from "../utf8.js";
-import { PageFrame, RUN_FIELDS } from "./page-frame.js";
+import { LENT_FIELDS, PageFrame, RUN_FIELDS } from "./page-frame.js";
 import { broken, FrameReader } from "./reader.js";
 
 const NIL = "00000000-0000-0000-0000-000000000000";
@@ -197,37 +198,55 @@ export function emptyEntry(space: string, segment: string): Entry {
 
 /** Makes the entries of runs that are checked. */
 class PageEntryIterator implements Iterator<PageEntry, undefined> {
-	readonly #frame: PageFrame;
-	#run: number;
+	readonly #page: PageFrame;
+	/** The frames of runs whose entries lie elsewhere, in order. */
+	readonly #lent: readonly PageFrame[];
+	#nextLent = 0;
+	#nextRun: number;
+	#frame: PageFrame;
+	#run = 0;
 	#index = 0;
 	#count = 0;
-	#at: number;
+	#at = 0;
 
 	/** runs: where the first of them lies; they fill the rest of the frame. */
-	constructor(frame: PageFrame, runs: number) {
-		this.#frame = frame;
-		this.#run = runs;
-		this.#at = runs;
+	constructor(page: PageFrame, lent: readonly PageFrame[], runs: number) {
+		this.#page = page;
+		this.#frame = page;
+		this.#lent = lent;
+		this.#nextRun = runs;
 	}
 
 	next(): IteratorResult<PageEntry, undefined> {
-		const frame = this.#frame;
 		while (this.#index === this.#count) {
-			// Behind the last entry of a run lies the next run.
-			this.#run = this.#at;
-			if (this.#run >= frame.bytes.length) return { done: true, value: undefined };
-			this.#index = 0;
-			this.#count = frame.count(this.#run);
-			this.#at = this.#run + RUN_FIELDS;
+			if (this.#nextRun >= this.#page.bytes.length) return { done: true, value: undefined };
+			this.#begin(this.#nextRun);
 		}
-		const value = new PageEntry(frame, this.#run, this.#index++, this.#at);
-		this.#at = frame.after(this.#at);
+		const value = new PageEntry(this.#frame, this.#run, this.#index++, this.#at);
+		this.#at = this.#frame.after(this.#at);
 		return { done: false, value };
+	}
+
+	#begin(run: number): void {
+		const page = this.#page;
+		this.#run = run;
+		this.#index = 0;
+		this.#count = page.count(run);
+		if (page.isLent(run)) {
+			this.#frame = this.#lent[this.#nextLent++] as PageFrame;
+			this.#at = page.lentAt(run);
+			this.#nextRun = run + LENT_FIELDS;
+		} else {
+			this.#frame = page;
+			this.#at = run + RUN_FIELDS;
+			this.#nextRun = this.#at + page.size(run);
+		}
 	}
 }
 
-/** Reads a page. */
-export function readPage(bytes: Bytes, space: string, stream = false): Page {
+/** Reads a page: a buffer, or the list that begins with it where it refers to other arrays. */
+export function readPage(answer: PageBytes, space: string, stream = false): Page {
+	const [bytes, ...arrays] = Array.isArray(answer) ? (answer as [Bytes, ...Bytes[]]) : ([answer] as const);
 	const reader = new FrameReader(bytes);
 	const done = reader.u8() === 1;
 	const tail = reader.u8() === 1;
@@ -236,23 +255,32 @@ export function readPage(bytes: Bytes, space: string, stream = false): Page {
 	for (let left = reader.u32(); left > 0; left--) names.push(reader.text());
 	const a = reader.u64();
 	const b = reader.u64();
-	const frame = new PageFrame(bytes, space, names, stream);
+	const frame = new PageFrame(bytes, bytes, space, names, stream);
+	const lent: PageFrame[] = [];
 	let left = reader.u32();
 	const runs = reader.at;
 	let count = 0;
-	let lastRun = 0;
-	let lastAt = 0;
+	let last: PageEntry | undefined;
 	for (; left > 0; left--) {
 		const run = reader.skip(RUN_FIELDS);
-		reader.skip(frame.size(run));
-		const at = frame.check(run);
-		if (frame.count(run) === 0) continue;
-		count += frame.count(run);
-		lastRun = run;
-		lastAt = at;
+		let holder = frame;
+		let at = reader.at;
+		if (frame.isLent(run)) {
+			at = reader.u32();
+			const array = arrays[lent.length];
+			if (array === undefined) throw broken("what a run refers to is missing");
+			holder = frame.over(array);
+			lent.push(holder);
+		} else {
+			reader.skip(frame.size(run));
+		}
+		const lastAt = holder.check(run, at);
+		const entries = frame.count(run);
+		if (entries === 0) continue;
+		count += entries;
+		last = new PageEntry(holder, run, entries - 1, lastAt);
 	}
-	if (reader.at !== bytes.length) throw broken("it goes on after its last run");
-	const last = count === 0 ? undefined : new PageEntry(frame, lastRun, frame.count(lastRun) - 1, lastAt);
-	const entries = { [Symbol.iterator]: () => new PageEntryIterator(frame, runs) };
+	if (reader.at !== bytes.length || lent.length !== arrays.length) throw broken("it goes on after its last run");
+	const entries = { [Symbol.iterator]: () => new PageEntryIterator(frame, lent, runs) };
 	return { done, tail, a, b, count, last, entries };
 }

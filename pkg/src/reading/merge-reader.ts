@@ -91,7 +91,8 @@ export class MergeReader implements PageSource {
 		this.#pageEntries = Math.max(64, Math.floor(PAGE_ENTRIES / share));
 		const maxBytes = Math.max(1 << 16, Math.floor((4 * PAGE_BYTES) / share));
 		this.#lanes = plans.map(
-			(one, rank) => new Lane(new PageReader(slot, { ...one, maxBytes: Math.min(maxBytes, PAGE_BYTES) }), rank),
+			(one, rank) =>
+				new Lane(new PageReader(slot, { ...one, maxBytes: Math.min(maxBytes, PAGE_BYTES), beside: true }), rank),
 		);
 	}
 

@@ -1,27 +1,38 @@
 import { unlessAborted } from "../abort.js";
-import type { Bytes } from "../bytes.js";
-import type { Engine } from "../engine/abi.js";
+import type { Engine, PageBytes } from "../engine/abi.js";
 import type { EngineSlot } from "../engine/instance.js";
 import { type PageEntry, readPage } from "../framing/page.js";
 import { broken } from "../framing/reader.js";
 import { Turns } from "../turns.js";
 
-/** The most entries and bytes that one page asks for. A page stays in memory while any payload of it is kept. */
+/**
+ * The most entries and bytes that one page asks for; see LONG_PAGES. A page, or the rows of the host that it refers to,
+ * stay in memory while any payload in them is kept.
+ */
 export const PAGE_ENTRIES = 4096;
 export const PAGE_BYTES = 1 << 20;
+
+// A host that takes its time takes some of it for each page, however long that is: a long read has longer ones.
+const LONG_PAGES = 4;
 
 // Who looks at the first few entries only, and does not say how many, should not pay for a whole page.
 const FIRST_PAGE_ENTRIES = 256;
 
 /** One page from a cursor, which is (next sequence, 0) in a segment and the id passed in a space. */
-export type ReadCall = (engine: Engine, a: number, b: number, maxEntries: number, maxBytes: number) => Promise<Bytes>;
+export type ReadCall = (
+	engine: Engine,
+	a: number,
+	b: number,
+	maxEntries: number,
+	maxBytes: number,
+) => Promise<PageBytes>;
 
 /** A page that was asked for. */
 interface PageRequest {
 	readonly most: number;
 	/** Taken before the read: what is committed between the two ends the next wait at once. */
 	readonly epoch: number;
-	readonly bytes: Promise<Bytes>;
+	readonly bytes: Promise<PageBytes>;
 }
 
 /** Gives pages until the read is over. */
@@ -47,7 +58,10 @@ export interface ReadPlan {
 	readonly limit: number;
 	readonly follow: boolean;
 	readonly signal: AbortSignal | undefined;
+	/** Bytes of a page. */
 	readonly maxBytes: number;
+	/** Others are read at the same time: no page is longer than that. */
+	readonly beside?: boolean;
 }
 
 /** Reads one segment or one space page by page. */
@@ -103,7 +117,8 @@ export class PageReader implements PageSource {
 		const most = Math.min(maxEntries, this.#size, this.#left);
 		const epoch = this.#slot.epoch();
 		const { a, b } = { a: this.#a, b: this.#b };
-		const bytes = this.#slot.run("read", (engine) => read(engine, a, b, most, maxBytes), signal);
+		const room = this.#isLong() && this.#plan.beside !== true ? LONG_PAGES * maxBytes : maxBytes;
+		const bytes = this.#slot.run("read", (engine) => read(engine, a, b, most, room), signal);
 		return { most, epoch, bytes };
 	}
 
@@ -135,14 +150,19 @@ export class PageReader implements PageSource {
 			this.#left -= count;
 			if (page.done || this.#left <= 0) this.ended = true;
 			if (this.#size < PAGE_ENTRIES) this.#size = Math.min(this.#size * 4, PAGE_ENTRIES);
-			else if (!this.ended && !this.tail && slot.hostWaits) this.#askAhead(maxEntries);
+			else if (!this.ended && !this.tail && this.#isLong()) this.#askAhead(maxEntries);
 			if (count > 0) return page.entries;
 			if (page.done || page.tail) return undefined;
 			if (page.a === a && page.b === b) throw broken("a page without entries does not move on");
 		}
 	}
 
-	/** A long read from a host that takes its time: the next page is on its way while this one is used. */
+	/** Whether this is a long read from a host that takes its time. */
+	#isLong(): boolean {
+		return this.#size === PAGE_ENTRIES && this.#slot.hostWaits;
+	}
+
+	/** The next page is on its way while this one is used. */
 	#askAhead(maxEntries: number): void {
 		if (this.#slot.engine === undefined || this.#slot.closed) return;
 		this.#ahead = this.#request(maxEntries);

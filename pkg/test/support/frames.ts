@@ -54,6 +54,8 @@ interface RunInput {
 	ms?: number;
 	n?: number;
 	tier?: number;
+	/** Where the entries begin in an array of their own. */
+	lentAt?: number | undefined;
 	records: readonly RecordInput[];
 }
 
@@ -62,30 +64,37 @@ export class PageBuilder {
 	readonly #head: { done?: boolean; tail?: boolean; a?: number; b?: number };
 	readonly #names: string[] = [];
 	readonly #runs: Buffer[] = [];
+	readonly #lent: Bytes[] = [];
 
 	constructor(head: { done?: boolean; tail?: boolean; a?: number; b?: number }) {
 		this.#head = head;
 	}
 
-	run({ segment, first = 1, ms = 1, n = 0, tier = 0, records }: RunInput): this {
+	run({ segment, first = 1, ms = 1, n = 0, tier = 0, lentAt, records }: RunInput): this {
 		this.#names.push(segment);
 		const entries = Buffer.concat(records.map(entry));
+		if (lentAt !== undefined) this.#lent.push(new Uint8Array([...Buffer.alloc(lentAt, 9), ...entries, 9]));
 		const trx = Buffer.from(Array.from({ length: 32 }, (_, i) => i));
 		this.#runs.push(
 			Buffer.concat([
 				u32(this.#names.length - 1),
 				u32(records.length),
 				u32(entries.length),
-				u32(tier),
+				u32(tier + (lentAt === undefined ? 0 : 2)),
 				u64(first),
 				u64(ms),
 				u64(n),
 				trx,
 				u64(77),
-				entries,
+				lentAt === undefined ? entries : u32(lentAt),
 			]),
 		);
 		return this;
+	}
+
+	/** The buffer, and the arrays that it refers to. */
+	list(): [Bytes, ...Bytes[]] {
+		return [this.finish(), ...this.#lent];
 	}
 
 	finish(): Bytes {

@@ -205,9 +205,11 @@ impl Disk {
 
     fn scan_stale(&self, range: &ScanRange) -> ScanPage {
         let history = self.history.borrow();
-        let mut pairs: Vec<(Bytes, Bytes)> = history
+        let mut pairs: Vec<_> = history
             .range(range.start.clone()..range.end.clone())
-            .filter_map(|(key, versions)| Some((key.clone(), self.view(versions)?)))
+            .filter_map(|(key, versions)| {
+                Some((key.clone(), streamkit_core::Value::from(self.view(versions)?)))
+            })
             .collect();
         if range.reverse {
             pairs.reverse();
@@ -225,7 +227,7 @@ impl Disk {
         pairs.truncate(taken);
         if range.keys_only {
             for (_, value) in &mut pairs {
-                value.clear();
+                *value = Bytes::new().into();
             }
         }
         ScanPage { pairs, more }

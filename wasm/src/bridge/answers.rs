@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use streamkit_core::{Bytes, Commit, ScanPage};
+use streamkit_core::{Bytes, Commit, ScanPage, Value};
 
 use super::apart::Apart;
 use super::requests::{ABSENT, APART};
@@ -15,14 +15,18 @@ pub(crate) type Broken = &'static str;
 const SHORT: Broken = "the answer is cut short";
 const LONG: Broken = "the answer goes on after its end";
 
-fn value(length: u32, cursor: &mut Cursor<'_>, apart: &mut Apart) -> Option<Bytes> {
-    if length & APART == 0 { cursor.take(length).map(Bytes::from) } else { apart.take(length ^ APART) }
+fn value(length: u32, cursor: &mut Cursor<'_>, apart: &mut Apart) -> Option<Value> {
+    if length & APART == 0 {
+        cursor.take(length).map(|bytes| Bytes::from(bytes).into())
+    } else {
+        apart.take(length ^ APART)
+    }
 }
 
 fn value_or_none(cursor: &mut Cursor<'_>, apart: &mut Apart) -> Option<Option<Bytes>> {
     match cursor.u32()? {
         ABSENT => Some(None),
-        length => value(length, cursor, apart).map(Some),
+        length => value(length, cursor, apart).map(|value| Some(value.into_bytes())),
     }
 }
 
@@ -59,7 +63,7 @@ pub(crate) fn scan(bytes: &[u8], apart: &mut Apart, keys_only: bool) -> Result<S
     for _ in 0..count {
         let key = cursor.prefixed().ok_or(SHORT)?;
         let value = match keys_only {
-            true => Bytes::new(),
+            true => Value::default(),
             false => cursor.u32().and_then(|length| value(length, &mut cursor, apart)).ok_or(SHORT)?,
         };
         pairs.push((key.into(), value));
@@ -112,9 +116,9 @@ mod tests {
     fn pairs_come_with_and_without_values() {
         let both = frame(&[&[1, 1, 0, 0, 0, 1], &[1, 0, 0, 0, 7], &[2, 0, 0, 0, 8, 9]]);
         let page = scan(&both, false).unwrap();
-        assert_eq!((page.pairs, page.more), (vec![(vec![7], vec![8, 9])], true));
+        assert_eq!((page.pairs, page.more), (vec![(vec![7], vec![8, 9].into())], true));
         let keys = frame(&[&[0, 1, 0, 0, 0, 0], &[1, 0, 0, 0, 7]]);
-        assert_eq!(scan(&keys, true).unwrap().pairs, [(vec![7], vec![])]);
+        assert_eq!(scan(&keys, true).unwrap().pairs, [(vec![7], vec![].into())]);
         assert!(scan(&keys, false).is_err());
         assert!(scan(&both, true).is_err());
     }

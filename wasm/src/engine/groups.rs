@@ -10,7 +10,7 @@ use streamkit_core::{
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::{Engine, copied_out, page_out};
+use super::{Engine, copied_out, frame_out};
 use crate::group_frames::{write_group, write_marks, write_pending};
 use crate::numbers::{integer, integer_unless_negative, integer_unless_zero, number};
 use crate::promise::{promise, promise_or_refusal};
@@ -131,7 +131,7 @@ impl Engine {
         };
         promise_or_refusal(arguments().map(|(group, read)| async move {
             let (got, next) = group.read_once(&consumer, read, first).await?;
-            Ok(page_out(&write_marks(&got, next), &got.page))
+            Ok(frame_out(&write_marks(&got, next), &got.page.frame()))
         }))
     }
 

@@ -20,8 +20,8 @@ mod streams;
 mod wait;
 mod write;
 
-use js_sys::{Float64Array, Uint8Array};
-use streamkit_core::{Error, Page, Result, Store};
+use js_sys::{Array, Float64Array, Uint8Array};
+use streamkit_core::{Error, Page, PageFrame, Result, Store};
 use uuid::Uuid;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -47,9 +47,23 @@ fn uuid(argument: &str, text: &str) -> Result<Uuid> {
 /// Smaller pages are copied twice rather than piece by piece.
 const SMALL_PAGE: usize = 8192;
 
+/// A page outside of this instance's memory: one buffer, or a list of it and the arrays of the host that it refers to.
+pub(crate) fn page_out(page: &Page) -> JsValue {
+    let frame = page.lending_frame();
+    let out = frame_out(&[], &frame);
+    let mut lent = frame.lent().filter_map(|origin| origin.downcast_ref::<Uint8Array>()).peekable();
+    if lent.peek().is_none() {
+        return out;
+    }
+    let list = Array::of1(&out);
+    for array in lent {
+        list.push(array);
+    }
+    list.into()
+}
+
 /// Something and a page behind it as one buffer outside of this instance's memory.
-pub(crate) fn page_out(before: &[u8], page: &Page) -> JsValue {
-    let frame = page.frame();
+pub(crate) fn frame_out(before: &[u8], frame: &PageFrame<'_>) -> JsValue {
     let length = before.len() + frame.len();
     if length < SMALL_PAGE {
         let mut bytes = Vec::with_capacity(length);

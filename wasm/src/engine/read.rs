@@ -13,17 +13,17 @@ use crate::promise::{promise, promise_or_refusal};
 #[wasm_bindgen]
 impl Engine {
     /// The latest entry of a segment: a page of one entry, or an empty one.
-    #[wasm_bindgen(unchecked_return_type = "Promise<Uint8Array>")]
+    #[wasm_bindgen(unchecked_return_type = "Promise<Uint8Array | Uint8Array[]>")]
     pub fn peek(&self, space: String, segment: String) -> Promise {
         let store = self.store.clone();
         promise(async move {
             let page = store.peek(&space, &segment).await?;
-            Ok(page_out(&[], &page))
+            Ok(page_out(&page))
         })
     }
 
     /// A page of a segment from a sequence on. `max_sequence`: 0 for none; timestamps: -1 for none.
-    #[wasm_bindgen(js_name = readSegment, unchecked_return_type = "Promise<Uint8Array>")]
+    #[wasm_bindgen(js_name = readSegment, unchecked_return_type = "Promise<Uint8Array | Uint8Array[]>")]
     #[expect(clippy::too_many_arguments, reason = "a call passes no objects: they cost more")]
     pub fn read_segment(
         &self,
@@ -50,12 +50,12 @@ impl Engine {
         };
         promise_or_refusal(read().map(|read| {
             let store = self.store.clone();
-            async move { Ok(page_out(&[], &store.read_segment(read).await?)) }
+            async move { Ok(page_out(&store.read_segment(read).await?)) }
         }))
     }
 
     /// A page of a space after an id, (0, 0) for the beginning. Timestamps: -1 for none.
-    #[wasm_bindgen(js_name = readSpace, unchecked_return_type = "Promise<Uint8Array>")]
+    #[wasm_bindgen(js_name = readSpace, unchecked_return_type = "Promise<Uint8Array | Uint8Array[]>")]
     #[expect(clippy::too_many_arguments, reason = "a call passes no objects: they cost more")]
     pub fn read_space(
         &self,
@@ -79,7 +79,7 @@ impl Engine {
         };
         promise_or_refusal(read().map(|read| {
             let store = self.store.clone();
-            async move { Ok(page_out(&[], &store.read_space(read).await?)) }
+            async move { Ok(page_out(&store.read_space(read).await?)) }
         }))
     }
 }

@@ -142,7 +142,7 @@ impl Engine {
     /// A page of a stream after an id, (0, 0) for the beginning, up to another, -1 for none.
     /// `partition`: -1 for that of the key, or for all of them. `from_partition`, `from_sequence`: where
     /// the last page ended, -1 for the first one.
-    #[wasm_bindgen(js_name = streamRead, unchecked_return_type = "Promise<Uint8Array>")]
+    #[wasm_bindgen(js_name = streamRead, unchecked_return_type = "Promise<Uint8Array | Uint8Array[]>")]
     #[expect(clippy::too_many_arguments, reason = "a call passes no objects: they cost more")]
     pub fn stream_read(
         &self,
@@ -181,7 +181,7 @@ impl Engine {
         };
         promise_or_refusal(read().map(|read| {
             let store = self.store.clone();
-            async move { Ok(page_out(&[], &store.read_stream(read).await?)) }
+            async move { Ok(page_out(&store.read_stream(read).await?)) }
         }))
     }
 

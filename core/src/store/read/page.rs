@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use crate::codec::{EntryView, EntryViews, Trx, length32};
 use crate::error::Result;
 use crate::id::EntryId;
+use crate::kv::Origin;
 use crate::layout::Run;
 
 /// Where an entry came from.
@@ -115,13 +116,26 @@ impl Page {
     ///     u64 first sequence, u64 milliseconds, u64 first n, [16] TRX id, [16] TRX node,
     ///     u64 TRX number, the entries
     /// ```
+    ///
+    /// What [`Page::lending_frame`] lends stands elsewhere: 2 is added to the tier, and in place of the entries there is
+    /// a u32, where they begin in the value that is lent.
     pub fn encode(&self) -> Vec<u8> {
         self.frame().encode()
     }
 
     /// The page as what [`Page::encode`] gives, in pieces that are not joined yet.
     pub fn frame(&self) -> PageFrame<'_> {
-        PageFrame::new(self)
+        PageFrame::new(self, Vec::new())
+    }
+
+    /// The same, and entries that are most of a value which the host has elsewhere too are left to it
+    /// ([`Value::with_origin`](crate::Value::with_origin)). Done once: another frame of this page has all entries.
+    pub fn lending_frame(&self) -> PageFrame<'_> {
+        let lend = |(index, one): (usize, &PageRun)| {
+            let (origin, start) = one.run.body.take_origin()?;
+            Some(Lent { index, origin, start: length32(start) })
+        };
+        PageFrame::new(self, self.runs.iter().enumerate().filter_map(lend).collect())
     }
 }
 
@@ -131,11 +145,22 @@ const RUN_FIELDS: usize = 80;
 const ALONE: usize = 4096;
 /// Others are joined to pieces of about so many bytes.
 const PIECE: usize = 16_384;
+/// What is added to the tier of a run whose entries are lent.
+const LENT: u32 = 2;
 /// Names that are looked for again.
 const LATELY: usize = 256;
 
 fn pair(low: u32, high: u32) -> [u8; 8] {
     (u64::from(high) << 32 | u64::from(low)).to_le_bytes()
+}
+
+/// The entries of a run, in a value that the host has.
+#[derive(Debug)]
+struct Lent {
+    /// Of the run.
+    index: usize,
+    origin: Origin,
+    start: u32,
 }
 
 /// A page on its way into a buffer: see [`Page::encode`].
@@ -145,10 +170,12 @@ pub struct PageFrame<'p> {
     names: Vec<&'p str>,
     /// The place of each run's name.
     places: Vec<u32>,
+    /// By run.
+    lent: Vec<Lent>,
 }
 
 impl<'p> PageFrame<'p> {
-    fn new(page: &'p Page) -> Self {
+    fn new(page: &'p Page, lent: Vec<Lent>) -> Self {
         let mut names: Vec<&str> = Vec::new();
         // By where the names stand: reads share them, and one that comes twice costs some bytes.
         let mut lately = [(0, 0); LATELY];
@@ -167,15 +194,22 @@ impl<'p> PageFrame<'p> {
             }
         });
         let places = places.collect();
-        Self { page, names, places }
+        Self { page, names, places, lent }
+    }
+
+    /// What is lent, in order.
+    pub fn lent(&self) -> impl Iterator<Item = &Origin> {
+        self.lent.iter().map(|one| &one.origin)
     }
 
     /// Bytes of all pieces.
     #[expect(clippy::len_without_is_empty, reason = "a frame is never empty")]
     pub fn len(&self) -> usize {
         let names: usize = self.names.iter().map(|name| name.len() + 4).sum();
-        let runs: usize = self.page.runs.iter().map(|one| RUN_FIELDS + one.run.body.bytes().len()).sum();
-        28 + names + runs
+        let runs: usize = self.page.runs.iter().map(|one| RUN_FIELDS + one.run.body.len()).sum();
+        let stays = |one: &Lent| self.page.runs.get(one.index).map_or(0, |one| one.run.body.len());
+        let lent: usize = self.lent.iter().map(stays).sum();
+        28 + names + runs - lent + 4 * self.lent.len()
     }
 
     /// All pieces as one buffer.
@@ -198,11 +232,13 @@ impl<'p> PageFrame<'p> {
         out.extend_from_slice(&page.next.0.to_le_bytes());
         out.extend_from_slice(&page.next.1.to_le_bytes());
         out.extend_from_slice(&length32(page.runs.len()).to_le_bytes());
-        for (one, place) in page.runs.iter().zip(&self.places) {
+        let mut lent = self.lent.iter().peekable();
+        for (index, (one, place)) in page.runs.iter().zip(&self.places).enumerate() {
             let run = &one.run;
             let entries = run.body.bytes();
             let count = u32::try_from(run.count).unwrap_or(u32::MAX);
-            let tier = u32::from(one.tier == Tier::Hot);
+            let lent = lent.next_if(|lent| lent.index == index);
+            let tier = u32::from(one.tier == Tier::Hot) + if lent.is_some() { LENT } else { 0 };
             // Together, so that room for them is looked for once.
             let numbers = [
                 pair(*place, count),
@@ -215,6 +251,10 @@ impl<'p> PageFrame<'p> {
             let ids = [run.trx.id.into_bytes(), run.trx.node.into_bytes()];
             out.extend_from_slice(ids.as_flattened());
             out.extend_from_slice(&run.trx.number.to_le_bytes());
+            if let Some(lent) = lent {
+                out.extend_from_slice(&lent.start.to_le_bytes());
+                continue;
+            }
             let stands_alone = entries.len() >= ALONE;
             if !stands_alone {
                 out.extend_from_slice(entries);

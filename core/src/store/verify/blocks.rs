@@ -1,11 +1,11 @@
 //! Blocks of a space, against the heads of its segments.
 
 use alloc::format;
-use alloc::vec::Vec;
 
 use super::space::{SegmentCheck, SpaceCheck};
 use crate::codec::measure_entries;
 use crate::id::EntryId;
+use crate::kv::Value;
 use crate::layout::{Run, block};
 
 /// How many entries of a run have ids above `after` and not above `last`.
@@ -19,7 +19,7 @@ pub(super) fn count_between(first_id: EntryId, count: u64, after: EntryId, last:
 }
 
 impl SpaceCheck {
-    pub(super) fn block(&mut self, key: &[u8], row: Vec<u8>) {
+    pub(super) fn block(&mut self, key: &[u8], row: Value) {
         let Some((segment, last)) = block::parse(key, &self.name) else {
             self.problems.damage("a key of no known kind", key);
             return;

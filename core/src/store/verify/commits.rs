@@ -2,13 +2,13 @@
 
 use alloc::format;
 use alloc::rc::Rc;
-use alloc::vec::Vec;
 
 use super::blocks::count_between;
 use super::space::SpaceCheck;
 use crate::codec::measure_entries;
 use crate::error::Result;
 use crate::id::EntryId;
+use crate::kv::Value;
 use crate::layout::commit::{self, CommitRow, Item};
 use crate::layout::{Run, space};
 use crate::store::Inner;
@@ -25,7 +25,7 @@ struct Added {
 }
 
 impl SpaceCheck {
-    pub(super) async fn commit_row(&mut self, inner: &Inner, key: &[u8], row: Vec<u8>) -> Result {
+    pub(super) async fn commit_row(&mut self, inner: &Inner, key: &[u8], row: Value) -> Result {
         let Some(last) = commit::last_id(key, &self.name) else {
             self.problems.damage("a key of no known kind", key);
             return Ok(());

@@ -1,4 +1,4 @@
-import { compareBytes } from "../../../bytes.js";
+import { type Bytes, compareBytes } from "../../../bytes.js";
 import { assert, same } from "../assert.js";
 import { type Case, needsChecks } from "../case.js";
 import { applied, batch, bytes, keysOf, put, read, refused, row, sameKeys, scan } from "../rows.js";
@@ -47,6 +47,20 @@ export const ownershipCases: readonly Case[] = [
 			same(first, bytes("1"), "what get gave");
 			same(page.keys[0], row("a"), "the key that scan gave");
 			same(page.values[0], bytes("1"), "the value that scan gave");
+		},
+	},
+	{
+		// Payloads that readers get are views of such values.
+		name: "large values that scan gives belong to the caller, and do not change",
+		async run({ host }) {
+			const [first, second] = [1, 2].map((n) => new Uint8Array(Math.min(70_000, host.limits.maxValueBytes)).fill(n));
+			await put(host, ["a", first as Bytes]);
+			const [given] = (await scan(host, { limit: 1 })).values;
+			await put(host, ["a", second as Bytes]);
+			const [later] = (await scan(host, { limit: 1 })).values;
+			same(given, first as Bytes, "what scan gave before a was written anew");
+			later?.fill(0);
+			same((await scan(host, { limit: 1 })).values[0], second as Bytes, "a, after the answer was written to");
 		},
 	},
 	{
