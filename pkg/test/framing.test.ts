@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { Bytes } from "../src/bytes.js";
+import type { PageBytes } from "../src/engine/abi.js";
 import { isStreamkitError } from "../src/errors.js";
 import { readChanges, readNames } from "../src/framing/answers.js";
 import { emptyEntry, readPage } from "../src/framing/page.js";
@@ -339,10 +340,10 @@ test("a page that does not go with its arrays is an error", () => {
 	assert.equal(entry?.text(), "abc");
 	assert.deepEqual(entry?.metadata, { k: "v" });
 	assert.equal(entry?.payload.buffer, array.buffer);
-	const wrong: [string, Bytes | Bytes[]][] = [
+	const wrong: [string, PageBytes][] = [
 		["no array", bytes],
 		["one too many", [bytes, array, array]],
-		...Array.from({ length: array.length - 1 }, (_, i): [string, Bytes[]] => [
+		...Array.from({ length: array.length - 1 }, (_, i): [string, PageBytes] => [
 			`${i} bytes of it`,
 			[bytes, array.slice(0, i)],
 		]),

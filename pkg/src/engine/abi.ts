@@ -29,7 +29,7 @@ export interface EngineCall {
 }
 
 /** A page in one buffer; where it refers to arrays that the host gave, the list that begins with it. */
-export type PageBytes = Bytes | Bytes[];
+export type PageBytes = Bytes | [Bytes, ...Bytes[]];
 
 /** One instance of the engine on one host. */
 export interface Engine {
@@ -140,7 +140,7 @@ export interface Engine {
 		noAck: boolean,
 		first: boolean,
 		ticket: number,
-	): Promise<Bytes>;
+	): Promise<PageBytes>;
 	groupSettle(
 		stream: string,
 		group: string,

@@ -244,9 +244,14 @@ class PageEntryIterator implements Iterator<PageEntry, undefined> {
 	}
 }
 
+/** The buffer of an answer, and the arrays that it refers to. */
+export function listOf(answer: PageBytes): readonly [Bytes, ...Bytes[]] {
+	return Array.isArray(answer) ? answer : [answer];
+}
+
 /** Reads a page: a buffer, or the list that begins with it where it refers to other arrays. */
 export function readPage(answer: PageBytes, space: string, stream = false): Page {
-	const [bytes, ...arrays] = Array.isArray(answer) ? (answer as [Bytes, ...Bytes[]]) : ([answer] as const);
+	const [bytes, ...arrays] = listOf(answer);
 	const reader = new FrameReader(bytes);
 	const done = reader.u8() === 1;
 	const tail = reader.u8() === 1;

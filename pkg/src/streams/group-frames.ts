@@ -1,5 +1,6 @@
 import type { Bytes } from "../bytes.js";
-import { readPage } from "../framing/page.js";
+import type { PageBytes } from "../engine/abi.js";
+import { listOf, readPage } from "../framing/page.js";
 import { broken, FrameReader } from "../framing/reader.js";
 import { idText } from "./ids.js";
 import type { Delivery, GroupInfo, Pending } from "./types.js";
@@ -33,14 +34,15 @@ export interface Deliveries {
 }
 
 /** A step of a read. */
-export function readDeliveries(bytes: Bytes, stream: string): Deliveries {
+export function readDeliveries(answer: PageBytes, stream: string): Deliveries {
+	const [bytes, ...arrays] = listOf(answer);
 	const reader = new FrameReader(bytes);
 	const next = reader.f64();
 	const runs: { count: number; deliveryCount: number; deadline: number }[] = [];
 	for (let left = reader.u32(); left > 0; left--) {
 		runs.push({ count: reader.u32(), deliveryCount: reader.u64(), deadline: reader.u64() });
 	}
-	const page = readPage(bytes.subarray(reader.at), stream, true);
+	const page = readPage([bytes.subarray(reader.at), ...arrays], stream, true);
 	const entries = page.entries[Symbol.iterator]();
 	const deliveries: Delivery[] = [];
 	for (const { count, deliveryCount, deadline } of runs) {

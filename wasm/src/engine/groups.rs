@@ -10,7 +10,7 @@ use streamkit_core::{
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::{Engine, copied_out, frame_out};
+use super::{Engine, copied_out, page_out};
 use crate::group_frames::{write_group, write_marks, write_pending};
 use crate::numbers::{integer, integer_unless_negative, integer_unless_zero, number};
 use crate::promise::{promise, promise_or_refusal};
@@ -113,7 +113,7 @@ impl Engine {
     }
 
     /// One step of a read as a consumer. `first`: of a read that waits, the first.
-    #[wasm_bindgen(js_name = groupRead, unchecked_return_type = "Promise<Uint8Array>")]
+    #[wasm_bindgen(js_name = groupRead, unchecked_return_type = "Promise<Uint8Array | Uint8Array[]>")]
     #[expect(clippy::too_many_arguments, reason = "a call passes no objects: they cost more")]
     pub fn group_read(
         &self,
@@ -131,7 +131,7 @@ impl Engine {
         };
         promise_or_refusal(arguments().map(|(group, read)| async move {
             let (got, next) = group.read_once(&consumer, read, first).await?;
-            Ok(frame_out(&write_marks(&got, next), &got.page.frame()))
+            Ok(page_out(&write_marks(&got, next), &got.page))
         }))
     }
 

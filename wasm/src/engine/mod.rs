@@ -47,10 +47,11 @@ fn uuid(argument: &str, text: &str) -> Result<Uuid> {
 /// Smaller pages are copied twice rather than piece by piece.
 const SMALL_PAGE: usize = 8192;
 
-/// A page outside of this instance's memory: one buffer, or a list of it and the arrays of the host that it refers to.
-pub(crate) fn page_out(page: &Page) -> JsValue {
+/// Something and a page behind it, outside of this instance's memory: one buffer, or a list of it and the arrays of the
+/// host that the page refers to.
+pub(crate) fn page_out(before: &[u8], page: &Page) -> JsValue {
     let frame = page.lending_frame();
-    let out = frame_out(&[], &frame);
+    let out = frame_out(before, &frame);
     let mut lent = frame.lent().filter_map(|origin| origin.downcast_ref::<Uint8Array>()).peekable();
     if lent.peek().is_none() {
         return out;
@@ -62,8 +63,7 @@ pub(crate) fn page_out(page: &Page) -> JsValue {
     list.into()
 }
 
-/// Something and a page behind it as one buffer outside of this instance's memory.
-pub(crate) fn frame_out(before: &[u8], frame: &PageFrame<'_>) -> JsValue {
+fn frame_out(before: &[u8], frame: &PageFrame<'_>) -> JsValue {
     let length = before.len() + frame.len();
     if length < SMALL_PAGE {
         let mut bytes = Vec::with_capacity(length);

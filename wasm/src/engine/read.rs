@@ -18,7 +18,7 @@ impl Engine {
         let store = self.store.clone();
         promise(async move {
             let page = store.peek(&space, &segment).await?;
-            Ok(page_out(&page))
+            Ok(page_out(&[], &page))
         })
     }
 
@@ -50,7 +50,7 @@ impl Engine {
         };
         promise_or_refusal(read().map(|read| {
             let store = self.store.clone();
-            async move { Ok(page_out(&store.read_segment(read).await?)) }
+            async move { Ok(page_out(&[], &store.read_segment(read).await?)) }
         }))
     }
 
@@ -79,7 +79,7 @@ impl Engine {
         };
         promise_or_refusal(read().map(|read| {
             let store = self.store.clone();
-            async move { Ok(page_out(&store.read_space(read).await?)) }
+            async move { Ok(page_out(&[], &store.read_space(read).await?)) }
         }))
     }
 }

@@ -181,7 +181,7 @@ impl Engine {
         };
         promise_or_refusal(read().map(|read| {
             let store = self.store.clone();
-            async move { Ok(page_out(&store.read_stream(read).await?)) }
+            async move { Ok(page_out(&[], &store.read_stream(read).await?)) }
         }))
     }
 
