@@ -33,16 +33,25 @@ impl SharedBytes {
         Self { buffer: Rc::clone(&self.buffer), range: start + range.start..start + range.end }
     }
 
-    /// Whether the host's copy can stand for these bytes: they are half of the buffer or more, so who keeps them may as
-    /// well keep all of it, and enough that a copy costs more than a list.
-    pub(crate) fn is_lendable(&self) -> bool {
-        self.len() >= LENT_BYTES && self.len() * 2 >= self.buffer.bytes.len()
+    /// Where these bytes begin in the buffer.
+    pub(crate) fn start(&self) -> usize {
+        self.range.start
     }
 
-    /// Where the host has the whole buffer, and where these bytes lie in it: for whoever asks first.
-    pub(crate) fn take_origin(&self) -> Option<(Origin, usize)> {
-        let origin = if self.is_lendable() { self.buffer.origin.take() } else { None };
-        origin.map(|origin| (origin, self.range.start))
+    /// Whether two are of one buffer.
+    pub(crate) fn is_beside(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.buffer, &other.buffer)
+    }
+
+    /// Whether the host's copy can stand for so many bytes of the buffer: they are half of it or more, so who keeps them
+    /// may as well keep all of it, and enough that a copy costs more than a list.
+    pub(crate) fn is_lendable(&self, bytes: usize) -> bool {
+        bytes >= LENT_BYTES && bytes * 2 >= self.buffer.bytes.len()
+    }
+
+    /// Where the host has the buffer: for whoever asks first, and wants so many bytes of it.
+    pub(crate) fn take_origin(&self, bytes: usize) -> Option<Origin> {
+        if self.is_lendable(bytes) { self.buffer.origin.take() } else { None }
     }
 
     /// Lets go of what the host has.

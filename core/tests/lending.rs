@@ -9,8 +9,8 @@ use std::rc::Rc;
 use common::{World, records};
 use proptest::prelude::*;
 use streamkit_core::{
-    Batch, Bytes, Commit, EntryId, HostLimits, Kv, MemoryKv, Page, Result, ScanPage, ScanRange, SegmentRead,
-    SpaceRead, Store, Value, WriteOptions,
+    Batch, Bytes, Commit, Compression, EntryId, HostLimits, Kv, MemoryKv, OpenOptions, Page, Result,
+    ScanPage, ScanRange, SegmentRead, SpaceRead, Store, Value, WriteOptions,
 };
 
 /// A host that has all it gave in a list, and whose origins are places in it.
@@ -60,7 +60,8 @@ fn fixture(batches: &[&[usize]]) -> Fixture {
     let world = World::new();
     let lender = Lender::default();
     let given = Rc::clone(&lender.given);
-    let store = world.open_with(Rc::new(lender), Default::default()).expect("opens");
+    let options = OpenOptions { compression: Compression::None, ..OpenOptions::default() };
+    let store = world.open_with(Rc::new(lender), options).expect("opens");
     let mut letter = b'a';
     for sizes in batches {
         let texts: Vec<String> = sizes
@@ -134,18 +135,22 @@ fn joined<'g>(frame: &[u8], given: &mut impl Iterator<Item = &'g [u8]>) -> Vec<u
     let runs = u32_at(frame, at);
     at += 4;
     let mut out = frame[..at].to_vec();
+    let mut value = None;
     for _ in 0..runs {
         let start = out.len();
         out.extend_from_slice(&frame[at..at + 80]);
         let (length, tier) = (u32_at(frame, at + 8), u32_at(frame, at + 12));
         out[start + 12..start + 16].copy_from_slice(&u32::to_le_bytes(u32::from(tier % 2 == 1)));
+        if tier & 4 != 0 {
+            value = given.next();
+        }
         at += 80;
         if tier < 2 {
             out.extend_from_slice(&frame[at..at + length]);
             at += length;
         } else {
             let from = u32_at(frame, at);
-            out.extend_from_slice(&given.next().expect("a value")[from..from + length]);
+            out.extend_from_slice(&value.expect("a value")[from..from + length]);
             at += 4;
         }
     }
@@ -169,6 +174,20 @@ fn less_than_half_of_a_value_is_not_lent() {
     assert_eq!(fixture.lent(&fixture.segment(1, 4)), 1);
     assert_eq!(fixture.lent(&fixture.segment(4, 100)), 0, "half of the entries, but not of the row");
     assert_eq!(fixture.lent(&fixture.segment(3, 100)), 1);
+}
+
+#[test]
+fn small_runs_that_are_most_of_a_value_are_lent_together() {
+    let single: &[usize] = &[1000];
+    let fixture = fixture(&[single; 60]);
+    assert_eq!(fixture.lent(&fixture.space(100)), 0, "each in a row of its own");
+    let mut job = fixture.store.compactor(None).expect("starts");
+    while fixture.world.run(job.step()).expect("steps") {}
+    let (segment, space) = (fixture.segment(1, 100), fixture.space(100));
+    assert_eq!((segment.runs().len(), space.runs().len()), (60, 60));
+    assert_eq!(fixture.lent(&segment), 1);
+    assert_eq!(fixture.lent(&space), 1, "out of a commit row");
+    assert_eq!(fixture.lent(&fixture.space(20)), 0);
 }
 
 #[test]

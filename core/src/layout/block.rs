@@ -70,6 +70,16 @@ impl Block {
         self.runs.iter().map(Run::encoded_len).sum()
     }
 
+    /// Lets go of what the host has, unless one run is worth it: others are seldom shown together when this block is
+    /// come back to.
+    pub(crate) fn forget_origin(&self) {
+        if let Some(first) = self.runs.first()
+            && !self.runs.iter().any(|run| run.body.is_lendable(run.body.len()))
+        {
+            first.body.forget_origin();
+        }
+    }
+
     /// Whether it was left by a writer that stopped before its space head.
     pub(crate) fn is_void(&self, voids: &Voids) -> bool {
         self.runs.iter().any(|run| voids.contains(run.first_id))
@@ -115,9 +125,6 @@ pub(crate) fn decode(row: Value, last_sequence: u64) -> Result<Block> {
     reader.end("block")?;
     if runs.is_empty() || next - first_sequence != count || next != last_sequence.saturating_add(1) {
         return Err(Error::corrupt("block: it does not hold what its key says"));
-    }
-    if !runs.iter().any(|run| run.body.is_lendable()) {
-        buffer.forget_origin();
     }
     Ok(Block { first_sequence, last_sequence, runs })
 }

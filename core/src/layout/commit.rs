@@ -177,7 +177,6 @@ pub(crate) fn decode(row: Value, last: EntryId) -> Result<CommitRow> {
 /// Decodes a row that stands at `last`, with names from here.
 pub(crate) fn decode_sharing(row: Value, last: EntryId, names: &mut Names) -> Result<CommitRow> {
     let buffer = envelope::open(row, "commit row")?;
-    buffer.forget_origin();
     let mut reader = Reader::new(buffer.bytes());
     let previous = EntryId { ms: reader.u64("previous milliseconds")?, n: reader.u64("previous n")? };
     let records = reader.u64("records")?;

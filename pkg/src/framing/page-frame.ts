@@ -8,8 +8,9 @@ export const RUN_FIELDS = 80;
 /** The same of a run whose entries lie elsewhere, and where. */
 export const LENT_FIELDS = RUN_FIELDS + 4;
 
-/** The bit of a tier that says that the entries of a run lie in an array of the host. */
+/** The bits of a tier that say that the entries of a run lie in an array of the host, and that this is the next array. */
 const LENT = 2;
+const NEXT_ARRAY = 4;
 
 /**
  * The frame of a page, and where entries lie: in it, or in an array of the host. A run is known by where its fields lie:
@@ -65,6 +66,11 @@ export class PageFrame {
 	/** Whether the entries of a run lie in an array of the host. */
 	isLent(run: number): boolean {
 		return (this.fields.getUint32(run + 12, true) & LENT) !== 0;
+	}
+
+	/** Whether that is another array than the one of the run before. */
+	beginsArray(run: number): boolean {
+		return (this.fields.getUint32(run + 12, true) & NEXT_ARRAY) !== 0;
 	}
 
 	/** Where the entries of such a run begin in that array. */

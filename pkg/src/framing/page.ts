@@ -199,9 +199,9 @@ export function emptyEntry(space: string, segment: string): Entry {
 /** Makes the entries of runs that are checked. */
 class PageEntryIterator implements Iterator<PageEntry, undefined> {
 	readonly #page: PageFrame;
-	/** The frames of runs whose entries lie elsewhere, in order. */
+	/** The frames over the arrays that runs refer to, in order. */
 	readonly #lent: readonly PageFrame[];
-	#nextLent = 0;
+	#begun = 0;
 	#nextRun: number;
 	#frame: PageFrame;
 	#run = 0;
@@ -233,7 +233,8 @@ class PageEntryIterator implements Iterator<PageEntry, undefined> {
 		this.#index = 0;
 		this.#count = page.count(run);
 		if (page.isLent(run)) {
-			this.#frame = this.#lent[this.#nextLent++] as PageFrame;
+			if (page.beginsArray(run)) this.#begun++;
+			this.#frame = this.#lent[this.#begun - 1] as PageFrame;
 			this.#at = page.lentAt(run);
 			this.#nextRun = run + LENT_FIELDS;
 		} else {
@@ -273,9 +274,9 @@ export function readPage(answer: PageBytes, space: string, stream = false): Page
 		if (frame.isLent(run)) {
 			at = reader.u32();
 			const array = arrays[lent.length];
-			if (array === undefined) throw broken("what a run refers to is missing");
-			holder = frame.over(array);
-			lent.push(holder);
+			if (frame.beginsArray(run) && array !== undefined) lent.push(frame.over(array));
+			else if (frame.beginsArray(run) || lent.length === 0) throw broken("what a run refers to is missing");
+			holder = lent[lent.length - 1] as PageFrame;
 		} else {
 			reader.skip(frame.size(run));
 		}

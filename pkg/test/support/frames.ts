@@ -65,6 +65,7 @@ export class PageBuilder {
 	readonly #names: string[] = [];
 	readonly #runs: Buffer[] = [];
 	readonly #lent: Bytes[] = [];
+	#lentBefore = false;
 
 	constructor(head: { done?: boolean; tail?: boolean; a?: number; b?: number }) {
 		this.#head = head;
@@ -73,20 +74,27 @@ export class PageBuilder {
 	run({ segment, first = 1, ms = 1, n = 0, tier = 0, lentAt, records }: RunInput): this {
 		this.#names.push(segment);
 		const entries = Buffer.concat(records.map(entry));
-		if (lentAt !== undefined) this.#lent.push(new Uint8Array([...Buffer.alloc(lentAt, 9), ...entries, 9]));
+		// A lent run goes on in the array of the one before, where there is one.
+		const before = this.#lentBefore ? this.#lent.at(-1) : undefined;
+		const start = (before?.length ?? 0) + (lentAt ?? 0);
+		if (lentAt !== undefined) {
+			if (before !== undefined) this.#lent.pop();
+			this.#lent.push(new Uint8Array([...(before ?? []), ...Buffer.alloc(lentAt, 9), ...entries, 9]));
+		}
+		this.#lentBefore = lentAt !== undefined;
 		const trx = Buffer.from(Array.from({ length: 32 }, (_, i) => i));
 		this.#runs.push(
 			Buffer.concat([
 				u32(this.#names.length - 1),
 				u32(records.length),
 				u32(entries.length),
-				u32(tier + (lentAt === undefined ? 0 : 2)),
+				u32(tier + (lentAt === undefined ? 0 : 2) + (lentAt === undefined || before !== undefined ? 0 : 4)),
 				u64(first),
 				u64(ms),
 				u64(n),
 				trx,
 				u64(77),
-				lentAt === undefined ? entries : u32(lentAt),
+				lentAt === undefined ? entries : u32(start),
 			]),
 		);
 		return this;

@@ -150,6 +150,7 @@ impl Inner {
         let mut first = None;
         let mut cache = self.blocks.borrow_mut();
         for one in found {
+            one.forget_origin();
             let one = Rc::new(one);
             if ahead || (first.is_none() && one.first_sequence <= sequence) {
                 cache.insert(space, segment, &one);

@@ -3,6 +3,7 @@
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use crate::codec::{EntryView, EntryViews, Trx, length32};
 use crate::error::Result;
@@ -117,8 +118,8 @@ impl Page {
     ///     u64 TRX number, the entries
     /// ```
     ///
-    /// What [`Page::lending_frame`] lends stands elsewhere: 2 is added to the tier, and in place of the entries there is
-    /// a u32, where they begin in the value that is lent.
+    /// What [`Page::lending_frame`] lends stands elsewhere: 2 is added to the tier, and 4 for the first run of each value
+    /// that is lent; in place of the entries there is a u32, where they begin in that value.
     pub fn encode(&self) -> Vec<u8> {
         self.frame().encode()
     }
@@ -131,11 +132,17 @@ impl Page {
     /// The same, and entries that are most of a value which the host has elsewhere too are left to it
     /// ([`Value::with_origin`](crate::Value::with_origin)). Done once: another frame of this page has all entries.
     pub fn lending_frame(&self) -> PageFrame<'_> {
-        let lend = |(index, one): (usize, &PageRun)| {
-            let (origin, start) = one.run.body.take_origin()?;
-            Some(Lent { index, origin, start: length32(start) })
-        };
-        PageFrame::new(self, self.runs.iter().enumerate().filter_map(lend).collect())
+        let mut lent = Vec::new();
+        let mut at = 0;
+        for beside in self.runs.chunk_by(|a, b| a.run.body.is_beside(&b.run.body)) {
+            let runs = at..at + beside.len();
+            at = runs.end;
+            let bytes = beside.iter().map(|one| one.run.body.len()).sum();
+            if let Some(origin) = beside.first().and_then(|one| one.run.body.take_origin(bytes)) {
+                lent.push(Lent { runs, bytes, origin });
+            }
+        }
+        PageFrame::new(self, lent)
     }
 }
 
@@ -147,6 +154,8 @@ const ALONE: usize = 4096;
 const PIECE: usize = 16_384;
 /// What is added to the tier of a run whose entries are lent.
 const LENT: u32 = 2;
+/// What is added for the first of those whose entries are in one value.
+const BEGINS: u32 = 4;
 /// Names that are looked for again.
 const LATELY: usize = 256;
 
@@ -154,13 +163,13 @@ fn pair(low: u32, high: u32) -> [u8; 8] {
     (u64::from(high) << 32 | u64::from(low)).to_le_bytes()
 }
 
-/// The entries of a run, in a value that the host has.
+/// Neighbouring runs whose entries are in one value that the host has.
 #[derive(Debug)]
 struct Lent {
-    /// Of the run.
-    index: usize,
+    runs: Range<usize>,
+    /// Of the entries.
+    bytes: usize,
     origin: Origin,
-    start: u32,
 }
 
 /// A page on its way into a buffer: see [`Page::encode`].
@@ -170,7 +179,7 @@ pub struct PageFrame<'p> {
     names: Vec<&'p str>,
     /// The place of each run's name.
     places: Vec<u32>,
-    /// By run.
+    /// In order.
     lent: Vec<Lent>,
 }
 
@@ -207,9 +216,8 @@ impl<'p> PageFrame<'p> {
     pub fn len(&self) -> usize {
         let names: usize = self.names.iter().map(|name| name.len() + 4).sum();
         let runs: usize = self.page.runs.iter().map(|one| RUN_FIELDS + one.run.body.len()).sum();
-        let stays = |one: &Lent| self.page.runs.get(one.index).map_or(0, |one| one.run.body.len());
-        let lent: usize = self.lent.iter().map(stays).sum();
-        28 + names + runs - lent + 4 * self.lent.len()
+        let lent: usize = self.lent.iter().map(|one| one.bytes - 4 * one.runs.len()).sum();
+        28 + names + runs - lent
     }
 
     /// All pieces as one buffer.
@@ -233,15 +241,20 @@ impl<'p> PageFrame<'p> {
         out.extend_from_slice(&page.next.1.to_le_bytes());
         out.extend_from_slice(&length32(page.runs.len()).to_le_bytes());
         let mut lent = self.lent.iter().peekable();
-        for (index, (one, place)) in page.runs.iter().zip(&self.places).enumerate() {
+        for (index, (one, name)) in page.runs.iter().zip(&self.places).enumerate() {
             let run = &one.run;
             let entries = run.body.bytes();
             let count = u32::try_from(run.count).unwrap_or(u32::MAX);
-            let lent = lent.next_if(|lent| lent.index == index);
-            let tier = u32::from(one.tier == Tier::Hot) + if lent.is_some() { LENT } else { 0 };
+            lent.next_if(|lent| lent.runs.end == index);
+            let place = match lent.peek() {
+                Some(lent) if lent.runs.start == index => LENT + BEGINS,
+                Some(lent) if lent.runs.contains(&index) => LENT,
+                _ => 0,
+            };
+            let tier = u32::from(one.tier == Tier::Hot) + place;
             // Together, so that room for them is looked for once.
             let numbers = [
-                pair(*place, count),
+                pair(*name, count),
                 pair(length32(entries.len()), tier),
                 run.first_sequence.to_le_bytes(),
                 run.first_id.ms.to_le_bytes(),
@@ -251,12 +264,10 @@ impl<'p> PageFrame<'p> {
             let ids = [run.trx.id.into_bytes(), run.trx.node.into_bytes()];
             out.extend_from_slice(ids.as_flattened());
             out.extend_from_slice(&run.trx.number.to_le_bytes());
-            if let Some(lent) = lent {
-                out.extend_from_slice(&lent.start.to_le_bytes());
-                continue;
-            }
-            let stands_alone = entries.len() >= ALONE;
-            if !stands_alone {
+            let stands_alone = place == 0 && entries.len() >= ALONE;
+            if place > 0 {
+                out.extend_from_slice(&length32(run.body.start()).to_le_bytes());
+            } else if !stands_alone {
                 out.extend_from_slice(entries);
             }
             if stands_alone || out.len() >= PIECE {
