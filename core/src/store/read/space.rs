@@ -140,6 +140,8 @@ impl Inner {
                     .at_key(&key));
                 }
                 passed = passed.max(head.trimmed);
+                // All rows at hand may be below it: whoever goes on gets beyond them.
+                filling.page.next = (passed.ms, passed.n);
             }
             for item in &row.items {
                 if item.last_id() <= passed {

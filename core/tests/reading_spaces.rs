@@ -1,0 +1,77 @@
+//! What a read of a space asks the host for, and what it gives beside others.
+
+mod common;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use common::hooked::{Hook, HostCall, hooked};
+use common::{World, records};
+use futures::future::LocalBoxFuture;
+use streamkit_core::{
+    Batch, Durability, EntryId, Kv, MemoryKv, OpenOptions, Page, Result, Retention, ScanRange, SpaceRead,
+    Store, Trim, WriteOptions,
+};
+
+/// Runs something before the next scan.
+#[derive(Default)]
+struct Meanwhile {
+    work: RefCell<Option<Box<dyn FnOnce(ScanRange) -> LocalBoxFuture<'static, ()>>>>,
+}
+
+impl Hook for Meanwhile {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        if let HostCall::Scan(range) = call
+            && let Some(work) = self.work.take()
+        {
+            work(range.clone()).await;
+        }
+        Ok(())
+    }
+}
+
+fn read(after: EntryId, max_entries: u64, max_bytes: usize) -> SpaceRead {
+    SpaceRead { space: "s".into(), after, min_timestamp: None, max_timestamp: None, max_entries, max_bytes }
+}
+
+fn next_of(page: &Page) -> EntryId {
+    EntryId::new(page.next.0, page.next.1)
+}
+
+async fn append(store: &Store, segment: &str, texts: &[&str]) {
+    store.append(records("s", segment, texts), WriteOptions::default()).await.expect("appends");
+}
+
+#[test]
+fn a_page_of_rows_that_are_trimmed_meanwhile_moves_on() {
+    let world = World::new();
+    let kv = MemoryKv::new();
+    let hook = Rc::new(Meanwhile::default());
+    let store = world.open_with(hooked(&kv, &hook), OpenOptions::default()).expect("opens");
+    let other = world.open(&kv);
+    world.run(async {
+        store.create_stream("s", 1, Retention::default()).await.expect("creates");
+        for _ in 0..10 {
+            append(&store, "0", &["a"]).await;
+        }
+        hook.work.replace(Some(Box::new(move |range| {
+            Box::pin(async move {
+                // The rows go one after the other: the first has gone, and the next ones are still there.
+                let row = kv.scan(ScanRange { limit: 1, ..range }).await.expect("scans").pairs.remove(0).0;
+                other.trim_stream("s", Trim::MaxCount(1), false).await.expect("trims");
+                let batch = Batch {
+                    checks: vec![],
+                    deletes: vec![row],
+                    puts: vec![],
+                    durability: Durability::Strict,
+                };
+                kv.commit(batch).await.expect("commits");
+            })
+        })));
+        let first = store.read_space(read(EntryId::ZERO, 4, 1 << 20)).await.expect("reads");
+        assert!(first.is_empty() && !first.tail && !first.done);
+        assert_ne!(next_of(&first), EntryId::ZERO, "whoever goes on there would stand still");
+        let rest = store.read_space(read(next_of(&first), 4, 1 << 20)).await.expect("reads");
+        assert_eq!(rest.entries().map(|entry| entry.sequence).collect::<Vec<_>>(), [10]);
+    });
+}
