@@ -75,3 +75,33 @@ fn a_page_of_rows_that_are_trimmed_meanwhile_moves_on() {
         assert_eq!(rest.entries().map(|entry| entry.sequence).collect::<Vec<_>>(), [10]);
     });
 }
+
+#[test]
+fn readers_at_different_places_have_full_pages() {
+    let world = World::new();
+    let options = OpenOptions { auto_compact: false, ..OpenOptions::default() };
+    let store = world.open_with(Rc::new(MemoryKv::new()), options).expect("opens");
+    world.run(async {
+        for _ in 0..20 {
+            append(&store, "g", &["a"; 100]).await;
+        }
+        let mut between = EntryId::ZERO;
+        while let page = store.read_space(read(between, 100, 1 << 20)).await.expect("reads")
+            && !page.is_empty()
+        {
+            between = next_of(&page);
+        }
+        for _ in 0..400 {
+            append(&store, "h", &["b"]).await;
+        }
+        let (mut one, mut two) = (EntryId::ZERO, between);
+        for _ in 0..4 {
+            let page = store.read_space(read(one, 100, 1 << 20)).await.expect("reads");
+            assert_eq!(page.len(), 100);
+            one = next_of(&page);
+            let page = store.read_space(read(two, 100, 1 << 20)).await.expect("reads");
+            assert_eq!(page.len(), 100, "the other's rows say nothing about these");
+            two = next_of(&page);
+        }
+    });
+}

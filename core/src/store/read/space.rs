@@ -109,7 +109,7 @@ impl Inner {
         let range = commit::range(&read.space, passed, if merges { EntryId::MAX } else { head.last_id });
         // Every row beyond has an entry that is wanted: no more rows than entries.
         let mut density = Density::of(&read.space);
-        let likely = self.density.get().rows_of(read.max_entries, &density).min(read.max_entries);
+        let likely = self.density.get().rows_of(read.max_entries, passed, &density).min(read.max_entries);
         let mut most = usize::try_from(likely).unwrap_or(MOST_ROWS).clamp(1, MOST_ROWS);
         if EVERY_HOST && let Some(seen) = &seen {
             most = usize::try_from(seen.most_rows).unwrap_or(most).clamp(1, most);
@@ -123,7 +123,7 @@ impl Inner {
             }
             let row =
                 commit::decode_sharing(value, row_last, &mut names).map_err(|error| error.at_key(&key))?;
-            density.add(row.items.iter().map(|item| item.count).sum());
+            density.add(row.items.iter().map(|item| item.count).sum(), (row.previous, row_last));
             self.density.set(density);
             if row.previous > passed {
                 if !self.host.is_consistent() {
