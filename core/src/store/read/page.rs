@@ -273,6 +273,10 @@ impl<'p> PageFrame<'p> {
     }
 }
 
+/// Bytes of a segment's blocks that are fetched at once where others come in between: what is fetched of many segments is
+/// remembered until they come again.
+const BESIDE_OTHERS: usize = 1 << 20;
+
 /// Fills a page up to its bounds.
 #[derive(Debug)]
 pub(super) struct Filling {
@@ -280,6 +284,8 @@ pub(super) struct Filling {
     entries: u64,
     bytes: usize,
     ahead: usize,
+    /// Whether there are entries of several segments.
+    is_mixed: bool,
 }
 
 impl Filling {
@@ -289,6 +295,7 @@ impl Filling {
             entries: max_entries.max(1),
             bytes: max_bytes.max(1),
             ahead: 0,
+            is_mixed: false,
         }
     }
 
@@ -297,9 +304,11 @@ impl Filling {
         if self.bytes == 0 { 0 } else { self.entries }
     }
 
-    /// How many bytes of blocks are worth fetching at once.
-    pub(super) fn ahead(&self) -> usize {
-        self.bytes.max(self.ahead)
+    /// How many bytes of a segment's blocks are worth fetching at once.
+    pub(super) fn ahead(&self, segment: &str) -> usize {
+        let alone = !self.is_mixed && self.page.runs.last().is_some_and(|one| *one.segment == *segment);
+        let most = if alone { self.bytes } else { self.bytes.min(BESIDE_OTHERS) };
+        most.max(self.ahead)
     }
 
     /// So many bytes of blocks are worth fetching at once, whatever the page takes.
@@ -327,6 +336,7 @@ impl Filling {
     pub(super) fn push(&mut self, segment: Rc<str>, run: Run, tier: Tier) {
         self.entries = self.entries.saturating_sub(run.count);
         self.bytes = self.bytes.saturating_sub(run.body.bytes().len());
+        self.is_mixed |= self.page.runs.last().is_some_and(|one| *one.segment != *segment);
         self.page.runs.push(PageRun { segment, run, tier });
     }
 }

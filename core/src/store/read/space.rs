@@ -254,7 +254,8 @@ impl Inner {
             } else {
                 item.first_sequence + (reached.n - item.first_id.n) + 1
             };
-            let found = self.block_at(space, &item.segment, sequence, filling.ahead(), &head.voids).await?;
+            let ahead = filling.ahead(&item.segment);
+            let found = self.block_at(space, &item.segment, sequence, ahead, &head.voids).await?;
             let run = found.as_ref().and_then(|(found, hot)| {
                 let index = found.runs.partition_point(|run| run.last_sequence() < sequence);
                 Some((found.runs.get(index)?, *hot))
