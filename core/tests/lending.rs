@@ -9,8 +9,8 @@ use std::rc::Rc;
 use common::{World, records};
 use proptest::prelude::*;
 use streamkit_core::{
-    Batch, Bytes, Commit, EntryId, HostLimits, Kv, MemoryKv, Page, Result, ScanPage, ScanRange, SegmentRead,
-    SpaceRead, Store, Value, WriteOptions,
+    Batch, Bytes, Commit, EntryId, GroupOptions, GroupRead, HostLimits, Kv, MemoryKv, Page, Result,
+    Retention, ScanPage, ScanRange, SegmentRead, SpaceRead, Store, Tier, Value, WriteOptions,
 };
 
 /// A host that has all it gave in a list, and whose origins are places in it.
@@ -169,6 +169,31 @@ fn less_than_half_of_a_value_is_not_lent() {
     assert_eq!(fixture.lent(&fixture.segment(1, 4)), 1);
     assert_eq!(fixture.lent(&fixture.segment(4, 100)), 0, "half of the entries, but not of the row");
     assert_eq!(fixture.lent(&fixture.segment(3, 100)), 1);
+}
+
+#[test]
+fn what_an_export_or_a_group_read_is_remembered_without_the_host() {
+    for by_group in [false, true] {
+        let fixture = fixture(&[]);
+        let store = &fixture.store;
+        fixture.world.run(async {
+            store.create_stream("s", 1, Retention::default()).await.expect("creates");
+            let text = "a".repeat(40_000);
+            store.append(records("s", "0", &[&text]), WriteOptions::default()).await.expect("appends");
+            if by_group {
+                let group = store.group("s", "g");
+                group.create(&GroupOptions::default()).await.expect("creates");
+                let read = GroupRead { limit: 10, ..GroupRead::default() };
+                group.read("a", read).await.expect("reads");
+            } else {
+                let mut exporter = store.exporter(None).expect("starts");
+                while exporter.next().await.expect("exports").is_some() {}
+            }
+        });
+        let page = fixture.space(100);
+        assert_eq!(page.runs()[0].tier(), Tier::Hot);
+        assert_eq!(fixture.lent(&page), 0, "by a group: {by_group}");
+    }
 }
 
 #[test]

@@ -94,6 +94,7 @@ impl Group {
                 page
             }
         };
+        page.forget_origins();
         self.note_reached(EntryId::new(page.next.0, page.next.1), seen.stopped_in.take());
         Ok(page)
     }

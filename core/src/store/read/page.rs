@@ -106,6 +106,14 @@ impl Page {
         self.runs.is_empty()
     }
 
+    /// Lets go of what the host has of the entries: for whoever lends nothing. Blocks are remembered, and what the host has
+    /// would be with them.
+    pub(crate) fn forget_origins(&self) {
+        for one in &self.runs {
+            one.run.body.forget_origin();
+        }
+    }
+
     /// The page as one buffer, for crossing into another language. All integers little-endian:
     ///
     /// ```text
