@@ -10,7 +10,7 @@ use common::{World, records};
 use proptest::prelude::*;
 use streamkit_core::{
     Batch, Bytes, Commit, Compression, EntryId, HostLimits, Kv, MemoryKv, OpenOptions, Page, Result,
-    ScanPage, ScanRange, SegmentRead, SpaceRead, Store, Value, WriteOptions,
+    ScanPage, ScanRange, SegmentRead, SpaceRead, Store, Tier, Value, WriteOptions,
 };
 
 /// A host that has all it gave in a list, and whose origins are places in it.
@@ -188,6 +188,28 @@ fn small_runs_that_are_most_of_a_value_are_lent_together() {
     assert_eq!(fixture.lent(&segment), 1);
     assert_eq!(fixture.lent(&space), 1, "out of a commit row");
     assert_eq!(fixture.lent(&fixture.space(20)), 0);
+}
+
+#[test]
+fn what_is_remembered_of_a_block_that_was_not_lent_is_without_the_host() {
+    let fixture = fixture(&[&[9000; 6]]);
+    let first = fixture.space(2);
+    assert_eq!(fixture.lent(&first), 0);
+    let page = fixture.space(100);
+    assert_eq!(page.runs()[0].tier(), Tier::Hot);
+    assert_eq!(fixture.lent(&page), 0);
+}
+
+#[test]
+fn what_an_export_read_is_remembered_without_the_host() {
+    let fixture = fixture(&[&[40_000]]);
+    fixture.world.run(async {
+        let mut exporter = fixture.store.exporter(None).expect("starts");
+        while exporter.next().await.expect("exports").is_some() {}
+    });
+    let page = fixture.space(100);
+    assert_eq!(page.runs()[0].tier(), Tier::Hot);
+    assert_eq!(fixture.lent(&page), 0);
 }
 
 #[test]

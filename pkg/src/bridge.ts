@@ -112,8 +112,13 @@ class Packer {
 	}
 }
 
-// The engine knows arrays by their class, which one of another realm does not have.
-const standsApart = (value: Uint8Array): boolean => value.length >= APART_BYTES && value instanceof Uint8Array;
+// The engine knows arrays by their class, which one of another realm does not have. And readers may be given views of
+// them: then the buffer is an ordinary one, and holds no other value, and little else that would be kept as well.
+const standsApart = (value: Uint8Array): boolean =>
+	value.length >= APART_BYTES &&
+	value instanceof Uint8Array &&
+	value.buffer instanceof ArrayBuffer &&
+	value.length * 2 > value.buffer.byteLength;
 
 /** What a value takes in the frame, its length included. */
 const sizeOf = (value: Uint8Array): number => 4 + (standsApart(value) ? 0 : value.length);

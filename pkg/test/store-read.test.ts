@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Entry, LexKey, memoryHost, type Offset, type Store } from "../src/entry/node.js";
+import { type Entry, type HostKv, LexKey, memoryHost, type Offset, type Store } from "../src/entry/node.js";
 import { manualClock } from "../src/testing.js";
 import { collect, lines, numbered, refuses, rejection, storeIn } from "./support/store.js";
 
@@ -68,6 +68,41 @@ test("whoever writes to a payload changes nothing for others", async (t) => {
 	for (const what of ["at first", "again", "and again"]) await intact(what);
 	await store.compact();
 	await intact("merged");
+});
+
+test("payloads do not share a buffer of the host that holds more than theirs, or that is shared", async (t) => {
+	const inner = memoryHost();
+	let buffer = (length: number): ArrayBufferLike => new ArrayBuffer(length);
+	const host: HostKv = {
+		name: "shared",
+		limits: inner.limits,
+		get: (keys) => inner.get(keys),
+		commit: (batch) => inner.commit(batch),
+		async scan(range) {
+			const page = await inner.scan(range);
+			const all = new Uint8Array(buffer(page.values.reduce((sum, value) => sum + value.length, 0)));
+			let at = 0;
+			const values = page.values.map((value) => {
+				all.set(value, at);
+				at += value.length;
+				return all.subarray(at - value.length, at);
+			});
+			return { ...page, values };
+		},
+	};
+	const store = await storeIn(t, { autoCompact: false }, host);
+	for (let i = 1; i <= 4; i++) await store.produce("s", "g", [{ payload: new Uint8Array(50_000).fill(i) }]);
+	// The first of them brings along what the engine remembers of the others.
+	for await (const { payload } of store.consumeSpace({ space: "s", limit: 1 }))
+		structuredClone(payload, { transfer: [payload.buffer] });
+	const all = await store.consumeSpace({ space: "s" }).toArray();
+	assert.deepEqual(
+		all.map(({ payload }) => [payload.length, payload[0]]),
+		[1, 2, 3, 4].map((n) => [50_000, n]),
+	);
+	buffer = (length) => new SharedArrayBuffer(length);
+	const [last] = await store.consumeSegment({ space: "s", segment: "g", minSequence: 4 }).toArray();
+	assert.ok(last?.payload.buffer instanceof ArrayBuffer);
 });
 
 test("very many segments in one page keep their own entries", async (t) => {

@@ -176,6 +176,7 @@ impl SpaceExport {
             max_bytes: PAGE_BYTES,
         };
         let page = inner.read_space(read, None).await?;
+        page.forget_origins();
         // Read after the page: whatever is missing from it is trimmed under this head.
         let trimmed = self.trimmed_now(inner).await?.0;
         let mut moved = trimmed.bound > self.passed;

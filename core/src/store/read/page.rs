@@ -107,6 +107,14 @@ impl Page {
         self.runs.is_empty()
     }
 
+    /// Lets go of what the host has of the entries: for whoever lends nothing. Blocks are remembered, and what the host has
+    /// would be with them.
+    pub(crate) fn forget_origins(&self) {
+        for one in &self.runs {
+            one.run.body.forget_origin();
+        }
+    }
+
     /// The page as one buffer, for crossing into another language. All integers little-endian:
     ///
     /// ```text
@@ -142,6 +150,7 @@ impl Page {
                 lent.push(Lent { runs, bytes, origin });
             }
         }
+        self.forget_origins();
         PageFrame::new(self, lent)
     }
 }
@@ -284,6 +293,10 @@ impl<'p> PageFrame<'p> {
     }
 }
 
+/// Bytes of a segment's blocks that are fetched at once where others come in between: what is fetched of many segments is
+/// remembered until they come again.
+const BESIDE_OTHERS: usize = 1 << 20;
+
 /// Fills a page up to its bounds.
 #[derive(Debug)]
 pub(super) struct Filling {
@@ -291,6 +304,8 @@ pub(super) struct Filling {
     entries: u64,
     bytes: usize,
     ahead: usize,
+    /// Whether there are entries of several segments.
+    is_mixed: bool,
 }
 
 impl Filling {
@@ -300,6 +315,7 @@ impl Filling {
             entries: max_entries.max(1),
             bytes: max_bytes.max(1),
             ahead: 0,
+            is_mixed: false,
         }
     }
 
@@ -308,9 +324,11 @@ impl Filling {
         if self.bytes == 0 { 0 } else { self.entries }
     }
 
-    /// How many bytes of blocks are worth fetching at once.
-    pub(super) fn ahead(&self) -> usize {
-        self.bytes.max(self.ahead)
+    /// How many bytes of a segment's blocks are worth fetching at once.
+    pub(super) fn ahead(&self, segment: &str) -> usize {
+        let alone = !self.is_mixed && self.page.runs.last().is_some_and(|one| *one.segment == *segment);
+        let most = if alone { self.bytes } else { self.bytes.min(BESIDE_OTHERS) };
+        most.max(self.ahead)
     }
 
     /// So many bytes of blocks are worth fetching at once, whatever the page takes.
@@ -338,6 +356,7 @@ impl Filling {
     pub(super) fn push(&mut self, segment: Rc<str>, run: Run, tier: Tier) {
         self.entries = self.entries.saturating_sub(run.count);
         self.bytes = self.bytes.saturating_sub(run.body.bytes().len());
+        self.is_mixed |= self.page.runs.last().is_some_and(|one| *one.segment != *segment);
         self.page.runs.push(PageRun { segment, run, tier });
     }
 }

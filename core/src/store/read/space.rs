@@ -109,7 +109,7 @@ impl Inner {
         let range = commit::range(&read.space, passed, if merges { EntryId::MAX } else { head.last_id });
         // Every row beyond has an entry that is wanted: no more rows than entries.
         let mut density = Density::of(&read.space);
-        let likely = self.density.get().rows_of(read.max_entries, &density).min(read.max_entries);
+        let likely = self.density.get().rows_of(read.max_entries, passed, &density).min(read.max_entries);
         let mut most = usize::try_from(likely).unwrap_or(MOST_ROWS).clamp(1, MOST_ROWS);
         if EVERY_HOST && let Some(seen) = &seen {
             most = usize::try_from(seen.most_rows).unwrap_or(most).clamp(1, most);
@@ -123,7 +123,7 @@ impl Inner {
             }
             let row =
                 commit::decode_sharing(value, row_last, &mut names).map_err(|error| error.at_key(&key))?;
-            density.add(row.items.iter().map(|item| item.count).sum());
+            density.add(row.items.iter().map(|item| item.count).sum(), (row.previous, row_last));
             self.density.set(density);
             if row.previous > passed {
                 if !self.host.is_consistent() {
@@ -140,6 +140,8 @@ impl Inner {
                     .at_key(&key));
                 }
                 passed = passed.max(head.trimmed);
+                // All rows at hand may be below it: whoever goes on gets beyond them.
+                filling.page.next = (passed.ms, passed.n);
             }
             for item in &row.items {
                 if item.last_id() <= passed {
@@ -252,7 +254,8 @@ impl Inner {
             } else {
                 item.first_sequence + (reached.n - item.first_id.n) + 1
             };
-            let found = self.block_at(space, &item.segment, sequence, filling.ahead(), &head.voids).await?;
+            let ahead = filling.ahead(&item.segment);
+            let found = self.block_at(space, &item.segment, sequence, ahead, &head.voids).await?;
             let run = found.as_ref().and_then(|(found, hot)| {
                 let index = found.runs.partition_point(|run| run.last_sequence() < sequence);
                 Some((found.runs.get(index)?, *hot))

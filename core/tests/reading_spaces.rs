@@ -1,0 +1,157 @@
+//! What a read of a space asks the host for, and what it gives beside others.
+
+mod common;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use common::hooked::{Hook, HostCall, hooked};
+use common::{World, records};
+use futures::future::LocalBoxFuture;
+use streamkit_core::{
+    Batch, Durability, EntryId, HostLimits, Kv, MemoryKv, OpenOptions, Page, Result, Retention, ScanRange,
+    SpaceRead, Store, Trim, WriteOptions,
+};
+
+/// Runs something before the next scan.
+#[derive(Default)]
+struct Meanwhile {
+    work: RefCell<Option<Box<dyn FnOnce(ScanRange) -> LocalBoxFuture<'static, ()>>>>,
+}
+
+impl Hook for Meanwhile {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        if let HostCall::Scan(range) = call
+            && let Some(work) = self.work.take()
+        {
+            work(range.clone()).await;
+        }
+        Ok(())
+    }
+}
+
+/// Counts scans, and the bytes that they give.
+struct Counting {
+    inner: MemoryKv,
+    scans: Cell<u64>,
+    bytes: Cell<usize>,
+}
+
+impl Hook for Counting {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        if let HostCall::Scan(range) = call {
+            let page = self.inner.scan(range.clone()).await?;
+            let bytes: usize = page.pairs.iter().map(|(_, value)| value.len()).sum();
+            self.scans.set(self.scans.get() + 1);
+            self.bytes.set(self.bytes.get() + bytes);
+        }
+        Ok(())
+    }
+}
+
+fn read(after: EntryId, max_entries: u64, max_bytes: usize) -> SpaceRead {
+    SpaceRead { space: "s".into(), after, min_timestamp: None, max_timestamp: None, max_entries, max_bytes }
+}
+
+fn next_of(page: &Page) -> EntryId {
+    EntryId::new(page.next.0, page.next.1)
+}
+
+async fn append(store: &Store, segment: &str, texts: &[&str]) {
+    store.append(records("s", segment, texts), WriteOptions::default()).await.expect("appends");
+}
+
+#[test]
+fn a_page_of_rows_that_are_trimmed_meanwhile_moves_on() {
+    let world = World::new();
+    let kv = MemoryKv::new();
+    let hook = Rc::new(Meanwhile::default());
+    let store = world.open_with(hooked(&kv, &hook), OpenOptions::default()).expect("opens");
+    let other = world.open(&kv);
+    world.run(async {
+        store.create_stream("s", 1, Retention::default()).await.expect("creates");
+        for _ in 0..10 {
+            append(&store, "0", &["a"]).await;
+        }
+        hook.work.replace(Some(Box::new(move |range| {
+            Box::pin(async move {
+                // The rows go one after the other: the first has gone, and the next ones are still there.
+                let row = kv.scan(ScanRange { limit: 1, ..range }).await.expect("scans").pairs.remove(0).0;
+                other.trim_stream("s", Trim::MaxCount(1), false).await.expect("trims");
+                let batch = Batch {
+                    checks: vec![],
+                    deletes: vec![row],
+                    puts: vec![],
+                    durability: Durability::Strict,
+                };
+                kv.commit(batch).await.expect("commits");
+            })
+        })));
+        let first = store.read_space(read(EntryId::ZERO, 4, 1 << 20)).await.expect("reads");
+        assert!(first.is_empty() && !first.tail && !first.done);
+        assert_ne!(next_of(&first), EntryId::ZERO, "whoever goes on there would stand still");
+        let rest = store.read_space(read(next_of(&first), 4, 1 << 20)).await.expect("reads");
+        assert_eq!(rest.entries().map(|entry| entry.sequence).collect::<Vec<_>>(), [10]);
+    });
+}
+
+#[test]
+fn readers_at_different_places_have_full_pages() {
+    let world = World::new();
+    let options = OpenOptions { auto_compact: false, ..OpenOptions::default() };
+    let store = world.open_with(Rc::new(MemoryKv::new()), options).expect("opens");
+    world.run(async {
+        for _ in 0..20 {
+            append(&store, "g", &["a"; 100]).await;
+        }
+        let mut between = EntryId::ZERO;
+        while let page = store.read_space(read(between, 100, 1 << 20)).await.expect("reads")
+            && !page.is_empty()
+        {
+            between = next_of(&page);
+        }
+        for _ in 0..400 {
+            append(&store, "h", &["b"]).await;
+        }
+        let (mut one, mut two) = (EntryId::ZERO, between);
+        for _ in 0..4 {
+            let page = store.read_space(read(one, 100, 1 << 20)).await.expect("reads");
+            assert_eq!(page.len(), 100);
+            one = next_of(&page);
+            let page = store.read_space(read(two, 100, 1 << 20)).await.expect("reads");
+            assert_eq!(page.len(), 100, "the other's rows say nothing about these");
+            two = next_of(&page);
+        }
+    });
+}
+
+#[test]
+fn long_pages_of_many_segments_read_their_blocks_once() {
+    const SEGMENTS: usize = 12;
+    let world = World::new();
+    let kv = MemoryKv::with_limits(HostLimits { block_bytes: 64 << 10, ..HostLimits::default() });
+    let counting = Rc::new(Counting { inner: kv.clone(), scans: Cell::new(0), bytes: Cell::new(0) });
+    let options = OpenOptions { auto_compact: false, ..OpenOptions::default() };
+    let store = world.open_with(hooked(&kv, &counting), options).expect("opens");
+    let text = "a".repeat(60_000);
+    let total = world.run(async {
+        // Each segment is longer than what may be remembered of it beside the others.
+        for _ in 0..50 {
+            for segment in 0..SEGMENTS {
+                append(&store, &format!("g{segment}"), &[&text]).await;
+            }
+        }
+        counting.bytes.set(0);
+        let (mut after, mut total) = (EntryId::ZERO, 0);
+        loop {
+            let page = store.read_space(read(after, 4096, 4 << 20)).await.expect("reads");
+            total += page.entries().map(|entry| entry.content.payload().len()).sum::<usize>();
+            after = next_of(&page);
+            if page.tail {
+                return total;
+            }
+        }
+    });
+    assert_eq!(total, 50 * SEGMENTS * 60_000);
+    assert!(counting.bytes.get() < total * 3 / 2, "{} of {total} bytes", counting.bytes.get());
+}
