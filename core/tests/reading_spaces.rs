@@ -13,10 +13,12 @@ use streamkit_core::{
     SpaceRead, Store, Trim, WriteOptions,
 };
 
+type Work = Box<dyn FnOnce(ScanRange) -> LocalBoxFuture<'static, ()>>;
+
 /// Runs something before the next scan.
 #[derive(Default)]
 struct Meanwhile {
-    work: RefCell<Option<Box<dyn FnOnce(ScanRange) -> LocalBoxFuture<'static, ()>>>>,
+    work: RefCell<Option<Work>>,
 }
 
 impl Hook for Meanwhile {

@@ -26,7 +26,7 @@ function slow(inner: HostKv = memoryHost()): Slow {
 		failsFrom: Number.POSITIVE_INFINITY,
 		host: {
 			name: "slow",
-			limits: inner.limits,
+			limits: { ...inner.limits },
 			get: (keys) => inner.get(keys),
 			commit: (batch) => inner.commit(batch),
 			async scan(range) {
@@ -86,8 +86,9 @@ test("where the host takes its time, a long read asks for the next page while on
 	);
 });
 
-test("where the host takes its time, the pages of a long read are longer", async (t) => {
+test("where the host takes its time for large rows, the pages of a long read hold several", async (t) => {
 	const one = slow();
+	one.host.limits.blockBytes = 1 << 20;
 	const store = await filled(t, one.host);
 	one.bytes.length = 0;
 	await store.consumeSegment(args).toArray();
@@ -97,6 +98,15 @@ test("where the host takes its time, the pages of a long read are longer", async
 		"who looks at the beginning only pays for no more",
 	);
 	assert.deepEqual(new Set(one.bytes.slice(3)), new Set([4 << 20]));
+	for (const [blockBytes, most] of [
+		[256 << 10, 1 << 20],
+		[16 << 20, 4 << 20],
+	] as const) {
+		one.bytes.length = 0;
+		one.host.limits.blockBytes = blockBytes;
+		await store.consumeSegment(args).toArray();
+		assert.equal(Math.max(...one.bytes.map((bytes) => bytes ?? 0)), most, `rows of ${blockBytes}`);
+	}
 	one.bytes.length = 0;
 	await store.consume({ offsets: { [SPACE]: "" } }).toArray();
 	assert.ok(one.bytes.length > 3);

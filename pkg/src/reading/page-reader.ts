@@ -6,14 +6,16 @@ import { broken } from "../framing/reader.js";
 import { Turns } from "../turns.js";
 
 /**
- * The most entries and bytes that one page asks for; see LONG_PAGES. A page, or the rows of the host that it refers to,
+ * The most entries and bytes that one page asks for; but see LONG_PAGE_BYTES. A page, or the rows of the host that it refers to,
  * stay in memory while any payload in them is kept.
  */
 export const PAGE_ENTRIES = 4096;
 export const PAGE_BYTES = 1 << 20;
 
-// A host that takes its time takes some of it for each page, however long that is: a long read has longer ones.
-const LONG_PAGES = 4;
+// A host that takes its time takes some of it for each page, however little that holds: where its rows are as large as a
+// page, those of a long read hold several. Not elsewhere: a host far away has a deadline for what it is asked for at once.
+const LONG_PAGE_ROWS = 4;
+const LONG_PAGE_BYTES = LONG_PAGE_ROWS * PAGE_BYTES;
 
 // Who looks at the first few entries only, and does not say how many, should not pay for a whole page.
 const FIRST_PAGE_ENTRIES = 256;
@@ -113,12 +115,11 @@ export class PageReader implements PageSource {
 	}
 
 	#request(maxEntries: number): PageRequest {
-		const { read, maxBytes, signal } = this.#plan;
+		const { read, signal } = this.#plan;
 		const most = Math.min(maxEntries, this.#size, this.#left);
 		const epoch = this.#slot.epoch();
 		const { a, b } = { a: this.#a, b: this.#b };
-		const room = this.#isLong() && this.#plan.beside !== true ? LONG_PAGES * maxBytes : maxBytes;
-		const bytes = this.#slot.run("read", (engine) => read(engine, a, b, most, room), signal);
+		const bytes = this.#slot.run("read", (engine) => read(engine, a, b, most, this.#room()), signal);
 		return { most, epoch, bytes };
 	}
 
@@ -160,6 +161,14 @@ export class PageReader implements PageSource {
 	/** Whether this is a long read from a host that takes its time. */
 	#isLong(): boolean {
 		return this.#size === PAGE_ENTRIES && this.#slot.hostWaits;
+	}
+
+	/** The most bytes of the next page. */
+	#room(): number {
+		const { maxBytes, beside } = this.#plan;
+		if (!this.#isLong() || beside === true) return maxBytes;
+		const rows = LONG_PAGE_ROWS * this.#slot.host.limits.blockBytes;
+		return Math.max(maxBytes, Math.min(rows, LONG_PAGE_BYTES));
 	}
 
 	/** The next page is on its way while this one is used. */
