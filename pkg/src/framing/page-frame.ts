@@ -116,7 +116,7 @@ export class PageFrame {
 		return new Uint8Array(bytes.buffer, bytes.byteOffset + at + 4, view.getUint32(at, true));
 	}
 
-	/** Checks a run once, so that its entries, which begin at start, can be read without checks later. Gives where the last one lies. */
+	/** Checks a run once, so that its entries, from start on, can be read without checks later. Gives where the last lies. */
 	check(run: number, start: number): number {
 		const { view, fields } = this;
 		if (fields.getUint32(run, true) >= this.names.length) throw broken("a run names no segment");

@@ -266,7 +266,9 @@ export function readPage(answer: PageBytes, space: string, stream = false): Page
 	let left = reader.u32();
 	const runs = reader.at;
 	let count = 0;
-	let last: PageEntry | undefined;
+	let lastHolder = frame;
+	let lastRun = 0;
+	let lastAt = 0;
 	for (; left > 0; left--) {
 		const run = reader.skip(RUN_FIELDS);
 		let holder = frame;
@@ -280,13 +282,15 @@ export function readPage(answer: PageBytes, space: string, stream = false): Page
 		} else {
 			reader.skip(frame.size(run));
 		}
-		const lastAt = holder.check(run, at);
-		const entries = frame.count(run);
-		if (entries === 0) continue;
-		count += entries;
-		last = new PageEntry(holder, run, entries - 1, lastAt);
+		const lastOfRun = holder.check(run, at);
+		if (frame.count(run) === 0) continue;
+		count += frame.count(run);
+		lastHolder = holder;
+		lastRun = run;
+		lastAt = lastOfRun;
 	}
 	if (reader.at !== bytes.length || lent.length !== arrays.length) throw broken("it goes on after its last run");
+	const last = count === 0 ? undefined : new PageEntry(lastHolder, lastRun, frame.count(lastRun) - 1, lastAt);
 	const entries = { [Symbol.iterator]: () => new PageEntryIterator(frame, lent, runs) };
 	return { done, tail, a, b, count, last, entries };
 }

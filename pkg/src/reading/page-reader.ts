@@ -6,8 +6,8 @@ import { broken } from "../framing/reader.js";
 import { Turns } from "../turns.js";
 
 /**
- * The most entries and bytes that one page asks for; but see LONG_PAGE_BYTES. A page, or the rows of the host that it refers to,
- * stay in memory while any payload in them is kept.
+ * The most entries and bytes that one page asks for; but see LONG_PAGE_BYTES. A page, or the row of the host that it
+ * refers to, stays in memory while any payload in it is kept.
  */
 export const PAGE_ENTRIES = 4096;
 export const PAGE_BYTES = 1 << 20;
