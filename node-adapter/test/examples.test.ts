@@ -14,7 +14,7 @@ const printed: Readonly<Record<string, string>> = {
 		"order-2 #1: placed\norder-2 #2: paid\nlater: order-2 #2: paid\nlater: order-1 #2: cancelled\n",
 	"follow.mjs": "room-1 #1: before\nroom-1 #2: hello\nroom-1 #3: goodbye\nstopped\n",
 	"lease.mjs": "worker-1 wrote the report\nworker-2 leaves it to worker-1\n1 report\n",
-	"optimistic-concurrency.mjs": "[ '70 withdrawn', '70 refused, 30 is left' ]\nbalance 30\nbalance 35\n",
+	"optimistic-concurrency.mjs": "[ '70 refused, 30 is left', '70 withdrawn' ]\nbalance 30\nbalance 35\n",
 };
 
 test("every example has an expected output here", () => {
