@@ -109,22 +109,24 @@ impl Inner {
         let range = commit::range(&read.space, passed, if merges { EntryId::MAX } else { head.last_id });
         // Every row beyond has an entry that is wanted: no more rows than entries.
         let mut density = Density::of(&read.space);
-        let likely = self.density.get().rows_of(read.max_entries, passed, &density).min(read.max_entries);
-        let mut most = usize::try_from(likely).unwrap_or(MOST_ROWS).clamp(1, MOST_ROWS);
-        if EVERY_HOST && let Some(seen) = &seen {
-            most = usize::try_from(seen.most_rows).unwrap_or(most).clamp(1, most);
-        }
+        let likely = match &seen {
+            Some(seen) if EVERY_HOST => seen.most_rows,
+            _ => self.density.get().rows_of(read.max_entries, passed, &density),
+        };
+        let most = usize::try_from(likely.min(read.max_entries)).unwrap_or(MOST_ROWS).clamp(1, MOST_ROWS);
         let (rows, more) = self.commit_rows(range, &read.space, (most, read.max_bytes), &head.voids).await?;
         let space: Rc<str> = Rc::from(&*read.space);
         let mut names = Names::remembered();
         for (row_last, (key, value)) in rows {
-            if EVERY_HOST && let Some(seen) = &mut seen {
-                seen.rows += 1;
-            }
             let row =
                 commit::decode_sharing(value, row_last, &mut names).map_err(|error| error.at_key(&key))?;
-            density.add(row.items.iter().map(|item| item.count).sum(), (row.previous, row_last));
-            self.density.set(density);
+            // Who brings what it saw knows its rows by itself, and reads elsewhere than others.
+            if EVERY_HOST && let Some(seen) = &mut seen {
+                seen.rows += 1;
+            } else {
+                density.add(row.items.iter().map(|item| item.count).sum(), (row.previous, row_last));
+                self.density.set(density);
+            }
             if row.previous > passed {
                 if !self.host.is_consistent() {
                     // Not visible yet: what follows is shown once it can be shown in order.
