@@ -2,31 +2,15 @@
 
 mod common;
 
-use common::{World, records, small_blocks};
+use common::{World, reads, records, small_blocks};
 use streamkit_core::{Detail, EntryId, ErrorCode, SegmentRead, SpaceRead, Store, WriteOptions, to_hex};
 
 fn segment_read(from: u64, max_entries: u64) -> SegmentRead {
-    SegmentRead {
-        space: "orders".into(),
-        segment: "one".into(),
-        from,
-        max_sequence: None,
-        min_timestamp: None,
-        max_timestamp: None,
-        max_entries,
-        max_bytes: 1 << 20,
-    }
+    reads::segment_read("orders", "one", from, max_entries)
 }
 
 fn space_read(after: EntryId, max_entries: u64) -> SpaceRead {
-    SpaceRead {
-        space: "orders".into(),
-        after,
-        min_timestamp: None,
-        max_timestamp: None,
-        max_entries,
-        max_bytes: 1 << 20,
-    }
+    reads::space_read("orders", after, max_entries)
 }
 
 async fn read_space(store: &Store, max_entries: u64) -> Vec<(String, u64, EntryId, String)> {

@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::reads::{segment_read, space_read};
 use common::{World, records, small_blocks};
 use std::rc::Rc;
 use streamkit_core::{
@@ -12,14 +13,7 @@ async fn timeline(store: &Store, page: u64) -> Vec<(String, u64, EntryId, Vec<u8
     let mut found = Vec::new();
     let mut after = EntryId::ZERO;
     loop {
-        let read = SpaceRead {
-            space: "s".into(),
-            after,
-            min_timestamp: None,
-            max_timestamp: None,
-            max_entries: page,
-            max_bytes: 1 << 16,
-        };
+        let read = SpaceRead { max_bytes: 1 << 16, ..space_read("s", after, page) };
         let page = store.read_space(read).await.expect("reads");
         for entry in page.entries() {
             found.push((entry.segment.into(), entry.sequence, entry.id, entry.content.payload().to_vec()));
@@ -35,16 +29,7 @@ async fn segment(store: &Store, name: &str) -> Vec<(u64, Vec<u8>)> {
     let mut found = Vec::new();
     let mut from = 1;
     loop {
-        let read = SegmentRead {
-            space: "s".into(),
-            segment: name.into(),
-            from,
-            max_sequence: None,
-            min_timestamp: None,
-            max_timestamp: None,
-            max_entries: 100,
-            max_bytes: 1 << 16,
-        };
+        let read = SegmentRead { max_bytes: 1 << 16, ..segment_read("s", name, from, 100) };
         let page = store.read_segment(read).await.expect("reads");
         found.extend(page.entries().map(|entry| (entry.sequence, entry.content.payload().to_vec())));
         from = page.next.0;

@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use common::reads::{segment_read, space_read};
 use common::{World, records};
 use proptest::prelude::*;
 use streamkit_core::{
@@ -79,28 +80,12 @@ fn fixture(batches: &[&[usize]]) -> Fixture {
 
 impl Fixture {
     fn segment(&self, from: u64, max_entries: u64) -> Page {
-        let read = SegmentRead {
-            space: "s".into(),
-            segment: "g".into(),
-            from,
-            max_sequence: None,
-            min_timestamp: None,
-            max_timestamp: None,
-            max_entries,
-            max_bytes: 1 << 22,
-        };
+        let read = SegmentRead { max_bytes: 1 << 22, ..segment_read("s", "g", from, max_entries) };
         self.world.run(self.store.read_segment(read)).expect("reads")
     }
 
     fn space(&self, max_entries: u64) -> Page {
-        let read = SpaceRead {
-            space: "s".into(),
-            after: EntryId::ZERO,
-            min_timestamp: None,
-            max_timestamp: None,
-            max_entries,
-            max_bytes: 1 << 22,
-        };
+        let read = SpaceRead { max_bytes: 1 << 22, ..space_read("s", EntryId::ZERO, max_entries) };
         self.world.run(self.store.read_space(read)).expect("reads")
     }
 

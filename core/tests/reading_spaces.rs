@@ -6,6 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use common::hooked::{Hook, HostCall, hooked};
+use common::reads::space_read;
 use common::{World, records};
 use futures::future::LocalBoxFuture;
 use streamkit_core::{
@@ -52,7 +53,7 @@ impl Hook for Counting {
 }
 
 fn read(after: EntryId, max_entries: u64, max_bytes: usize) -> SpaceRead {
-    SpaceRead { space: "s".into(), after, min_timestamp: None, max_timestamp: None, max_entries, max_bytes }
+    SpaceRead { max_bytes, ..space_read("s", after, max_entries) }
 }
 
 fn next_of(page: &Page) -> EntryId {

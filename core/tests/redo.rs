@@ -3,10 +3,9 @@
 mod common;
 
 use common::hooked::hooked;
+use common::reads::space_read;
 use common::{StopAfter, World, records};
-use streamkit_core::{
-    Atomicity, EntryId, ErrorCode, HostLimits, MemoryKv, OpenOptions, SpaceRead, Store, WriteOptions,
-};
+use streamkit_core::{Atomicity, EntryId, ErrorCode, HostLimits, MemoryKv, OpenOptions, Store, WriteOptions};
 
 fn by_space() -> MemoryKv {
     MemoryKv::with_limits(HostLimits {
@@ -19,14 +18,7 @@ fn by_space() -> MemoryKv {
 }
 
 async fn count(store: &Store, space: &str) -> u64 {
-    let read = SpaceRead {
-        space: space.into(),
-        after: EntryId::ZERO,
-        min_timestamp: None,
-        max_timestamp: None,
-        max_entries: 1000,
-        max_bytes: 1 << 20,
-    };
+    let read = space_read(space, EntryId::ZERO, 1000);
     store.read_space(read).await.expect("reads").len()
 }
 

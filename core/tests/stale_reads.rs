@@ -6,10 +6,11 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::hooked::hooked;
+use common::reads::{segment_read, space_read};
 use common::{StopAfter, World, frame, records};
 use streamkit_core::{
-    Atomicity, EntryId, HostLimits, MemoryKv, OpenOptions, Page, PartitionChoice, Retention, SegmentRead,
-    SpaceRead, Store, StreamAppend, StreamRead, Trim, WriteOptions,
+    Atomicity, EntryId, HostLimits, MemoryKv, OpenOptions, Page, PartitionChoice, Retention, Store,
+    StreamAppend, StreamRead, Trim, WriteOptions,
 };
 use uuid::Uuid;
 
@@ -42,28 +43,12 @@ fn texts(page: &Page) -> Vec<String> {
 }
 
 fn space_of(world: &World, store: &Store) -> Vec<String> {
-    let read = SpaceRead {
-        space: "s".into(),
-        after: EntryId::ZERO,
-        min_timestamp: None,
-        max_timestamp: None,
-        max_entries: 100,
-        max_bytes: 1 << 20,
-    };
+    let read = space_read("s", EntryId::ZERO, 100);
     texts(&world.run(store.read_space(read)).expect("reads"))
 }
 
 fn segment_of(world: &World, store: &Store, from: u64) -> Vec<String> {
-    let read = SegmentRead {
-        space: "s".into(),
-        segment: "g".into(),
-        from,
-        max_sequence: None,
-        min_timestamp: None,
-        max_timestamp: None,
-        max_entries: 100,
-        max_bytes: 1 << 20,
-    };
+    let read = segment_read("s", "g", from, 100);
     texts(&world.run(store.read_segment(read)).expect("reads"))
 }
 

@@ -4,10 +4,11 @@ mod common;
 
 use std::rc::Rc;
 
+use common::reads::{segment_read, space_read};
 use common::{World, frame};
 use streamkit_core::{
     Atomicity, EntryId, Error, ErrorCode, FaultPlan, FaultyKv, HostLimits, MemoryKv, OpenOptions, Result,
-    Retention, SegmentRead, SpaceRead, Store, StreamAppend, StreamAppended, Trim, Trimmed, WriteOptions,
+    Retention, SpaceRead, Store, StreamAppend, StreamAppended, Trim, Trimmed, WriteOptions,
 };
 use uuid::Uuid;
 
@@ -28,14 +29,7 @@ async fn all(store: &Store, stream: &str) -> Vec<(EntryId, String)> {
     let mut found = Vec::new();
     let mut after = EntryId::ZERO;
     loop {
-        let read = SpaceRead {
-            space: stream.into(),
-            after,
-            min_timestamp: None,
-            max_timestamp: None,
-            max_entries: 100,
-            max_bytes: 1 << 16,
-        };
+        let read = SpaceRead { max_bytes: 1 << 16, ..space_read(stream, after, 100) };
         let page = store.read_space(read).await.expect("reads");
         found.extend(
             page.entries()
@@ -314,16 +308,7 @@ fn a_stream_whose_rows_are_damaged_can_be_deleted_and_made_again() {
 
 /// The sequences of a page from the beginning of the stream's only partition, and whether it says that this is all.
 async fn sequences(store: &Store) -> Result<(Vec<u64>, bool)> {
-    let read = SegmentRead {
-        space: "s".into(),
-        segment: "0".into(),
-        from: 1,
-        max_sequence: None,
-        min_timestamp: None,
-        max_timestamp: None,
-        max_entries: 1000,
-        max_bytes: 1 << 20,
-    };
+    let read = segment_read("s", "0", 1, 1000);
     let page = store.read_segment(read).await?;
     Ok((page.entries().map(|entry| entry.sequence).collect(), page.tail))
 }

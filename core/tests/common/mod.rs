@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "every test file uses its own part of this")]
 
 pub(crate) mod hooked;
+pub(crate) mod reads;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

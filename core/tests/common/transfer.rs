@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::common::reads::{segment_read, space_read};
 use streamkit_core::{
     Crc32c, EntryId, Exporter, ImportReport, Listing, MemoryKv, Result, SegmentRead, SegmentStatus,
     SpaceRead, Store, Trx, VerifyReport,
@@ -22,14 +23,7 @@ pub(crate) async fn timeline(store: &Store, space: &str) -> Vec<Seen> {
     let mut found = Vec::new();
     let mut after = EntryId::ZERO;
     loop {
-        let read = SpaceRead {
-            space: space.into(),
-            after,
-            min_timestamp: None,
-            max_timestamp: None,
-            max_entries: 100,
-            max_bytes: 1 << 16,
-        };
+        let read = SpaceRead { max_bytes: 1 << 16, ..space_read(space, after, 100) };
         let page = store.read_space(read).await.expect("reads the space");
         found.extend(page.entries().map(|entry| {
             let metadata = entry.content.metadata().map(|(key, value)| (key.into(), value.into())).collect();
@@ -47,16 +41,7 @@ pub(crate) async fn segment(store: &Store, space: &str, name: &str) -> Vec<Seen>
     let mut found = Vec::new();
     let mut from = 1;
     loop {
-        let read = SegmentRead {
-            space: space.into(),
-            segment: name.into(),
-            from,
-            max_sequence: None,
-            min_timestamp: None,
-            max_timestamp: None,
-            max_entries: 100,
-            max_bytes: 1 << 16,
-        };
+        let read = SegmentRead { max_bytes: 1 << 16, ..segment_read(space, name, from, 100) };
         let page = store.read_segment(read).await.expect("reads the segment");
         found.extend(page.entries().map(|entry| {
             let metadata = entry.content.metadata().map(|(key, value)| (key.into(), value.into())).collect();
