@@ -114,11 +114,13 @@ pub(crate) fn is_raw(row: &[u8]) -> bool {
     row.get(1) == Some(&RAW)
 }
 
-/// Whether a stored row is a block or commit row that is compressed, and undamaged. Others do not match what would be
-/// their checksum.
-#[cfg(not(feature = "compression"))]
-pub(crate) fn is_compressed(row: &[u8]) -> bool {
-    row.get(1) == Some(&ZSTD) && check(row, "").is_ok()
+/// How long a stored block or commit row is without compression, where it is compressed and undamaged. Rows of other kinds
+/// do not match what would be their checksum.
+pub(crate) fn expanded_bytes(row: &[u8]) -> Option<usize> {
+    if row.get(1) != Some(&ZSTD) {
+        return None;
+    }
+    check(row, "").ok().map(|header| header.raw_length.saturating_add(ENVELOPE_BYTES))
 }
 
 /// A stored block or commit row as it is without compression; one that cannot be read as it is.

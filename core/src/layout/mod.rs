@@ -39,9 +39,7 @@ mod voids;
 
 #[cfg(feature = "compression")]
 pub use envelope::expand_row;
-#[cfg(not(feature = "compression"))]
-pub(crate) use envelope::is_compressed;
-pub(crate) use envelope::{Packing, is_raw};
+pub(crate) use envelope::{Packing, expanded_bytes, is_raw};
 pub use group::GroupMode;
 pub(crate) use key::{KeyRange, successor};
 pub(crate) use run::{RUN_HEADER_BYTES, Run};

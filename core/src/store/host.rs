@@ -3,6 +3,8 @@
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
+#[cfg(feature = "compression")]
+use core::cell::Cell;
 use core::future::Future;
 use core::pin::Pin;
 
@@ -10,11 +12,13 @@ use futures_util::future::{Either, select};
 use futures_util::poll;
 use uuid::{Builder, Uuid};
 
+#[cfg(feature = "compression")]
+use super::shrinkage::Shrinkage;
 use crate::env::{Entropy, Env};
 use crate::error::{Error, ErrorCode, Result};
 use crate::kv::{Atomicity, Batch, Bytes, Commit, HostLimits, ScanRange, Value};
 #[cfg(not(feature = "compression"))]
-use crate::layout::is_compressed;
+use crate::layout::expanded_bytes;
 use crate::layout::{KeyRange, successor};
 
 const EVERY_HOST: bool = cfg!(feature = "every-host");
@@ -31,11 +35,18 @@ pub(crate) type Part<T> = (Vec<T>, Option<KeyRange>);
 pub(crate) struct Host {
     env: Env,
     timeout: u64,
+    #[cfg(feature = "compression")]
+    shrinkage: Cell<Shrinkage>,
 }
 
 impl Host {
     pub(crate) fn new(env: Env, timeout: u64) -> Self {
-        Self { env, timeout }
+        Self {
+            env,
+            timeout,
+            #[cfg(feature = "compression")]
+            shrinkage: Cell::default(),
+        }
     }
 
     pub(crate) fn limits(&self) -> &HostLimits {
@@ -119,28 +130,55 @@ impl Host {
     }
 
     /// Rows of a range from its start on, until there are `limit` or the values come to `max_bytes`; at
-    /// least one where there are any.
+    /// least one where there are any. Compressed ones count as what they expand to, so that nobody expands what is
+    /// read again with the rest; a build without compression gets them expanded.
     pub(crate) fn rows(&self, range: KeyRange, limit: usize, max_bytes: usize) -> Call<'_, Part<Row>> {
-        let KeyRange { start, end } = range;
-        let page = self.scan(ScanRange { start, end, reverse: false, limit, max_bytes, keys_only: false });
-        #[cfg(not(feature = "compression"))]
-        let page = self.expanded(page);
-        page
+        self.rows_of(range, limit, max_bytes, false)
     }
 
-    /// The same, and none of them is compressed. Bytes count as they are stored.
+    /// The same of blocks: the host is asked for about as many bytes as expand to those that are wanted.
+    pub(crate) fn blocks(&self, range: KeyRange, limit: usize, max_bytes: usize) -> Call<'_, Part<Row>> {
+        self.rows_of(range, limit, max_bytes, true)
+    }
+
+    #[cfg(feature = "compression")]
+    fn rows_of(&self, range: KeyRange, limit: usize, max_bytes: usize, blocks: bool) -> Call<'_, Part<Row>> {
+        Box::pin(async move {
+            let KeyRange { start, end } = range;
+            let stored = if blocks { self.shrinkage.get().stored_of(max_bytes) } else { max_bytes };
+            let asked = KeyRange { start, end: end.clone() };
+            let (mut rows, mut rest) = self.stored_rows(asked, limit, stored).await?;
+            let (kept, shrinkage) = Shrinkage::of(&rows, max_bytes);
+            if kept < rows.len() {
+                rows.truncate(kept);
+                rest = rows.last().map(|(key, _)| KeyRange { start: successor(key.clone()), end });
+            }
+            if blocks {
+                self.shrinkage.set(shrinkage);
+            }
+            Ok((rows, rest))
+        })
+    }
+
+    /// Few rows are compressed where this build is used: bytes count as they are stored.
     #[cfg(not(feature = "compression"))]
-    fn expanded<'c>(&'c self, page: Call<'c, Part<Row>>) -> Call<'c, Part<Row>> {
+    fn rows_of(&self, range: KeyRange, limit: usize, max_bytes: usize, _: bool) -> Call<'_, Part<Row>> {
+        let page = self.stored_rows(range, limit, max_bytes);
         Box::pin(async move {
             let (mut rows, rest) = page.await?;
             for (_, row) in &mut rows {
-                if is_compressed(row) {
+                if expanded_bytes(row).is_some() {
                     let stored = core::mem::take(row).into_bytes();
                     *row = self.env.expander.expand(stored).await?.into();
                 }
             }
             Ok((rows, rest))
         })
+    }
+
+    fn stored_rows(&self, range: KeyRange, limit: usize, max_bytes: usize) -> Call<'_, Part<Row>> {
+        let KeyRange { start, end } = range;
+        self.scan(ScanRange { start, end, reverse: false, limit, max_bytes, keys_only: false })
     }
 
     /// Keys of a range from its start on, at most `limit`; their values stay where they are.

@@ -22,6 +22,8 @@ mod read;
 #[cfg(feature = "every-host")]
 mod redo;
 mod running;
+#[cfg(feature = "compression")]
+mod shrinkage;
 #[cfg(feature = "every-host")]
 mod single;
 mod turns;

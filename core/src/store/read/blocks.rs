@@ -5,6 +5,7 @@ use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
+use super::super::host::Host;
 use super::super::{Call, Inner, Row};
 use crate::error::{Error, Result};
 use crate::id::EntryId;
@@ -125,7 +126,7 @@ impl Inner {
             }
             Ok(!found.is_empty())
         };
-        let more = self.rows_until(range, limits, &mut take).await?;
+        let more = self.rows_until(Host::blocks, range, limits, &mut take).await?;
         Ok((found, more))
     }
 

@@ -5,6 +5,7 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::super::host::Host;
 use super::super::{Inner, Row, Store};
 use super::density::Density;
 use super::page::{Filling, Page, Tier, place};
@@ -205,7 +206,7 @@ impl Inner {
             }
             Ok(!found.is_empty())
         };
-        let more = self.rows_until(range, limits, &mut take).await?;
+        let more = self.rows_until(Host::rows, range, limits, &mut take).await?;
         Ok((found, more))
     }
 
