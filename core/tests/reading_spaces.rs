@@ -2,11 +2,12 @@
 
 mod common;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use common::hooked::{Hook, HostCall, hooked};
 use common::reads::space_read;
+use common::scans::Scans;
 use common::{World, records};
 use futures::future::LocalBoxFuture;
 use streamkit_core::{
@@ -28,25 +29,6 @@ impl Hook for Meanwhile {
             && let Some(work) = self.work.take()
         {
             work(range.clone()).await;
-        }
-        Ok(())
-    }
-}
-
-/// Counts scans, and the bytes that they give.
-struct Counting {
-    inner: MemoryKv,
-    scans: Cell<u64>,
-    bytes: Cell<usize>,
-}
-
-impl Hook for Counting {
-    async fn before(&self, call: HostCall<'_>) -> Result {
-        if let HostCall::Scan(range) = call {
-            let page = self.inner.scan(range.clone()).await?;
-            let bytes: usize = page.pairs.iter().map(|(_, value)| value.len()).sum();
-            self.scans.set(self.scans.get() + 1);
-            self.bytes.set(self.bytes.get() + bytes);
         }
         Ok(())
     }
@@ -133,9 +115,9 @@ fn long_pages_of_many_segments_read_their_blocks_once() {
     const SEGMENTS: usize = 12;
     let world = World::new();
     let kv = MemoryKv::with_limits(HostLimits { block_bytes: 64 << 10, ..HostLimits::default() });
-    let counting = Rc::new(Counting { inner: kv.clone(), scans: Cell::new(0), bytes: Cell::new(0) });
+    let scans = Rc::new(Scans::of(&kv));
     let options = OpenOptions { auto_compact: false, ..OpenOptions::default() };
-    let store = world.open_with(hooked(&kv, &counting), options).expect("opens");
+    let store = world.open_with(hooked(&kv, &scans), options).expect("opens");
     let text = "a".repeat(60_000);
     let total = world.run(async {
         // Each segment is longer than what may be remembered of it beside the others.
@@ -144,7 +126,7 @@ fn long_pages_of_many_segments_read_their_blocks_once() {
                 append(&store, &format!("g{segment}"), &[&text]).await;
             }
         }
-        counting.bytes.set(0);
+        scans.reset();
         let (mut after, mut total) = (EntryId::ZERO, 0);
         loop {
             let page = store.read_space(read(after, 4096, 4 << 20)).await.expect("reads");
@@ -156,5 +138,5 @@ fn long_pages_of_many_segments_read_their_blocks_once() {
         }
     });
     assert_eq!(total, 50 * SEGMENTS * 60_000);
-    assert!(counting.bytes.get() < total * 3 / 2, "{} of {total} bytes", counting.bytes.get());
+    assert!(scans.bytes.get() < total * 3 / 2, "{} of {total} bytes", scans.bytes.get());
 }

@@ -53,9 +53,8 @@ export function uuid(v: string): TypedPart {
 /** The part above every other part but bytes that start with ff. */
 export const end: TypedPart = Object.freeze({ type: "end" });
 
-// Kept outside the instances: a private member would make the class nominal, and keys of another copy of the package
-// would not type-check.
-const content = new WeakMap<object, Bytes>();
+// Undeclared: a private member would make the class nominal, and keys of another copy of the package would not type-check.
+const CONTENT = Symbol("bytes");
 const BRAND = Symbol.for("streamkit.lexkey");
 const scratch = new DataView(new ArrayBuffer(8));
 
@@ -79,6 +78,20 @@ function float(value: number): Bytes {
 		const bits = view.getBigUint64(0);
 		view.setBigUint64(0, value < 0 ? BigInt.asUintN(64, ~bits) : bits ^ (1n << 63n));
 	});
+}
+
+interface Filled {
+	readonly [CONTENT]: Bytes;
+}
+
+const contentOf = (key: LexKey): Bytes => (key as unknown as Filled)[CONTENT];
+
+/** To be read only; of another copy's key they are a copy. */
+const bytesOf = (key: LexKey): Bytes => contentOf(key) ?? key.bytes;
+
+/** The key of bytes that nobody else has. */
+export function keyOver(bytes: Bytes): LexKey {
+	return new (LexKey as unknown as new (bytes: Bytes) => LexKey)(bytes);
 }
 
 function isTyped(part: object): part is TypedPart {
@@ -162,7 +175,7 @@ export function isLexKey(value: unknown): value is LexKey {
  */
 export class LexKey {
 	private constructor(bytes: Bytes = new Uint8Array(0)) {
-		content.set(this, bytes);
+		(this as unknown as { [CONTENT]: Bytes })[CONTENT] = bytes;
 	}
 
 	/** The key of the parts in order. @throws INVALID_ARGUMENT for no parts, a part of another type, or out of range. */
@@ -197,22 +210,22 @@ export class LexKey {
 	static compare(a: LexKey, b: LexKey): -1 | 0 | 1 {
 		if (!isLexKey(a)) throw invalid("a", "must be a LexKey");
 		if (!isLexKey(b)) throw invalid("b", "must be a LexKey");
-		return compareBytes(a.bytes, b.bytes);
+		return compareBytes(bytesOf(a), bytesOf(b));
 	}
 
 	/** The bytes, as a copy each time, so that the key cannot be changed. */
 	get bytes(): Bytes {
-		return (content.get(this) as Bytes).slice();
+		return contentOf(this).slice();
 	}
 
 	/** Whether both hold the same bytes. */
 	equals(other: LexKey): boolean {
-		return isLexKey(other) && equalBytes(content.get(this) as Bytes, other.bytes);
+		return isLexKey(other) && equalBytes(contentOf(this), bytesOf(other));
 	}
 
 	/** Lowercase hex; "" for the empty key. */
 	toHex(): string {
-		return toHex(content.get(this) as Bytes);
+		return toHex(contentOf(this));
 	}
 
 	/** The same as toHex. */

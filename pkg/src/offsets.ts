@@ -1,6 +1,6 @@
 import { type Bytes, equalBytes, isUint8Array, parseHex } from "./bytes.js";
 import { invalid } from "./errors.js";
-import { i64, isLexKey, LexKey, u64 } from "./lexkey.js";
+import { isLexKey, keyOver, LexKey } from "./lexkey.js";
 import type { Offset } from "./types.js";
 import { TIMESTAMP_END } from "./validate.js";
 
@@ -10,14 +10,55 @@ export interface SpacePosition {
 	readonly n: number;
 }
 
+/** What offsets begin with, up to their numbers. */
+interface Beginning {
+	readonly space: string;
+	readonly segment: string | undefined;
+	readonly bytes: Bytes;
+}
+
+// Whoever keeps an offset for each entry asks for one after the other of the same space.
+let latest: Beginning | undefined;
+
+function beginning(space: string, segment?: string): Bytes {
+	if (latest === undefined || latest.space !== space || latest.segment !== segment) {
+		const key =
+			segment === undefined
+				? LexKey.encodeFirst("DAT", "SPACES", space)
+				: LexKey.encodeFirst("DAT", "SEGMENTS", space, segment);
+		latest = { space, segment, bytes: key.bytes };
+	}
+	return latest.bytes;
+}
+
+/** A beginning and room for what follows. */
+function begun(start: Bytes, room: number): [Bytes, DataView] {
+	const bytes = new Uint8Array(start.length + room);
+	bytes.set(start);
+	return [bytes, new DataView(bytes.buffer, start.length)];
+}
+
+const TOP_BIT = 2 ** 31;
+
+/** Eight bytes of a number below 2^53; `top`: the highest of its 32 high bits where integers have a sign. */
+function setInteger(view: DataView, at: number, value: number, top = 0): void {
+	view.setUint32(at, Math.floor(value / 2 ** 32) + top);
+	view.setUint32(at + 4, value % 2 ** 32);
+}
+
 /** `DAT SEGMENTS space segment sequence(u64)`. */
 export function segmentOffset(space: string, segment: string, sequence: number): LexKey {
-	return LexKey.encode("DAT", "SEGMENTS", space, segment, u64(sequence));
+	const [bytes, view] = begun(beginning(space, segment), 8);
+	setInteger(view, 0, sequence);
+	return keyOver(bytes);
 }
 
 /** `DAT SPACES space ms(i64) n(u64)`. */
 export function spaceOffset(space: string, ms: number, n: number): LexKey {
-	return LexKey.encode("DAT", "SPACES", space, i64(ms), u64(n));
+	const [bytes, view] = begun(beginning(space), 17);
+	setInteger(view, 0, ms, TOP_BIT);
+	setInteger(view, 9, n);
+	return keyOver(bytes);
 }
 
 function offsetBytes(argument: string, offset: unknown): Uint8Array {

@@ -42,13 +42,13 @@ function slow(inner: HostKv = memoryHost()): Slow {
 	return self;
 }
 
-async function filled(t: TestContext, host: HostKv): Promise<Store> {
+async function filled(t: TestContext, host: HostKv, entries = ENTRIES, padding = ""): Promise<Store> {
 	const store = await openStore(host, { autoCompact: false, retentionInterval: 0, pollInterval: 600_000 });
 	t.after(() => store.close());
 	await store.produce(
 		SPACE,
 		SEGMENT,
-		Array.from({ length: ENTRIES }, (_, i) => ({ payload: `${i + 1}` })),
+		Array.from({ length: entries }, (_, i) => ({ payload: `${i + 1}${padding}` })),
 	);
 	return store;
 }
@@ -89,28 +89,29 @@ test("where the host takes its time, a long read asks for the next page while on
 test("where the host takes its time for large rows, the pages of a long read hold several", async (t) => {
 	const one = slow();
 	one.host.limits.blockBytes = 1 << 20;
-	const store = await filled(t, one.host);
+	const store = await filled(t, one.host, 8000, "x".repeat(4000));
 	one.bytes.length = 0;
-	await store.consumeSegment(args).toArray();
-	assert.deepEqual(
-		new Set(one.bytes.slice(0, 2)),
-		new Set([1 << 20]),
-		"who looks at the beginning only pays for no more",
-	);
-	assert.deepEqual(new Set(one.bytes.slice(3)), new Set([4 << 20]));
-	for (const [blockBytes, most] of [
+	const most = (): number => Math.max(...one.bytes.map((bytes) => bytes ?? 0));
+	let entries = 0;
+	for await (const page of store.consumeSegment(args).pages()) {
+		entries += page.length;
+		if (entries < 500) assert.ok(most() <= 1 << 20, "who looks at the beginning only pays for no more");
+	}
+	assert.equal(entries, 8000);
+	assert.deepEqual(new Set(one.bytes.slice(5)), new Set([4 << 20]));
+	for (const [blockBytes, expected] of [
 		[256 << 10, 1 << 20],
 		[16 << 20, 4 << 20],
 	] as const) {
 		one.bytes.length = 0;
 		one.host.limits.blockBytes = blockBytes;
 		await store.consumeSegment(args).toArray();
-		assert.equal(Math.max(...one.bytes.map((bytes) => bytes ?? 0)), most, `rows of ${blockBytes}`);
+		assert.equal(most(), expected, `rows of ${blockBytes}`);
 	}
 	one.bytes.length = 0;
 	await store.consume({ offsets: { [SPACE]: "" } }).toArray();
 	assert.ok(one.bytes.length > 3);
-	assert.deepEqual(new Set(one.bytes), new Set([1 << 20]), "several spaces share what one may have");
+	assert.equal(most(), 1 << 20, "several spaces share what one may have");
 });
 
 test("a page that was asked for ahead and failed is an error when it is wanted, and not before", async (t) => {

@@ -86,6 +86,7 @@ pub(crate) struct Inner {
     pub(crate) cache: RefCell<Cache>,
     blocks: RefCell<read::BlockCache>,
     density: Cell<read::Density>,
+    block_size: Cell<read::BlockSize>,
     queue: RefCell<Queue>,
     waiters: RefCell<Waiters>,
     compressor: RefCell<Compressor>,

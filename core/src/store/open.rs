@@ -53,6 +53,7 @@ impl Store {
             cache: RefCell::new(Cache::default()),
             blocks: RefCell::new(BlockCache::default()),
             density: Cell::default(),
+            block_size: Cell::default(),
             queue: RefCell::new(Queue::default()),
             waiters: RefCell::new(Waiters::default()),
             compressor: RefCell::default(),

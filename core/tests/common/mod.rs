@@ -3,6 +3,7 @@
 
 pub(crate) mod hooked;
 pub(crate) mod reads;
+pub(crate) mod scans;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

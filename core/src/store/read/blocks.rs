@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use super::super::host::Host;
 use super::super::{Call, Inner, Row};
+use super::block_size::BlockSize;
 use crate::error::{Error, Result};
 use crate::id::EntryId;
 use crate::kv::Atomicity;
@@ -109,25 +110,30 @@ impl Inner {
 
     /// Blocks of a range of `(space, segment)`, and whether there are more: up to `(blocks, bytes)`, at least
     /// one where there are any. What is void counts as not there.
-    pub(crate) async fn scan_blocks(
-        &self,
+    pub(crate) fn scan_blocks<'c>(
+        &'c self,
         range: KeyRange,
-        (space, segment): (&str, &str),
+        (space, segment): (&'c str, &'c str),
         limits: (usize, usize),
-        voids: &Voids,
-    ) -> Result<(Vec<Block>, bool)> {
-        let mut found = Vec::new();
-        let mut take = |(key, row): Row| {
-            let last = block::last_sequence(&key, space, segment)
-                .ok_or_else(|| Error::corrupt("block: its key is malformed").at_key(&key))?;
-            let one = block::decode(row, last).map_err(|error| error.at_key(&key))?;
-            if !one.is_void(voids) {
-                found.push(one);
+        voids: &'c Voids,
+    ) -> Call<'c, (Vec<Block>, bool)> {
+        Box::pin(async move {
+            let mut found = Vec::new();
+            let mut take = |(key, row): Row| {
+                let last = block::last_sequence(&key, space, segment)
+                    .ok_or_else(|| Error::corrupt("block: its key is malformed").at_key(&key))?;
+                let one = block::decode(row, last).map_err(|error| error.at_key(&key))?;
+                if !one.is_void(voids) {
+                    found.push(one);
+                }
+                Ok(!found.is_empty())
+            };
+            let more = self.rows_until(Host::blocks, range, limits, &mut take).await?;
+            if let Some(last) = found.last() {
+                self.block_size.set(BlockSize::of(last));
             }
-            Ok(!found.is_empty())
-        };
-        let more = self.rows_until(Host::blocks, range, limits, &mut take).await?;
-        Ok((found, more))
+            Ok((found, more))
+        })
     }
 
     /// The block that holds `sequence`, from memory or the host; and whether it was in memory.

@@ -1,6 +1,7 @@
 //! Reading in pages. Every page looks at the space head first and shows only what lies above its
 //! trim bound and not above its last id; nothing is held open on the host between pages.
 
+mod block_size;
 mod blocks;
 mod density;
 mod page;
@@ -14,6 +15,7 @@ pub use space::SpaceRead;
 
 pub(crate) use space::SeenSpace;
 
+pub(crate) use block_size::BlockSize;
 pub(crate) use blocks::BlockCache;
 pub(crate) use density::Density;
 

@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use super::block_size::BlockSize;
 use crate::codec::{EntryView, EntryViews, Trx, length32};
 use crate::error::Result;
 use crate::id::EntryId;
@@ -301,6 +302,8 @@ const BESIDE_OTHERS: usize = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Filling {
     pub(super) page: Page,
+    /// Most entries of the page.
+    most: u64,
     entries: u64,
     bytes: usize,
     ahead: usize,
@@ -312,6 +315,7 @@ impl Filling {
     pub(super) fn new(max_entries: u64, max_bytes: usize, next: (u64, u64)) -> Self {
         Self {
             page: Page { next, ..Page::default() },
+            most: max_entries,
             entries: max_entries.max(1),
             bytes: max_bytes.max(1),
             ahead: 0,
@@ -324,11 +328,11 @@ impl Filling {
         if self.bytes == 0 { 0 } else { self.entries }
     }
 
-    /// How many bytes of a segment's blocks are worth fetching at once.
-    pub(super) fn ahead(&self, segment: &str) -> usize {
+    /// How many bytes of a segment's blocks are worth fetching at once. Who asks for few entries does not wait for many.
+    pub(super) fn ahead(&self, segment: &str, size: BlockSize) -> usize {
         let alone = !self.is_mixed && self.page.runs.last().is_some_and(|one| *one.segment == *segment);
         let most = if alone { self.bytes } else { self.bytes.min(BESIDE_OTHERS) };
-        most.max(self.ahead)
+        most.min(size.holding(self.most)).max(self.ahead)
     }
 
     /// So many bytes of blocks are worth fetching at once, whatever the page takes.

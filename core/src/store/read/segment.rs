@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::super::{Inner, Store};
+use super::super::{Call, Inner, Store};
 use super::page::{Filling, Page, Tier, place};
 use crate::error::{Error, Result};
 use crate::id::EntryId;
@@ -89,13 +89,16 @@ impl Inner {
             filling.page.tail = true;
             return Ok(filling.page);
         }
-        let (mut blocks, mut more) = self.blocks_upto(&read, from, end, &head.voids).await?;
+        // Where a time is looked for, as many as may make looking needless.
+        let likely = || self.block_size.get().holding(read.max_entries).min(read.max_bytes);
+        let bytes = if read.min_timestamp.is_some() { read.max_bytes } else { likely() };
+        let (mut blocks, mut more) = self.blocks_upto(&read, (from, end), bytes, &head.voids).await?;
         if let Some(min) = read.min_timestamp
             && more
             && blocks.iter().all(|one| ends_before(one, min))
         {
             from = self.seek(&read, &blocks, min, &head.voids).await?;
-            (blocks, more) = self.blocks_upto(&read, from, end, &head.voids).await?;
+            (blocks, more) = self.blocks_upto(&read, (from, end), likely(), &head.voids).await?;
         }
         if more && self.host.is_consistent() && blocks.iter().all(|one| is_trimmed(one, head.trimmed)) {
             // Nothing of what lies between is read.
@@ -104,7 +107,7 @@ impl Inner {
             let (_, found) =
                 self.block_after(&read.space, &read.segment, last, head.trimmed, &head.voids).await?;
             from = found.map_or(last + 1, |found| found.first_sequence).max(from);
-            (blocks, more) = self.blocks_upto(&read, from, end, &head.voids).await?;
+            (blocks, more) = self.blocks_upto(&read, (from, end), likely(), &head.voids).await?;
             filling.page.next = (from, 0);
         }
         let segment: Rc<str> = Rc::from(&*read.segment);
@@ -174,21 +177,21 @@ impl Inner {
         Ok(filling.page)
     }
 
-    /// Blocks for a page from the one that holds `from` on. `end`: the last sequence, where it is known to
-    /// be the last: such hosts find what stands far behind others with difficulty, or that nothing follows.
-    async fn blocks_upto(
-        &self,
-        read: &SegmentRead,
-        from: u64,
-        end: u64,
-        voids: &Voids,
-    ) -> Result<(Vec<Block>, bool)> {
+    /// So many bytes of blocks for a page from the one that holds `from` on. `end`: the last sequence, where it is known
+    /// to be the last: such hosts find what stands far behind others with difficulty, or that nothing follows.
+    fn blocks_upto<'c>(
+        &'c self,
+        read: &'c SegmentRead,
+        (from, end): (u64, u64),
+        bytes: usize,
+        voids: &'c Voids,
+    ) -> Call<'c, (Vec<Block>, bool)> {
         let range = if end == u64::MAX {
             block::range(&read.space, &read.segment, from)
         } else {
             block::range_upto(&read.space, &read.segment, from, end)
         };
-        self.scan_blocks(range, (&read.space, &read.segment), (MOST_ROWS, read.max_bytes), voids).await
+        self.scan_blocks(range, (&read.space, &read.segment), (MOST_ROWS, bytes), voids)
     }
 
     /// Whether the entries that are missing before a block are trimmed ones. The bound is read again: it may

@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::super::host::Host;
-use super::super::{Inner, Row, Store};
+use super::super::{Call, Inner, Row, Store};
 use super::density::Density;
 use super::page::{Filling, Page, Tier, place};
 use super::segment::check_times;
@@ -190,24 +190,26 @@ impl Inner {
 
     /// Commit rows of a range with the ids that they end with, and whether there are more: up to
     /// `(rows, bytes)`, at least one where there are any. What is void counts as not there.
-    pub(crate) async fn commit_rows(
-        &self,
+    pub(crate) fn commit_rows<'c>(
+        &'c self,
         range: KeyRange,
-        space: &str,
+        space: &'c str,
         limits: (usize, usize),
-        voids: &Voids,
-    ) -> Result<(Vec<(EntryId, Row)>, bool)> {
-        let mut found = Vec::new();
-        let mut take = |row: Row| {
-            let last = commit::last_id(&row.0, space)
-                .ok_or_else(|| Error::corrupt("commit row: its key is malformed").at_key(&row.0))?;
-            if !voids.contains(last) {
-                found.push((last, row));
-            }
-            Ok(!found.is_empty())
-        };
-        let more = self.rows_until(Host::rows, range, limits, &mut take).await?;
-        Ok((found, more))
+        voids: &'c Voids,
+    ) -> Call<'c, (Vec<(EntryId, Row)>, bool)> {
+        Box::pin(async move {
+            let mut found = Vec::new();
+            let mut take = |row: Row| {
+                let last = commit::last_id(&row.0, space)
+                    .ok_or_else(|| Error::corrupt("commit row: its key is malformed").at_key(&row.0))?;
+                if !voids.contains(last) {
+                    found.push((last, row));
+                }
+                Ok(!found.is_empty())
+            };
+            let more = self.rows_until(Host::rows, range, limits, &mut take).await?;
+            Ok((found, more))
+        })
     }
 
     /// A page of entries of one commit, as far as it goes, and the head that was seen; `None` where it does
@@ -257,7 +259,7 @@ impl Inner {
             } else {
                 item.first_sequence + (reached.n - item.first_id.n) + 1
             };
-            let ahead = filling.ahead(&item.segment);
+            let ahead = filling.ahead(&item.segment, self.block_size.get());
             let found = self.block_at(space, &item.segment, sequence, ahead, &head.voids).await?;
             let run = found.as_ref().and_then(|(found, hot)| {
                 let index = found.runs.partition_point(|run| run.last_sequence() < sequence);

@@ -1,16 +1,15 @@
-//! What reading compressed rows costs: pages are bounded by what entries are without compression.
+//! What a page of a segment asks the host for: about as many bytes as it shows, of rows that are compressed too.
 
 mod common;
 
-use std::cell::Cell;
 use std::rc::Rc;
 
-use common::hooked::{Hook, HostCall, hooked};
+use common::hooked::hooked;
 use common::reads::{segment_read, space_read};
+use common::scans::Scans;
 use common::{World, records};
 use streamkit_core::{
-    Compression, EntryId, HostLimits, Kv, MemoryKv, OpenOptions, Page, Result, SegmentRead, Store,
-    WriteOptions,
+    Compression, EntryId, HostLimits, MemoryKv, OpenOptions, Page, SegmentRead, Store, WriteOptions,
 };
 
 /// Of entries, without compression.
@@ -19,35 +18,18 @@ const BLOCK_BYTES: usize = 1 << 14;
 const BATCHES: u64 = 64;
 const PER_BATCH: u64 = 32;
 
-/// Counts the bytes that scans give.
-struct Counting {
-    inner: MemoryKv,
-    bytes: Cell<usize>,
-}
-
-impl Hook for Counting {
-    async fn before(&self, call: HostCall<'_>) -> Result {
-        if let HostCall::Scan(range) = call {
-            let page = self.inner.scan(range.clone()).await?;
-            self.bytes.set(self.bytes.get() + page.pairs.iter().map(|(_, value)| value.len()).sum::<usize>());
-        }
-        Ok(())
-    }
-}
-
 /// Some 500 bytes that become an eighth or less.
 fn text(number: u64) -> String {
     format!("entry {number} of many, ").repeat(24)
 }
 
-/// A store of compressed blocks, and the bytes that its host gives.
-fn store(world: &World) -> (Store, Rc<Counting>) {
+/// A store of blocks, and what its host gives.
+fn store(world: &World, compression: Compression) -> (Store, Rc<Scans>) {
     let limits = HostLimits { block_bytes: BLOCK_BYTES, ..HostLimits::default() };
     let kv = MemoryKv::with_limits(limits);
-    let counting = Rc::new(Counting { inner: kv.clone(), bytes: Cell::new(0) });
-    let options =
-        OpenOptions { compression: Compression::Always, auto_compact: false, ..OpenOptions::default() };
-    let store = world.open_with(hooked(&kv, &counting), options).expect("opens");
+    let scans = Rc::new(Scans::of(&kv));
+    let options = OpenOptions { compression, auto_compact: false, ..OpenOptions::default() };
+    let store = world.open_with(hooked(&kv, &scans), options).expect("opens");
     world.run(async {
         for batch in 0..BATCHES {
             let texts: Vec<String> = (0..PER_BATCH).map(|at| text(batch * PER_BATCH + at + 1)).collect();
@@ -55,7 +37,7 @@ fn store(world: &World) -> (Store, Rc<Counting>) {
             store.append(records("s", "g", &texts), WriteOptions::default()).await.expect("appends");
         }
     });
-    (store, counting)
+    (store, scans)
 }
 
 fn read(from: u64) -> SegmentRead {
@@ -67,9 +49,9 @@ fn bytes_of(page: &Page) -> usize {
 }
 
 #[test]
-fn a_first_page_expands_no_more_than_it_shows() {
+fn a_compressed_page_expands_no_more_than_it_shows() {
     let world = World::new();
-    let (store, _) = store(&world);
+    let (store, _) = store(&world, Compression::Always);
     let mut page = None;
     let memory = allocation_counter::measure(|| {
         page = Some(world.run(store.read_segment(read(1))).expect("reads"));
@@ -82,13 +64,13 @@ fn a_first_page_expands_no_more_than_it_shows() {
 }
 
 #[test]
-fn a_whole_read_asks_for_little_more_than_is_stored() {
+fn a_whole_compressed_read_asks_for_little_more_than_is_stored() {
     let world = World::new();
-    let (store, counting) = store(&world);
+    let (store, scans) = store(&world, Compression::Always);
     let everything =
         world.run(store.read_segment(SegmentRead { max_bytes: usize::MAX, ..read(1) })).expect("reads");
     assert_eq!(everything.len(), BATCHES * PER_BATCH);
-    let stored = counting.bytes.replace(0);
+    let stored = scans.bytes.replace(0);
     let (mut from, mut pages) = (1, 0);
     loop {
         let page = world.run(store.read_segment(read(from))).expect("reads");
@@ -105,14 +87,14 @@ fn a_whole_read_asks_for_little_more_than_is_stored() {
         assert!(bytes >= PAGE_BYTES - BLOCK_BYTES, "{bytes} bytes in page {pages}");
     }
     assert_eq!(from, BATCHES * PER_BATCH + 1);
-    let given = counting.bytes.get();
+    let given = scans.bytes.get();
     assert!(given < 2 * stored, "{given} bytes of rows for {stored} that are stored");
 }
 
 #[test]
-fn a_space_read_shows_the_same_entries() {
+fn a_space_read_shows_compressed_entries() {
     let world = World::new();
-    let (store, _) = store(&world);
+    let (store, _) = store(&world, Compression::Always);
     let (mut after, mut count) = (EntryId::ZERO, 0);
     loop {
         let page = world.run(store.read_space(space_read("s", after, 100))).expect("reads");
@@ -126,4 +108,36 @@ fn a_space_read_shows_the_same_entries() {
         }
     }
     assert_eq!(count, BATCHES * PER_BATCH);
+}
+
+#[test]
+fn a_page_of_few_entries_reads_few_blocks() {
+    let world = World::new();
+    let (store, scans) = store(&world, Compression::None);
+    for (at, most) in [(1, 1), (700, 10), (1_300, 20), (1_999, 10)] {
+        scans.reset();
+        let page = world.run(store.read_segment(segment_read("s", "g", at, most))).expect("reads");
+        assert_eq!(page.entries().next().map(|entry| entry.sequence), Some(at));
+        let bytes = scans.bytes.get();
+        assert!(bytes <= 2 * BLOCK_BYTES, "{bytes} bytes of blocks for {most} entries");
+    }
+    let middle =
+        world.run(store.read_segment(read(1_000))).expect("reads").entries().next().expect("an entry").id;
+    scans.reset();
+    let page = world.run(store.read_space(space_read("s", middle, 10))).expect("reads");
+    assert_eq!(page.len(), 10);
+    let bytes = scans.bytes.get();
+    assert!(bytes <= 4 * BLOCK_BYTES, "{bytes} bytes of rows");
+}
+
+#[test]
+fn a_page_that_begins_within_a_block_is_full() {
+    let world = World::new();
+    let (store, scans) = store(&world, Compression::None);
+    world.run(store.read_segment(read(1))).expect("reads");
+    for at in 1..200 {
+        scans.reset();
+        let page = world.run(store.read_segment(segment_read("s", "g", at, 200))).expect("reads");
+        assert_eq!((page.len(), scans.count.get()), (200, 1), "from {at}");
+    }
 }
