@@ -11,8 +11,8 @@ use common::scans::Scans;
 use common::{World, records};
 use futures::future::LocalBoxFuture;
 use streamkit_core::{
-    Batch, Durability, EntryId, HostLimits, Kv, MemoryKv, OpenOptions, Page, Result, Retention, ScanRange,
-    SpaceRead, Store, Trim, WriteOptions,
+    Batch, Compression, Durability, EntryId, HostLimits, Kv, MemoryKv, OpenOptions, Page, Result, Retention,
+    ScanRange, SpaceRead, Store, Trim, WriteOptions,
 };
 
 type Work = Box<dyn FnOnce(ScanRange) -> LocalBoxFuture<'static, ()>>;
@@ -139,4 +139,29 @@ fn long_pages_of_many_segments_read_their_blocks_once() {
     });
     assert_eq!(total, 50 * SEGMENTS * 60_000);
     assert!(scans.bytes.get() < total * 3 / 2, "{} of {total} bytes", scans.bytes.get());
+}
+
+#[test]
+fn a_page_of_few_entries_reads_few_rows_however_large_these_are() {
+    let world = World::new();
+    let kv = MemoryKv::with_limits(HostLimits { block_bytes: 16 << 10, ..HostLimits::default() });
+    let scans = Rc::new(Scans::of(&kv));
+    let options =
+        OpenOptions { auto_compact: false, compression: Compression::None, ..OpenOptions::default() };
+    let store = world.open_with(hooked(&kv, &scans), options).expect("opens");
+    world.run(async {
+        for _ in 0..40 {
+            for segment in 0..20 {
+                append(&store, &format!("g{segment}"), &[&"a".repeat(200)]).await;
+            }
+        }
+        let mut compactor = store.compactor(None).expect("a compactor");
+        while compactor.step().await.expect("compacts") {}
+        let middle = store.read_space(read(EntryId::ZERO, 400, 1 << 20)).await.expect("reads");
+        scans.reset();
+        let page = store.read_space(read(middle.entries().last().expect("an entry").id, 7, 1 << 20)).await;
+        assert_eq!(page.expect("reads").len(), 7);
+        let bytes = scans.bytes.get();
+        assert!(bytes <= 4 * (16 << 10), "{bytes} bytes of rows");
+    });
 }

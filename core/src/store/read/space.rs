@@ -21,6 +21,9 @@ use crate::name::check_name;
 /// Most rows that one page looks at.
 const MOST_ROWS: usize = 1024;
 
+/// About what a commit row takes at most for an entry that stands in it.
+const ENTRY_ROW_BYTES: usize = commit::INLINE_BYTES + 256;
+
 /// Only a full build reads from heads that were seen before.
 const EVERY_HOST: bool = cfg!(feature = "every-host");
 
@@ -115,7 +118,10 @@ impl Inner {
             _ => self.density.get().rows_of(read.max_entries, passed, &density),
         };
         let most = usize::try_from(likely.min(read.max_entries)).unwrap_or(MOST_ROWS).clamp(1, MOST_ROWS);
-        let (rows, more) = self.commit_rows(range, &read.space, (most, read.max_bytes), &head.voids).await?;
+        // Nor more bytes than that many rows have, of an entry each: merged ones are larger.
+        let bytes = usize::try_from(read.max_entries).unwrap_or(usize::MAX).saturating_mul(ENTRY_ROW_BYTES);
+        let limits = (most, bytes.clamp(1, read.max_bytes.max(1)));
+        let (rows, more) = self.commit_rows(range, &read.space, limits, &head.voids).await?;
         let space: Rc<str> = Rc::from(&*read.space);
         let mut names = Names::remembered();
         for (row_last, (key, value)) in rows {
