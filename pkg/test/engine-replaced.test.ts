@@ -454,7 +454,7 @@ test("a long read that has asked ahead gives every entry once", PATIENCE, async 
 	await startLoaded();
 	const one = gated();
 	const store = await openStore(one.host, OPTIONS);
-	const count = 20_000;
+	const count = 50_000;
 	await store.produce(
 		"s",
 		"a",

@@ -14,6 +14,8 @@ interface Slow {
 	scans: number;
 	/** What each scan was bounded by. */
 	readonly bytes: (number | undefined)[];
+	/** Bytes that scans gave. */
+	given: number;
 	/** The first scan that fails, counted from one. */
 	failsFrom: number;
 }
@@ -23,6 +25,7 @@ function slow(inner: HostKv = memoryHost()): Slow {
 	const self: Slow = {
 		scans: 0,
 		bytes: [],
+		given: 0,
 		failsFrom: Number.POSITIVE_INFINITY,
 		host: {
 			name: "slow",
@@ -35,7 +38,9 @@ function slow(inner: HostKv = memoryHost()): Slow {
 				if (self.scans >= self.failsFrom)
 					throw new StreamkitError("UNAVAILABLE", "no", { details: { applied: false } });
 				await turn();
-				return inner.scan(range);
+				const page = await inner.scan(range);
+				for (const value of page.values) self.given += value.length;
+				return page;
 			},
 		},
 	};
@@ -112,6 +117,16 @@ test("where the host takes its time for large rows, the pages of a long read hol
 	await store.consume({ offsets: { [SPACE]: "" } }).toArray();
 	assert.ok(one.bytes.length > 3);
 	assert.equal(most(), 1 << 20, "several spaces share what one may have");
+});
+
+test("small entries of large rows are not read many times", async (t) => {
+	const one = slow();
+	one.host.limits.blockBytes = 1 << 20;
+	const store = await filled(t, one.host, 150_000, "x".repeat(100));
+	one.given = 0;
+	assert.equal((await store.consumeSegment(args).toArray()).length, 150_000);
+	const stored = 150_000 * 110;
+	assert.ok(one.given < 1.6 * stored, `${one.given} bytes for ${stored}`);
 });
 
 test("a page that was asked for ahead and failed is an error when it is wanted, and not before", async (t) => {

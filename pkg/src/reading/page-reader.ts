@@ -9,13 +9,16 @@ import { Turns } from "../turns.js";
  * The most entries and bytes that one page asks for; but see LONG_PAGE_BYTES. A page, or the row of the host that it
  * refers to, stays in memory while any payload in it is kept.
  */
-export const PAGE_ENTRIES = 4096;
+export const PAGE_ENTRIES = 16_384;
 export const PAGE_BYTES = 1 << 20;
 
 // A host that takes its time takes some of it for each page, however little that holds: where its rows are as large as a
 // page, those of a long read hold several. Not elsewhere: a host far away has a deadline for what it is asked for at once.
 const LONG_PAGE_ROWS = 4;
 const LONG_PAGE_BYTES = LONG_PAGE_ROWS * PAGE_BYTES;
+
+/** From pages of so many entries on, a read is a long one. */
+const LONG_READ_ENTRIES = 4096;
 
 // Who looks at the first few entries only, and does not say how many, should not pay for a whole page.
 const FIRST_PAGE_ENTRIES = 256;
@@ -150,8 +153,9 @@ export class PageReader implements PageSource {
 			if (last !== undefined) this.#plan.passed?.(last);
 			this.#left -= count;
 			if (page.done || this.#left <= 0) this.ended = true;
-			if (this.#size < PAGE_ENTRIES) this.#size = Math.min(this.#size * 4, PAGE_ENTRIES);
-			else if (!this.ended && !this.tail && this.#isLong()) this.#askAhead(maxEntries);
+			const isLong = this.#isLong();
+			this.#size = Math.min(this.#size * 4, PAGE_ENTRIES);
+			if (isLong && !this.ended && !this.tail) this.#askAhead(maxEntries);
 			if (count > 0) return page.entries;
 			if (page.done || page.tail) return undefined;
 			if (page.a === a && page.b === b) throw broken("a page without entries does not move on");
@@ -160,7 +164,7 @@ export class PageReader implements PageSource {
 
 	/** Whether this is a long read from a host that takes its time. */
 	#isLong(): boolean {
-		return this.#size === PAGE_ENTRIES && this.#slot.hostWaits;
+		return this.#size >= LONG_READ_ENTRIES && this.#slot.hostWaits;
 	}
 
 	/** The most bytes of the next page. */
