@@ -4,12 +4,14 @@ mod common;
 #[path = "common/transfer.rs"]
 mod transfer;
 
+use std::cell::Cell;
 use std::rc::Rc;
 
+use common::hooked::{Hook, HostCall, hooked};
 use common::{World, records, small_blocks};
 use streamkit_core::{
-    Atomicity, Batch, Crc32c, ErrorCode, FaultPlan, FaultyKv, GroupMode, GroupOptions, GroupRead, HostLimits,
-    Kv, MemoryKv, OpenOptions, Problem, Put, Store, VerifyReport, WriteOptions, to_hex,
+    Atomicity, Batch, Crc32c, ErrorCode, FaultPlan, FaultyKv, Group, GroupMode, GroupOptions, GroupRead,
+    HostLimits, Kv, MemoryKv, OpenOptions, Problem, Put, Result, Store, VerifyReport, WriteOptions, to_hex,
 };
 use transfer::{collect, edit_sealed, export, get_u64, head_key, healthy, import, put_u64, trim, verify};
 
@@ -186,6 +188,93 @@ fn every_row_of_a_group_that_is_damaged_is_named() {
         assert_eq!(named, [(to_hex(stray), ErrorCode::Corrupt)]);
     }
     assert_eq!(problems(&world, &kv), []);
+}
+
+#[test]
+fn what_rows_of_a_group_count_is_compared() {
+    let (world, kv, store) = world_with(Atomicity::Store);
+    world.run(async {
+        fill_groups(&store).await;
+        // What was taken over stays under the session that has ended.
+        store.group("a", "workers").leave("one").await.expect("leaves");
+        healthy(&store).await;
+    });
+    let rows = kv.snapshot();
+    let of_kind = |kind: &str| -> Vec<_> {
+        let kind = format!("\0{kind}\0");
+        rows.keys()
+            .filter(|key| key.starts_with(b"GRP\0") && contains(key, kind.as_bytes()))
+            .cloned()
+            .collect()
+    };
+    let (members, pages) = (of_kind("MEM"), of_kind("PEL"));
+    assert!(members.len() >= 2 && !pages.is_empty());
+    for key in members.iter().chain(&pages) {
+        let row = rows.get(key).expect("a row").clone();
+        kv.overwrite(key, None);
+        let found = problems(&world, &kv);
+        kv.overwrite(key, Some(row));
+        let place = String::from_utf8_lossy(key);
+        assert!(!found.is_empty(), "without {place}");
+        assert!(found.iter().all(|one| one.code == ErrorCode::Corrupt), "without {place}: {found:?}");
+    }
+    // Pending, set aside and consumers in the head; pending in the row of a session.
+    let head = b"GRP\0a\0workers".to_vec();
+    let counts = [122, 138, 146].map(|at| (&head, at)).into_iter().chain(members.iter().map(|key| (key, 10)));
+    for (key, at) in counts {
+        let row = rows.get(key).expect("a row").clone();
+        edit_sealed(&kv, key, |row| {
+            let more = get_u64(row, at) + 1;
+            put_u64(row, at, more);
+        });
+        let found = problems(&world, &kv);
+        kv.overwrite(key, Some(row));
+        let named = found.iter().map(|one| (one.key.clone(), one.code)).collect::<Vec<_>>();
+        assert_eq!(named, [(to_hex(key), ErrorCode::Corrupt)], "{at} of {}", String::from_utf8_lossy(key));
+    }
+    assert_eq!(problems(&world, &kv), []);
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+/// Uses a group each time before its head is read, so many times.
+struct Busy {
+    left: Cell<u32>,
+    group: Group,
+}
+
+impl Hook for Busy {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        if let HostCall::Get(keys) = call
+            && keys.iter().any(|key| key.starts_with(b"GRP\0"))
+            && let Some(left) = self.left.get().checked_sub(1)
+        {
+            self.left.set(left);
+            self.group.read("one", GroupRead::default()).await?;
+            self.group.leave("one").await?;
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_group_that_is_used_is_looked_at_again() {
+    let (world, kv, store) = world_with(Atomicity::Store);
+    world.run(fill_groups(&store));
+    let busy = Rc::new(Busy { left: Cell::new(0), group: store.group("a", "workers") });
+    let other = world.open_with(hooked(&kv, &busy), OpenOptions::default()).expect("opens");
+    let head = |found: &VerifyReport| found.problems.iter().map(|one| one.key.clone()).collect::<Vec<_>>();
+    for times in [1, 7] {
+        busy.left.set(times);
+        assert_eq!(world.run(verify(&other)).problems, [], "used {times} times");
+        assert_eq!(busy.left.get(), 0);
+    }
+    busy.left.set(1000);
+    let found = world.run(verify(&other));
+    assert_eq!(head(&found), [to_hex(b"GRP\0a\0workers")]);
+    assert_eq!(found.problems.first().map(|one| one.code), Some(ErrorCode::Conflict));
 }
 
 #[test]

@@ -1,7 +1,12 @@
-//! Rows of consumer groups, each by itself: what they say of each other is not compared.
+//! Rows of consumer groups: each by itself, and what those of one group say of each other. A group that is used while its
+//! rows are read is looked at again.
 
-use super::{MOST_ROWS, PAGE_BYTES, Verifier};
-use crate::error::{Error, Result};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::group::GroupCheck;
+use super::{MOST_LOOKS, MOST_ROWS, PAGE_BYTES, Verifier};
+use crate::error::{Error, ErrorCode, Result};
 use crate::layout::group::{self, GroupHead};
 use crate::layout::group_member::{self, MemberRow};
 use crate::layout::group_slots;
@@ -12,40 +17,117 @@ use crate::store::Inner;
 
 impl Verifier {
     pub(super) async fn groups(&mut self, inner: &Inner, range: KeyRange) -> Result<Option<KeyRange>> {
+        let end = range.end.clone();
         let (rows, rest) = inner.host.rows(range, MOST_ROWS, PAGE_BYTES).await?;
         for (key, row) in rows {
-            if let Err(error) = check_row(&key, &row) {
-                self.problems.error(&error, &key);
+            match check_row(&key, &row) {
+                Ok(Row::Head(head)) => {
+                    let mut looks = 1;
+                    match &self.group {
+                        Some(same) if same.key == key => looks += same.looks,
+                        _ => {
+                            if let Some(start) = self.end_group(inner).await? {
+                                return Ok(Some(KeyRange { start, end }));
+                            }
+                        }
+                    }
+                    self.group = Some(GroupCheck::begin(key, row.into_bytes(), *head, looks));
+                }
+                Ok(row) => {
+                    if let Some(group) = &mut self.group {
+                        take(group, key, &row);
+                    }
+                }
+                Err(error) => {
+                    self.problems.error(&error, &key);
+                    if let Some(group) = &mut self.group {
+                        group.damaged(&key);
+                    }
+                }
             }
+        }
+        if rest.is_none()
+            && let Some(start) = self.end_group(inner).await?
+        {
+            return Ok(Some(KeyRange { start, end }));
         }
         Ok(rest)
     }
+
+    /// Judges the group whose rows have been read, if it has not changed meanwhile; else gives where to begin again.
+    async fn end_group(&mut self, inner: &Inner) -> Result<Option<Vec<u8>>> {
+        let Some(group) = &self.group else {
+            return Ok(None);
+        };
+        let now = inner.host.get_one(group.key.clone()).await?;
+        match now {
+            Some(now) if now == group.row => group.compare(&mut self.problems),
+            Some(_) if group.looks < MOST_LOOKS => return Ok(Some(group.key.clone())),
+            Some(_) => self.problems.add(
+                ErrorCode::Conflict,
+                "group: it was used under every look at it; verify again",
+                &group.key,
+            ),
+            // It was deleted.
+            None => {}
+        }
+        self.group = None;
+        Ok(None)
+    }
+
+    /// Where to go on after a step that failed: rows of the group under way may have been counted.
+    pub(super) fn groups_again(&self, range: KeyRange) -> KeyRange {
+        match &self.group {
+            Some(group) => KeyRange { start: group.key.clone(), end: range.end },
+            None => range,
+        }
+    }
 }
 
-fn check_row(key: &[u8], row: &[u8]) -> Result {
+/// A row of a group that can be read.
+enum Row {
+    Head(Box<GroupHead>),
+    /// Life and session.
+    Member(u64, u64, MemberRow),
+    /// Life and session, and how many records.
+    Page(u64, u64, u64),
+    Other,
+}
+
+fn take(group: &mut GroupCheck, key: Vec<u8>, row: &Row) {
+    match row {
+        Row::Member(life, session, row) if *life == group.life() => group.member(key, *session, row),
+        Row::Page(life, session, records) if *life == group.life() => group.page(key, *session, *records),
+        _ => {}
+    }
+}
+
+fn check_row(key: &[u8], row: &[u8]) -> Result<Row> {
     let malformed = || Error::corrupt("group: its key is malformed");
     let (place, kind) = group::parse(key).ok_or_else(malformed)?;
     if check_name("stream", place.space).is_err() || check_name("group", place.group).is_err() {
         return Err(malformed());
     }
-    match kind {
-        "" => GroupHead::decode(row).map(drop),
+    Ok(match kind {
+        "" => Row::Head(GroupHead::decode(row)?.into()),
         "MEM" => {
-            group_member::parse(key, &place).ok_or_else(malformed)?;
-            MemberRow::decode(row).map(drop)
+            let (_, session) = group_member::parse(key, &place).ok_or_else(malformed)?;
+            Row::Member(place.life, session, MemberRow::decode(row)?)
         }
         "PEL" => {
-            let (_, first) = group_page::parse(key, &place).ok_or_else(malformed)?;
-            group_page::decode(row, first).map(drop)
+            let (session, first) = group_page::parse(key, &place).ok_or_else(malformed)?;
+            Row::Page(place.life, session, group_page::decode(row, first)?.len() as u64)
         }
         "TIM" => {
             group_timer::parse(key, &place).ok_or_else(malformed)?;
-            TimerRow::decode(row).map(drop)
+            TimerRow::decode(row)?;
+            Row::Other
         }
         "SLT" => {
             let n = group_slots::parse(key, &place).ok_or_else(malformed)?;
-            group_slots::decode(row, n).map(drop)
+            group_slots::decode(row, n)?;
+            Row::Other
         }
-        _ => Err(Error::corrupt("a key of no known kind")),
-    }
+        _ => return Err(Error::corrupt("a key of no known kind")),
+    })
 }

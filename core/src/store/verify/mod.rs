@@ -2,12 +2,13 @@
 //!
 //! Each space is judged by its head as it was when its turn came: entries committed later are left
 //! alone, entries trimmed may be there or not. Problems found in a space whose rows were merged or
-//! collected meanwhile are not believed; it is looked at again. On hosts without atomic commits, rows
+//! collected meanwhile are not believed; it is looked at again, and so is a group that is used. On hosts without atomic commits, rows
 //! that no head covers are leftovers of a writer that stopped, and not damage.
 
 mod blocks;
 mod chain;
 mod commits;
+mod group;
 mod groups;
 mod rest;
 mod space;
@@ -24,7 +25,8 @@ use super::{Inner, Store};
 use crate::error::{Error, ErrorCode, Result};
 use crate::layout::space as space_row;
 use crate::layout::space::SpaceHead;
-use crate::layout::{KeyRange, group, identity, lease, ranges_of_spaces, redo};
+use crate::layout::{KeyRange, group as group_row, identity, lease, ranges_of_spaces, redo};
+use group::GroupCheck;
 use space::{SpaceCheck, SpaceStep};
 
 /// Problems that a report holds; one more says that there are others.
@@ -123,6 +125,7 @@ pub struct Verifier {
     stage: Stage,
     waiting: VecDeque<Rc<str>>,
     space: Option<SpaceCheck>,
+    group: Option<GroupCheck>,
     /// Looks at the space so far.
     looks: u32,
     /// Redo records seen at the beginning, with their nonces where the header was there.
@@ -144,6 +147,7 @@ impl Store {
             stage: Stage::Identity,
             waiting: VecDeque::new(),
             space: None,
+            group: None,
             looks: 0,
             redo: BTreeMap::new(),
             imports: Vec::new(),
@@ -169,6 +173,9 @@ impl Verifier {
             // A step that failed half-way may have counted rows that it will read again.
             if let Some(space) = &mut self.space {
                 *space = SpaceCheck::begin(&self.store.inner, space.name()).await?;
+            }
+            if let Stage::Groups(range) = &self.stage {
+                self.stage = Stage::Groups(self.groups_again(range.clone()));
             }
         }
         self.failed = true;
@@ -229,7 +236,7 @@ impl Verifier {
             },
             Stage::Leases(range) => match self.leases(&inner, range.clone()).await? {
                 Some(rest) => Stage::Leases(rest),
-                None => Stage::Groups(group::range()),
+                None => Stage::Groups(group_row::range()),
             },
             Stage::Groups(range) => match self.groups(&inner, range.clone()).await? {
                 Some(rest) => Stage::Groups(rest),
