@@ -6,8 +6,8 @@ use crate::layout::block::Block;
 /// gives rows that the page has no room for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BlockSize {
-    bytes: usize,
-    entries: usize,
+    bytes: u64,
+    entries: u64,
 }
 
 impl Default for BlockSize {
@@ -19,14 +19,13 @@ impl Default for BlockSize {
 
 impl BlockSize {
     pub(super) fn of(block: &Block) -> Self {
-        let entries = usize::try_from(block.last_sequence - block.first_sequence).unwrap_or(usize::MAX);
-        Self { bytes: block.body_len(), entries: entries.saturating_add(1) }
+        Self { bytes: block.body_len() as u64, entries: block.last_sequence - block.first_sequence + 1 }
     }
 
     /// Bytes of blocks that are likely to hold so many entries, which may begin within a block.
     pub(super) fn holding(self, entries: u64) -> usize {
-        let entries = usize::try_from(entries).unwrap_or(usize::MAX);
+        // A page of small entries in large blocks is beyond 32 bits on the way.
         let likely = entries.saturating_mul(self.bytes) / self.entries;
-        likely.saturating_add(likely.min(self.bytes)).max(1)
+        usize::try_from(likely.saturating_add(likely.min(self.bytes))).unwrap_or(usize::MAX).max(1)
     }
 }
