@@ -9,7 +9,8 @@ use common::reads::{segment_read, space_read};
 use common::scans::Scans;
 use common::{World, records};
 use streamkit_core::{
-    Compression, EntryId, HostLimits, MemoryKv, OpenOptions, Page, SegmentRead, Store, WriteOptions,
+    Compression, EntryId, ErrorCode, HostLimits, MemoryKv, OpenOptions, Page, Retention, SegmentRead, Store,
+    Trim, WriteOptions,
 };
 
 /// Of entries, without compression.
@@ -119,7 +120,7 @@ fn a_page_of_few_entries_reads_few_blocks() {
         let page = world.run(store.read_segment(segment_read("s", "g", at, most))).expect("reads");
         assert_eq!(page.entries().next().map(|entry| entry.sequence), Some(at));
         let bytes = scans.bytes.get();
-        assert!(bytes <= 2 * BLOCK_BYTES, "{bytes} bytes of blocks for {most} entries");
+        assert!(bytes <= 3 * BLOCK_BYTES, "{bytes} bytes of blocks for {most} entries");
     }
     let middle =
         world.run(store.read_segment(read(1_000))).expect("reads").entries().next().expect("an entry").id;
@@ -139,5 +140,46 @@ fn a_page_that_begins_within_a_block_is_full() {
         scans.reset();
         let page = world.run(store.read_segment(segment_read("s", "g", at, 200))).expect("reads");
         assert_eq!((page.len(), scans.count.get()), (200, 1), "from {at}");
+    }
+}
+
+#[test]
+fn a_lost_block_is_damage_wherever_pages_end() {
+    let world = World::new();
+    let kv = MemoryKv::with_limits(HostLimits { block_bytes: BLOCK_BYTES, ..HostLimits::default() });
+    let options = OpenOptions { auto_compact: false, ..OpenOptions::default() };
+    let store = world.open_with(Rc::new(kv.clone()), options).expect("opens");
+    let text = text(1);
+    world.run(async {
+        store.create_stream("s", 1, Retention::default()).await.expect("creates");
+        for _ in 0..BATCHES {
+            let texts = [&*text; PER_BATCH as usize];
+            store.append(records("s", "0", &texts), WriteOptions::default()).await.expect("appends");
+        }
+        store.trim_stream("s", Trim::MaxCount(1_500), false).await.expect("trims");
+    });
+    let read_by = |most: u64, from: u64| {
+        let mut at = from;
+        loop {
+            let page = world.run(store.read_segment(segment_read("s", "0", at, most)))?;
+            if page.tail {
+                return Ok(page.next.0);
+            }
+            at = page.next.0;
+        }
+    };
+    // Before the bound, and beyond it.
+    for from in [1, 549, 900] {
+        for most in [1, 10, 32, 4096] {
+            let end: streamkit_core::Result<u64> = read_by(most, from);
+            assert_eq!(end.expect("reads"), BATCHES * PER_BATCH + 1);
+        }
+    }
+    let blocks: Vec<_> =
+        kv.snapshot().into_keys().filter(|key| key.starts_with(b"DAT\0SEGMENTS\0s\0")).collect();
+    kv.overwrite(blocks.get(blocks.len() / 2).expect("a block"), None);
+    for most in [1, 10, 32, 4096] {
+        let error = read_by(most, 600).expect_err("a block is lost");
+        assert_eq!(error.code(), ErrorCode::Corrupt, "pages of {most}");
     }
 }

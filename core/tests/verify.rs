@@ -239,7 +239,7 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
 
-/// Uses a group each time before its head is read, so many times.
+/// Takes another record each time before rows amid those of a group are read, so many times.
 struct Busy {
     left: Cell<u32>,
     group: Group,
@@ -247,13 +247,12 @@ struct Busy {
 
 impl Hook for Busy {
     async fn before(&self, call: HostCall<'_>) -> Result {
-        if let HostCall::Get(keys) = call
-            && keys.iter().any(|key| key.starts_with(b"GRP\0"))
+        if let HostCall::Scan(range) = call
+            && range.start.starts_with(b"GRP\0a\0busy\0")
             && let Some(left) = self.left.get().checked_sub(1)
         {
             self.left.set(left);
-            self.group.read("one", GroupRead::default()).await?;
-            self.group.leave("one").await?;
+            self.group.read("c99", GroupRead { limit: 1, ..GroupRead::default() }).await?;
         }
         Ok(())
     }
@@ -262,19 +261,54 @@ impl Hook for Busy {
 #[test]
 fn a_group_that_is_used_is_looked_at_again() {
     let (world, kv, store) = world_with(Atomicity::Store);
-    world.run(fill_groups(&store));
-    let busy = Rc::new(Busy { left: Cell::new(0), group: store.group("a", "workers") });
+    let group = store.group("a", "busy");
+    world.run(async {
+        append(&store, "a", "s0", &["a"; 400]).await;
+        group.create(&GroupOptions::default()).await.expect("creates");
+        for consumer in 0..300 {
+            group.join(&format!("c{consumer}")).await.expect("joins");
+        }
+    });
+    let rows = kv.snapshot().into_keys().filter(|key| key.starts_with(b"GRP\0a\0busy\0")).count();
+    assert!(rows > 256, "{rows} rows are read at once");
+    let busy = Rc::new(Busy { left: Cell::new(0), group });
     let other = world.open_with(hooked(&kv, &busy), OpenOptions::default()).expect("opens");
-    let head = |found: &VerifyReport| found.problems.iter().map(|one| one.key.clone()).collect::<Vec<_>>();
-    for times in [1, 7] {
+    for times in [0, 1, 7] {
         busy.left.set(times);
         assert_eq!(world.run(verify(&other)).problems, [], "used {times} times");
         assert_eq!(busy.left.get(), 0);
     }
     busy.left.set(1000);
-    let found = world.run(verify(&other));
-    assert_eq!(head(&found), [to_hex(b"GRP\0a\0workers")]);
-    assert_eq!(found.problems.first().map(|one| one.code), Some(ErrorCode::Conflict));
+    let found = world.run(verify(&other)).problems;
+    let named = found.iter().map(|one| (one.key.clone(), one.code)).collect::<Vec<_>>();
+    assert_eq!(named, [(to_hex(b"GRP\0a\0busy"), ErrorCode::Conflict)]);
+}
+
+/// Breaks the head of a group once its other rows are being read.
+struct Breaking(MemoryKv);
+
+impl Hook for Breaking {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        if let HostCall::Get(keys) = call
+            && keys.iter().any(|key| key == b"GRP\0a\0workers")
+        {
+            self.0.overwrite(b"GRP\0a\0workers", Some(b"x".to_vec()));
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_head_that_is_damaged_under_a_look_ends_it() {
+    let (world, kv, store) = world_with(Atomicity::Store);
+    world.run(fill_groups(&store));
+    let page = kv.snapshot().into_keys().find(|key| contains(key, b"\0PEL\0")).expect("a page");
+    kv.overwrite(&page, None);
+    let other =
+        world.open_with(hooked(&kv, &Rc::new(Breaking(kv.clone()))), OpenOptions::default()).expect("opens");
+    let found = world.run(verify(&other)).problems;
+    let named = found.iter().map(|one| (one.key.clone(), one.code)).collect::<Vec<_>>();
+    assert_eq!(named, [(to_hex(b"GRP\0a\0workers"), ErrorCode::Corrupt)]);
 }
 
 #[test]

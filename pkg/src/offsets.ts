@@ -10,26 +10,16 @@ export interface SpacePosition {
 	readonly n: number;
 }
 
-/** What offsets begin with, up to their numbers. */
+/** What the offsets of a space or a segment begin with, up to their numbers. */
 interface Beginning {
 	readonly space: string;
-	readonly segment: string | undefined;
+	readonly segment: string;
 	readonly bytes: Bytes;
 }
 
-// Whoever keeps an offset for each entry asks for one after the other of the same space.
-let latest: Beginning | undefined;
-
-function beginning(space: string, segment?: string): Bytes {
-	if (latest === undefined || latest.space !== space || latest.segment !== segment) {
-		const key =
-			segment === undefined
-				? LexKey.encodeFirst("DAT", "SPACES", space)
-				: LexKey.encodeFirst("DAT", "SEGMENTS", space, segment);
-		latest = { space, segment, bytes: key.bytes };
-	}
-	return latest.bytes;
-}
+// Whoever keeps an offset for each entry asks for one after the other of the same space or segment.
+let ofSpace: Beginning | undefined;
+let ofSegment: Beginning | undefined;
 
 /** A beginning and room for what follows. */
 function begun(start: Bytes, room: number): [Bytes, DataView] {
@@ -48,14 +38,20 @@ function setInteger(view: DataView, at: number, value: number, top = 0): void {
 
 /** `DAT SEGMENTS space segment sequence(u64)`. */
 export function segmentOffset(space: string, segment: string, sequence: number): LexKey {
-	const [bytes, view] = begun(beginning(space, segment), 8);
+	if (ofSegment === undefined || ofSegment.space !== space || ofSegment.segment !== segment) {
+		ofSegment = { space, segment, bytes: LexKey.encodeFirst("DAT", "SEGMENTS", space, segment).bytes };
+	}
+	const [bytes, view] = begun(ofSegment.bytes, 8);
 	setInteger(view, 0, sequence);
 	return keyOver(bytes);
 }
 
 /** `DAT SPACES space ms(i64) n(u64)`. */
 export function spaceOffset(space: string, ms: number, n: number): LexKey {
-	const [bytes, view] = begun(beginning(space), 17);
+	if (ofSpace === undefined || ofSpace.space !== space) {
+		ofSpace = { space, segment: "", bytes: LexKey.encodeFirst("DAT", "SPACES", space).bytes };
+	}
+	const [bytes, view] = begun(ofSpace.bytes, 17);
 	setInteger(view, 0, ms, TOP_BIT);
 	setInteger(view, 9, n);
 	return keyOver(bytes);

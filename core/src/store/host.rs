@@ -131,38 +131,32 @@ impl Host {
 
     /// Rows of a range from its start on, until there are `limit` or the values come to `max_bytes`; at
     /// least one where there are any. Compressed ones count as what they expand to, so that nobody expands what is
-    /// read again with the rest; a build without compression gets them expanded.
-    pub(crate) fn rows(&self, range: KeyRange, limit: usize, max_bytes: usize) -> Call<'_, Part<Row>> {
-        self.rows_of(range, limit, max_bytes, false)
-    }
-
-    /// The same of blocks: the host is asked for about as many bytes as expand to those that are wanted.
-    pub(crate) fn blocks(&self, range: KeyRange, limit: usize, max_bytes: usize) -> Call<'_, Part<Row>> {
-        self.rows_of(range, limit, max_bytes, true)
-    }
-
+    /// read again with the rest, and the host is asked for about as many as these bytes hold.
     #[cfg(feature = "compression")]
-    fn rows_of(&self, range: KeyRange, limit: usize, max_bytes: usize, blocks: bool) -> Call<'_, Part<Row>> {
+    pub(crate) fn rows(&self, range: KeyRange, limit: usize, max_bytes: usize) -> Call<'_, Part<Row>> {
         Box::pin(async move {
             let KeyRange { start, end } = range;
-            let stored = if blocks { self.shrinkage.get().stored_of(max_bytes) } else { max_bytes };
+            let stored = self.shrinkage.get().stored_of(max_bytes, &end);
             let asked = KeyRange { start, end: end.clone() };
             let (mut rows, mut rest) = self.stored_rows(asked, limit, stored).await?;
-            let (kept, shrinkage) = Shrinkage::of(&rows, max_bytes);
+            let (kept, shrinkage) = Shrinkage::of(&rows, max_bytes, &end);
+            // One row says little of the others.
+            if limit > 1 {
+                self.shrinkage.set(shrinkage);
+            }
             if kept < rows.len() {
                 rows.truncate(kept);
                 rest = rows.last().map(|(key, _)| KeyRange { start: successor(key.clone()), end });
-            }
-            if blocks {
-                self.shrinkage.set(shrinkage);
             }
             Ok((rows, rest))
         })
     }
 
-    /// Few rows are compressed where this build is used: bytes count as they are stored.
+    /// Rows of a range from its start on, until there are `limit` or the values come to `max_bytes`; at
+    /// least one where there are any. They come expanded, and count as they are stored: few are compressed where this
+    /// build is used.
     #[cfg(not(feature = "compression"))]
-    fn rows_of(&self, range: KeyRange, limit: usize, max_bytes: usize, _: bool) -> Call<'_, Part<Row>> {
+    pub(crate) fn rows(&self, range: KeyRange, limit: usize, max_bytes: usize) -> Call<'_, Part<Row>> {
         let page = self.stored_rows(range, limit, max_bytes);
         Box::pin(async move {
             let (mut rows, rest) = page.await?;

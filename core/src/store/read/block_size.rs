@@ -2,6 +2,9 @@
 
 use crate::layout::block::Block;
 
+/// No entry is taken to be smaller: what was met last may be of another segment.
+const LEAST_ENTRY: u64 = 1 << 10;
+
 /// How large the block was that was met last. Only a hint: with too few bytes a page is short, with too many the host
 /// gives rows that the page has no room for.
 #[derive(Debug, Clone, Copy)]
@@ -11,9 +14,8 @@ pub(crate) struct BlockSize {
 }
 
 impl Default for BlockSize {
-    /// Before any was met: entries of a kibibyte.
     fn default() -> Self {
-        Self { bytes: 1 << 10, entries: 1 }
+        Self { bytes: LEAST_ENTRY, entries: 1 }
     }
 }
 
@@ -25,7 +27,8 @@ impl BlockSize {
     /// Bytes of blocks that are likely to hold so many entries, which may begin within a block.
     pub(super) fn holding(self, entries: u64) -> usize {
         // A page of small entries in large blocks is beyond 32 bits on the way.
-        let likely = entries.saturating_mul(self.bytes) / self.entries;
+        let likely =
+            (entries.saturating_mul(self.bytes) / self.entries).max(entries.saturating_mul(LEAST_ENTRY));
         usize::try_from(likely.saturating_add(likely.min(self.bytes))).unwrap_or(usize::MAX).max(1)
     }
 }

@@ -5,7 +5,6 @@ use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use super::super::host::Host;
 use super::super::{Call, Inner, Row};
 use super::block_size::BlockSize;
 use crate::error::{Error, Result};
@@ -128,7 +127,7 @@ impl Inner {
                 }
                 Ok(!found.is_empty())
             };
-            let more = self.rows_until(Host::blocks, range, limits, &mut take).await?;
+            let more = self.rows_until(range, limits, &mut take).await?;
             if let Some(last) = found.last() {
                 self.block_size.set(BlockSize::of(last));
             }

@@ -21,16 +21,12 @@ pub(crate) use density::Density;
 
 use alloc::boxed::Box;
 
-use super::host::{Host, Part};
 pub(crate) use super::load::decode_head;
 use super::{Call, Inner, Row};
 use crate::error::Result;
 use crate::layout::KeyRange;
 use crate::layout::space as space_row;
 use crate::layout::space::SpaceHead;
-
-/// Rows of a range from its start on, up to so many and so many bytes: of any kind, or blocks.
-type RowsOf = fn(&Host, KeyRange, usize, usize) -> Call<'_, Part<Row>>;
 
 impl Inner {
     /// The head of a space as the host has it now.
@@ -53,7 +49,6 @@ impl Inner {
     /// are more.
     fn rows_until<'c>(
         &'c self,
-        rows_of: RowsOf,
         range: KeyRange,
         (limit, max_bytes): (usize, usize),
         take: &'c mut dyn FnMut(Row) -> Result<bool>,
@@ -61,7 +56,7 @@ impl Inner {
         Box::pin(async move {
             let (mut enough, mut left) = (false, Some(range));
             while !enough && let Some(range) = left {
-                let (rows, rest) = rows_of(&self.host, range, limit, max_bytes).await?;
+                let (rows, rest) = self.host.rows(range, limit, max_bytes).await?;
                 for row in rows {
                     enough = take(row)?;
                 }

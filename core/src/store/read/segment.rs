@@ -89,9 +89,10 @@ impl Inner {
             filling.page.tail = true;
             return Ok(filling.page);
         }
-        // Where a time is looked for, as many as may make looking needless.
+        // Where a time is looked for, or what comes after trimmed blocks, as many as may make looking needless.
         let likely = || self.block_size.get().holding(read.max_entries).min(read.max_bytes);
-        let bytes = if read.min_timestamp.is_some() { read.max_bytes } else { likely() };
+        let looks = read.min_timestamp.is_some() || (from == 1 && head.trimmed > EntryId::ZERO);
+        let bytes = if looks { read.max_bytes } else { likely() };
         let (mut blocks, mut more) = self.blocks_upto(&read, (from, end), bytes, &head.voids).await?;
         if let Some(min) = read.min_timestamp
             && more
@@ -212,11 +213,37 @@ impl Inner {
         let Some(first) = found.runs.first() else {
             return Ok(false);
         };
-        if first.first_id <= bound || self.host.is_consistent() {
+        if first.first_id <= bound {
             return Ok(true);
+        }
+        if self.host.is_consistent() {
+            return Ok(passed.is_some() || !self.ends_above(read, expected, bound, &head.voids).await?);
         }
         let missing = expected..found.first_sequence;
         self.is_unnamed(read, missing, (bound, first.first_id), &head.voids).await
+    }
+
+    /// Whether what comes before a sequence is still there and ends above the trim bound or at it: then nothing after it
+    /// was trimmed.
+    async fn ends_above(
+        &self,
+        read: &SegmentRead,
+        sequence: u64,
+        bound: EntryId,
+        voids: &Voids,
+    ) -> Result<bool> {
+        if self.host.atomic() == Atomicity::None {
+            // It may be a leftover.
+            return Ok(false);
+        }
+        let before = block::range_upto(&read.space, &read.segment, 1, sequence.saturating_sub(1));
+        let row = self.host.last_row(before).await?;
+        let Some(last) = row.and_then(|(key, _)| block::last_sequence(&key, &read.space, &read.segment))
+        else {
+            return Ok(false);
+        };
+        let found = self.next_block(&read.space, &read.segment, last, voids).await?;
+        Ok(found.is_some_and(|found| found.last_sequence == last && !is_below(&found, bound)))
     }
 
     /// Whether no commit row between two ids names any of these sequences, on a host that may not show all
@@ -282,6 +309,10 @@ impl Inner {
         }
         Ok(low)
     }
+}
+
+fn is_below(found: &Block, bound: EntryId) -> bool {
+    found.runs.last().is_some_and(|run| run.last_id() < bound)
 }
 
 fn is_trimmed(found: &Block, bound: EntryId) -> bool {

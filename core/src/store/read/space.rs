@@ -5,7 +5,6 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::super::host::Host;
 use super::super::{Call, Inner, Row, Store};
 use super::density::Density;
 use super::page::{Filling, Page, Tier, place};
@@ -213,7 +212,7 @@ impl Inner {
                 }
                 Ok(!found.is_empty())
             };
-            let more = self.rows_until(Host::rows, range, limits, &mut take).await?;
+            let more = self.rows_until(range, limits, &mut take).await?;
             Ok((found, more))
         })
     }

@@ -42,9 +42,9 @@ struct Pages {
 }
 
 impl GroupCheck {
-    pub(super) fn begin(key: Vec<u8>, row: Vec<u8>, head: GroupHead, looks: u32) -> Self {
+    pub(super) fn begin(key: Vec<u8>, row: Vec<u8>, head: GroupHead) -> Self {
         let (members, pages) = (BTreeMap::new(), BTreeMap::new());
-        Self { key, row, looks, head, members, pages, is_damaged: false }
+        Self { key, row, looks: 1, head, members, pages, is_damaged: false }
     }
 
     /// The life of the rows that count: others are what an earlier group of that name left.
@@ -66,10 +66,11 @@ impl GroupCheck {
         self.is_damaged |= key.strip_prefix(&*self.key).is_some_and(|rest| rest.first() == Some(&0));
     }
 
-    /// Compares what was read.
-    pub(super) fn compare(&self, problems: &mut Problems) {
-        if self.is_damaged || !self.head.transaction.is_nil() {
-            return;
+    /// What does not agree.
+    pub(super) fn compare(&self) -> Problems {
+        let mut problems = Problems::default();
+        if self.is_damaged {
+            return problems;
         }
         let mut count = |what: &str, said: u64, found: u64, key: &[u8]| {
             if said != found {
@@ -90,6 +91,7 @@ impl GroupCheck {
                 problems.damage("group page: its session is not there", &pages.key);
             }
         }
+        problems
     }
 
     fn records_of(&self, session: u64) -> u64 {
