@@ -217,33 +217,17 @@ impl Inner {
             return Ok(true);
         }
         if self.host.is_consistent() {
-            return Ok(passed.is_some() || !self.ends_above(read, expected, bound, &head.voids).await?);
+            if passed.is_some() || self.host.atomic() == Atomicity::None {
+                return Ok(true);
+            }
+            // Where what comes before them ends at the bound or above it, nothing after that was trimmed.
+            let last = expected.saturating_sub(1);
+            let (_, before) =
+                self.block_after(&read.space, &read.segment, last, bound.before(), &head.voids).await?;
+            return Ok(before.is_none_or(|before| before.last_sequence > last));
         }
         let missing = expected..found.first_sequence;
         self.is_unnamed(read, missing, (bound, first.first_id), &head.voids).await
-    }
-
-    /// Whether what comes before a sequence is still there and ends above the trim bound or at it: then nothing after it
-    /// was trimmed.
-    async fn ends_above(
-        &self,
-        read: &SegmentRead,
-        sequence: u64,
-        bound: EntryId,
-        voids: &Voids,
-    ) -> Result<bool> {
-        if self.host.atomic() == Atomicity::None {
-            // It may be a leftover.
-            return Ok(false);
-        }
-        let before = block::range_upto(&read.space, &read.segment, 1, sequence.saturating_sub(1));
-        let row = self.host.last_row(before).await?;
-        let Some(last) = row.and_then(|(key, _)| block::last_sequence(&key, &read.space, &read.segment))
-        else {
-            return Ok(false);
-        };
-        let found = self.next_block(&read.space, &read.segment, last, voids).await?;
-        Ok(found.is_some_and(|found| found.last_sequence == last && !is_below(&found, bound)))
     }
 
     /// Whether no commit row between two ids names any of these sequences, on a host that may not show all
@@ -309,10 +293,6 @@ impl Inner {
         }
         Ok(low)
     }
-}
-
-fn is_below(found: &Block, bound: EntryId) -> bool {
-    found.runs.last().is_some_and(|run| run.last_id() < bound)
 }
 
 fn is_trimmed(found: &Block, bound: EntryId) -> bool {
