@@ -1,7 +1,7 @@
 //! How many bytes of compressed rows are asked for.
 
-use super::host::Row;
 use crate::codec::Crc32c;
+use crate::kv::{Bytes, Value};
 use crate::layout::expanded_bytes;
 
 /// The least part of what is wanted that is asked for.
@@ -21,7 +21,7 @@ pub(super) struct Shrinkage {
 impl Shrinkage {
     /// Of the first of some rows, as many as come to so many bytes without compression, and how many these are. All, where
     /// none is compressed: the host knows then how many to give.
-    pub(super) fn of(rows: &[Row], max_bytes: usize, end: &[u8]) -> (usize, Self) {
+    pub(super) fn of(rows: &[(Bytes, Value)], max_bytes: usize, end: &[u8]) -> (usize, Self) {
         let mut seen = Self { range: Crc32c::of(end), ..Self::default() };
         let mut kept = 0;
         for (_, row) in rows {
