@@ -2,8 +2,10 @@
 
 use crate::layout::block::Block;
 
-/// No entry is taken to be smaller: what was met last may be of another segment.
+/// What was met last may be of another segment: few entries are not taken to be smaller.
 const LEAST_ENTRY: u64 = 1 << 10;
+/// Of many, only so many bytes are asked for on that account: they would be read again where entries are small.
+const LEAST_PAGE: u64 = 256 << 10;
 
 /// How large the block was that was met last. Only a hint: with too few bytes a page is short, with too many the host
 /// gives rows that the page has no room for.
@@ -27,8 +29,8 @@ impl BlockSize {
     /// Bytes of blocks that are likely to hold so many entries, which may begin within a block.
     pub(super) fn holding(self, entries: u64) -> usize {
         // A page of small entries in large blocks is beyond 32 bits on the way.
-        let likely =
-            (entries.saturating_mul(self.bytes) / self.entries).max(entries.saturating_mul(LEAST_ENTRY));
+        let least = entries.saturating_mul(LEAST_ENTRY).min(LEAST_PAGE);
+        let likely = (entries.saturating_mul(self.bytes) / self.entries).max(least);
         usize::try_from(likely.saturating_add(likely.min(self.bytes))).unwrap_or(usize::MAX).max(1)
     }
 }
