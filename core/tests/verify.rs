@@ -59,6 +59,11 @@ fn world_with(atomic: Atomicity) -> (World, MemoryKv, Store) {
     (world, kv, store)
 }
 
+/// Which keys problems are about, and of what kind they are.
+fn named(found: &[Problem]) -> Vec<(String, ErrorCode)> {
+    found.iter().map(|one| (one.key.clone(), one.code)).collect()
+}
+
 /// The problems of the store as it is in the rows.
 fn problems(world: &World, kv: &MemoryKv) -> Vec<Problem> {
     let store = open(world, kv);
@@ -171,7 +176,7 @@ fn every_row_of_a_group_that_is_damaged_is_named() {
             kv.overwrite(key, Some(bytes));
             let found = problems(&world, &kv);
             kv.overwrite(key, Some(row.clone()));
-            let named = found.iter().map(|one| (one.key.clone(), one.code)).collect::<Vec<_>>();
+            let named = named(&found);
             assert_eq!(
                 named,
                 [(to_hex(key), ErrorCode::Corrupt)],
@@ -184,7 +189,7 @@ fn every_row_of_a_group_that_is_damaged_is_named() {
         kv.overwrite(stray, Some(b"x".to_vec()));
         let found = problems(&world, &kv);
         kv.overwrite(stray, None);
-        let named = found.iter().map(|one| (one.key.clone(), one.code)).collect::<Vec<_>>();
+        let named = named(&found);
         assert_eq!(named, [(to_hex(stray), ErrorCode::Corrupt)]);
     }
     assert_eq!(problems(&world, &kv), []);
@@ -229,7 +234,7 @@ fn what_rows_of_a_group_count_is_compared() {
         });
         let found = problems(&world, &kv);
         kv.overwrite(key, Some(row));
-        let named = found.iter().map(|one| (one.key.clone(), one.code)).collect::<Vec<_>>();
+        let named = named(&found);
         assert_eq!(named, [(to_hex(key), ErrorCode::Corrupt)], "{at} of {}", String::from_utf8_lossy(key));
     }
     assert_eq!(problems(&world, &kv), []);
@@ -280,7 +285,7 @@ fn a_group_that_is_used_is_looked_at_again() {
     }
     busy.left.set(1000);
     let found = world.run(verify(&other)).problems;
-    let named = found.iter().map(|one| (one.key.clone(), one.code)).collect::<Vec<_>>();
+    let named = named(&found);
     assert_eq!(named, [(to_hex(b"GRP\0a\0busy"), ErrorCode::Conflict)]);
 }
 
@@ -307,7 +312,7 @@ fn a_head_that_is_damaged_under_a_look_ends_it() {
     let other =
         world.open_with(hooked(&kv, &Rc::new(Breaking(kv.clone()))), OpenOptions::default()).expect("opens");
     let found = world.run(verify(&other)).problems;
-    let named = found.iter().map(|one| (one.key.clone(), one.code)).collect::<Vec<_>>();
+    let named = named(&found);
     assert_eq!(named, [(to_hex(b"GRP\0a\0workers"), ErrorCode::Corrupt)]);
 }
 

@@ -81,7 +81,7 @@ function float(value: number): Bytes {
 }
 
 interface Filled {
-	readonly [CONTENT]: Bytes;
+	[CONTENT]: Bytes;
 }
 
 const contentOf = (key: LexKey): Bytes => (key as unknown as Filled)[CONTENT];
@@ -175,7 +175,7 @@ export function isLexKey(value: unknown): value is LexKey {
  */
 export class LexKey {
 	private constructor(bytes: Bytes = new Uint8Array(0)) {
-		(this as unknown as { [CONTENT]: Bytes })[CONTENT] = bytes;
+		(this as unknown as Filled)[CONTENT] = bytes;
 	}
 
 	/** The key of the parts in order. @throws INVALID_ARGUMENT for no parts, a part of another type, or out of range. */

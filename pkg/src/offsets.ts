@@ -10,16 +10,20 @@ export interface SpacePosition {
 	readonly n: number;
 }
 
-/** What the offsets of a space or a segment begin with, up to their numbers. */
-interface Beginning {
+/** What the offsets of a space begin with, up to their numbers. */
+interface OfSpace {
 	readonly space: string;
-	readonly segment: string;
 	readonly bytes: Bytes;
 }
 
+/** The same of a segment. */
+interface OfSegment extends OfSpace {
+	readonly segment: string;
+}
+
 // Whoever keeps an offset for each entry asks for one after the other of the same space or segment.
-let ofSpace: Beginning | undefined;
-let ofSegment: Beginning | undefined;
+let ofSpace: OfSpace | undefined;
+let ofSegment: OfSegment | undefined;
 
 /** A beginning and room for what follows. */
 function begun(start: Bytes, room: number): [Bytes, DataView] {
@@ -49,7 +53,7 @@ export function segmentOffset(space: string, segment: string, sequence: number):
 /** `DAT SPACES space ms(i64) n(u64)`. */
 export function spaceOffset(space: string, ms: number, n: number): LexKey {
 	if (ofSpace === undefined || ofSpace.space !== space) {
-		ofSpace = { space, segment: "", bytes: LexKey.encodeFirst("DAT", "SPACES", space).bytes };
+		ofSpace = { space, bytes: LexKey.encodeFirst("DAT", "SPACES", space).bytes };
 	}
 	const [bytes, view] = begun(ofSpace.bytes, 17);
 	setInteger(view, 0, ms, TOP_BIT);

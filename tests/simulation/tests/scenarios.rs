@@ -1,11 +1,14 @@
 //! The scenarios that are worth writing by hand: each is what went wrong once, here or elsewhere.
 
+#[path = "../../../core/tests/common/reads.rs"]
+mod reads;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use reads::{segment_read, space_read};
 use streamkit_core::{
-    Atomicity, Durability, EntryId, ErrorCode, HostLimits, LeaseProof, Listing, SegmentRead, SpaceRead,
-    Store, WriteOptions,
+    Atomicity, Durability, EntryId, ErrorCode, HostLimits, LeaseProof, Listing, Store, WriteOptions,
 };
 use streamkit_simulation::scripted::{Stage, Step, records, texts};
 use uuid::Uuid;
@@ -23,28 +26,8 @@ fn row_by_row() -> HostLimits {
 }
 
 async fn segment(store: &Store, space: &str, segment: &str) -> Vec<String> {
-    let read = SegmentRead {
-        space: space.into(),
-        segment: segment.into(),
-        from: 1,
-        max_sequence: None,
-        min_timestamp: None,
-        max_timestamp: None,
-        max_entries: 1000,
-        max_bytes: 1 << 20,
-    };
+    let read = segment_read(space, segment, 1, 1000);
     texts(&store.read_segment(read).await.expect("reads"))
-}
-
-fn space_read(space: &str, after: EntryId, max_entries: u64) -> SpaceRead {
-    SpaceRead {
-        space: space.into(),
-        after,
-        min_timestamp: None,
-        max_timestamp: None,
-        max_entries,
-        max_bytes: 1 << 20,
-    }
 }
 
 async fn space(store: &Store, name: &str) -> Vec<String> {

@@ -1,5 +1,5 @@
-//! Rows of consumer groups: each by itself, and what those of one group say of each other. A group that is used while its
-//! rows are read is looked at again.
+//! Rows of consumer groups: each by itself, and what those of one group say of each other. Where that does not agree, the
+//! group may have been used meanwhile: it is looked at again.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

@@ -2,8 +2,9 @@
 //!
 //! Each space is judged by its head as it was when its turn came: entries committed later are left
 //! alone, entries trimmed may be there or not. Problems found in a space whose rows were merged or
-//! collected meanwhile are not believed; it is looked at again, and so is a group that is used. On hosts without atomic commits, rows
-//! that no head covers are leftovers of a writer that stopped, and not damage.
+//! collected meanwhile are not believed; it is looked at again, and so is a group whose rows do not agree.
+//! On hosts without atomic commits, rows that no head covers are leftovers of a writer that stopped, and not
+//! damage.
 
 mod blocks;
 mod chain;
