@@ -15,6 +15,7 @@ use streamkit_core::{
     encode_record_frame,
 };
 use transfer::{collect, contents, drain, export, head_key, healthy, import, put_u64, trim, verify};
+use uuid::Uuid;
 
 /// Bytes before the first space: the preamble and the frame about the store.
 const PROLOGUE: usize = 12 + 9 + 24 + 4;
@@ -341,6 +342,80 @@ fn an_abandoned_import_is_taken_over() {
             healthy(&target).await;
         });
     }
+}
+
+#[test]
+fn an_import_that_was_broken_off_makes_way_for_a_write() {
+    for kind in [0, 1, 2, 3] {
+        for creates in [false, true] {
+            let world = World::new();
+            let source = open(&world, &MemoryKv::new());
+            let kv = MemoryKv::with_limits(limits(kind));
+            let (target, other) = (open(&world, &kv), open(&world, &kv));
+            world.run(async {
+                let text = "y".repeat(300);
+                for segment in ["q", "r"] {
+                    for n in 0..60 {
+                        let trx_id = (n == 0).then_some(Uuid::from_u128(9));
+                        let options = WriteOptions { trx_id, ..WriteOptions::default() };
+                        source.append(records("a", segment, &[&*text; 20]), options).await.expect("appends");
+                    }
+                }
+                let bytes = export(&source).await;
+                let mut importer = target.importer();
+                importer.push(&bytes[..bytes.len() - 40]).await.expect("takes it");
+                assert!(kind != 3 || kv.snapshot().len() > 40, "rows of it are there");
+                let refused = other.append(records("a", "s", &["x"]), WriteOptions::default()).await;
+                assert_eq!(refused.expect_err("it goes on").code(), ErrorCode::Conflict);
+
+                world.clock.0.set(world.clock.0.get() + 30_000);
+                if creates {
+                    let info = other.create_stream("a", 1, Retention::default()).await.expect("creates");
+                    assert_eq!(info.count, 0);
+                } else {
+                    let (first, second) = futures::join!(
+                        other.append(records("a", "s", &["x"]), WriteOptions::default()),
+                        other.append(records("a", "q", &["y"]), WriteOptions::default()),
+                    );
+                    assert_eq!(first.expect("appends").status.last_sequence, 1);
+                    assert_eq!(second.expect("appends").status.last_sequence, 1);
+                }
+                let seen = contents(&other).await;
+                let error = importer.push(&bytes[bytes.len() - 40..]).await.expect_err("it lost the space");
+                assert_eq!(error.code(), ErrorCode::Conflict);
+                assert_eq!(contents(&target).await, seen);
+                healthy(&target).await;
+                let rows =
+                    kv.snapshot().into_iter().filter(|(key, _)| !key.starts_with(b"INV\0STORE")).count();
+                assert!(rows <= 7, "{rows} rows are left");
+            });
+        }
+    }
+}
+
+#[test]
+fn an_import_that_goes_on_slowly_is_not_broken_off() {
+    let world = World::new();
+    let source = open(&world, &MemoryKv::new());
+    let target = open(&world, &MemoryKv::with_limits(limits(3)));
+    world.run(async {
+        let text = "y".repeat(300);
+        for _ in 0..60 {
+            source.append(records("a", "q", &[&*text; 20]), WriteOptions::default()).await.expect("appends");
+        }
+        let bytes = export(&source).await;
+        let mut importer = target.importer();
+        for piece in bytes[..bytes.len() - 40].chunks(64 << 10) {
+            importer.push(piece).await.expect("takes it");
+            world.clock.0.set(world.clock.0.get() + 29_000);
+            let refused = target.append(records("a", "s", &["x"]), WriteOptions::default()).await;
+            assert_eq!(refused.expect_err("it goes on").code(), ErrorCode::Conflict);
+        }
+        importer.push(&bytes[bytes.len() - 40..]).await.expect("takes it");
+        importer.finish().await.expect("ends");
+        assert_eq!(contents(&target).await, contents(&source).await);
+        healthy(&target).await;
+    });
 }
 
 #[test]

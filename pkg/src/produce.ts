@@ -207,17 +207,27 @@ export class Production {
 		// What is there already is handed over at once.
 		if (filling !== undefined) await filling;
 		this.#filling = undefined;
+		// Before anything that may refuse: what is stored to the end is not undone by a signal or a close that came late.
+		if (this.#committed !== undefined && this.#isStored(writer)) {
+			this.#writer = undefined;
+			giveBack(writer);
+			return undefined;
+		}
 		if (signal?.aborted === true) throw signal.reason;
-		const hand = (): Handed | undefined => this.#hand(writer);
+		const hand = (): Handed => this.#hand(writer);
 		const handed = isReady(slot, this.#options) ? hand() : await later(slot, this.#options, hand);
-		if (handed === undefined) return undefined;
 		this.#committed = await handed.answer;
 		if (this.#expected >= 0) this.#expected += handed.count;
 		return this.#committed;
 	}
 
-	/** Hands the next chunk to the engine; undefined when there is none. */
-	#hand(writer: FrameWriter): Handed | undefined {
+	/** Whether the source has ended and the engine has been given all of it. */
+	#isStored(writer: FrameWriter): boolean {
+		return this.#ended && this.#cuts.length === 0 && writer.count === this.#from.count;
+	}
+
+	/** Hands the next chunk to the engine. */
+	#hand(writer: FrameWriter): Handed {
 		const cut = this.#cuts.shift();
 		let frame: Bytes;
 		let count: number;
@@ -228,12 +238,7 @@ export class Production {
 		} else {
 			const all = writer.mark();
 			count = all.count - this.#from.count;
-			if (count === 0) {
-				if (this.#committed === undefined) throw invalid("records", "must hold at least one record");
-				this.#writer = undefined;
-				giveBack(writer);
-				return undefined;
-			}
+			if (count === 0) throw invalid("records", "must hold at least one record");
 			frame = writer.cut(this.#from, all);
 			this.#from = all;
 		}

@@ -2,7 +2,7 @@ import { sleep, unlessAborted } from "./abort.js";
 import { randomUuid } from "./bytes.js";
 import type { EngineSlot } from "./engine/instance.js";
 import { invalid, isStreamkitError } from "./errors.js";
-import { readChanges } from "./framing/answers.js";
+import { type Place, readChanges, readStatus } from "./framing/answers.js";
 import type { SegmentStatus, StatusHandler, SubscribeOptions, Subscription } from "./types.js";
 import { checkName, checkSignal, optionalDuration, optionalFunction, optionsObject } from "./validate.js";
 
@@ -30,13 +30,14 @@ class StatusSubscription implements Subscription {
 	#reject!: (error: unknown) => void;
 	/** The latest status of every segment that the handler has not been told of yet, oldest change first. */
 	readonly #due = new Map<string, SegmentStatus>();
-	/** What the last look brought: it may have seen more than it says, and then the next one brings that again. */
-	#brought: ReadonlyMap<string, SegmentStatus> = new Map();
+	/** The latest status of every segment: a look may bring one that was told already. */
+	readonly #known = new Map<string, SegmentStatus>();
 	#last: SegmentStatus | undefined;
 	#calling = false;
 	#beat: ReturnType<typeof setTimeout> | undefined;
-	#ms = -1;
-	#n = 0;
+	/** Where the space stood at the last look; undefined: every status is to be told. */
+	#next: Place | undefined;
+	#trimmed: Place = { ms: 0, n: 0 };
 
 	constructor(slot: EngineSlot, target: Target, handler: StatusHandler, input: SubscribeOptions | undefined) {
 		const options = optionsObject(input);
@@ -104,22 +105,35 @@ class StatusSubscription implements Subscription {
 		const { space, segment } = this.#target;
 		while (slot.engine === undefined || slot.closed) await unlessAborted(slot.ready(), this.#stop.signal);
 		const epoch = slot.epoch();
-		const bytes = await slot.run(
-			"read",
-			(engine) => engine.changes(space, segment, this.#ms, this.#n),
-			this.#stop.signal,
-		);
-		const { ms, n, statuses } = readChanges(bytes, space);
-		this.#ms = ms;
-		this.#n = n;
-		const brought = new Map(statuses.map((status) => [status.segment, status]));
-		for (const status of statuses) {
-			const before = this.#brought.get(status.segment);
-			if (before === undefined || !sameStatus(before, status)) this.#due.set(status.segment, status);
+		const signal = this.#stop.signal;
+		const { ms, n } = this.#next ?? { ms: -1, n: 0 };
+		const bytes = await slot.run("read", (engine) => engine.changes(space, segment, ms, n), signal);
+		const { next, trimmed, statuses } = readChanges(bytes, space);
+		for (const status of statuses) this.#take(status);
+		// The first look has seen what the trim left.
+		for (const name of this.#next === undefined ? [] : this.#trimmedSince(trimmed)) {
+			const numbers = await slot.run("read", (engine) => engine.status(space, name), signal);
+			if (numbers !== undefined) this.#take(readStatus(numbers, space, name));
 		}
-		// A look at one segment is made whenever its space changes.
-		if (brought.size > 0 || segment === undefined) this.#brought = brought;
+		this.#next = next;
+		this.#trimmed = trimmed;
 		return epoch;
+	}
+
+	/** Segments whose first entry may have gone since the last look. */
+	#trimmedSince(trimmed: Place): string[] {
+		if (trimmed.ms === this.#trimmed.ms && trimmed.n === this.#trimmed.n) return [];
+		const known = [...this.#known.values()];
+		return known
+			.filter((status) => status.firstSequence <= status.lastSequence && status.firstTimestamp <= trimmed.ms)
+			.map((status) => status.segment);
+	}
+
+	#take(status: SegmentStatus): void {
+		const before = this.#known.get(status.segment);
+		if (before !== undefined && sameStatus(before, status)) return;
+		this.#known.set(status.segment, status);
+		this.#due.set(status.segment, status);
 	}
 
 	async #run(first: number): Promise<void> {
@@ -142,9 +156,8 @@ class StatusSubscription implements Subscription {
 				} else if (isStreamkitError(error) && error.retryable) {
 					// The host may come back: then all statuses are told again, as at the start.
 					epoch = undefined;
-					this.#ms = -1;
-					this.#n = 0;
-					this.#brought = new Map();
+					this.#next = undefined;
+					this.#known.clear();
 					this.#report(error);
 					// The host is left alone for a while, but for the end of the store.
 					await slot.unlessClosed(sleep(slot.options.pollInterval, signal)).catch(() => {});

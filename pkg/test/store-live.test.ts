@@ -6,6 +6,28 @@ import { numbered, refuses, rejection, storeIn, until } from "./support/store.js
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
+test("a trim is a change of the segments whose first entries went", async (t) => {
+	const host = memoryHost();
+	const store = await storeIn(t, { pollInterval: 10 }, host);
+	const other = await storeIn(t, {}, host);
+	await store.streams.create("s", { partitions: 2 });
+	await store.streams.append("s", ["1", "2", "3", "4"], { partition: 0 });
+	await store.streams.append("s", ["5"], { partition: 1 });
+	const told: string[] = [];
+	const tell = (status: SegmentStatus): number =>
+		told.push(`${status.segment}: ${status.firstSequence} to ${status.lastSequence}`);
+	await store.subscribeToSpace("s", tell);
+	const first: number[] = [];
+	await store.subscribeToSegment("s", "0", (status) => void first.push(status.firstSequence));
+	await until(() => told.length === 2 && first.length === 1);
+	await other.streams.trim("s", { maxCount: 2 });
+	await until(() => told.length === 3 && first.length === 2);
+	await store.streams.trim("s", { maxCount: 1 });
+	await until(() => told.length === 4 && first.length === 3);
+	assert.deepEqual(told, ["0: 1 to 4", "1: 1 to 1", "0: 4 to 4", "0: 5 to 4"]);
+	assert.deepEqual(first, [1, 4, 5]);
+});
+
 test("a subscription tells what is there, then what changes", async (t) => {
 	const store = await storeIn(t);
 	await store.produce("s", "a", numbered(2));

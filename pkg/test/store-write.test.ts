@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { memoryHost, openStore, type RecordInput, type SegmentStatus } from "../src/entry/node.js";
+import { memoryHost, openStore, type RecordInput, type SegmentStatus, type Store } from "../src/entry/node.js";
 import { manualClock } from "../src/testing.js";
 import { collect, gated, lines, numbered, refuses, rejection, storeIn, until } from "./support/store.js";
 
@@ -412,6 +412,38 @@ test("a write whose signal has fired stores nothing", async (t) => {
 	late.abort(reason);
 	host.open();
 	assert.equal((await handed).lastSequence, 4);
+});
+
+test("what is stored to its end is answered so, whatever comes during its last commit", async () => {
+	const ends = {
+		signal: (_: Store, controller: AbortController) => controller.abort("late"),
+		close: (store: Store) => void store.close(),
+	};
+	const writes = {
+		publish: (store: Store, signal: AbortSignal) => store.publish("s", "g", "1", { signal }),
+		produce: (store: Store, signal: AbortSignal) => store.produce("s", "g", numbered(1), { signal }),
+		produceStream: async (store: Store, signal: AbortSignal) =>
+			(await collect(store.produceStream("s", "g", numbered(1), { signal }))).at(-1),
+		"streams.append": (store: Store, signal: AbortSignal) => store.streams.append("s", "1", { signal }),
+	};
+	for (const [what, end] of Object.entries(ends)) {
+		for (const [name, write] of Object.entries(writes)) {
+			const memory = memoryHost();
+			const host = gated(memory);
+			const store = await openStore(host);
+			host.shut();
+			const controller = new AbortController();
+			const pending = write(store, controller.signal);
+			await until(() => host.waiting > 0);
+			end(store, controller);
+			host.open();
+			assert.ok((await pending) !== undefined, `${name}, ${what}`);
+			await store.close();
+			const again = await openStore(memory);
+			assert.equal((await again.consumeSpace({ space: "s" }).toArray()).length, 1);
+			await again.close();
+		}
+	}
 });
 
 test("a signal ends the wait for a slow source", async (t) => {

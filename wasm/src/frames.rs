@@ -4,7 +4,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use streamkit_core::{Changes, Error, Names, NewRecords, RecordFrame, Result};
+use streamkit_core::{Changes, EntryId, Error, Names, NewRecords, RecordFrame, Result};
 
 use crate::numbers::number;
 
@@ -104,18 +104,20 @@ pub(crate) fn write_names(names: &Names) -> Vec<u8> {
     out
 }
 
-/// What changed, and where to ask from next.
+/// What changed, where to ask from next, and up to where the space is trimmed.
 ///
 /// ```text
-/// u64 milliseconds | u64 n
+/// u64 milliseconds | u64 n | the same of the trim bound
 /// u32 count, count x { u32 length, segment | f64 first sequence | f64 its milliseconds |
 ///                      f64 last sequence | f64 its milliseconds }
 /// ```
 pub(crate) fn write_changes(changes: &Changes) -> Vec<u8> {
     let bytes: usize = changes.statuses.iter().map(|status| status.segment.len() + 36).sum();
-    let mut out = Vec::with_capacity(20 + bytes);
-    out.extend_from_slice(&changes.next.ms.to_le_bytes());
-    out.extend_from_slice(&changes.next.n.to_le_bytes());
+    let mut out = Vec::with_capacity(36 + bytes);
+    for EntryId { ms, n } in [changes.next, changes.trimmed] {
+        out.extend_from_slice(&ms.to_le_bytes());
+        out.extend_from_slice(&n.to_le_bytes());
+    }
     put_u32(&mut out, changes.statuses.len());
     for status in &changes.statuses {
         put_prefixed(&mut out, status.segment.as_bytes());

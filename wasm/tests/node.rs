@@ -96,8 +96,8 @@ async fn what_is_appended_is_read() {
         assert_eq!(names, [0, 1, 0, 0, 0, 1, 0, 0, 0, b's']);
         let changes = settled(store.engine.changes("s", None, -1.0, 0.0)).await.unwrap();
         let changes = bytes(changes);
-        assert_eq!(changes[16..25], [2, 0, 0, 0, 1, 0, 0, 0, b'g']);
-        assert_eq!(changes[25..33], 1_f64.to_le_bytes());
+        assert_eq!(changes[32..41], [2, 0, 0, 0, 1, 0, 0, 0, b'g']);
+        assert_eq!(changes[41..49], 1_f64.to_le_bytes());
         assert!(bridge.notified() >= 2);
         assert_eq!(bridge.running(), 0);
     }

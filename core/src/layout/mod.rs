@@ -4,7 +4,7 @@
 //! | key | file |
 //! |---|---|
 //! | `INV STORE` | `identity` |
-//! | `INV SPACES space` | `space`; what it holds of a stream: `stream`; of writers that failed: `voids` |
+//! | `INV SPACES space` | `space`; what it holds of a stream: `stream`; of an import: `import_mark`; of writers that failed: `voids` |
 //! | `INV SEGMENTS space segment` | `segment` |
 //! | `DAT SEGMENTS space segment last_sequence` | `block` |
 //! | `DAT SPACES space ms last_n` | `commit` |
@@ -26,6 +26,7 @@ pub(crate) mod group_page;
 pub(crate) mod group_slots;
 pub(crate) mod group_timer;
 pub(crate) mod identity;
+pub(crate) mod import_mark;
 mod key;
 pub(crate) mod lease;
 pub(crate) mod redo;

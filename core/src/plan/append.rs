@@ -274,10 +274,11 @@ impl<'s> Planner<'s> {
     /// Ids must stay in range for everything that the request adds to the space.
     fn check_ids(&self, write: &Write, count: u64, head: Option<&SpaceHead>) -> Result {
         if head.is_some_and(|head| head.importing) {
-            return Err(Error::new(
-                ErrorCode::Conflict,
-                format!("space: an import into \"{}\" has not ended", write.space),
-            ));
+            let space = &write.space;
+            let message = format!(
+                "space: an import into \"{space}\" has not ended; one that was broken off makes way after 30 seconds"
+            );
+            return Err(Error::new(ErrorCode::Conflict, message).with("importing", Detail::Flag(true)));
         }
         let first = head.map_or(EntryId::ZERO, SpaceHead::floor).next(self.now)?;
         let last = first.n.saturating_add(count);
@@ -319,10 +320,10 @@ impl<'s> Planner<'s> {
 
     /// What the share of each space costs.
     fn shares<'r>(&'r self, request: &'r WriteRequest) -> impl Iterator<Item = (usize, usize)> + 'r {
-        request.writes.iter().map(|one| {
-            let of_space = request.writes.iter().filter(|write| write.space == one.space);
-            self.cost_of(request, of_space)
-        })
+        let is_first =
+            |(n, one): &(usize, &Write)| request.writes.iter().take(*n).all(|write| write.space != one.space);
+        let spaces = request.writes.iter().enumerate().filter(is_first).map(|(_, one)| &*one.space);
+        spaces.map(|space| self.cost_of(request, Some(space)))
     }
 
     fn fits(&self, (ops, bytes): (usize, usize)) -> bool {
@@ -341,37 +342,48 @@ impl<'s> Planner<'s> {
 
     /// What a request adds to the commit, counted so that it is never too little.
     fn cost(&self, request: &WriteRequest) -> (usize, usize) {
-        self.cost_of(request, request.writes.iter())
+        self.cost_of(request, None)
     }
 
-    fn cost_of<'w>(&self, request: &WriteRequest, writes: impl Iterator<Item = &'w Write>) -> (usize, usize) {
+    /// `only`: of what it writes to that space.
+    fn cost_of(&self, request: &WriteRequest, only: Option<&str>) -> (usize, usize) {
         let (mut ops, mut bytes) = (0, 0);
-        let key = |write: &Write| write.space.len() + write.segment.len() + KEY_BYTES;
-        for write in writes {
+        // What the request adds to the commit row of each space.
+        let mut items: Vec<(&str, usize)> = Vec::new();
+        for write in request.writes.iter().filter(|write| only.is_none_or(|space| *write.space == *space)) {
+            let key = write.space.len() + write.segment.len() + KEY_BYTES;
             let run = write.entries.len() + crate::layout::RUN_HEADER_BYTES;
             let draft = self.spaces.get(&write.space);
             let segment = draft.and_then(|draft| draft.segments.get(&write.segment));
             let before = segment.map_or(0, |segment| segment.bytes);
             let rows = self.sizes.rows_of(before + run) - self.sizes.rows_of(before);
             ops += rows;
-            bytes += run + rows * (key(write) + ROW_BYTES);
+            bytes += run + rows * (key + ROW_BYTES);
             if segment.is_none() {
                 ops += 1;
-                bytes += key(write) + SEGMENT_HEAD_BYTES;
+                bytes += key + SEGMENT_HEAD_BYTES;
             }
-            if draft.is_none() {
+            if request.trx_supplied {
+                ops += 1;
+                bytes += key + TRX_ROW_BYTES;
+            }
+            let earlier = items.iter_mut().rev().find(|(space, _)| *space == &*write.space);
+            if draft.is_none() && earlier.is_none() {
                 ops += 3;
-                bytes += 3 * key(write) + 2 * (SPACE_HEAD_BYTES + STREAM_META_BYTES) + 256;
+                bytes += 3 * key + 2 * (SPACE_HEAD_BYTES + STREAM_META_BYTES) + 256;
             }
             let inline = if run <= self.sizes.inline_bytes { run } else { 0 };
             let item = write.segment.len() + 64 + inline;
-            let before = draft.map_or(0, |draft| draft.item_bytes);
+            let before = draft.map_or(0, |draft| draft.item_bytes)
+                + earlier.as_ref().map_or(0, |(_, earlier)| *earlier);
             let rows = self.sizes.rows_of(before + item) - self.sizes.rows_of(before);
             ops += rows;
-            bytes += item + rows * (key(write) + ROW_BYTES);
-            if request.trx_supplied {
-                ops += 1;
-                bytes += key(write) + TRX_ROW_BYTES;
+            bytes += item + rows * (key + ROW_BYTES);
+            match earlier {
+                Some((_, earlier)) => *earlier += item,
+                // A request of one write, as most are, needs no list.
+                None if request.writes.len() > 1 => items.push((&write.space, item)),
+                None => {}
             }
         }
         if request.lease().is_some() {

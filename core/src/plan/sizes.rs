@@ -108,6 +108,19 @@ impl Sizes {
         })
     }
 
+    /// That a segment's rows have keys which the host takes, by the lengths of its space's name and its own.
+    ///
+    /// # Errors
+    /// `LIMIT_EXCEEDED`.
+    pub(crate) fn check_key(&self, space: usize, segment: usize) -> Result {
+        let longest = longest_key(space, segment);
+        if longest > self.key_bytes {
+            let limit = self.key_bytes as u64;
+            return Err(Error::limit("bytes of a key made of space and segment", limit, longest as u64));
+        }
+        Ok(())
+    }
+
     /// The most rows that runs of so many bytes can take: two neighbours are never both half empty.
     pub(crate) fn rows_of(&self, bytes: usize) -> usize {
         let half = self.row_bytes.saturating_sub(RUN_HEADER_BYTES) / 2;
@@ -115,9 +128,38 @@ impl Sizes {
     }
 }
 
+/// The longest key of a space's rows: a block's, or a commit row's where the segment's name is short; and a byte more,
+/// for the end of a range.
+const fn longest_key(space: usize, segment: usize) -> usize {
+    let segment = if segment < 6 { 6 } else { segment };
+    space + segment + 24
+}
+
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
+    use uuid::Uuid;
+
     use super::*;
+    use crate::id::EntryId;
+    use crate::layout::{block, commit, trx};
+
+    #[test]
+    fn the_longest_key_is_that_of_a_row() {
+        for (space, segment) in [(1, 1), (1, 6), (128, 5), (128, 128), (7, 30)] {
+            let (space, segment) = ("s".repeat(space), "g".repeat(segment));
+            let keys = [
+                block::key(&space, &segment, u64::MAX),
+                commit::key(&space, EntryId::MAX),
+                trx::key(&space, &segment, Uuid::max()),
+                crate::layout::segment::key(&space, &segment),
+                crate::layout::space::key(&space),
+            ];
+            let longest = keys.iter().map(Vec::len).max().expect("keys");
+            assert_eq!(longest_key(space.len(), segment.len()), longest + 1, "{space} {segment}");
+        }
+    }
 
     #[test]
     fn the_smallest_hosts_still_take_a_record() {

@@ -86,13 +86,28 @@ fn rows(spaces: &[PlannedSpace]) -> (usize, usize) {
     (ops, bytes)
 }
 
+#[test]
+fn a_request_of_many_segments_is_counted_by_its_rows() {
+    let limits = HostLimits { max_batch_ops: 99, ..HostLimits::default() };
+    let sizes = Sizes::new(&limits).expect("supported");
+    let add = |segments: usize| {
+        let writes = (0..segments).map(|n| write("space", &format!("s{n}"), &[1])).collect();
+        Planner::new(&sizes, Uuid::from_u128(1), 1000, false).add(&request(writes, 1, false), &Nothing)
+    };
+    // A block and a head of each segment, and of the space its head with a check, a commit row, one to spare.
+    assert!(matches!(add(47), Verdict::Planned(_)));
+    let Verdict::Refused(refusal) = add(48) else { panic!("48 segments fit") };
+    assert_eq!(refusal.message(), "rows of one commit: 100 is above the limit of 99");
+}
+
 /// A request's writes, each a space, a segment and sizes of records; and whether its TRX is the caller's.
 type Request = (Vec<(usize, usize, Vec<usize>)>, bool);
 
 fn some_requests() -> impl Strategy<Value = Vec<Request>> {
     let size = prop_oneof![4 => 0_usize..50, 2 => 50_usize..900, 1 => 900_usize..3000];
-    let one = (0_usize..3, 0_usize..4, prop::collection::vec(size, 1..12));
-    let writes = prop::collection::vec(one, 1..4);
+    let one = (0_usize..3, 0_usize..12, prop::collection::vec(size, 1..12));
+    let writes =
+        prop_oneof![3 => prop::collection::vec(one.clone(), 1..4), 1 => prop::collection::vec(one, 4..24)];
     prop::collection::vec((writes, any::<bool>()), 1..30)
 }
 

@@ -300,14 +300,7 @@ impl Inner {
             return Err(Error::invalid("expectedSequence: must be at most 2^53 - 1"));
         }
         let frame = given.records;
-        let longest_key = given.space.len() + given.segment.len() + 32;
-        if longest_key > self.sizes.key_bytes {
-            return Err(Error::limit(
-                "bytes of a key made of space and segment",
-                self.sizes.key_bytes as u64,
-                longest_key as u64,
-            ));
-        }
+        self.sizes.check_key(given.space.len(), given.segment.len())?;
         if frame.count() == 0 {
             return Err(Error::invalid("records: at least one is needed"));
         }

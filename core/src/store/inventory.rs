@@ -66,7 +66,9 @@ pub struct Names {
 pub struct Changes {
     /// The position to ask from next time.
     pub next: EntryId,
-    /// Segments that changed, as they stand now, in byte order.
+    /// Up to where the space is trimmed. What moves it may change the first entries of segments that are not named here.
+    pub trimmed: EntryId,
+    /// Segments that were appended to, as they stand now, in byte order.
     pub statuses: Vec<SegmentStatus>,
 }
 
@@ -140,7 +142,7 @@ impl Store {
         Ok(Some(status))
     }
 
-    /// Statuses of the segments that changed since `after`; `None`: of all segments. Only of
+    /// Statuses of the segments that were appended to since `after`; `None`: of all segments. Only of
     /// `segment_name` where one is given.
     ///
     /// # Errors
@@ -162,15 +164,16 @@ impl Store {
         }
         // What was trimmed beyond the position can no longer tell what changed.
         let after = after.filter(|after| *after >= head.trimmed && *after <= head.last_id);
+        let mut changes = Changes { next: head.last_id, trimmed: head.trimmed, statuses: Vec::new() };
         if after == Some(head.last_id) {
-            return Ok(Changes { next: head.last_id, statuses: Vec::new() });
+            return Ok(changes);
         }
         let names = match (segment_name, after) {
             (Some(name), _) => SortedSet::from_iter([Rc::from(name)]),
             (None, Some(after)) => self.inner.changed_since(space_name, after, &head).await?,
             (None, None) => self.inner.all_segments(space_name, &head).await?,
         };
-        let mut statuses = Vec::with_capacity(names.len());
+        changes.statuses.reserve(names.len());
         let names: Vec<Rc<str>> = names.into_iter().collect();
         for some in names.chunks(MOST_ROWS) {
             let keys = some.iter().map(|name| segment::key(space_name, name)).collect();
@@ -182,10 +185,10 @@ impl Store {
                         .map_err(|error| error.at_key(&segment::key(space_name, name)))?,
                     (None, None) => continue,
                 };
-                statuses.push(self.inner.status(space_name, name, &head, &state).await?);
+                changes.statuses.push(self.inner.status(space_name, name, &head, &state).await?);
             }
         }
-        Ok(Changes { next: head.last_id, statuses })
+        Ok(changes)
     }
 }
 

@@ -100,7 +100,12 @@ impl Inner {
         for attempt in 0..MOST_PENDING {
             let wanted = self.wanted(tickets);
             self.read_wanted(wanted, &mut loaded).await?;
-            let pending = self.pending_among(tickets);
+            let spaces = tickets.iter().flat_map(|ticket| ticket.job.spaces().cloned()).collect();
+            let pending = self.pending_among(&spaces);
+            #[cfg(feature = "guarded-writes")]
+            if self.clear_abandoned_among(&spaces, tickets).await? {
+                continue;
+            }
             if pending.is_empty() {
                 return Ok(loaded);
             }
@@ -295,11 +300,9 @@ impl Inner {
         Ok(None)
     }
 
-    fn pending_among(&self, tickets: &[Ticket]) -> Vec<(Rc<str>, Uuid)> {
+    fn pending_among(&self, spaces: &SortedSet<Rc<str>>) -> Vec<(Rc<str>, Uuid)> {
         let cache = self.cache.borrow();
-        let names: SortedSet<Rc<str>> =
-            tickets.iter().flat_map(|ticket| ticket.job.spaces().cloned()).collect();
-        names
+        spaces
             .iter()
             .filter_map(|name| Some((name, cache.space(name)?.head.pending)))
             .filter(|(_, pending)| !pending.is_nil())

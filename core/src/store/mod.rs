@@ -1,5 +1,6 @@
 //! The store: load, plan, commit, retry; and everything that reads.
 
+mod abandoned;
 #[cfg(not(feature = "every-host"))]
 mod able_host;
 mod answer;

@@ -18,6 +18,8 @@ use crate::store::{Inner, Job, Patch, Store};
 
 /// Most partitions of a stream: each is a segment with a head of its own.
 pub const MOST_PARTITIONS: u32 = 65_536;
+/// Bytes of the longest name of a partition's segment.
+const LONGEST_PARTITION: usize = 5;
 /// Tries against others that change the same stream, and at finding out about lost replies.
 const TRIES: u32 = 8;
 
@@ -61,7 +63,7 @@ impl Store {
             return Err(Error::invalid(format!("partitions: must be from 1 to {MOST_PARTITIONS}")));
         }
         check_retention(retention)?;
-        self.inner.check_stream_key(name)?;
+        self.inner.sizes.check_key(name.len(), LONGEST_PARTITION)?;
         let now = self.inner.env.clock.now().min(MAX_MS);
         let text = Rc::<str>::from(name);
         let edit = move |head: &mut SpaceHead| {
@@ -77,7 +79,13 @@ impl Store {
             head.deleted = false;
             Ok(())
         };
-        self.inner.edit_stream(name, edit).await?;
+        match self.inner.edit_stream(name, edit.clone()).await {
+            Err(error) if error.code() == ErrorCode::Conflict => {
+                self.inner.clear_abandoned(&Rc::from(name)).await?;
+                self.inner.edit_stream(name, edit).await?;
+            }
+            result => result?,
+        }
         self.stream(name).await.map_err(Error::after_write)
     }
 
@@ -192,18 +200,5 @@ impl Inner {
             durability,
         };
         self.submit(Job::Patch(patch), 0).await.map(drop)
-    }
-
-    /// Keys of a stream's rows must fit the host: the longest is a block's.
-    fn check_stream_key(&self, name: &str) -> Result {
-        let longest = name.len() + 5 + 32;
-        if longest > self.sizes.key_bytes {
-            return Err(Error::limit(
-                "bytes of a key made of space and segment",
-                self.sizes.key_bytes as u64,
-                longest as u64,
-            ));
-        }
-        Ok(())
     }
 }

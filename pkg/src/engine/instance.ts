@@ -332,7 +332,12 @@ export class EngineSlot {
 
 	/** Takes what a call into the engine threw: a trap ends the instance, anything else is the answer. */
 	#thrown(engine: Engine, error: unknown): StreamkitError {
-		if (!isTrap(error)) return fromEngine(error);
+		if (!isTrap(error)) {
+			const refusal = fromEngine(error);
+			// What a broken-off import left is removed by the full engine: the next try finds it.
+			if (refusal.details["importing"] === true && !this.isFull) this.full().catch(() => {});
+			return refusal;
+		}
 		const instance = [this.#instance, this.#leaving].find((one) => one?.engine === engine);
 		const reason = trapError(error, instance?.lastWords());
 		if (instance !== undefined) {

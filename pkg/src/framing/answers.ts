@@ -18,18 +18,25 @@ export function readNames(bytes: Bytes): NamesPage {
 	return { more, names };
 }
 
-/** Statuses that changed, and where to ask from next. */
-export interface ChangesPage {
+/** An entry's id. */
+export interface Place {
 	readonly ms: number;
 	readonly n: number;
+}
+
+/** Statuses that changed, and where to ask from next. */
+export interface ChangesPage {
+	readonly next: Place;
+	/** Up to where the space is trimmed. */
+	readonly trimmed: Place;
 	readonly statuses: readonly SegmentStatus[];
 }
 
-/** u64 ms, u64 n, u32 count, count x {u32 length, segment, 4 x f64}. */
+/** u64 ms, u64 n, twice; u32 count, count x {u32 length, segment, 4 x f64}. */
 export function readChanges(bytes: Bytes, space: string): ChangesPage {
 	const reader = new FrameReader(bytes);
-	const ms = reader.u64();
-	const n = reader.u64();
+	const next = { ms: reader.u64(), n: reader.u64() };
+	const trimmed = { ms: reader.u64(), n: reader.u64() };
 	const count = reader.u32();
 	const statuses: SegmentStatus[] = [];
 	for (let i = 0; i < count; i++) {
@@ -43,7 +50,7 @@ export function readChanges(bytes: Bytes, space: string): ChangesPage {
 			lastTimestamp: reader.f64(),
 		});
 	}
-	return { ms, n, statuses };
+	return { next, trimmed, statuses };
 }
 
 /** The status at a position of [firstSequence, firstTimestamp, lastSequence, lastTimestamp, ...]. */

@@ -90,7 +90,10 @@ impl Importer {
     /// cannot hold a record; `UNAVAILABLE`, `QUOTA_EXCEEDED` when the host fails; `CLOSED`.
     pub async fn push(&mut self, bytes: &[u8]) -> Result {
         self.begin_step()?;
-        let result = self.take(bytes).await;
+        let mut result = self.take(bytes).await;
+        if let Some(space) = self.space.as_ref().filter(|_| result.is_ok()) {
+            result = space.renew(&self.store.inner).await;
+        }
         self.end_step(result).await
     }
 

@@ -5,6 +5,7 @@ use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cell::Cell;
 
 use uuid::Uuid;
 
@@ -14,23 +15,21 @@ use crate::codec::{Crc32c, Reader, measure_entries};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::EntryId;
 use crate::kv::{Bytes, Durability, Put};
+use crate::layout::import_mark::ImportMark;
 use crate::layout::segment::{SEGMENT_HEAD_BYTES, SegmentHead};
-use crate::layout::space::{SPACE_HEAD_BYTES, SpaceHead};
+use crate::layout::space::SpaceHead;
 use crate::layout::trx::{TRX_ROW_BYTES, TrxRow};
-use crate::layout::{Run, block, commit, segment, trx};
+use crate::layout::{Run, segment, trx};
 use crate::shared::SharedBytes;
 use crate::store::Inner;
+use crate::store::abandoned::{BROKEN_OFF_AFTER, HEAD_BYTES, most_deletes, rows_under};
 use crate::store::export::frame::{self, Kind, SpaceCounts, SpaceStart, Trimmed};
 use crate::store::queue::{Job, Patch};
 
 /// Rows are handed to the host once they are so many bytes.
 const COMMIT_BYTES: usize = 4 << 20;
-/// Bytes of a commit besides its rows: the head, as checked and as written, and its keys.
-const HEAD_BYTES: usize = 2 * SPACE_HEAD_BYTES + 1024;
-/// Longest key of a row, besides the names in it.
-const KEY_BYTES: usize = 32;
-/// Rows removed in one commit.
-const MOST_DELETES: usize = 512;
+/// An import under way says so after so many milliseconds: a third of what makes it one that was broken off.
+const RENEW_AFTER: u64 = BROKEN_OFF_AFTER / 3;
 /// Looks for rows that are to be removed.
 const MOST_LOOKS: u32 = 4;
 
@@ -67,6 +66,8 @@ pub(super) struct SpaceImport {
     headed: usize,
     puts: Vec<Put>,
     put_bytes: usize,
+    /// When the head was last written.
+    stepped: Cell<u64>,
 }
 
 impl SpaceImport {
@@ -77,7 +78,7 @@ impl SpaceImport {
             let limit = most.saturating_sub(HEAD_BYTES) as u64;
             return Err(Error::limit("bytes of a stream's metadata", limit, start.metadata.len() as u64));
         }
-        check_key(inner, start.name.len())?;
+        inner.sizes.check_key(start.name.len(), 0)?;
         let now = inner.env.clock.now();
         let id = inner.random.borrow_mut().uuid(&*inner.env.entropy, now);
         let trimmed = start.trimmed;
@@ -98,6 +99,7 @@ impl SpaceImport {
             headed: 0,
             puts: Vec::new(),
             put_bytes: 0,
+            stepped: Cell::new(now),
             start,
         };
         let name = Rc::clone(&space.name);
@@ -115,7 +117,7 @@ impl SpaceImport {
             *head = SpaceHead {
                 importing: true,
                 layout: head.layout.wrapping_add(1),
-                metadata: id.as_bytes().to_vec(),
+                metadata: ImportMark { id, ms: now }.encode(),
                 ..untouched
             };
             Ok(())
@@ -144,17 +146,26 @@ impl SpaceImport {
         deletes: Vec<Bytes>,
         durability: Durability,
     ) -> Result {
+        self.stepped.set(inner.env.clock.now());
         let patch = Patch { space: Rc::clone(&self.name), edit, puts, deletes, durability };
         inner.submit(Job::Patch(patch), 0).await.map(drop)
     }
 
     /// An edit of the head that is made only while the space is ours.
-    fn ours(&self, edit: impl Fn(&mut SpaceHead) + 'static) -> Box<dyn Fn(&mut SpaceHead) -> Result> {
-        let (name, id) = (Rc::clone(&self.name), self.id);
+    fn ours(
+        &self,
+        inner: &Inner,
+        edit: impl Fn(&mut SpaceHead) + 'static,
+    ) -> Box<dyn Fn(&mut SpaceHead) -> Result> {
+        let name = Rc::clone(&self.name);
+        let step = ImportMark { id: self.id, ms: inner.env.clock.now() };
         Box::new(move |head| {
-            if !head.importing || head.metadata != id.as_bytes() {
-                return Err(Error::occupied(format!("space: another import into \"{name}\" has taken over")));
+            let mark = ImportMark::decode(&head.metadata);
+            if !head.importing || mark.is_none_or(|mark| mark.id != step.id) {
+                let message = format!("space: another import or writer of \"{name}\" has taken over");
+                return Err(Error::occupied(message));
             }
+            head.metadata = step.encode();
             edit(head);
             Ok(())
         })
@@ -180,16 +191,9 @@ impl SpaceImport {
 
     /// Removes the rows of the space; gives whether there were any.
     async fn clear_once(&self, inner: &Rc<Inner>) -> Result<bool> {
-        let ranges = [
-            block::range_of_space(&self.name),
-            commit::range_of_space(&self.name),
-            segment::range(&self.name),
-            trx::range_of_space(&self.name),
-        ];
-        let room = inner.sizes.batch_bytes.saturating_sub(HEAD_BYTES) / inner.sizes.key_bytes.max(1);
-        let most = MOST_DELETES.min(inner.sizes.batch_ops.saturating_sub(2)).min(room).max(1);
+        let most = most_deletes(&inner.sizes);
         let mut found = false;
-        for range in ranges {
+        for range in rows_under(&self.name) {
             let mut left = Some(range);
             while let Some(range) = left {
                 let (deletes, rest) = inner.host.keys(range, most).await?;
@@ -197,7 +201,7 @@ impl SpaceImport {
                     break;
                 }
                 found = true;
-                let edit = self.ours(|_| {});
+                let edit = self.ours(inner, |_| {});
                 self.commit(inner, edit, Vec::new(), deletes, Durability::Relaxed).await?;
                 left = rest;
             }
@@ -208,7 +212,7 @@ impl SpaceImport {
     /// Gives the space back as one that nothing was ever written to.
     pub(super) async fn undo(&self, inner: &Rc<Inner>) -> Result {
         self.clear(inner).await?;
-        let edit = self.ours(|head| {
+        let edit = self.ours(inner, |head| {
             *head = SpaceHead { revision: head.revision, layout: head.layout, ..SpaceHead::EMPTY };
         });
         self.commit(inner, edit, Vec::new(), Vec::new(), inner.options.durability).await
@@ -227,13 +231,21 @@ impl SpaceImport {
         Ok(())
     }
 
+    /// Says that the import goes on, where rows come too slowly to say so.
+    pub(super) async fn renew(&self, inner: &Rc<Inner>) -> Result {
+        if inner.env.clock.now().saturating_sub(self.stepped.get()) < RENEW_AFTER {
+            return Ok(());
+        }
+        self.commit(inner, self.ours(inner, |_| {}), Vec::new(), Vec::new(), Durability::Relaxed).await
+    }
+
     async fn hand_over(&mut self, inner: &Rc<Inner>) -> Result {
         if self.puts.is_empty() {
             return Ok(());
         }
         self.put_bytes = 0;
         let puts = core::mem::take(&mut self.puts);
-        let edit = self.ours(|_| {});
+        let edit = self.ours(inner, |_| {});
         // The last commit is as durable as is asked for, and covers these.
         self.commit(inner, edit, puts, Vec::new(), Durability::Relaxed).await
     }
@@ -286,7 +298,7 @@ impl SpaceImport {
         if run.first_id <= self.last || run.last_id() > self.start.last {
             return Err(Error::corrupt(format!("import: id {} is not after {}", run.first_id, self.last)));
         }
-        check_key(inner, self.name.len() + name.len())?;
+        inner.sizes.check_key(self.name.len(), name.len())?;
         let last_of_segment = self.gathering.get(name).map_or(EntryId::ZERO, |(_, known)| known.last_id);
         let gaps = self.hole > EntryId::ZERO && last_of_segment <= self.hole;
         self.last = run.last_id();
@@ -340,7 +352,7 @@ impl SpaceImport {
             let value = reader.take(TRX_ROW_BYTES, "TRX row")?;
             let row = TrxRow::decode(value)?;
             self.goes_up(name, id)?;
-            check_key(inner, self.name.len() + name.len())?;
+            inner.sizes.check_key(self.name.len(), name.len())?;
             self.counts.trx_rows += 1;
             let last = self.gathering.get(name).map_or(0, |(_, known)| known.last_sequence);
             if row.last_id() <= self.trimmed.bound {
@@ -375,7 +387,7 @@ impl SpaceImport {
             let value = reader.take(SEGMENT_HEAD_BYTES, "segment head")?;
             let head = SegmentHead::decode(value)?;
             self.goes_up(name, Uuid::nil())?;
-            check_key(inner, self.name.len() + name.len())?;
+            inner.sizes.check_key(self.name.len(), name.len())?;
             self.check_head(name, &head)?;
             self.counts.segments += 1;
             let key = segment::key(&self.name, name);
@@ -444,7 +456,7 @@ impl SpaceImport {
             ..SpaceHead::EMPTY
         };
         let shown = last.clone();
-        let edit = self.ours(move |head| {
+        let edit = self.ours(inner, move |head| {
             *head = SpaceHead { revision: head.revision, layout: head.layout, ..shown.clone() };
         });
         let durability = inner.options.durability;
@@ -460,13 +472,4 @@ impl SpaceImport {
             result => result,
         }
     }
-}
-
-fn check_key(inner: &Inner, names: usize) -> Result {
-    let length = names + KEY_BYTES;
-    if length > inner.sizes.key_bytes {
-        let limit = inner.sizes.key_bytes as u64;
-        return Err(Error::limit("bytes of a key made of space and segment", limit, length as u64));
-    }
-    Ok(())
 }
