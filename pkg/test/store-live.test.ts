@@ -14,8 +14,8 @@ test("a trim is a change of the segments whose first entries went", async (t) =>
 	await store.streams.append("s", ["1", "2", "3", "4"], { partition: 0 });
 	await store.streams.append("s", ["5"], { partition: 1 });
 	const told: string[] = [];
-	const tell = (status: SegmentStatus): number =>
-		told.push(`${status.segment}: ${status.firstSequence} to ${status.lastSequence}`);
+	const tell = (status: SegmentStatus): void =>
+		void told.push(`${status.segment}: ${status.firstSequence} to ${status.lastSequence}`);
 	await store.subscribeToSpace("s", tell);
 	const first: number[] = [];
 	await store.subscribeToSegment("s", "0", (status) => void first.push(status.firstSequence));
