@@ -5,7 +5,9 @@ import { type EngineModule, registerEngine, type Variant } from "../src/engine/l
 import * as calls from "../src/full-calls.js";
 import { createGlue } from "../src/generated/glue.js";
 import { createGlue as createLightGlue } from "../src/generated/light/glue.js";
-import { type Lease, memoryHost, openStore, type Store } from "../src/index.js";
+import { isStreamkitError, type Lease, memoryHost, openStore, type Store } from "../src/index.js";
+import { manualClock } from "../src/testing.js";
+import { until } from "./support/store.js";
 
 const asked: Variant[] = [];
 let offline = false;
@@ -200,5 +202,36 @@ test("hosts and options that the light engine does not serve get the full one", 
 	start();
 	const store = await openStore(memoryHost({ limits: { compress: true } }), { compression: "none" });
 	assert.deepEqual(asked, ["light"]);
+	await store.close();
+});
+
+test("what a broken-off import left makes way once the full engine is there", async () => {
+	const source = await openStore(memoryHost());
+	await source.publish("s", "a", "imported");
+	const chunks: Uint8Array[] = [];
+	for await (const chunk of source.export()) chunks.push(chunk);
+	const exported = new Uint8Array(Buffer.concat(chunks));
+	await source.close();
+
+	const host = memoryHost();
+	const clock = manualClock(1_000_000);
+	const first = await openStore(host, { clock });
+	async function* halted(): AsyncGenerator<Uint8Array> {
+		yield exported.subarray(0, exported.length - 40);
+		await first.close();
+		throw new Error("the process ends here");
+	}
+	await assert.rejects(first.import(halted()));
+
+	start();
+	const store = await openStore(host, { clock });
+	const conflict = (error: unknown): boolean => isStreamkitError(error, "CONFLICT") && error.retryable;
+	await assert.rejects(store.publish("s", "a", "early"), conflict);
+	clock.set(1_030_000);
+	await until(() => asked.includes("full"));
+	await store.streams.list();
+	await store.publish("s", "a", "mine");
+	assert.deepEqual(await payloads(store), ["mine"]);
+	assert.deepEqual((await store.verify()).problems, []);
 	await store.close();
 });

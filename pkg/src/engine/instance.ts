@@ -332,12 +332,7 @@ export class EngineSlot {
 
 	/** Takes what a call into the engine threw: a trap ends the instance, anything else is the answer. */
 	#thrown(engine: Engine, error: unknown): StreamkitError {
-		if (!isTrap(error)) {
-			const refusal = fromEngine(error);
-			// What a broken-off import left is removed by the full engine: the next try finds it.
-			if (refusal.details["importing"] === true && !this.isFull) this.full().catch(() => {});
-			return refusal;
-		}
+		if (!isTrap(error)) return fromEngine(error);
 		const instance = [this.#instance, this.#leaving].find((one) => one?.engine === engine);
 		const reason = trapError(error, instance?.lastWords());
 		if (instance !== undefined) {
@@ -361,9 +356,11 @@ export class EngineSlot {
 		if (this.#pending.count === 1) this.#instance?.timers.hold(true);
 	}
 
-	readonly #settled = (pending: Pending): void => this.#settle(pending);
+	readonly #settled = (pending: Pending, error?: unknown): void => this.#settle(pending, error);
 
-	#settle(pending: Pending): void {
+	#settle(pending: Pending, error?: unknown): void {
+		// What a broken-off import left is removed by the full engine: the next try finds it.
+		if (isImporting(error) && !this.isFull) this.full().catch(() => {});
 		this.#pending.settle(pending);
 		if (this.#pending.count === 0) {
 			this.#instance?.timers.hold(false);
@@ -390,7 +387,7 @@ export class EngineSlot {
 				},
 				(error: unknown) => {
 					if (pending.settled) return;
-					this.#settle(pending);
+					this.#settle(pending, error);
 					pending.fail(error);
 				},
 			);
@@ -613,4 +610,9 @@ function quietly(stop: () => void): void {
 	} catch {
 		// A host that cannot stop watching has nothing left to tell us.
 	}
+}
+
+/** Whether the engine refused a write for an import's sake. */
+function isImporting(error: unknown): boolean {
+	return (error as { details?: { importing?: unknown } } | undefined)?.details?.importing === true;
 }

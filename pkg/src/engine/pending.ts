@@ -34,12 +34,12 @@ export type Made<T> = (a: number, b: number, c: number, d: number, e: number) =>
 
 /** A write that the engine answers by itself. */
 export class PendingWrite<T> extends Pending implements EngineCall {
-	readonly #settle: (pending: Pending) => void;
+	readonly #settle: (pending: Pending, error?: unknown) => void;
 	readonly #resolve: (value: T) => void;
 	readonly #made: Made<T>;
 
 	constructor(
-		settle: (pending: Pending) => void,
+		settle: (pending: Pending, error?: unknown) => void,
 		made: Made<T>,
 		resolve: (value: T) => void,
 		reject: (reason: unknown) => void,
@@ -58,7 +58,7 @@ export class PendingWrite<T> extends Pending implements EngineCall {
 
 	refuse(error: unknown): void {
 		if (this.settled) return;
-		this.#settle(this);
+		this.#settle(this, error);
 		this.fail(error);
 	}
 }
