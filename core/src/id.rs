@@ -24,9 +24,13 @@ pub struct EntryId {
 ///
 /// # Errors
 ///
-/// `LIMIT_EXCEEDED` above [`MAX_MS`].
+/// `LIMIT_EXCEEDED` above [`MAX_MS`]; `INVALID_ARGUMENT` for [`u64::MAX`], by which a clock says that it has no time.
 pub(crate) fn check_time(ms: u64) -> Result<u64> {
-    if ms > MAX_MS { Err(Error::limit("timestamp", MAX_MS, ms)) } else { Ok(ms) }
+    match ms {
+        ..=MAX_MS => Ok(ms),
+        u64::MAX => Err(Error::invalid("clock: must give milliseconds below 2^48")),
+        _ => Err(Error::limit("timestamp", MAX_MS, ms)),
+    }
 }
 
 impl EntryId {
@@ -153,6 +157,7 @@ mod tests {
         let error = EntryId::ZERO.next(MAX_MS + 1).unwrap_err();
         assert_eq!(error.code(), ErrorCode::LimitExceeded);
         assert_eq!(error.detail("what"), Some(&Detail::Text("timestamp".into())));
+        assert_eq!(EntryId::ZERO.next(u64::MAX).unwrap_err().code(), ErrorCode::InvalidArgument);
         assert_eq!(EntryId::MAX.next(0).unwrap_err().code(), ErrorCode::LimitExceeded);
         assert_eq!(EntryId::MAX.plus(1).unwrap_err().code(), ErrorCode::LimitExceeded);
         assert_eq!(EntryId::MAX.plus(u64::MAX).unwrap_err().code(), ErrorCode::LimitExceeded);

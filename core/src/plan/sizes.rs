@@ -71,10 +71,16 @@ impl Sizes {
         if limits.max_key_bytes < 64 {
             return Err(too_small("maxKeyBytes", 64, limits.max_key_bytes));
         }
+        let batched = limits.atomic != Atomicity::None;
+        // Rows that are committed one by one are each a batch.
+        let row_room = limits.max_batch_bytes.saturating_sub(limits.max_key_bytes);
+        if !batched && row_room < 4096 {
+            return Err(too_small("maxBatchBytes", 4096 + limits.max_key_bytes, limits.max_batch_bytes));
+        }
+        let value_bytes = if batched { limits.max_value_bytes } else { limits.max_value_bytes.min(row_room) };
         if limits.max_value_bytes < 4096 {
             return Err(too_small("maxValueBytes", 4096, limits.max_value_bytes));
         }
-        let batched = limits.atomic != Atomicity::None;
         let batch_ops = if batched { limits.max_batch_ops } else { usize::MAX };
         let batch_bytes = if batched { limits.max_batch_bytes.min(LARGEST_COMMIT) } else { UNBATCHED_BYTES };
         if batch_ops < 2 * OPS_RESERVE {
@@ -83,7 +89,7 @@ impl Sizes {
         if batch_bytes < 2 * COMMIT_RESERVE {
             return Err(too_small("maxBatchBytes", 2 * COMMIT_RESERVE, batch_bytes));
         }
-        let value_room = limits.max_value_bytes - overhead;
+        let value_room = value_bytes - overhead;
         let row_bytes = limits.block_bytes.clamp(2048, value_room.max(2048));
         let inline_bytes = INLINE_BYTES.min(row_bytes / 4);
         // In the worst case every second block is nearly empty, see `blocks_of`.
@@ -179,6 +185,15 @@ mod tests {
         let limits = HostLimits { max_batch_bytes: 16 << 10, block_bytes: 1 << 20, ..HostLimits::default() };
         let sizes = Sizes::new(&limits).expect("supported");
         assert!(sizes.record_bytes > 1024, "{sizes:?}");
+    }
+
+    #[test]
+    fn rows_that_are_batches_of_their_own_fit_one() {
+        let limits = HostLimits { atomic: Atomicity::None, max_batch_bytes: 9000, ..HostLimits::default() };
+        let sizes = Sizes::new(&limits).expect("supported");
+        assert!(sizes.record_bytes > 4096 && sizes.record_bytes < 9000 - limits.max_key_bytes, "{sizes:?}");
+        let error = Sizes::new(&HostLimits { max_batch_bytes: 5000, ..limits }).expect_err("refused");
+        assert!(error.message().contains("maxBatchBytes"), "{error}");
     }
 
     #[test]

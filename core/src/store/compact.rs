@@ -233,8 +233,12 @@ impl Inner {
         explicit: bool,
         report: &mut CompactReport,
     ) -> Result<Option<Lane>> {
+        let mut unclear = None;
         for attempt in 0..TRIES {
-            let head = self.fresh_head(space).await?;
+            let head = match self.fresh_head(space).await {
+                Ok(head) => head,
+                Err(error) => return Err(unclear.unwrap_or(error)),
+            };
             if !head.is_visible() {
                 return Ok(None);
             }
@@ -260,13 +264,17 @@ impl Inner {
                     report.damaged += seen.damaged;
                     return Ok(goes_on.flatten());
                 }
-                // Somebody else merged here meanwhile, or nobody knows whether this did: look again.
-                Err(error) if error.code() == ErrorCode::Conflict || error.may_have_applied() => {}
-                Err(error) => return Err(error),
+                // Nobody knows whether it merged: look again, but not for ever where the host does not answer.
+                Err(error) if error.may_have_applied() && unclear.is_none() => unclear = Some(error),
+                Err(error) if error.may_have_applied() => return Err(error),
+                // Somebody else merged here meanwhile.
+                Err(error) if error.code() == ErrorCode::Conflict => {}
+                Err(error) => return Err(unclear.unwrap_or(error)),
             }
             self.pause(attempt).await;
         }
-        Err(Error::new(ErrorCode::Conflict, "compaction: others kept merging the same rows"))
+        let conflict = || Error::new(ErrorCode::Conflict, "compaction: others kept merging the same rows");
+        Err(unclear.unwrap_or_else(conflict))
     }
 
     async fn look(&self, space: &str, lane: &Lane, head: &SpaceHead) -> Result<(Vec<Row>, bool)> {

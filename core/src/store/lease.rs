@@ -17,6 +17,8 @@ use crate::name::check_name;
 const SKEW_MARGIN: u64 = 250;
 /// Races that one call may lose.
 const TRIES: u32 = 32;
+/// Replies that may be lost in a row before the host counts as one that does not answer.
+const MOST_UNCLEAR: usize = 3;
 
 /// What is to become of a lease row, given what it is and the time.
 type Decide<'d> = dyn Fn(Option<&LeaseRow>, u64) -> Result<LeaseRow> + 'd;
@@ -135,6 +137,9 @@ impl Inner {
                 && nonces.contains(&known.nonce)
             {
                 return Ok(known.clone());
+            }
+            if nonces.len() >= MOST_UNCLEAR {
+                break;
             }
             let mut next = decide(known.as_ref(), self.env.clock.now())?;
             next.nonce = self.nonce();

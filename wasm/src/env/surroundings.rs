@@ -22,8 +22,7 @@ impl Surroundings {
 }
 
 impl Clock for Surroundings {
-    /// A clock that throws, or gives what is no number, is as one that is too far ahead: the engine
-    /// refuses what it would stamp.
+    /// A clock that throws, or gives what is no number, has no time: the engine refuses what it would stamp.
     fn now(&self) -> u64 {
         match self.bridge.now().ok().and_then(|now| now.as_f64()) {
             Some(now) if !now.is_nan() => whole(now),
