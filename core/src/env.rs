@@ -14,7 +14,8 @@ use crate::kv::Kv;
 /// The wall clock.
 pub trait Clock {
     /// Milliseconds since the Unix epoch. May stand still or go back; ids never do. Above
-    /// [`MAX_MS`](crate::MAX_MS) it is no time: what needs one is refused with `LIMIT_EXCEEDED`.
+    /// [`MAX_MS`](crate::MAX_MS) it is no time: what needs one is refused with `LIMIT_EXCEEDED`, and with
+    /// `INVALID_ARGUMENT` where it is `u64::MAX`, which says that there is none.
     fn now(&self) -> u64;
 }
 

@@ -37,7 +37,7 @@ export function u64(v: bigint | number): TypedPart {
 	return { type: "u64", value: integer("u64", v, 0n, U64_MAX) };
 }
 
-/** A float64 part, as a bare number is. NaN orders with the positive numbers, above infinity. @throws INVALID_ARGUMENT for anything but a number. */
+/** A float64 part, as a bare number is. NaN orders among the numbers below 0. @throws INVALID_ARGUMENT for anything but a number. */
 export function f64(v: number): TypedPart {
 	if (typeof v !== "number") throw invalid("f64", "must be a number");
 	return { type: "f64", value: v };
@@ -50,7 +50,7 @@ export function uuid(v: string): TypedPart {
 	return { type: "uuid", value: v };
 }
 
-/** The part above every other part but bytes that start with ff. */
+/** The part ff, above every text. Bytes, ids and numbers may begin with ff too, and then lie above it. */
 export const end: TypedPart = Object.freeze({ type: "end" });
 
 // Undeclared: a private member would make the class nominal, and keys of another copy of the package would not type-check.

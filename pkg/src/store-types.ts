@@ -80,7 +80,7 @@ export interface Store extends AsyncDisposable {
 	getSpaces(options?: ListOptions): AsyncIterable<string>;
 	/** The names of a space's segments, in byte order. */
 	getSegments(space: string, options?: ListOptions): AsyncIterable<string>;
-	/** The status of a segment; undefined when it was never written. */
+	/** The status of a segment; undefined when nothing was written to it, or its stream was deleted since. */
 	getSegmentStatus(space: string, segment: string, options?: Abortable): Promise<SegmentStatus | undefined>;
 
 	/** The segment's status first, then changes. Calls of one handler never overlap; a slow one gets the latest status, not a backlog. A handler that throws: onError, and the subscription goes on. After the host failed for a while: onError, then the status again. */
