@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use super::Group;
 use super::commit::{Committed, Tries};
 use super::entries::in_order;
-use super::options::check_number;
+use super::options::{check_number, usual_dead_letters};
 use super::plan::{Draft, Taken};
 use crate::codec::{EntryView, RecordFrame, encode_entry_body, encode_record_frame};
 use crate::error::{Detail, Error, ErrorCode, Result};
@@ -27,7 +27,9 @@ pub(super) const MOST_DEAD: usize = 64;
 /// Most letters that one commit of a replay puts back.
 const MOST_REPLAYED: u64 = 256;
 /// What a letter says of where it is from, under these keys of its metadata.
-const ORIGIN: [&str; 5] = ["origin-stream", "origin-group", "origin-id", "origin-attempts", "origin-segment"];
+const ORIGIN: [&str; 5] = ["origin-stream", "origin-group", "origin-segment", "origin-id", "origin-attempts"];
+/// Whose letter it is, the first of them say: without these there are none.
+const OWNER: usize = 2;
 /// A letter's own metadata of such a name stands under the name with this before it.
 const OWN: &str = "origin-";
 
@@ -74,16 +76,21 @@ impl Group {
         let origin = [
             String::from(&*self.stream),
             String::from(&*self.name),
+            String::from(&*one.segment),
             taken.id.to_string(),
             taken.record.attempts.to_string(),
-            String::from(&*one.segment),
         ];
         metadata.extend(ORIGIN.iter().map(|key| String::from(*key)).zip(origin));
-        let body = encode_entry_body(entry.content.payload(), &metadata)?;
-        if body.len() <= self.inner().sizes.record_bytes {
-            return Ok(body);
+        // Near the largest record, what fits of its origin: the record itself comes first.
+        for dropped in ORIGIN.iter().skip(OWNER).rev().map(Some).chain([None]) {
+            let body = encode_entry_body(entry.content.payload(), &metadata)?;
+            if body.len() <= self.inner().sizes.record_bytes {
+                return Ok(body);
+            }
+            if let Some(key) = dropped {
+                metadata.remove(*key);
+            }
         }
-        // So near the largest record that its origin does not fit: the record itself comes first.
         let own = entry.content.metadata().map(|(key, value)| (key.into(), value.into())).collect();
         encode_entry_body(entry.content.payload(), &own)
     }
@@ -145,7 +152,8 @@ impl Group {
     /// into the partition of its key, or that it came from, and takes them off the dead-letter stream in the same commit.
     /// At most `limit`, where given; else all that are there at the call. How many it put back.
     ///
-    /// In a dead-letter stream that several groups share, it stops before the first letter of another.
+    /// In a dead-letter stream that several groups share, it stops before the first letter of another; where
+    /// the stream is not the usual one of this group, also before one that does not say where it is from.
     ///
     /// # Errors
     /// `NOT_FOUND` when there is no such group; otherwise those of [`Store::append`](crate::Store::append):
@@ -198,17 +206,19 @@ impl Group {
         let mut trim =
             TrimTo { space: Rc::clone(letters), from: trimmed, upto: trimmed, records: 0, bytes: 0 };
         let mut taken = 0;
+        // What does not say where it is from may be of any group that shares the stream.
+        let is_ours = **letters == *usual_dead_letters(&self.stream, &self.name);
         'letters: for one in page.runs() {
             for entry in one.entries() {
                 let (origin, metadata) = apart(&entry.content);
-                let mine = origin.get(..2).is_none_or(|place| {
-                    place.iter().all(Option::is_none) || place == [Some(&*self.stream), Some(&*self.name)]
-                });
+                let owner = origin.get(..OWNER).unwrap_or_default();
+                let mine = owner == [Some(&*self.stream), Some(&*self.name)]
+                    || is_ours && owner.iter().all(Option::is_none);
                 if !mine || entry.id > upto {
                     break 'letters;
                 }
                 let key = metadata.get(PARTITION_KEY).map(String::as_str);
-                let segment = partition(key, origin.get(4).copied().flatten(), meta.partitions);
+                let segment = partition(key, origin.get(OWNER).copied().flatten(), meta.partitions);
                 let body = encode_entry_body(entry.content.payload(), &metadata)?;
                 taken += body.len();
                 if trim.records > 0 && taken > inner.sizes.commit_bytes / 2 {
@@ -274,10 +284,10 @@ fn is_origin(key: &str) -> bool {
 
 /// What a letter says of its origin, and the record's own metadata.
 fn apart<'e>(entry: &EntryView<'e>) -> ([Option<&'e str>; 5], BTreeMap<String, String>) {
-    let mut origin = [None; 5];
+    let mut origin = [None; ORIGIN.len()];
     let mut own = BTreeMap::new();
     let pairs: Vec<(&str, &str)> = entry.metadata().collect();
-    let is_letter = ORIGIN.iter().all(|key| pairs.iter().any(|(name, _)| name == key));
+    let is_letter = ORIGIN.iter().take(OWNER).all(|key| pairs.iter().any(|(name, _)| name == key));
     for (key, value) in pairs {
         let place = ORIGIN.iter().position(|name| *name == key).filter(|_| is_letter);
         if let Some(place) = place.and_then(|place| origin.get_mut(place)) {

@@ -80,7 +80,7 @@ impl GroupOptions {
         let name = match &self.dead_letter_stream {
             Some(name) => name.clone(),
             None => {
-                let name = format!("{stream}.{group}.dlq");
+                let name = usual_dead_letters(stream, group);
                 if name.len() > MAX_NAME_BYTES {
                     return Err(Error::invalid(format!(
                         "deadLetterStream: must be given, for the default \"{name}\" has more than {MAX_NAME_BYTES} \
@@ -96,6 +96,11 @@ impl GroupOptions {
         }
         Ok(name)
     }
+}
+
+/// Where dead letters go unless another stream is named.
+pub(super) fn usual_dead_letters(stream: &str, group: &str) -> String {
+    format!("{stream}.{group}.dlq")
 }
 
 pub(super) fn check_number(name: &str, value: u64, least: u64, most: u64) -> Result {
