@@ -191,6 +191,28 @@ fn a_silent_consumer_has_left() {
 }
 
 #[test]
+fn more_time_is_a_deadline_also_where_there_is_none_by_time() {
+    let world = World::new();
+    let store = world.open(&small_blocks());
+    let group = store.group("s", "g");
+    world.run(async {
+        let options = GroupOptions { ack_timeout: 0, consumer_timeout: 1 << 40, ..GroupOptions::default() };
+        group.create(&options).await.expect("creates");
+        append(&store, &["1", "2"]).await;
+        let all = ids(&group.read("a", limit(10)).await.expect("reads"));
+        assert_eq!(group.touch("a", &all[..1], 500).await.expect("touches"), 1);
+        let pending = group.pending(&PendingRead::default()).await.expect("lists");
+        let deadlines: Vec<Option<u64>> = pending.iter().map(|one| one.deadline).collect();
+        assert_eq!(deadlines, [Some(world.clock.0.get() + 500), None]);
+        world.clock.0.set(world.clock.0.get() + 499);
+        assert!(read(&group, "b", 10).await.is_empty());
+        world.clock.0.set(world.clock.0.get() + 1);
+        let again = group.read("b", limit(10)).await.expect("reads");
+        assert_eq!((texts(&again), again.marks[0].deadline), (vec!["1".into()], None));
+    });
+}
+
+#[test]
 fn dead_letters_and_replay() {
     let world = World::new();
     let store = world.open(&small_blocks());

@@ -40,6 +40,22 @@ export function deliveryCases(test: Case): void {
 			same((await group.pending())[0]?.deadline, Number.MAX_SAFE_INTEGER);
 		}));
 
+	test("touch: a deadline, also where nothing is due by time", (factory) =>
+		withGroup(factory, async ({ group, store: { streams }, clock }) => {
+			await group.create({ ackTimeout: 0, consumerTimeout: 2 ** 40 });
+			await streams.append("s", numbers(2));
+			const mine = ids(await group.read("a"));
+			same(await group.touch("a", mine.slice(0, 1), { extend: 500 }), 1);
+			same(
+				(await group.pending()).map(({ deadline }) => deadline),
+				[EPOCH + 500, Number.MAX_SAFE_INTEGER],
+			);
+			clock.advance(499);
+			same(await take(group, "b"), []);
+			clock.advance(1);
+			same(await take(group, "b"), ["1"]);
+		}));
+
 	test("nack: at once, several, and after a delay", (factory) =>
 		withGroup(factory, async ({ group, store: { streams }, clock }) => {
 			await streams.append("s", numbers(3));
@@ -105,7 +121,7 @@ export function deliveryCases(test: Case): void {
 			await streams.append("s", numbers(2));
 			const mine = ids(await group.read("a"));
 			clock.advance(900);
-			await group.touch("a", mine, { extend: 0 });
+			await group.touch("a", mine, { extend: 10_000 });
 			clock.advance(900);
 			same(await take(group, "b"), []);
 			clock.advance(100);

@@ -248,9 +248,7 @@ impl Model {
         let mine = self.mine(consumer, ids, true);
         for id in &mine {
             let one = self.pending.get_mut(id).expect("pending");
-            if self.ack_timeout > 0 || one.deadline != u64::MAX {
-                one.deadline = self.now + extend;
-            }
+            one.deadline = self.now + extend;
         }
         mine.len() as u64
     }

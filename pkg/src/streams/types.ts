@@ -185,13 +185,13 @@ export interface Group {
 	ack(consumer: string, ids: readonly string[], options?: Abortable): Promise<number>;
 	/** Gives back, to be due after delay milliseconds (default 0); at the last attempt: to the dead-letter stream at once. How many were pending for that consumer. @throws NOT_FOUND */
 	nack(consumer: string, ids: readonly string[], options?: Abortable & { delay?: number | undefined }): Promise<number>;
-	/** Deadline = now + extend (milliseconds). How many were pending for that consumer. @throws NOT_FOUND */
+	/** Deadline = now + extend (milliseconds), also where ackTimeout is 0. How many were pending for that consumer. @throws NOT_FOUND */
 	touch(consumer: string, ids: readonly string[], options: Abortable & { extend: number }): Promise<number>;
 	/** What is delivered and not acknowledged, by id. consumer: only that one's. after: an exclusive id. limit: default and at most 1000. @throws NOT_FOUND */
 	pending(
 		options?: Abortable & { consumer?: string | undefined; limit?: number | undefined; after?: string | undefined },
 	): Promise<Pending[]>;
-	/** Dead letters back to the end of the stream, oldest first; how many. limit: default all. @throws NOT_FOUND */
+	/** Dead letters back to the end of the stream, oldest first, up to the first that is not this group's; how many. limit: default all. @throws NOT_FOUND */
 	replay(options?: Abortable & { limit?: number | undefined }): Promise<number>;
 	/** The group as it stands. @throws NOT_FOUND */
 	info(options?: Abortable): Promise<GroupInfo>;

@@ -4,7 +4,6 @@ use alloc::vec::Vec;
 
 use super::{Draft, Taken};
 use crate::id::{EntryId, MAX_INTEGER};
-use crate::layout::group_page::NEVER;
 
 /// What a consumer says about records pending for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,13 +64,10 @@ impl Draft {
                     self.put(session, *id, record);
                 }
                 Settle::Touch(extend) => {
-                    // Where nothing is due by time, more time is no time limit.
-                    if self.head.ack_timeout > 0 || record.deadline != NEVER {
-                        let deadline = self.now.saturating_add(extend).min(MAX_INTEGER);
-                        settled.earlier |= deadline < record.deadline;
-                        record.deadline = deadline;
-                        self.put(session, *id, record);
-                    }
+                    let deadline = self.now.saturating_add(extend).min(MAX_INTEGER);
+                    settled.earlier |= deadline < record.deadline;
+                    record.deadline = deadline;
+                    self.put(session, *id, record);
                 }
             }
             settled.count += 1;
