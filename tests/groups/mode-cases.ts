@@ -135,4 +135,19 @@ export function modeCases(test: Case): void {
 			const partitions = new Set(a.map(({ entry }) => entry.partition));
 			ok(!b.some(({ entry }) => partitions.has(entry.partition)), "no partition goes to both");
 		}));
+
+	test("key_shared: what is due comes by deadline, own records and what was left behind", (factory) =>
+		withGroup(factory, async ({ group, store: { streams }, clock }) => {
+			await group.create({ mode: "key_shared", ackTimeout: 10_000, consumerTimeout: 2 ** 40 });
+			await group.join("a");
+			await group.join("b");
+			for (const key of KEYS) await streams.append("s", key, { partitionKey: key });
+			const left = texts(await group.read("b"));
+			const own = texts(await group.read("a"));
+			ok(left.length > 1 && own.length > 1, "both have some");
+			await group.leave("b");
+			clock.advance(20_000);
+			same(await take(group, "a", left.length), left);
+			same(await take(group, "a", own.length), own);
+		}));
 }

@@ -40,29 +40,41 @@ impl Draft {
         let mut due: Vec<Place> = self
             .records()
             .map(|(session, id, record)| (self.due_at(session, record), id, session))
-            .filter(|(at, id, _)| *at <= self.now && (*at, *id) <= bound)
+            .filter(|(at, id, _)| *id > self.trimmed && *at <= self.now && (*at, *id) <= bound)
             .collect();
         due.sort_unstable();
         due
     }
 
-    /// In a group by key, the records due for a session: its own by (deadline, id), then those of
-    /// sessions that have ended whose slots are its own now, each session's in id order.
+    /// In a group by key, the records due for a session, by (deadline, id): its own, and those that sessions
+    /// left behind whose slots are its own now. Of a slot, what was left behind is taken in id order, so it
+    /// counts as due no earlier than what of the slot is due before it in the stream.
     pub(crate) fn due_by_key(&self, session: u64, owners: &[u64], bound: (u64, EntryId)) -> Vec<Place> {
         let mut due: Vec<Place> = self
             .records_of(session)
-            .filter(|(id, record)| record.deadline <= self.now && (record.deadline, *id) <= bound)
-            .map(|(id, record)| (record.deadline, id, session))
+            .filter(|(id, record)| *id > self.trimmed && record.deadline <= self.now)
+            .map(|(id, record)| (record.slot, id, session))
             .collect();
-        due.sort_unstable();
-        let ended = self.members().filter(|(from, _, row)| *from != session && row.ended.is_some());
-        let mut ended: Vec<Place> =
-            ended.map(|(from, _, row)| (row.ended.unwrap_or_default(), EntryId::ZERO, from)).collect();
-        ended.sort_unstable();
-        for (at, _, from) in ended {
-            let mine = self.records_of(from).filter(|(_, record)| owner(owners, record.slot) == session);
-            due.extend(mine.map(|(id, _)| (at, id, from)));
+        for (from, ..) in self.members().filter(|(from, _, row)| *from != session && row.ended.is_some()) {
+            let mine = self.records_of(from).filter(|(id, record)| {
+                *id > self.trimmed
+                    && owner(owners, record.slot) == session
+                    && self.may_take_over(session, from, record.slot)
+            });
+            due.extend(mine.map(|(id, record)| (record.slot, id, from)));
         }
+        due.sort_unstable();
+        let mut latest = (0, 0);
+        for place in &mut due {
+            let (slot, id, from) = *place;
+            let at = self.find(from, id).map_or(NEVER, |record| self.due_at(from, record));
+            let before = if latest.0 == slot { latest.1 } else { 0 };
+            latest = (slot, before.max(at));
+            place.0 = if from == session { at } else { latest.1 };
+        }
+        // What of its own lies beyond is not all loaded; nor is anything that is due later.
+        due.retain(|(at, id, _)| (*at, *id) <= bound);
+        due.sort_unstable();
         due
     }
 
@@ -112,9 +124,10 @@ impl Draft {
         self.put(ASIDE, id, Pending { attempts: 0, delivered_at: 0, deadline: NEVER, slot });
     }
 
-    /// The records set aside that are loaded, in id order.
+    /// The records set aside that are loaded, in id order, without those that are trimmed.
     pub(crate) fn aside(&self) -> Vec<(EntryId, u64)> {
-        self.records_of(ASIDE).map(|(id, record)| (id, record.slot)).collect()
+        let last = self.records_of(ASIDE).filter(|(id, _)| *id > self.trimmed);
+        last.map(|(id, record)| (id, record.slot)).collect()
     }
 }
 
