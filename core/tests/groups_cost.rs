@@ -90,12 +90,7 @@ async fn read(group: &Group, consumer: &str, limit: u64) -> Vec<EntryId> {
 /// and as many for another.
 fn costs(mode: GroupMode, pending: usize) -> Vec<(&'static str, Cost)> {
     let world = World::new();
-    let kv = Rc::new(CountingKv {
-        inner: MemoryKv::with_limits(HostLimits { shared: false, ..HostLimits::default() }),
-        cost: Cell::default(),
-    });
-    let options = OpenOptions { auto_compact: false, ..OpenOptions::default() };
-    let store = world.open_with(Rc::clone(&kv) as Rc<dyn Kv>, options).expect("opens");
+    let (kv, store) = counting(&world);
     let group = store.group("s", "g");
     let clock = world.clock.0.clone();
     let measured = world.run(async {
@@ -159,6 +154,88 @@ fn costs(mode: GroupMode, pending: usize) -> Vec<(&'static str, Cost)> {
     });
     world.settle();
     measured
+}
+
+/// A store on a host that counts.
+fn counting(world: &World) -> (Rc<CountingKv>, Store) {
+    let kv = Rc::new(CountingKv {
+        inner: MemoryKv::with_limits(HostLimits { shared: false, ..HostLimits::default() }),
+        cost: Cell::default(),
+    });
+    let options = OpenOptions { auto_compact: false, ..OpenOptions::default() };
+    let store = world.open_with(Rc::clone(&kv) as Rc<dyn Kv>, options).expect("opens");
+    (kv, store)
+}
+
+async fn join_all(group: &Group, mode: GroupMode, consumers: usize) {
+    let options = GroupOptions { mode, consumer_timeout: 1 << 40, ..GroupOptions::default() };
+    group.create(&options).await.expect("creates");
+    for n in 0..consumers {
+        group.join(&format!("c{n}")).await.expect("joins");
+    }
+}
+
+#[test]
+fn joining_reads_no_other_consumers() {
+    for mode in [GroupMode::Shared, GroupMode::Exclusive, GroupMode::KeyShared] {
+        let world = World::new();
+        let (kv, store) = counting(&world);
+        let group = store.group("s", "g");
+        world.run(async {
+            join_all(&group, mode, 400).await;
+            let cost = kv.take();
+            println!("{mode:?}, 400 joins: {cost:?}");
+            assert!(cost.read <= 400 * 3 + 10, "two heads, and its own sessions: {cost:?}");
+        });
+    }
+}
+
+#[test]
+fn a_standby_looks_at_itself_and_the_holder() {
+    let world = World::new();
+    let (kv, store) = counting(&world);
+    let options = OpenOptions { auto_compact: false, ..OpenOptions::default() };
+    let second = world.open_with(Rc::clone(&kv) as Rc<dyn Kv>, options).expect("opens");
+    let (group, clock) = (store.group("s", "g"), world.clock.0.clone());
+    world.run(async {
+        join_all(&group, GroupMode::Exclusive, 400).await;
+        append(&store, 20, None).await;
+        assert_eq!(read(&group, "c0", 10).await.len(), 10);
+        let all = async || {
+            for n in 1..400 {
+                let standby = format!("c{n}");
+                let got = group.read_once(&standby, GroupRead::default(), false).await.expect("waits on");
+                assert!(got.0.marks.is_empty());
+            }
+        };
+        all().await;
+        append(&store, 1, None).await;
+        kv.take();
+        all().await;
+        let cost = kv.take();
+        println!("399 standbys look again: {cost:?}");
+        assert!(cost.read <= 399 * 3, "two heads, and the next timer: {cost:?}");
+        // The holder has done something; the rest is known.
+        assert_eq!(read(&group, "c0", 10).await.len(), 10);
+        kv.take();
+        all().await;
+        let cost = kv.take();
+        assert!(cost.read <= 399 * 3, "{cost:?}");
+        // In an instance that knows nothing, each looks at its own row and that of the holder.
+        let other = second.group("s", "g");
+        other.join("c400").await.expect("joins");
+        assert_eq!(read(&group, "c0", 10).await.len(), 1);
+        kv.take();
+        for n in 1..50 {
+            let got = other.read_once(&format!("c{n}"), GroupRead::default(), false).await;
+            assert!(got.expect("waits on").0.marks.is_empty());
+            group.touch("c0", &[EntryId::new(1, n)], 1).await.expect("moves the head");
+            clock.set(clock.get() + 1);
+        }
+        let cost = kv.take();
+        println!("49 standbys elsewhere: {cost:?}");
+        assert!(cost.read <= 49 * 8 + 500, "{cost:?}");
+    });
 }
 
 fn compare(mode: GroupMode, less: usize, more: usize) {

@@ -32,12 +32,15 @@ pub(super) struct Tries {
     lost: u32,
     /// The next try may be planned from heads that are not read; or it is, and has come to no commit.
     unread: bool,
+    /// The group's own affairs and what is asked for did not fit one commit together: the next try does
+    /// the affairs, if there are any.
+    pub(super) apart: bool,
 }
 
 impl Tries {
     /// The first of them may be planned from heads that are not read.
     pub(super) fn unread(unread: bool) -> Self {
-        Self { lost: 0, unread }
+        Self { unread, ..Self::default() }
     }
 
     pub(super) fn may_be_unread(&self) -> bool {
@@ -173,6 +176,17 @@ impl Group {
             Committed::Lost => self.lost(tries).boxed_local().await?,
         }
         Ok(committed)
+    }
+
+    /// Commits what the group has to do for itself.
+    pub(super) async fn commit_affairs(&self, draft: Draft, tries: &mut Tries) -> Result {
+        if let Some(plan) = draft.finish(self.inner().nonce())
+            && self.try_commit(plan, self.durability(), tries).boxed_local().await? == Committed::Done
+        {
+            tries.apart = false;
+            self.wake();
+        }
+        Ok(())
     }
 
     /// Another one was faster: wait a little, and give up after too many.

@@ -5,8 +5,9 @@ use alloc::vec::Vec;
 use futures_util::FutureExt;
 
 use super::Group;
+use super::members::end_silent;
 use super::options::{Consumer, GroupInfo, MOST_RECORDS, PendingRead, PendingRecord, check_number};
-use super::plan::{ASIDE, Draft, Place};
+use super::plan::{ASIDE, Affairs, Draft, Place};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::EntryId;
 use crate::kv::Bytes;
@@ -86,7 +87,9 @@ impl Group {
             };
             self.load_pages(&mut draft, *session, least, enough).boxed_local().await?;
         }
-        self.end_silent(&mut draft);
+        // Nothing of it is committed.
+        draft.affairs = Affairs::ALL;
+        end_silent(&mut draft, None);
         let records = draft.records().filter(|(_, id, _)| *id >= least);
         let mut places: Vec<Place> = records.map(|(session, id, _)| (0, id, session)).collect();
         places.sort_unstable();
@@ -120,7 +123,9 @@ impl Group {
         };
         let lag = self.lag(draft.head.cursor, space).boxed_local().await? + aside;
         let gone: u64 = trimmed.iter().map(|(_, count)| count).sum();
-        self.end_silent(&mut draft);
+        // Nothing of it is committed.
+        draft.affairs = Affairs::ALL;
+        end_silent(&mut draft, None);
         let mut consumers: Vec<Consumer> = Vec::new();
         for (session, held, row) in draft.members() {
             let at = consumers.partition_point(|one| *one.name < *held.consumer);

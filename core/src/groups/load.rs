@@ -10,7 +10,7 @@ use futures_util::future::LocalBoxFuture;
 use super::Group;
 use super::commit::Tries;
 use super::entries::in_order;
-use super::plan::Draft;
+use super::plan::{Affairs, Draft};
 use crate::error::{Detail, Error, ErrorCode, Result};
 use crate::id::{EntryId, check_time};
 use crate::kv::Bytes;
@@ -24,6 +24,7 @@ use crate::layout::stream::StreamMeta;
 use crate::layout::{
     KeyRange, group, group_member, group_page, group_slots, group_timer, space as space_row, successor,
 };
+use crate::name::MAX_NAME_BYTES;
 use crate::plan::LEAST_GROUP_OPS;
 use crate::store::{Part, Row, decode_head};
 
@@ -35,6 +36,9 @@ const SCAN_ROWS: usize = 512;
 const MOST_RECORD_BYTES: usize = 48;
 /// Records of a page where values may be large.
 const PAGE_RECORDS: usize = 256;
+
+/// Operations of one commit that are for a group's own affairs, however many it takes.
+const MOST_AFFAIRS: usize = 1024;
 
 /// A group as it is stored.
 pub(super) struct Opened {
@@ -86,6 +90,21 @@ impl Group {
         (room / MOST_RECORD_BYTES).clamp(8, PAGE_RECORDS)
     }
 
+    /// Most records that one commit sets aside: they come after all that are, so each of its pages is one row.
+    pub(super) fn most_aside(&self) -> usize {
+        let sizes = &self.inner().sizes;
+        (sizes.batch_bytes / 8 / MOST_RECORD_BYTES).min(sizes.batch_ops / 8 * self.page_records())
+    }
+
+    /// Operations of a commit that are for the group's own affairs: the rest is for what it is made for,
+    /// the head and its checks.
+    fn room_for_affairs(&self) -> usize {
+        let sizes = &self.inner().sizes;
+        let bytes_of_one = self.stream.len() + self.name.len() + 2 * MAX_NAME_BYTES + 128;
+        let by_bytes = sizes.batch_bytes / 2 / bytes_of_one;
+        (sizes.batch_ops / 2).min(by_bytes).clamp(LEAST_GROUP_OPS / 2, MOST_AFFAIRS) - 4
+    }
+
     /// The group as the host has it now.
     pub(super) async fn load(&self) -> Result<Opened> {
         let inner = self.inner();
@@ -133,6 +152,7 @@ impl Group {
         stream_row: Option<Bytes>,
     ) -> Result<Draft> {
         let mut draft = Draft::new(&self.stream, &self.name, row, head, self.page_records());
+        draft.affairs = Affairs::up_to(self.room_for_affairs());
         draft.now = check_time(self.inner().env.clock.now())?;
         draft.trimmed = stream.trimmed;
         draft.stream = stream;
@@ -333,8 +353,8 @@ impl Group {
     }
 
     /// Loads pages with records that are due in a lane, until `wanted` of them are certain to be the
-    /// first, or there are no more. Sessions whose timers have come are looked at. Gives how far the
-    /// records are certain.
+    /// first, or there are no more, or the commit has no room for what is met on the way. Sessions whose
+    /// timers have come are looked at. Gives how far the records are certain.
     pub(super) async fn load_due(
         &self,
         draft: &mut Draft,
@@ -351,6 +371,10 @@ impl Group {
         let mut step = 1;
         loop {
             let missing = wanted.saturating_sub(draft.due(bound).len()).clamp(1, SCAN_ROWS);
+            if draft.affairs.is_any() {
+                // There is mostly more of it, and what has no room need not be read.
+                step = step.min(draft.affairs.pages().max(1));
+            }
             let (mut timers, mut rest) =
                 self.timers(draft, range, missing.min(step) + 1).boxed_local().await?;
             let come = timers.partition_point(|due| due.at.0 <= draft.now);
@@ -369,20 +393,29 @@ impl Group {
             }
             for due in timers.iter().filter(|due| due.row.page.is_none()) {
                 let session = due.session;
-                draft.look_at(session);
+                if !draft.look_at(session) {
+                    // When what it holds is due is open.
+                    bound = bound.min(due.at);
+                    break;
+                }
                 let Some(ended) = draft.member(session).and_then(|row| row.ended) else {
                     continue;
                 };
-                let trimmed = draft.trimmed;
+                let has_wanted = |draft: &Draft, reached: EntryId| {
+                    let last = |id: EntryId| id > draft.trimmed && id <= reached;
+                    draft.records_of(session).filter(|(id, _)| last(*id)).count() >= wanted
+                };
                 let enough = |draft: &Draft, reached: EntryId| {
-                    draft.records_of(session).filter(|(id, _)| *id > trimmed && *id <= reached).count()
-                        >= wanted
+                    has_wanted(draft, reached) || draft.trimmed_pages(session) > draft.affairs.pages()
                 };
                 if let Some(reached) =
                     self.load_pages(draft, session, EntryId::ZERO, enough).boxed_local().await?
                 {
                     // Records that are not loaded come after those that are.
                     bound = bound.min((ended, reached));
+                    if !has_wanted(draft, reached) {
+                        draft.affairs.leave_some();
+                    }
                 }
             }
             draft.drop_trimmed();
@@ -391,7 +424,7 @@ impl Group {
                 _ => bound,
             };
             match rest {
-                Some(rest) if draft.due(certain).len() < wanted => range = rest,
+                Some(rest) if draft.due(certain).len() < wanted && !draft.affairs.are_left() => range = rest,
                 _ => return Ok(certain),
             }
         }

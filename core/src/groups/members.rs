@@ -24,13 +24,13 @@ impl Group {
         let _turn = self.turn().boxed_local().await;
         let mut tries = Tries::default();
         loop {
-            let Some(mut draft) = self.load().boxed_local().await?.draft else {
+            let Some(mut draft) = self.load_or_recall(&mut tries).boxed_local().await? else {
                 self.create_default().boxed_local().await?;
                 continue;
             };
-            self.load_for(&mut draft, consumer).boxed_local().await?;
-            self.end_silent(&mut draft);
-            draft.join(consumer)?;
+            self.load_near(&mut draft, consumer).boxed_local().await?;
+            end_silent(&mut draft, Some(consumer));
+            self.admit(&mut draft, consumer).boxed_local().await?;
             if self.apply(draft, &mut tries).boxed_local().await? == Committed::Done {
                 return Ok(());
             }
@@ -48,10 +48,14 @@ impl Group {
         let _turn = self.turn().boxed_local().await;
         let mut tries = Tries::default();
         loop {
-            let (mut draft, _) = self.load_existing().boxed_local().await?;
-            self.load_for(&mut draft, consumer).boxed_local().await?;
-            self.end_silent(&mut draft);
+            let draft = self.load_or_recall(&mut tries).boxed_local().await?;
+            let mut draft = draft.ok_or_else(|| self.not_found())?;
+            self.load_near(&mut draft, consumer).boxed_local().await?;
+            end_silent(&mut draft, Some(consumer));
             if let Some(session) = draft.active_session(consumer) {
+                if draft.head.holder == session {
+                    self.load_members(&mut draft).boxed_local().await?;
+                }
                 draft.end(session, draft.now);
             }
             if self.apply(draft, &mut tries).boxed_local().await? == Committed::Done {
@@ -60,27 +64,45 @@ impl Group {
         }
     }
 
-    /// Loads the sessions that matter to a consumer: all of them where they are about one another.
+    /// Loads the sessions that matter to a consumer's reads: all of them where each decides which keys are
+    /// its own.
     pub(super) async fn load_for(&self, draft: &mut Draft, consumer: &str) -> Result {
-        if draft.head.mode == GroupMode::Shared {
-            self.load_sessions(draft, consumer).boxed_local().await
-        } else {
+        if draft.head.mode == GroupMode::KeyShared {
             self.load_members(draft).boxed_local().await
+        } else {
+            self.load_near(draft, consumer).boxed_local().await
         }
     }
 
-    /// Ends the loaded sessions that fell silent, the longest silent first.
-    pub(super) fn end_silent(&self, draft: &mut Draft) {
-        let mut silent: Vec<Place> = draft
-            .members()
-            .filter(|(session, ..)| draft.is_silent(*session))
-            .map(|(session, _, row)| (draft.end_of(row), EntryId::ZERO, session))
-            .collect();
-        silent.sort_unstable();
-        for (at, _, session) in &silent {
-            draft.end(*session, *at);
+    /// Loads the sessions of a consumer; in an exclusive group also the one that holds it, and all of them
+    /// where another one is to hold it.
+    pub(super) async fn load_near(&self, draft: &mut Draft, consumer: &str) -> Result {
+        self.load_sessions(draft, consumer).boxed_local().await?;
+        if draft.head.mode != GroupMode::Exclusive || draft.head.members == 0 {
+            return Ok(());
         }
-        draft.promote();
+        let holder = draft.head.holder;
+        if draft.member(holder).is_none()
+            && let Some(name) = self.holder_name(draft.head.life, holder)
+        {
+            self.load_sessions(draft, &name).boxed_local().await?;
+        }
+        if draft.member(holder).is_none() || draft.is_silent(holder) {
+            self.load_members(draft).boxed_local().await?;
+        }
+        if draft.member(holder).is_some() {
+            self.note_holder(draft.head.life, holder, draft.consumer_of(holder));
+        }
+        Ok(())
+    }
+
+    /// Gives a consumer a session, or hears of the one that it has.
+    pub(super) async fn admit(&self, draft: &mut Draft, consumer: &str) -> Result {
+        if draft.active_session(consumer).is_none() && draft.is_full() {
+            // Some may have fallen silent, and nobody has looked.
+            self.load_members(draft).boxed_local().await?;
+        }
+        draft.join(consumer)
     }
 
     /// Commits what sessions came to, and wakes who waits for it.
@@ -96,4 +118,26 @@ impl Group {
         }
         Ok(committed)
     }
+}
+
+/// Ends the loaded sessions that fell silent, the longest silent first, as many as the commit has room for:
+/// all of them, or those that are in a consumer's way: its own, and the one that holds the group; in groups by
+/// key all that have keys. Others end when their timers are met.
+pub(super) fn end_silent(draft: &mut Draft, of: Option<&str>) {
+    let by_key = draft.head.mode == GroupMode::KeyShared;
+    let holder = draft.head.holder;
+    let matters =
+        |session: u64, consumer: &str| by_key || session == holder || of.is_none_or(|of| *consumer == *of);
+    let mut silent: Vec<Place> = draft
+        .members()
+        .filter(|(session, held, _)| matters(*session, &held.consumer) && draft.is_silent(*session))
+        .map(|(session, _, row)| (draft.end_of(row), EntryId::ZERO, session))
+        .collect();
+    silent.sort_unstable();
+    for (_, _, session) in &silent {
+        if !draft.end_silent(*session) {
+            break;
+        }
+    }
+    draft.promote();
 }

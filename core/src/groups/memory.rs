@@ -36,6 +36,8 @@ struct Remembered {
     last: Option<(Bytes, Left)>,
     trust: Trust,
     read: LastRead,
+    /// A session that held the group, with the life that it is of, and its consumer: that never changes.
+    holder: Option<((u64, u64), Rc<str>)>,
 }
 
 /// How far what is remembered may be planned from without looking whether it is still so. Where others
@@ -114,6 +116,7 @@ impl Memory {
                     last: None,
                     trust: Trust::NEW,
                     read: LastRead { density: 0, reached: EntryId::ZERO, commit: None },
+                    holder: None,
                 });
             }
         }
@@ -203,6 +206,38 @@ impl Group {
                 one.trust.proved();
             }
         }
+    }
+
+    /// Remembers again what was known of a group that a call has not changed. What that call has read
+    /// may be of a later head than the one it began with: so that is looked at once more.
+    pub(super) async fn give_back(&self, draft: Draft) -> Result {
+        let has_read = draft.kept.has_learned();
+        let Some((head, left)) = draft.unchanged() else {
+            return Ok(());
+        };
+        let key = group::key(&self.stream, &self.name);
+        if has_read && self.inner().host.get_one(key).await?.as_ref() != Some(&head) {
+            return Ok(());
+        }
+        self.note(|one| {
+            let kept = left.kept.settled();
+            one.last = Some((head, Left { kept, ..left }));
+        });
+        Ok(())
+    }
+
+    /// The consumer of a session that held an exclusive group.
+    pub(super) fn holder_name(&self, life: u64, session: u64) -> Option<Rc<str>> {
+        let known = self.remembered(|one| one.holder.clone())?;
+        (known.0 == (life, session)).then_some(known.1)
+    }
+
+    pub(super) fn note_holder(&self, life: u64, session: u64, consumer: &str) {
+        self.note(|one| {
+            if one.holder.as_ref().is_none_or(|known| known.0 != (life, session)) {
+                one.holder = Some(((life, session), Rc::from(consumer)));
+            }
+        });
     }
 
     /// What was remembered was not what was stored.

@@ -33,7 +33,8 @@
 //!
 //! # What it costs
 //!
-//! A read of n records: the heads of the group and of the space, the consumer's sessions, at most n + 1
+//! A read of n records: the heads of the group and of the space, the consumer's sessions (in groups by key
+//! those of all), at most n + 1
 //! timers and the pages and sessions that they name, the commit rows of the n records, the pages that they
 //! go to. An acknowledgement: the heads, the sessions, the pages that hold the ids. Neither depends on
 //! how many records are pending, or how long the stream is.
@@ -45,8 +46,15 @@
 //! one commit with leaving its page. Then new records after the cursor. Records at or below the stream's
 //! trim bound are dropped wherever they are met, and counted.
 //!
+//! *Own affairs*: sessions whose timers have come and fell silent are ended, and what is trimmed is
+//! dropped, by the calls that meet them, in the same commit as what they are made for. A commit has room for
+//! so many of them (`plan/affairs.rs`); where more are met, or where both do not fit one commit, they are
+//! commits of their own first. What was not looked at for want of room is not given, nor anything that
+//! comes after it.
+//!
 //! *Exclusive*: the head names the session that holds the group. When that ends, the oldest session that
-//! has not fallen silent gets it, in the same commit.
+//! has not fallen silent gets it, in the same commit. Until then nobody else's session matters: who stands
+//! by loads its own and the holder's.
 //!
 //! *By key*: a record's slot is the hash of its key modulo the number of slots; the slots are spread over
 //! the sessions by a function of their consumers' names (`plan/keys.rs`). A row of slots says under which
@@ -54,10 +62,11 @@
 //! and only while no other session has records of the slot; what is passed over that way is set aside
 //! under session 0, at most 1,024 records, then the cursor stops. Records set aside are offered before new
 //! ones, in id order. What a session leaves behind goes to the sessions that its slots belong to by then,
-//! slot by slot in id order, and never past an earlier record of the slot at another session; while a
-//! session lasts, its own records come back to it alone. Timers of pages stand in a lane of their session,
-//! so that a read never passes over what is due for others; how far a consumer has looked through an
-//! ended session is noted in its own row.
+//! slot by slot in id order, and never past an earlier record of the slot at another session; beside what it
+//! has of its own by (deadline, id), where a record counts as due no earlier than those of its slot before
+//! it. While a session lasts, its own records come back to it alone. Timers of pages stand in a lane of
+//! their session, so that a read never passes over what is due for others; how far a consumer has looked
+//! through an ended session is noted in its own row.
 //!
 //! # Races and lost replies
 //!
@@ -74,7 +83,8 @@
 //! not seen. Where that head was still stored the last times, and that of the stream's space was the one
 //! that is known, they are not read either: the commit checks both. Refused, or where the call comes to no
 //! commit, it begins again with reading them; and after a refusal they must have held for more times
-//! before they are taken for granted again. Only reading and settling make use of it.
+//! before they are taken for granted again. Joining and leaving always read the heads. A call that
+//! changes nothing leaves what was known as it was.
 //!
 //! # Waiting
 //!

@@ -9,6 +9,7 @@ use super::Group;
 use super::commit::{Committed, Tries};
 use super::dead::MOST_DEAD;
 use super::entries::{in_order, singles, slot_of};
+use super::members::end_silent;
 use super::options::{Deliveries, GroupRead, MOST_RECORDS, Mark, check_number};
 use super::plan::{ASIDE, Draft, Offer, Place, Taken, assign};
 use crate::error::{Error, Result};
@@ -34,8 +35,8 @@ enum Attempt {
     Got(Deliveries, Option<u64>),
     /// The group's own affairs came first, or somebody else was faster.
     Again,
-    /// More than one commit takes.
-    TooMuch,
+    /// More than one commit takes; with own affairs of the group among it, or without.
+    TooMuch { with_affairs: bool },
 }
 
 /// How far one call has looked through sessions that ended, where that gave nothing yet: it goes on from there,
@@ -140,6 +141,7 @@ impl Group {
         let mut tries = Tries::unread(first);
         let mut passed = Passed::default();
         let mut limit = read.limit;
+        let mut was_apart = false;
         loop {
             self.inner().check_open()?;
             let some = GroupRead { limit, ..read };
@@ -158,8 +160,16 @@ impl Group {
             match attempt {
                 Attempt::Got(got, next) => return Ok((got, next)),
                 Attempt::Again => {}
-                Attempt::TooMuch if limit > 1 => limit /= 2,
-                Attempt::TooMuch => {
+                Attempt::TooMuch { with_affairs: true } => {
+                    tries.apart = true;
+                    if was_apart {
+                        // Where others make as many again each time, less of both fits one commit.
+                        limit = (limit / 2).max(1);
+                    }
+                    was_apart = true;
+                }
+                Attempt::TooMuch { .. } if limit > 1 => limit /= 2,
+                Attempt::TooMuch { .. } => {
                     let limit = self.inner().sizes.batch_ops as u64;
                     return Err(Error::limit("operations of one commit", limit, limit + 1));
                 }
@@ -185,15 +195,19 @@ impl Group {
             return Ok(Attempt::Again);
         };
         self.load_for(&mut draft, consumer).boxed_local().await?;
-        // What the group has to do first goes into the same commit: so every try that applies is one that
-        // gives, however much consumers whose clocks differ end one another's sessions.
-        self.end_silent(&mut draft);
+        // What the group has to do first goes into the same commit where it fits: so every try that applies
+        // is one that gives, however much consumers whose clocks differ end one another's sessions.
+        end_silent(&mut draft, Some(consumer));
         if draft.active_session(consumer).is_none() {
-            draft.join(consumer)?;
+            self.admit(&mut draft, consumer).boxed_local().await?;
         }
         let Some(session) = draft.active_session(consumer) else {
             return Ok(Attempt::Again);
         };
+        if draft.affairs.are_left() {
+            // Whose keys are whose is open until all have ended.
+            return self.own_affairs(draft, tries).boxed_local().await;
+        }
         if draft.head.mode == GroupMode::Exclusive && draft.head.holder != session {
             return self.nothing(draft, session, first, tries).boxed_local().await;
         }
@@ -204,13 +218,9 @@ impl Group {
         }
     }
 
-    /// Commits what the group has to do before it can give anything.
+    /// Commits what the group has to do before it can give anything, or as much of it as one commit takes.
     async fn own_affairs(&self, draft: Draft, tries: &mut Tries) -> Result<Attempt> {
-        if let Some(plan) = draft.finish(self.inner().nonce())
-            && self.try_commit(plan, self.durability(), tries).boxed_local().await? == Committed::Done
-        {
-            self.wake();
-        }
+        self.commit_affairs(draft, tries).boxed_local().await?;
         Ok(Attempt::Again)
     }
 
@@ -240,7 +250,9 @@ impl Group {
                 next = next.min(time.saturating_sub(now));
             }
         }
-        if let Some(plan) = draft.finish(self.inner().nonce()) {
+        if !draft.is_changed() {
+            self.give_back(draft).boxed_local().await?;
+        } else if let Some(plan) = draft.finish(self.inner().nonce()) {
             let durability = if moved { self.durability() } else { Durability::Relaxed };
             if self.try_commit(plan, durability, tries).boxed_local().await? == Committed::Lost {
                 return Ok(Attempt::Again);
@@ -266,14 +278,22 @@ impl Group {
         let bound = self.load_due(&mut draft, 0, wanted).boxed_local().await?;
         let mut due = draft.due(bound);
         due.truncate(wanted);
+        if tries.apart && draft.affairs.is_any() {
+            return self.own_affairs(draft, tries).boxed_local().await;
+        }
         if let Some(done) = self.bury_exhausted(&draft, &due, tries).boxed_local().await? {
             return Ok(done);
         }
         let mut given = self.take(&mut draft, &due).boxed_local().await?;
+        // What was not looked at may be due, before all that is new.
+        let all_seen = !draft.affairs.are_left();
+        if given.is_empty() && !all_seen {
+            return self.own_affairs(draft, tries).boxed_local().await;
+        }
         let bytes = READ_BYTES.saturating_sub(given.iter().map(|one| one.entry.run.body.len()).sum());
         let rest = read.limit - given.len() as u64;
         let mut fresh = Page::default();
-        if rest > 0 && bytes > 0 {
+        if rest > 0 && bytes > 0 && all_seen {
             fresh = self.read_after(&draft.stream, draft.head.cursor, rest, bytes).boxed_local().await?;
         }
         if given.is_empty() && fresh.is_empty() {
@@ -313,11 +333,12 @@ impl Group {
     ) -> Result<Attempt> {
         draft.hear(session);
         let wakes = wakes || draft.is_news();
+        let with_affairs = draft.affairs.is_any();
         let Some(plan) = draft.finish(self.inner().nonce()) else {
             return Ok(Attempt::Again);
         };
         if !self.fits(&plan) {
-            return Ok(Attempt::TooMuch);
+            return Ok(Attempt::TooMuch { with_affairs });
         }
         if self.try_commit(plan, self.durability(), tries).boxed_local().await? == Committed::Lost {
             return Ok(Attempt::Again);
@@ -386,6 +407,9 @@ impl Group {
             }
             letters.truncate(letters.len() / 2);
         };
+        if draft.affairs.is_any() && !self.leaves_room(&without) {
+            return self.own_affairs(draft.clone(), tries).boxed_local().await.map(Some);
+        }
         self.bury(without, letters, tries).boxed_local().await?;
         Ok(Some(Attempt::Again))
     }
@@ -409,23 +433,30 @@ impl Group {
             let trimmed = draft.head.trimmed_pending;
             let more =
                 self.load_left_behind(&mut draft, session, &owners, wanted, passed).boxed_local().await?;
-            if draft.head.trimmed_pending == trimmed {
+            if draft.head.trimmed_pending == trimmed || draft.affairs.are_left() {
                 break more;
             }
             // What was trimmed makes way for the session that had the slot before.
             *passed = Passed::default();
         };
+        self.load_aside(&mut draft).boxed_local().await?;
         let mut due = draft.due_by_key(session, &owners, bound);
-        due.retain(|(_, id, from)| {
-            draft.find(*from, *id).is_some_and(|record| draft.may_take_over(session, *from, record.slot))
-        });
         due.truncate(wanted);
+        if tries.apart && draft.affairs.is_any() {
+            return self.own_affairs(draft, tries).boxed_local().await;
+        }
         if let Some(done) = self.bury_exhausted(&draft, &due, tries).boxed_local().await? {
             return Ok(done);
         }
         let mut given = self.take(&mut draft, &due).boxed_local().await?;
-        self.take_aside(&mut draft, session, &owners, wanted, &mut given).boxed_local().await?;
-        let aside = self.look_ahead(&mut draft, session, &owners, wanted, &mut given).boxed_local().await?;
+        let mut aside = Vec::new();
+        // What was not looked at may be due, before all that is new.
+        if !draft.affairs.are_left() {
+            self.take_aside(&mut draft, session, &owners, wanted, &mut given).boxed_local().await?;
+            aside = self.look_ahead(&mut draft, session, &owners, wanted, &mut given).boxed_local().await?;
+        } else if given.is_empty() {
+            return self.own_affairs(draft, tries).boxed_local().await;
+        }
         if given.is_empty() && aside.is_empty() {
             return match more {
                 true => self.own_affairs(draft, tries).boxed_local().await,
@@ -543,6 +574,15 @@ impl Group {
         Ok(unfinished)
     }
 
+    /// Loads the records that were set aside.
+    async fn load_aside(&self, draft: &mut Draft) -> Result {
+        if draft.head.skipped > 0 {
+            self.load_pages(draft, ASIDE, EntryId::ZERO, |_, _| false).boxed_local().await?;
+            draft.drop_trimmed();
+        }
+        Ok(())
+    }
+
     /// Gives records that were set aside, in id order, where the consumer may have them.
     async fn take_aside(
         &self,
@@ -552,11 +592,6 @@ impl Group {
         wanted: usize,
         given: &mut Vec<Given>,
     ) -> Result {
-        if draft.head.skipped == 0 {
-            return Ok(());
-        }
-        self.load_pages(draft, ASIDE, EntryId::ZERO, |_, _| false).boxed_local().await?;
-        draft.drop_trimmed();
         let room = wanted.saturating_sub(given.len());
         let taken: Vec<(EntryId, u64)> = draft
             .aside()
@@ -593,10 +628,13 @@ impl Group {
         for (_, slot) in draft.aside().into_iter().filter(|(id, _)| taken.binary_search(id).is_err()) {
             wait_for(&mut waiting, slot);
         }
+        let most = self.most_aside();
+        let has_room = |draft: &Draft, more: usize| {
+            more < most && draft.head.skipped.saturating_add(more as u64) < MOST_ASIDE
+        };
         let mut bytes = READ_BYTES;
         while given.len() < wanted && bytes > 0 {
-            let room = MOST_ASIDE.saturating_sub(draft.head.skipped + aside.len() as u64);
-            if room == 0 {
+            if !has_room(draft, aside.len()) {
                 break;
             }
             let page =
@@ -605,8 +643,7 @@ impl Group {
                 break;
             }
             for entry in singles(&page)? {
-                let room = MOST_ASIDE.saturating_sub(draft.head.skipped + aside.len() as u64);
-                if room == 0 || given.len() >= wanted {
+                if !has_room(draft, aside.len()) || given.len() >= wanted {
                     return Ok(aside);
                 }
                 let id = entry.run.first_id;

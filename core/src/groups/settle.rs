@@ -9,6 +9,7 @@ use super::Group;
 use super::commit::{Committed, Tries};
 use super::dead::MOST_DEAD;
 use super::entries::in_order;
+use super::members::end_silent;
 use super::options::{MOST_RECORDS, check_number};
 use super::plan::Settle;
 use crate::error::{Error, Result};
@@ -36,8 +37,8 @@ impl Group {
         self.settle(consumer, ids, Settle::Nack(delay)).await
     }
 
-    /// Asks for more time: the records are due in `extend` milliseconds from now. In a group where
-    /// nothing is due by time that changes nothing. How many were pending for the consumer.
+    /// Asks for more time: the records are due in `extend` milliseconds from now, also where nothing is due
+    /// by time otherwise. How many were pending for the consumer.
     ///
     /// # Errors
     /// Like [`Group::ack`].
@@ -94,8 +95,8 @@ impl Group {
         let mut draft = draft.ok_or_else(|| self.not_found())?;
         self.load_sessions(&mut draft, consumer).boxed_local().await?;
         if draft.active_session(consumer).is_some_and(|session| draft.is_silent(session)) {
-            self.load_for(&mut draft, consumer).boxed_local().await?;
-            self.end_silent(&mut draft);
+            self.load_near(&mut draft, consumer).boxed_local().await?;
+            end_silent(&mut draft, Some(consumer));
         }
         let active = draft.active_session(consumer);
         // Under a session that ended, records are due whatever is asked for.
@@ -112,6 +113,11 @@ impl Group {
             self.load_slots(&mut draft).boxed_local().await?;
         }
         draft.drop_trimmed();
+        if draft.affairs.are_left() || tries.apart && draft.affairs.is_any() {
+            self.commit_affairs(draft, tries).boxed_local().await?;
+            return Ok(Step::Again);
+        }
+        let with_affairs = draft.affairs.is_any();
         if let Some(session) = active {
             draft.hear(session);
         }
@@ -131,7 +137,8 @@ impl Group {
                 }
                 if letters.len() > 1 {
                     letters.truncate(letters.len() / 2);
-                } else if ids.len() > 1 {
+                } else if ids.len() > 1 || with_affairs {
+                    tries.apart = true;
                     return Ok(Step::TooMuch);
                 } else {
                     break (settled, rest);
@@ -147,7 +154,8 @@ impl Group {
         let Some(plan) = draft.finish(self.inner().nonce()) else {
             return Ok(Step::Done(settled.count, settled.left));
         };
-        if !self.fits(&plan) && ids.len() > 1 {
+        if !self.fits(&plan) && (ids.len() > 1 || with_affairs) {
+            tries.apart = true;
             return Ok(Step::TooMuch);
         }
         if self.try_commit(plan, self.durability(), tries).boxed_local().await? == Committed::Lost {

@@ -5,6 +5,7 @@ use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
+use super::affairs::{Affairs, PAGE_OPS, SESSION_OPS};
 use super::kept::Kept;
 use super::left::Left;
 use crate::id::EntryId;
@@ -88,6 +89,8 @@ pub(crate) struct Draft {
     pub(crate) unread: bool,
     /// Records up to here are trimmed.
     pub(crate) trimmed: EntryId,
+    /// The group's own affairs in this commit.
+    pub(crate) affairs: Affairs,
     /// Most records of a page.
     page_records: usize,
     pub(super) members: BTreeMap<u64, HeldMember>,
@@ -116,6 +119,7 @@ impl Draft {
             stream_row: None,
             unread: false,
             trimmed: EntryId::ZERO,
+            affairs: Affairs::ALL,
             page_records: page_records.max(1),
             members: BTreeMap::new(),
             pages: BTreeMap::new(),
@@ -224,16 +228,44 @@ impl Draft {
         self.slots.entry(n).or_insert(HeldSlots { before: slots, now });
     }
 
-    /// Forgets what is trimmed of the pages that are loaded.
+    /// Whether a page that is loaded has records that are trimmed.
+    fn is_trimmed(&self, page: &HeldPage) -> bool {
+        page.now.keys().next().is_some_and(|first| *first <= self.trimmed)
+    }
+
+    /// How many pages of a session that are loaded have records that are trimmed.
+    pub(crate) fn trimmed_pages(&self, session: u64) -> usize {
+        let pages = self.pages.range((session, EntryId::ZERO)..=(session, EntryId::MAX));
+        pages.filter(|(_, page)| self.is_trimmed(page)).count()
+    }
+
+    /// Forgets what is trimmed of the pages that are loaded, as much as the commit has room for.
     pub(crate) fn drop_trimmed(&mut self) {
-        let trimmed = self.trimmed;
-        let gone: Vec<(u64, EntryId)> = self
-            .pages
-            .iter()
-            .flat_map(|((session, _), page)| page.now.range(..=trimmed).map(|(id, _)| (*session, *id)))
-            .collect();
-        for (session, id) in gone {
-            self.forget_trimmed(session, id);
+        let pages = self.pages.iter().filter(|(_, page)| self.is_trimmed(page));
+        let pages: Vec<(u64, EntryId)> = pages.map(|(key, _)| *key).collect();
+        let mut counted = None;
+        let mut rows: Vec<u64> = Vec::new();
+        for (session, first) in pages {
+            let row = if counted == Some(session) { 0 } else { SESSION_OPS };
+            if !self.affairs.spend(PAGE_OPS + row) {
+                return;
+            }
+            counted = Some(session);
+            let Some(page) = self.pages.get(&(session, first)) else {
+                continue;
+            };
+            let gone = page.now.range(..=self.trimmed).map(|(id, record)| (*id, record.slot));
+            for (id, slot) in gone.collect::<Vec<_>>() {
+                let row = slot / SLOTS_OF_ROW;
+                let is_counted = self.head.mode != GroupMode::KeyShared || session == ASIDE;
+                if !is_counted && !rows.contains(&row) {
+                    if !self.affairs.spend(1) {
+                        return;
+                    }
+                    rows.push(row);
+                }
+                self.forget_trimmed(session, id);
+            }
         }
     }
 
@@ -453,6 +485,22 @@ impl Draft {
 
     // ---------------------------------------------------------------- rows
 
+    /// Whether a commit would change anything.
+    pub(crate) fn is_changed(&self) -> bool {
+        let is_same = |page: &HeldPage| page.before.as_ref().is_some_and(|before| *before == page.now);
+        self.head != self.before
+            || self.members.values().any(|held| held.before != held.now)
+            || !self.pages.values().all(is_same)
+            || self.slots.values().any(|held| held.before.as_deref().unwrap_or_default() != held.now)
+    }
+
+    /// What is known of a group that this changes nothing of: its head as stored, and the rest.
+    pub(crate) fn unchanged(self) -> Option<(Bytes, Left)> {
+        let left =
+            Left { head: self.before, stream: self.stream, stream_row: self.stream_row, kept: self.kept };
+        Some((self.base?, left))
+    }
+
     /// The timer of a page: its earliest deadline.
     fn page_timer(&self, session: u64, records: &Records) -> Option<Timer> {
         if session == ASIDE {
@@ -493,11 +541,11 @@ impl Draft {
             }
         }
         puts.push(Put { key: key.clone(), value: self.head.encode() });
-        kept.limit();
         let check = Check { key, value: self.base };
         let stream_check =
             self.unread.then(|| Check { key: space_row::key(&self.space), value: self.stream_row.clone() });
-        let left = Left { head: self.head, stream: self.stream, stream_row: self.stream_row, kept };
+        let left =
+            Left { head: self.head, stream: self.stream, stream_row: self.stream_row, kept: kept.settled() };
         Some(GroupPlan { check, stream_check, deletes, puts, nonce, left })
     }
 

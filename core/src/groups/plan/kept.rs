@@ -15,7 +15,7 @@ use crate::layout::group_member::MemberRow;
 use crate::layout::group_page::Records;
 
 /// Most sessions that are kept of a group.
-const MOST_MEMBERS: usize = 256;
+const MOST_MEMBERS: usize = 2048;
 /// Most records in the pages that are kept of a group.
 const MOST_RECORDS: usize = 1024;
 /// Most sessions of which pages are kept, and most lanes of timers.
@@ -32,6 +32,8 @@ pub(crate) struct Kept {
     /// Per lane a time before which no timer stands.
     quiet: BTreeMap<u64, u64>,
     pages: BTreeMap<u64, KeptPages>,
+    /// Something was learned since it was last remembered.
+    learned: bool,
 }
 
 /// Pages of one session.
@@ -46,6 +48,10 @@ struct KeptPages {
 pub(crate) type KeptPage = (EntryId, Rc<Records>);
 
 impl Kept {
+    pub(crate) fn has_learned(&self) -> bool {
+        self.learned
+    }
+
     // ---------------------------------------------------------------- sessions
 
     fn knows(&self, consumer: &str) -> bool {
@@ -68,6 +74,7 @@ impl Kept {
         of: Option<&str>,
         sessions: impl Iterator<Item = (u64, &'m Rc<str>, MemberRow)>,
     ) {
+        self.learned = true;
         match of {
             Some(consumer) => drop(self.whole.insert(Rc::from(consumer))),
             None => self.everyone = true,
@@ -92,6 +99,7 @@ impl Kept {
 
     /// No timer of the lane stands before this time.
     pub(crate) fn learn_quiet(&mut self, lane: u64, until: u64) {
+        self.learned = true;
         self.quiet.insert(lane, until);
     }
 
@@ -119,6 +127,7 @@ impl Kept {
         if !to_the_end && self.pages.get(&session).is_none_or(|known| known.from > id) {
             return;
         }
+        self.learned = true;
         let known = self.pages.entry(session).or_default();
         known.from = page.as_ref().map_or(EntryId::ZERO, |(first, _)| *first);
         known.pages.extend(page);
@@ -142,8 +151,10 @@ impl Kept {
 
     // ---------------------------------------------------------------- bounds
 
-    /// Forgets what is too much to keep: it is read again where it is needed.
-    pub(crate) fn limit(&mut self) {
+    /// The same as it is remembered: without what is too much to keep, which is read again where it is
+    /// needed.
+    pub(crate) fn settled(mut self) -> Self {
+        self.learned = false;
         if self.members.len() > MOST_MEMBERS || self.whole.len() > MOST_MEMBERS {
             self.members.clear();
             self.whole.clear();
@@ -155,6 +166,11 @@ impl Kept {
         if self.pages.len() > MOST_KINDS {
             self.pages.clear();
         }
+        self.limit_records();
+        self
+    }
+
+    fn limit_records(&mut self) {
         let count = |known: &KeptPages| known.pages.values().map(|page| page.len()).sum::<usize>();
         let mut records: usize = self.pages.values().map(count).sum();
         while records > MOST_RECORDS {
@@ -277,7 +293,7 @@ mod tests {
         let row = MemberRow { ended: None, heard: 1, pending: 0, timer: 2, looked: Looked::default() };
         let mut kept = Kept::default();
         let name: Rc<str> = Rc::from("a");
-        let sessions: Vec<u64> = (0..1000).collect();
+        let sessions: Vec<u64> = (0..3000).collect();
         kept.learn_sessions(None, sessions.iter().map(|session| (*session, &name, row)));
         for session in 1..5 {
             kept.learn_floor(session, id(0), id(0), None);
@@ -287,7 +303,7 @@ mod tests {
         for lane in 0..100 {
             kept.learn_quiet(lane, 9);
         }
-        kept.limit();
+        let kept = kept.settled();
         let records: usize =
             kept.pages.values().flat_map(|known| known.pages.values()).map(|page| page.len()).sum();
         assert!(records <= MOST_RECORDS && records > MOST_RECORDS / 2, "{records}");

@@ -3,6 +3,7 @@
 use alloc::format;
 
 use super::Draft;
+use super::affairs::SESSION_OPS;
 use crate::error::{Error, ErrorCode, Result};
 use crate::layout::group::GroupMode;
 use crate::layout::group_member::{Looked, MemberRow};
@@ -25,6 +26,15 @@ impl Draft {
         self.member(session).is_some_and(|row| row.ended.is_none() && self.silent_at(row.heard) <= self.now)
     }
 
+    /// Whether an exclusive group is held, and no more may stand by: for certain where all sessions are
+    /// loaded, for one that fell silent counts until somebody has looked.
+    pub(crate) fn is_full(&self) -> bool {
+        let silent = self.members().filter(|(session, ..)| self.is_silent(*session)).count() as u64;
+        let last = self.head.members.saturating_sub(silent);
+        let is_held = self.head.mode == GroupMode::Exclusive && self.head.holder != 0;
+        is_held && self.head.max_standbys.is_some_and(|most| last > most)
+    }
+
     /// Gives a consumer a session, or hears of the one that it has. All its sessions are loaded.
     pub(crate) fn join(&mut self, consumer: &str) -> Result {
         if let Some(session) = self.active_session(consumer) {
@@ -33,8 +43,7 @@ impl Draft {
         }
         let waits = self.head.mode == GroupMode::Exclusive && self.head.holder != 0;
         if let Some(most) = self.head.max_standbys
-            && waits
-            && self.head.members > most
+            && self.is_full()
         {
             return Err(Error::new(
                 ErrorCode::GroupLocked,
@@ -72,7 +81,8 @@ impl Draft {
         }
     }
 
-    /// Ends a session: what is pending under it is due. In an exclusive group all sessions are loaded.
+    /// Ends a session: what is pending under it is due. Where it holds an exclusive group, all sessions
+    /// are loaded.
     pub(crate) fn end(&mut self, session: u64, at: u64) {
         let Some(held) = self.members.get_mut(&session) else {
             return;
@@ -101,17 +111,36 @@ impl Draft {
             .map_or(0, |(session, ..)| session)
     }
 
-    /// Looks at a session whose timer has come: ends it for silence, or moves the timer on.
-    pub(crate) fn look_at(&mut self, session: u64) {
-        let Some(row) = self.member(session).copied().filter(|row| row.ended.is_none()) else {
-            return;
+    /// Ends a session for silence, if the commit has room for that; whether it has.
+    pub(crate) fn end_silent(&mut self, session: u64) -> bool {
+        let Some(at) = self.member(session).map(|row| self.end_of(row)) else {
+            return true;
+        };
+        let fits = self.affairs.spend(SESSION_OPS);
+        if fits {
+            self.end(session, at);
+        }
+        fits
+    }
+
+    /// Looks at a session whose timer has come: ends it for silence, or moves the timer on. Whether the
+    /// commit has room for that.
+    pub(crate) fn look_at(&mut self, session: u64) -> bool {
+        if self.is_silent(session) {
+            return self.end_silent(session);
+        }
+        let Some(row) = self.member(session).filter(|row| row.ended.is_none()) else {
+            return true;
         };
         let silent_at = self.silent_at(row.heard);
-        if silent_at <= self.now {
-            self.end(session, silent_at);
-        } else if let Some(row) = self.member_mut(session) {
+        if row.timer == silent_at {
+            return true;
+        }
+        let fits = self.affairs.spend(SESSION_OPS);
+        if let Some(row) = self.member_mut(session).filter(|_| fits) {
             row.timer = silent_at;
         }
+        fits
     }
 
     /// In an exclusive group without holder, the one that waits longest gets it. All sessions are

@@ -1,6 +1,7 @@
 //! Planning: pure functions from the rows of a group and a request to the rows of the next commit and
 //! the reply. No I/O, no clock, no randomness.
 
+mod affairs;
 mod deliver;
 mod draft;
 mod kept;
@@ -9,6 +10,7 @@ mod left;
 mod members;
 mod settle;
 
+pub(crate) use affairs::Affairs;
 pub(crate) use deliver::{Offer, Place, Taken};
 pub(crate) use draft::{ASIDE, Draft, GroupPlan};
 pub(crate) use kept::Kept;

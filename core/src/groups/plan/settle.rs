@@ -40,6 +40,8 @@ impl Draft {
         most_dead: usize,
     ) -> Settled {
         let mut settled = Settled::default();
+        // What is trimmed is not pending, though it may be there still.
+        let ids = ids.get(ids.partition_point(|id| *id <= self.trimmed)..).unwrap_or_default();
         if how == Settle::Ack {
             settled.count = sessions.iter().map(|session| self.remove_all(*session, ids)).sum();
             return settled;
