@@ -6,6 +6,7 @@ import { groupCases } from "./cases.js";
 
 for (const atomic of ["store", "space"] as const) {
 	groupCases(under(`memory, ${atomic}`), memoryStores({ limits: { atomic } }));
+	groupCases(under(`memory, ${atomic}, few rows a commit`), memoryStores({ limits: { atomic, maxBatchOps: 32 } }));
 }
 
 test("a host without atomic commits has no groups", async () => {

@@ -37,6 +37,11 @@ enum Call {
     },
     Join(usize),
     Leave(usize),
+    /// So many consumers that nobody hears of again read a record each, or only join.
+    Crowd {
+        count: usize,
+        reads: bool,
+    },
     Sleep(u64),
     Trim(usize),
 }
@@ -51,6 +56,7 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
             .prop_map(|(consumer, share, delay)| Call::Nack { consumer, share, delay }),
         1 => (0_usize..4).prop_map(Call::Join),
         1 => (0_usize..4).prop_map(Call::Leave),
+        1 => (1_usize..25, any::<bool>()).prop_map(|(count, reads)| Call::Crowd { count, reads }),
         3 => prop_oneof![1_u64..50, 100_u64..1500].prop_map(Call::Sleep),
         1 => (0_usize..20).prop_map(Call::Trim),
     ];
@@ -115,13 +121,14 @@ async fn read(group: &Group, consumer: &str, limit: u64, no_ack: bool, books: &m
     ids.len()
 }
 
-fn run(by_space: bool, instances: usize, slots: u64, calls: Vec<Call>) {
+fn run(by_space: bool, most_ops: usize, instances: usize, slots: u64, calls: Vec<Call>) {
     let world = World::new();
-    let kv = tight(if by_space { Atomicity::Space } else { Atomicity::Store });
+    let kv = tight(if by_space { Atomicity::Space } else { Atomicity::Store }, most_ops);
     let options = OpenOptions { auto_compact: false, ..OpenOptions::default() };
     let stores: Vec<Store> = (0..instances).map(|_| open_still(&world, &kv, options.clone())).collect();
     let groups: Vec<Group> = stores.iter().map(|store| store.group("s", "g")).collect();
     let mut books = Books { records: BTreeMap::new() };
+    let mut crowd = Vec::new();
     world.run(async {
         let options = GroupOptions {
             mode: GroupMode::KeyShared,
@@ -174,6 +181,17 @@ fn run(by_space: bool, instances: usize, slots: u64, calls: Vec<Call>) {
                 }
                 Call::Join(consumer) => group.join(CONSUMERS[consumer]).await.expect("joins"),
                 Call::Leave(consumer) => group.leave(CONSUMERS[consumer]).await.expect("leaves"),
+                Call::Crowd { count, reads } => {
+                    for _ in 0..count {
+                        let name = format!("crowd {}", crowd.len());
+                        if reads {
+                            read(group, &name, 1, false, &mut books).await;
+                        } else {
+                            group.join(&name).await.expect("joins");
+                        }
+                        crowd.push(name);
+                    }
+                }
                 Call::Sleep(ms) => world.clock.0.set(world.clock.0.get() + ms),
                 Call::Trim(place) => {
                     let ids: Vec<EntryId> = books.records.keys().copied().collect();
@@ -193,6 +211,9 @@ fn run(by_space: bool, instances: usize, slots: u64, calls: Vec<Call>) {
         }
         // In the end one consumer gets everything that is left.
         for consumer in &CONSUMERS[1..] {
+            groups[0].leave(consumer).await.expect("leaves");
+        }
+        for consumer in &crowd {
             groups[0].leave(consumer).await.expect("leaves");
         }
         for _ in 0..2000 {
@@ -224,7 +245,7 @@ fn run(by_space: bool, instances: usize, slots: u64, calls: Vec<Call>) {
 proptest! {
     #![proptest_config(crate::config(300))]
     #[test]
-    fn keys_keep_their_order(by_space in prop::bool::weighted(0.2), instances in 1_usize..3, slots in prop_oneof![Just(1_u64), Just(3), Just(8), Just(300)], calls in calls()) {
-        run(by_space, instances, slots, calls);
+    fn keys_keep_their_order(by_space in prop::bool::weighted(0.2), most_ops in prop_oneof![Just(32_usize), Just(40), Just(60)], instances in 1_usize..3, slots in prop_oneof![Just(1_u64), Just(3), Just(8), Just(300)], calls in calls()) {
+        run(by_space, most_ops, instances, slots, calls);
     }
 }

@@ -23,12 +23,32 @@ use streamkit_core::{
 #[derive(Debug, Clone)]
 enum Call {
     Append(usize),
-    Read { consumer: usize, limit: u64, no_ack: bool },
-    Ack { consumer: usize, which: Vec<prop::sample::Index> },
-    Nack { consumer: usize, which: Vec<prop::sample::Index>, delay: u64 },
-    Touch { consumer: usize, which: Vec<prop::sample::Index>, extend: u64 },
+    Read {
+        consumer: usize,
+        limit: u64,
+        no_ack: bool,
+    },
+    Ack {
+        consumer: usize,
+        which: Vec<prop::sample::Index>,
+    },
+    Nack {
+        consumer: usize,
+        which: Vec<prop::sample::Index>,
+        delay: u64,
+    },
+    Touch {
+        consumer: usize,
+        which: Vec<prop::sample::Index>,
+        extend: u64,
+    },
     Join(usize),
     Leave(usize),
+    /// So many consumers that nobody hears of again read a record each, or only join.
+    Crowd {
+        count: usize,
+        reads: bool,
+    },
     Sleep(u64),
     Trim(Place),
     Replay(Option<u64>),
@@ -54,6 +74,7 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
             .prop_map(|(consumer, which, extend)| Call::Touch { consumer, which, extend }),
         1 => (0_usize..4).prop_map(Call::Join),
         1 => (0_usize..4).prop_map(Call::Leave),
+        1 => (1_usize..30, any::<bool>()).prop_map(|(count, reads)| Call::Crowd { count, reads }),
         4 => prop_oneof![1_u64..50, 100_u64..1500, 1000_u64..4000].prop_map(Call::Sleep),
         1 => any::<prop::sample::Index>().prop_map(|index| Call::Trim(Place(index.index(1 << 20)))),
         1 => prop::option::of(1_u64..20).prop_map(Call::Replay),
@@ -65,6 +86,7 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
 #[derive(Debug, Clone)]
 struct Setting {
     atomic: Atomicity,
+    most_ops: usize,
     instances: usize,
     mode: GroupMode,
     ack_timeout: u64,
@@ -75,7 +97,7 @@ struct Setting {
 
 fn setting() -> impl Strategy<Value = Setting> {
     (
-        prop::bool::weighted(0.3),
+        (prop::bool::weighted(0.3), prop_oneof![Just(32_usize), Just(40), Just(60)]),
         1_usize..3,
         any::<bool>(),
         prop_oneof![Just(0), Just(300_u64), Just(2000)],
@@ -84,9 +106,18 @@ fn setting() -> impl Strategy<Value = Setting> {
         prop::option::of(0_u64..3),
     )
         .prop_map(
-            |(by_space, instances, exclusive, ack_timeout, max_deliver, consumer_timeout, max_standbys)| {
+            |(
+                (by_space, most_ops),
+                instances,
+                exclusive,
+                ack_timeout,
+                max_deliver,
+                consumer_timeout,
+                max_standbys,
+            )| {
                 Setting {
                     atomic: if by_space { Atomicity::Space } else { Atomicity::Store },
+                    most_ops,
                     instances,
                     mode: if exclusive { GroupMode::Exclusive } else { GroupMode::Shared },
                     ack_timeout,
@@ -109,11 +140,11 @@ pub(crate) fn frame(texts: &[String], key: Option<&str>) -> RecordFrame {
 }
 
 /// Rows and commits so small that pages split and calls take several commits.
-pub(crate) fn tight(atomic: Atomicity) -> MemoryKv {
+pub(crate) fn tight(atomic: Atomicity, most_ops: usize) -> MemoryKv {
     MemoryKv::with_limits(HostLimits {
         block_bytes: 2048,
         max_batch_bytes: 24 << 10,
-        max_batch_ops: 60,
+        max_batch_ops: most_ops,
         max_value_bytes: 4096,
         atomic,
         ..HostLimits::default()
@@ -205,9 +236,38 @@ async fn check(group: &Group, model: &mut Model) {
     assert_eq!(consumers, model.consumers());
 }
 
+/// Reads as the model does; gives the ids.
+async fn read(group: &Group, model: &mut Model, name: &str, limit: u64, no_ack: bool) -> Vec<EntryId> {
+    let got = group.read(name, GroupRead { limit, no_ack, ..GroupRead::default() }).await;
+    let before = model.clone();
+    let expected = model.read(name, limit as usize, no_ack);
+    let (got, mut expected) = match (got, expected) {
+        (Ok(got), Some(expected)) => (got, expected),
+        (Err(error), None) => {
+            assert_eq!(error.code(), ErrorCode::GroupLocked);
+            return Vec::new();
+        }
+        (got, expected) => panic!("{got:?} {expected:?}"),
+    };
+    let given: Vec<(EntryId, u64)> =
+        got.page.entries().zip(&got.marks).map(|(entry, mark)| (entry.id, mark.delivery_count)).collect();
+    // A commit that holds few rows may cut a read short, in the same order.
+    assert!(!given.is_empty() || expected.is_empty());
+    if given.len() < expected.len() {
+        *model = before;
+        expected = model.read(name, given.len(), no_ack).expect("as before");
+    }
+    assert_eq!(given, expected);
+    for entry in got.page.entries() {
+        let text = String::from_utf8_lossy(entry.content.payload()).into_owned();
+        assert_eq!(Some(&text), model.stream.get(&entry.id));
+    }
+    given.into_iter().map(|(id, _)| id).collect()
+}
+
 fn run(setting: &Setting, calls: Vec<Call>) {
     let world = World::new();
-    let kv = tight(setting.atomic);
+    let kv = tight(setting.atomic, setting.most_ops);
     let options = OpenOptions { auto_compact: false, ..OpenOptions::default() };
     let stores: Vec<Store> =
         (0..setting.instances).map(|_| open_still(&world, &kv, options.clone())).collect();
@@ -229,6 +289,7 @@ fn run(setting: &Setting, calls: Vec<Call>) {
         groups[0].create(&options).await.expect("creates");
         let mut appended = 0;
         let mut seen: Vec<EntryId> = Vec::new();
+        let mut crowd = 0;
         for (turn, call) in calls.into_iter().enumerate() {
             let store = &stores[turn % stores.len()];
             let group = &groups[turn % groups.len()];
@@ -253,34 +314,17 @@ fn run(setting: &Setting, calls: Vec<Call>) {
                     }
                 }
                 Call::Read { consumer, limit, no_ack } => {
-                    let name = CONSUMERS[consumer];
-                    let read = GroupRead { limit, no_ack, ..GroupRead::default() };
-                    let got = group.read(name, read).await;
-                    let before = model.clone();
-                    let expected = model.read(name, limit as usize, no_ack);
-                    match (got, expected) {
-                        (Ok(got), Some(mut expected)) => {
-                            let given: Vec<(EntryId, u64)> = got
-                                .page
-                                .entries()
-                                .zip(&got.marks)
-                                .map(|(entry, mark)| (entry.id, mark.delivery_count))
-                                .collect();
-                            // A commit that holds few rows may cut a read short, in the same order.
-                            assert!(!given.is_empty() || expected.is_empty());
-                            if given.len() < expected.len() {
-                                model = before;
-                                expected = model.read(name, given.len(), no_ack).expect("as before");
-                            }
-                            assert_eq!(given, expected);
-                            for entry in got.page.entries() {
-                                let text = String::from_utf8_lossy(entry.content.payload()).into_owned();
-                                assert_eq!(Some(&text), model.stream.get(&entry.id));
-                                seen.push(entry.id);
-                            }
+                    seen.extend(read(group, &mut model, CONSUMERS[consumer], limit, no_ack).await);
+                }
+                Call::Crowd { count, reads } => {
+                    for _ in 0..count {
+                        crowd += 1;
+                        let name = format!("crowd {crowd}");
+                        if reads {
+                            seen.extend(read(group, &mut model, &name, 1, false).await);
+                        } else {
+                            assert_eq!(group.join(&name).await.is_ok(), model.join(&name));
                         }
-                        (Err(error), None) => assert_eq!(error.code(), ErrorCode::GroupLocked),
-                        (got, expected) => panic!("{got:?} {expected:?}"),
                     }
                 }
                 Call::Ack { consumer, which } => {
