@@ -2,10 +2,11 @@
 //!
 //! * `run`: one seed, and what many of them are.
 //! * `books`: what the callers were told, and whether it was true.
-//! * `producer`, `consumer`, `replayer`: who uses the group.
+//! * `producer`, `consumer`, `crowd`, `replayer`: who uses the group.
 
 mod books;
 mod consumer;
+mod crowd;
 mod producer;
 mod replayer;
 mod run;

@@ -13,6 +13,7 @@ use streamkit_core::{
 
 use super::books::{Books, listed};
 use super::consumer::consumer;
+use super::crowd::crowd;
 use super::producer::producer;
 use super::replayer::replayer;
 use crate::campaign::{Campaign, Report};
@@ -105,6 +106,10 @@ fn draw_class(random: &Random) -> Class {
         .map(|n| classes::draw(&random.fork(&format!("class {n}"))))
         .find(|class| class.limits.atomic != Atomicity::None && class.limits.max_batch_ops >= 32)
         .expect("most are");
+    let few = random.fork("narrow");
+    if few.chance(300) {
+        class.limits.max_batch_ops = few.between(32, 40) as usize;
+    }
     // What was acknowledged to a relaxed caller may go with the power.
     class.power_loss &= class.options.durability == Durability::Strict;
     class
@@ -160,6 +165,10 @@ async fn life(scene: Rc<Scene>) -> Result<usize, String> {
     for number in 0..random.between(1, 4) as usize {
         let rounds = random.between(3, 22) as usize;
         acting.push(consumer(Rc::clone(&scene), number, rounds).boxed_local());
+    }
+    let many = world.random.fork("many consumers");
+    if many.chance(300) {
+        acting.push(crowd(Rc::clone(&scene), many.between(10, 40) as usize).boxed_local());
     }
     acting.push(replayer(Rc::clone(&scene), random.below(8) as usize).boxed_local());
     World::all(acting).await;
