@@ -172,7 +172,7 @@ impl<'s> Planner<'s> {
                 let first = state.first.filter(|first| first.sequence <= row.first_sequence);
                 found.push(Written {
                     first_sequence: first.map_or(row.first_sequence, |first| first.sequence),
-                    first_ms: first.map_or(row.first_id.ms, |first| first.ms),
+                    first_ms: first.map_or(row.first_id.ms, |first| first.id.ms),
                     last_sequence: row.last_sequence,
                     last_ms: row.first_id.ms,
                     first_id: row.first_id,
@@ -414,6 +414,7 @@ impl<'s> Planner<'s> {
         let first_id = draft.head.floor().next(now)?;
         let last_id = EntryId { ms: first_id.ms, n: first_id.n + write.count - 1 };
         let head = &mut segment.state.head;
+        let unsought = write.stream().is_some() && head.last_id > draft.head.trimmed;
         let run = Run {
             first_sequence: head.last_sequence + 1,
             count: write.count,
@@ -427,8 +428,12 @@ impl<'s> Planner<'s> {
             first_id: if head.last_sequence == 0 { first_id } else { head.first_id },
             trx: run.trx,
         };
-        let first =
-            *segment.state.first.get_or_insert(FirstEntry { sequence: run.first_sequence, ms: first_id.ms });
+        let first = match segment.state.first {
+            None if unsought => FirstEntry { sequence: 0, id: EntryId::ZERO },
+            _ => {
+                *segment.state.first.get_or_insert(FirstEntry { sequence: run.first_sequence, id: first_id })
+            }
+        };
         if write.stream().is_some() {
             let meta = StreamMeta::read(&draft.head)?;
             if !meta.is_stream() {
@@ -462,7 +467,7 @@ impl<'s> Planner<'s> {
         }
         let written = Written {
             first_sequence: first.sequence,
-            first_ms: first.ms,
+            first_ms: first.id.ms,
             last_sequence: run.last_sequence(),
             last_ms: first_id.ms,
             first_id,

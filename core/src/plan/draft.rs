@@ -21,15 +21,27 @@ use crate::sorted::SortedMap;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FirstEntry {
     pub(crate) sequence: u64,
-    pub(crate) ms: u64,
+    pub(crate) id: EntryId,
 }
 
-/// A segment's head, and its first entry, which follows from head and trim bound.
+/// A segment's head, and its first entry as it was last known: the trim bound may have passed it since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SegmentState {
     pub(crate) head: SegmentHead,
-    /// `None`: the segment holds nothing.
+    /// `None`: the segment holds nothing, or nobody has looked for it.
     pub(crate) first: Option<FirstEntry>,
+}
+
+impl SegmentState {
+    /// The first entry above a trim bound, if it is known.
+    pub(crate) fn first_above(&self, trimmed: EntryId) -> Option<FirstEntry> {
+        self.first.filter(|first| first.id > trimmed)
+    }
+
+    /// Whether it is known where the segment begins, or that it holds nothing.
+    pub(crate) fn begins_known(&self, trimmed: EntryId) -> bool {
+        self.head.last_id <= trimmed || self.first_above(trimmed).is_some()
+    }
 }
 
 #[derive(Debug)]

@@ -133,7 +133,7 @@ impl WriteRequest {
 /// Where a segment stands after a write, and what the write made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Written {
-    /// The segment's first sequence that is left.
+    /// The segment's first sequence that is left; 0 where a write to a stream did not look for it.
     pub first_sequence: u64,
     /// The milliseconds of that entry.
     pub first_ms: u64,

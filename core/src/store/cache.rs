@@ -79,7 +79,7 @@ impl Cache {
             head: SpaceHead::EMPTY,
             segments: SortedMap::new(),
         });
-        if known.head.trimmed != head.trimmed || known.head.importing != head.importing {
+        if known.head.importing != head.importing {
             self.segments -= known.segments.len();
             known.segments.clear();
         }

@@ -8,7 +8,6 @@ use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use futures_channel::oneshot;
 use uuid::Uuid;
 
 use super::queue::{Job, Patch};
@@ -21,7 +20,7 @@ use crate::layout::space::SpaceHead;
 use crate::layout::trx::TrxRow;
 use crate::layout::{Voids, block, commit, trx};
 use crate::name::check_name;
-use crate::sorted::{SortedMap, SortedSet};
+use crate::sorted::SortedMap;
 
 /// How long after a trim its rows are collected, in milliseconds: trims that come close are collected at once.
 const PAUSE: u64 = 1000;
@@ -37,17 +36,6 @@ const MOST_ITEMS: usize = 1024;
 const STEP_BYTES: usize = 1 << 20;
 /// Tries of one step against others that move the same rows.
 const TRIES: u32 = 8;
-
-/// Trims under way in this instance, and what they leave to do.
-#[derive(Debug, Default)]
-pub(crate) struct Trimming {
-    /// Spaces whose rows wait to be collected.
-    collecting: SortedSet<Rc<str>>,
-    /// Streams whose retention is being applied, and who waits for the end of that.
-    pub(crate) retaining: SortedMap<Rc<str>, Vec<oneshot::Sender<()>>>,
-    /// The milliseconds of the oldest record of a stream with a greatest age, under the trim bound.
-    pub(crate) oldest: SortedMap<Rc<str>, (EntryId, u64)>,
-}
 
 /// What one step found to remove.
 #[derive(Debug, Default)]
@@ -77,7 +65,7 @@ impl Store {
 impl Inner {
     /// Collects a space in the background, a while from now.
     pub(crate) fn collect_later(self: &Rc<Self>, space: &Rc<str>) {
-        if !self.trimming.borrow_mut().collecting.insert(Rc::clone(space)) {
+        if !self.collecting.borrow_mut().insert(Rc::clone(space)) {
             return;
         }
         let inner = Rc::clone(self);
@@ -86,7 +74,7 @@ impl Inner {
             inner.env.timer.sleep(PAUSE).await;
             let again = Rc::clone(&inner);
             again.spawn_background(async move {
-                inner.trimming.borrow_mut().collecting.remove(&space);
+                inner.collecting.borrow_mut().remove(&space);
                 // What fails here is done after the next trim.
                 if !inner.closed.get() {
                     let _ = inner.collect(&space).await;

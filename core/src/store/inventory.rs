@@ -244,7 +244,7 @@ impl Inner {
             space: space_name.into(),
             segment: segment_name.into(),
             first_sequence: first.map_or(state.last_sequence + 1, |first| first.sequence),
-            first_timestamp: first.map_or(0, |first| first.ms),
+            first_timestamp: first.map_or(0, |first| first.id.ms),
             last_sequence: state.last_sequence,
             last_timestamp: state.last_id.ms,
         })

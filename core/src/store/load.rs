@@ -64,10 +64,12 @@ impl Known for KnownState<'_> {
     }
 
     fn segment(&self, space: &str, segment: &str) -> SegmentState {
-        self.cache
-            .segment(space, segment)
-            .copied()
-            .unwrap_or(SegmentState { head: SegmentHead::EMPTY, first: None })
+        let state = self.cache.segment(space, segment).copied();
+        let mut state = state.unwrap_or(SegmentState { head: SegmentHead::EMPTY, first: None });
+        if GUARDED_WRITES && let Some(known) = self.cache.space(space) {
+            state.first = state.first_above(known.head.trimmed);
+        }
+        state
     }
 
     fn trx(&self, space: &str, segment: &str, id: Uuid) -> Option<TrxRow> {
@@ -85,6 +87,8 @@ impl Known for KnownState<'_> {
 struct Wanted {
     spaces: SortedSet<Rc<str>>,
     segments: SortedSet<SegmentName>,
+    /// Those of them whose first sequence an answer tells.
+    told: SortedSet<SegmentName>,
     trx: SortedSet<(Rc<str>, Rc<str>, Uuid)>,
     leases: SortedSet<String>,
 }
@@ -135,7 +139,15 @@ impl Inner {
                 if request.trx_supplied {
                     wanted.trx.insert((Rc::clone(&write.space), Rc::clone(&write.segment), request.trx_id));
                 }
-                if cache.segment(&write.space, &write.segment).is_none() {
+                let tells = GUARDED_WRITES && write.stream().is_none();
+                let known = cache.segment(&write.space, &write.segment).is_some_and(|state| {
+                    let trimmed = || cache.space(&write.space).map(|known| known.head.trimmed);
+                    !tells || trimmed().is_some_and(|trimmed| state.begins_known(trimmed))
+                });
+                if !known {
+                    if tells {
+                        wanted.told.insert(name.clone());
+                    }
                     wanted.segments.insert(name);
                 }
             }
@@ -190,7 +202,8 @@ impl Inner {
         }
         let mut rows = under_rows.into_iter();
         for (name, row) in wanted.segments.iter().zip(rows.by_ref()) {
-            if let Err(error) = self.take_segment(name, row).await {
+            let tells = !GUARDED_WRITES || wanted.told.contains(name);
+            if let Err(error) = self.take_segment(name, row, tells).await {
                 loaded.bad.insert(Rc::clone(&name.0), error);
             }
         }
@@ -242,7 +255,8 @@ impl Inner {
         Ok(found.is_some_and(|found| found.runs.iter().any(|run| run.is_written_by(id, row))))
     }
 
-    async fn take_segment(self: &Rc<Self>, name: &SegmentName, row: Option<Bytes>) -> Result {
+    /// `tells`: an answer says where the segment begins, which may have to be searched.
+    async fn take_segment(self: &Rc<Self>, name: &SegmentName, row: Option<Bytes>, tells: bool) -> Result {
         let (space, segment) = name;
         let (trimmed, carried) = {
             let cache = self.cache.borrow();
@@ -262,8 +276,12 @@ impl Inner {
         if self.host.atomic() == Atomicity::None && !self.is_importing(space) {
             self.sweep_blocks(space, segment, head.last_sequence).await?;
         }
-        let voids = self.voids_of(space);
-        let first = self.first_entry(space, segment, &head, trimmed, &voids).await?;
+        let first = if tells || head.first_id > trimmed {
+            let voids = self.voids_of(space);
+            self.first_entry(space, segment, &head, trimmed, &voids).await?
+        } else {
+            None
+        };
         self.cache.borrow_mut().put_segment(space, segment, SegmentState { head, first });
         Ok(())
     }
@@ -286,7 +304,7 @@ impl Inner {
             return Ok(None);
         }
         if head.first_id > trimmed {
-            return Ok(Some(FirstEntry { sequence: 1, ms: head.first_id.ms }));
+            return Ok(Some(FirstEntry { sequence: 1, id: head.first_id }));
         }
         let (_, found) = self.block_after(space, segment, head.last_sequence, trimmed, voids).await?;
         let Some(found) = found else {
@@ -294,7 +312,7 @@ impl Inner {
         };
         for run in &found.runs {
             if let Some(run) = run.between(trimmed, head.last_id)? {
-                return Ok(Some(FirstEntry { sequence: run.first_sequence, ms: run.first_id.ms }));
+                return Ok(Some(FirstEntry { sequence: run.first_sequence, id: run.first_id }));
             }
         }
         Ok(None)

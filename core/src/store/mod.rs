@@ -56,6 +56,7 @@ use crate::codec::zstd::Compressor;
 use crate::env::Env;
 use crate::error::{Error, ErrorCode, Result};
 use crate::plan::Sizes;
+use crate::sorted::SortedSet;
 pub(crate) use answer::{Answer, went_away};
 pub(crate) use cache::{Cache, CachedSpace};
 use host::Host;
@@ -93,10 +94,13 @@ pub(crate) struct Inner {
     compressor: RefCell<Compressor>,
     random: RefCell<host::RandomPool>,
     small: RefCell<compact::SmallRows>,
-    pub(crate) trimming: RefCell<collect::Trimming>,
+    /// Spaces whose rows wait to be collected.
+    collecting: RefCell<SortedSet<Rc<str>>>,
     pub(crate) turns: RefCell<turns::Turns>,
     running: RefCell<running::Running>,
-    /// What consumer groups remember between calls: nothing that the store knows.
+    /// What streams remember between calls: nothing that the store knows.
+    pub(crate) stream_memory: RefCell<Option<Rc<dyn Any>>>,
+    /// What consumer groups remember, likewise.
     pub(crate) group_memory: RefCell<Option<Rc<dyn Any>>>,
     /// Who waits for the writes under way to end.
     idle: RefCell<Vec<oneshot::Sender<()>>>,

@@ -1,17 +1,22 @@
 //! Finding where a trim cuts: the id up to which records go, and the totals there. Commit rows carry
 //! running totals, so what a trim passes over is never read: the row of the cut is found by halving, and
-//! only the run that is cut is looked into.
+//! only the run that is cut is looked into. A trim that goes on where the last one ended knows what comes next, or
+//! reads some rows ahead.
 
 use alloc::rc::Rc;
 
+use super::stretch::Stretch;
 use crate::codec::{EntryViews, measure_entries};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::EntryId;
-use crate::layout::commit::{self, CommitRow, Item};
+use crate::layout::commit::{self, Item};
 use crate::layout::space;
 use crate::layout::space::SpaceHead;
 use crate::layout::{KeyRange, Run, Voids};
 use crate::store::Inner;
+
+/// Rows and bytes that are read at once where trims go on.
+const AHEAD: (usize, usize) = (64, 64 << 10);
 
 /// What is to be reached by as few records as may be, counted from the first ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +49,7 @@ impl Cut {
         Self { bound: head.last_id, records: head.records, bytes: head.bytes }
     }
 
-    fn reaches(&self, goal: Goal) -> bool {
+    pub(super) fn reaches(&self, goal: Goal) -> bool {
         match goal {
             // The next id is at least the one after the bound.
             Goal::Before(id) => {
@@ -65,26 +70,20 @@ impl Cut {
     }
 
     /// The place after a whole run.
-    fn after(self, item: &Item) -> Self {
+    pub(super) fn after(self, item: &Item) -> Self {
         Self { bound: item.last_id(), records: self.records + item.count, bytes: self.bytes + item.logical }
     }
 }
 
-/// A commit row and the place before it.
-struct Found {
-    row: CommitRow,
-    start: Cut,
-    end: Cut,
-}
-
 impl Inner {
     /// The first place at which a goal is reached; the place of the trim bound, if it is reached there
-    /// already.
+    /// already. `known`: what an earlier search met; this one leaves there what it met itself.
     pub(super) async fn find_cut(
         self: &Rc<Self>,
         name: &Rc<str>,
         head: &SpaceHead,
         goal: Goal,
+        known: &mut Option<Stretch>,
     ) -> Result<Cut> {
         let trimmed = Cut::of_trimmed(head);
         let end = Cut::of_end(head);
@@ -96,12 +95,7 @@ impl Inner {
         {
             return Ok(end);
         }
-        let found = match self.row_of(name, trimmed, end, goal, &head.voids).await {
-            Ok(Some(found)) => self.cut_in_row(name, &found, trimmed, goal, &head.voids).await,
-            Ok(None) => Err(Error::corrupt("space head: commit rows of its entries are missing")
-                .at_key(&space::key(name))),
-            Err(error) => Err(error),
-        };
+        let found = self.cut_between(name, (trimmed, end), goal, &head.voids, known).await;
         if found.as_ref().is_err_and(|error| error.code() == ErrorCode::Corrupt) {
             // Rows that were trimmed meanwhile may be gone.
             if self.fresh_head(name).await?.trimmed > head.trimmed {
@@ -114,13 +108,28 @@ impl Inner {
         found
     }
 
-    /// The id of the first record above a trim bound; [`EntryId::ZERO`] when there is none.
-    pub(super) async fn first_id(&self, name: &str, bound: EntryId, head: &SpaceHead) -> Result<EntryId> {
-        Ok(self.first_after(name, bound, head).await?.0)
+    async fn cut_between(
+        &self,
+        name: &Rc<str>,
+        (trimmed, end): (Cut, Cut),
+        goal: Goal,
+        voids: &Voids,
+        known: &mut Option<Stretch>,
+    ) -> Result<Cut> {
+        let missing =
+            || Error::corrupt("space head: commit rows of its entries are missing").at_key(&space::key(name));
+        if let Some(known) = known.as_ref().filter(|known| known.covers(trimmed.bound, goal)) {
+            return self.cut_in(name, known, trimmed, goal, voids).await;
+        }
+        let before = known.take().filter(|known| known.is_at(trimmed.bound));
+        let limits = if before.is_some() { AHEAD } else { (1, 1) };
+        let low = before.map_or(trimmed, |before| before.end);
+        let found = self.row_of(name, (low, end), goal, limits, voids).await?.ok_or_else(missing)?;
+        self.cut_in(name, known.insert(found), trimmed, goal, voids).await
     }
 
-    /// The same, and whether it comes right after the bound: else what lay between was trimmed and collected
-    /// since the head was read.
+    /// The id of the first record above a trim bound, or [`EntryId::ZERO`] when there is none; and whether it comes
+    /// right after the bound: else what lay between was trimmed and collected since the head was read.
     pub(super) async fn first_after(
         &self,
         name: &str,
@@ -131,42 +140,47 @@ impl Inner {
             return Ok((EntryId::ZERO, true));
         }
         let from = EntryId { ms: bound.ms, n: bound.n + 1 };
-        let found = self.row_from(name, from, &head.voids).await?;
+        let found = self.row_from(name, from, (1, 1), &head.voids).await?;
         let follows = found.as_ref().is_some_and(|found| found.start.bound <= bound);
-        let item =
-            found.as_ref().and_then(|found| found.row.items.iter().find(|item| item.last_id() > bound));
-        Ok((item.map_or(EntryId::ZERO, |item| item.first_id.max(from)), follows))
+        let first = found.and_then(|found| found.first_above(bound));
+        Ok((first.unwrap_or(EntryId::ZERO), follows))
     }
 
-    /// The first commit row that ends at or after an id.
-    async fn row_from(&self, name: &str, from: EntryId, voids: &Voids) -> Result<Option<Found>> {
+    /// The first commit row that ends at or after an id, and what follows it within `(rows, bytes)`.
+    async fn row_from(
+        &self,
+        name: &str,
+        from: EntryId,
+        limits: (usize, usize),
+        voids: &Voids,
+    ) -> Result<Option<Stretch>> {
         let all = commit::range_of_space(name);
         let range = KeyRange { start: commit::key(name, from), end: all.end };
-        let (rows, _) = self.commit_rows(range, name, (1, 1), voids).await?;
-        let Some((last, (key, value))) = rows.into_iter().next() else {
-            return Ok(None);
-        };
-        let row = commit::decode(value, last).map_err(|error| error.at_key(&key))?;
-        let records: u64 = row.items.iter().map(|item| item.count).sum();
-        let bytes = row.items.iter().fold(0_u64, |sum, item| sum.saturating_add(item.logical));
-        let (Some(records), Some(bytes)) = (row.records.checked_sub(records), row.bytes.checked_sub(bytes))
-        else {
-            return Err(Error::corrupt("commit row: its totals are below those of its entries").at_key(&key));
-        };
-        let start = Cut { bound: row.previous, records, bytes };
-        let end = Cut { bound: last, records: row.records, bytes: row.bytes };
-        Ok(Some(Found { row, start, end }))
+        let (rows, _) = self.commit_rows(range, name, limits, voids).await?;
+        let mut found: Option<Stretch> = None;
+        for (last, (key, value)) in rows {
+            let row = commit::decode(value, last).and_then(|row| Stretch::of(row, last));
+            match &mut found {
+                None => found = Some(row.map_err(|error| error.at_key(&key))?),
+                // What is wrong further on is found by whoever comes there.
+                Some(found) => match row {
+                    Ok(row) if row.start == found.end => found.append(row),
+                    _ => break,
+                },
+            }
+        }
+        Ok(found)
     }
 
     /// The row in which a goal is reached that `low` does not reach and `high` does.
     async fn row_of(
         &self,
         name: &str,
-        mut low: Cut,
-        mut high: Cut,
+        (mut low, mut high): (Cut, Cut),
         goal: Goal,
+        mut limits: (usize, usize),
         voids: &Voids,
-    ) -> Result<Option<Found>> {
+    ) -> Result<Option<Stretch>> {
         // A trim that goes on where the last one ended finds its row at once.
         let mut probe = EntryId { ms: low.bound.ms, n: low.bound.n + 1 };
         if let Goal::Before(id) = goal {
@@ -174,7 +188,7 @@ impl Inner {
         }
         let mut by_halves = false;
         loop {
-            let Some(found) = self.row_from(name, probe, voids).await? else {
+            let Some(found) = self.row_from(name, probe, limits, voids).await? else {
                 return Ok(None);
             };
             if found.start.bound >= probe && found.start.bound > low.bound {
@@ -196,19 +210,20 @@ impl Inner {
             }
             probe = if by_halves { halfway(low.bound, high.bound) } else { guess(low, high, goal) };
             by_halves = !by_halves;
+            limits = (1, 1);
         }
     }
 
-    async fn cut_in_row(
+    async fn cut_in(
         &self,
         name: &Rc<str>,
-        found: &Found,
+        found: &Stretch,
         trimmed: Cut,
         goal: Goal,
         voids: &Voids,
     ) -> Result<Cut> {
         let mut at = found.start;
-        for item in &found.row.items {
+        for item in &found.items {
             if at.reaches(goal) && at.bound >= trimmed.bound {
                 return Ok(at);
             }
@@ -222,8 +237,8 @@ impl Inner {
             let whole = at.after(item);
             let before = matches!(goal, Goal::Before(id) if last < id);
             let exactly = matches!(goal, Goal::Records(records) if whole.records == records);
-            let short = !matches!(goal, Goal::Before(_)) && !whole.reaches(goal);
-            if before || exactly || short {
+            let undivided = item.count == 1 || !whole.reaches(goal);
+            if before || exactly || undivided && !matches!(goal, Goal::Before(_)) {
                 at = whole;
                 continue;
             }

@@ -137,7 +137,7 @@ impl Inner {
     /// A stream as of a head, and whether its first record was still there.
     async fn describe(&self, name: &str, head: &SpaceHead, meta: &StreamMeta) -> Result<(StreamInfo, bool)> {
         let count = head.records - head.trimmed_records;
-        let (first_id, is_whole) = self.first_after(name, head.trimmed, head).await?;
+        let (first_id, is_whole) = self.first_above(name, head.trimmed, head, None).await?;
         let info = StreamInfo {
             name: name.into(),
             partitions: meta.partitions,

@@ -6,7 +6,9 @@ mod append;
 mod cut;
 mod info;
 mod lifecycle;
+mod memory;
 mod read;
+mod stretch;
 mod trim;
 mod wyhash;
 

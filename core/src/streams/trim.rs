@@ -2,19 +2,18 @@
 //! afterwards.
 
 use alloc::rc::Rc;
-use alloc::vec::Vec;
 
-use futures_channel::oneshot;
 use futures_util::FutureExt;
 
 use super::cut::{Cut, Goal};
 use super::not_found;
+use super::stretch::Stretch;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{EntryId, check_time};
 use crate::kv::Durability;
 use crate::layout::space::SpaceHead;
 use crate::layout::stream::StreamMeta;
-use crate::layout::{space, successor};
+use crate::layout::{Retention, space, successor};
 use crate::name::check_name;
 use crate::store::{Inner, Store};
 
@@ -23,8 +22,6 @@ const TRIES: u32 = 8;
 /// Heads of one step of a sweep.
 const SWEEP_ROWS: usize = 1024;
 const SWEEP_BYTES: usize = 1 << 20;
-/// Streams whose oldest record is remembered; past that it starts over.
-const MOST_OLDEST: usize = 10_000;
 
 /// Which records go: always the oldest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,8 +79,8 @@ impl Store {
         check_name("name", name)?;
         trim.check()?;
         let name = Rc::<str>::from(name);
-        let durability = self.inner.options.durability;
-        self.inner.trim(&name, &[trim], dry_run, durability).await?.ok_or_else(|| not_found(&name))
+        let order = Order { trim: Some(trim), dry_run, durability: self.inner.options.durability };
+        self.inner.trim(&name, order, None).boxed_local().await?.ok_or_else(|| not_found(&name))
     }
 
     /// Applies the retention of the streams after a name, as many as one step looks at, and has what
@@ -109,7 +106,7 @@ impl Store {
                 continue;
             }
             if StreamMeta::read(&head).is_ok_and(|meta| !meta.retention.is_none()) {
-                match self.inner.retain(&shared).await {
+                match self.inner.retain(&shared, None).boxed_local().await {
                     Err(error) if error.code() == ErrorCode::Closed => return Err(error),
                     _ => {}
                 }
@@ -122,34 +119,70 @@ impl Store {
     }
 }
 
+/// What a trim is to do.
+#[derive(Debug, Clone, Copy)]
+struct Order {
+    /// `None`: as the stream's own retention says.
+    trim: Option<Trim>,
+    dry_run: bool,
+    durability: Durability,
+}
+
+impl Order {
+    const RETENTION: Self = Self { trim: None, dry_run: false, durability: Durability::Relaxed };
+
+    fn trims(self, retention: Retention) -> impl Iterator<Item = Trim> {
+        let own = [
+            retention.max_age.map(Trim::MaxAge),
+            retention.max_count.map(Trim::MaxCount),
+            retention.max_bytes.map(Trim::MaxBytes),
+        ];
+        let all = if self.trim.is_some() { [self.trim, None, None] } else { own };
+        all.into_iter().flatten()
+    }
+
+    /// Whether anybody wants to know which record is the first then.
+    fn tells_first(self, retention: Retention) -> bool {
+        self.trim.is_some() || retention.max_age.is_some()
+    }
+}
+
 impl Inner {
-    /// Trims to the strictest of these bounds; `None` for a space that is no stream.
+    /// Trims to the strictest of the bounds; `None` for a space that is no stream. `seen`: what the first try is
+    /// planned from, where the head need not be read: the commit checks it.
     async fn trim(
         self: &Rc<Self>,
         name: &Rc<str>,
-        trims: &[Trim],
-        dry_run: bool,
-        durability: Durability,
+        order: Order,
+        mut seen: Option<(SpaceHead, StreamMeta)>,
     ) -> Result<Option<Trimmed>> {
         let mut unclear: Option<Error> = None;
         // What was trimmed before the first try whose reply was lost.
         let mut before = None;
+        let mut met = self.stream_memory().and_then(|memory| memory.borrow_mut().take_stretch(name));
         for attempt in 0..TRIES {
-            let (head, meta) = match self.stream_head(name).await {
+            let found = match seen.take() {
+                Some(seen) => Ok(seen),
+                None => self.stream_head(name).await,
+            };
+            let (head, meta) = match found {
                 Ok(found) => found,
                 Err(error) => return Err(unclear.unwrap_or(error)),
             };
             if !meta.is_stream() {
                 return Ok(None);
             }
-            match self.trim_once(name, &head, &meta, trims, dry_run, durability).await {
+            match self.trim_once(name, &head, &meta, order, &mut met).await {
                 Ok(cut) => {
                     let before = before.unwrap_or(head.trimmed_records);
                     let trimmed = cut.records - before;
-                    let wrote = !dry_run && trimmed > 0;
-                    let first_id = self.first_id(name, cut.bound, &head).await;
-                    let first_id =
-                        first_id.map_err(|error| if wrote { error.after_write() } else { error })?;
+                    let mut first_id = EntryId::ZERO;
+                    if order.tells_first(meta.retention) {
+                        let wrote = !order.dry_run && trimmed > 0;
+                        let first = self.first_above(name, cut.bound, &head, met.as_ref()).await;
+                        first_id = first.map_err(|error| if wrote { error.after_write() } else { error })?.0;
+                    }
+                    self.keep_stretch(name, met, if order.dry_run { head.trimmed } else { cut.bound });
                     return Ok(Some(Trimmed { trimmed, first_id }));
                 }
                 // The bound only goes up, so the same again does no harm.
@@ -172,26 +205,27 @@ impl Inner {
         name: &Rc<str>,
         head: &SpaceHead,
         meta: &StreamMeta,
-        trims: &[Trim],
-        dry_run: bool,
-        durability: Durability,
+        order: Order,
+        met: &mut Option<Stretch>,
     ) -> Result<Cut> {
         let now = self.env.clock.now();
         let mut cut = Cut::of_trimmed(head);
-        for trim in trims {
-            let one = self.find_cut(name, head, trim.goal(head, now)?).await?;
+        for trim in order.trims(meta.retention) {
+            let one = self.find_cut(name, head, trim.goal(head, now)?, met).await?;
             if one.records > cut.records {
                 cut = one;
             }
         }
-        if dry_run || cut.records == head.trimmed_records {
+        if order.dry_run || cut.records == head.trimmed_records {
             return Ok(cut);
         }
-        let epoch = meta.epoch;
+        let planned = *meta;
         let edit = move |head: &mut SpaceHead| {
             let meta = StreamMeta::read(head)?;
             let fits = cut.bound > head.trimmed && cut.bound <= head.last_id && cut.records <= head.records;
-            if !meta.is_stream() || meta.epoch != epoch || !fits {
+            // What is kept may be more by now.
+            let wanted = order.trim.is_some() || meta.retention == planned.retention;
+            if !meta.is_stream() || meta.epoch != planned.epoch || !fits || !wanted {
                 return Err(Error::new(ErrorCode::Conflict, "trim: the stream was changed meanwhile"));
             }
             head.trimmed = cut.bound;
@@ -199,68 +233,35 @@ impl Inner {
             head.trimmed_bytes = cut.bytes;
             Ok(())
         };
-        self.patch_head(name, edit, durability).await?;
+        self.patch_head(name, edit, order.durability).await?;
         self.collect_later(name);
         Ok(cut)
     }
 
     /// Applies a stream's retention, if it has any.
-    pub(super) async fn retain(self: &Rc<Self>, name: &Rc<str>) -> Result {
-        let (head, meta) = self.stream_head(name).await?;
-        let retention = meta.retention;
-        let trims: Vec<Trim> = [
-            retention.max_age.map(Trim::MaxAge),
-            retention.max_count.map(Trim::MaxCount),
-            retention.max_bytes.map(Trim::MaxBytes),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        if trims.is_empty() || head.records == head.trimmed_records {
-            return Ok(());
-        }
-        let trimmed = self.trim(name, &trims, false, Durability::Relaxed).await?;
-        if let (Some(trimmed), Some(_)) = (trimmed, retention.max_age) {
-            self.note_oldest(name, trimmed.first_id.ms);
-        }
-        Ok(())
+    async fn retain(self: &Rc<Self>, name: &Rc<str>, seen: Option<(SpaceHead, StreamMeta)>) -> Result {
+        self.trim(name, Order::RETENTION, seen).await.map(drop)
     }
 
-    fn note_oldest(&self, name: &Rc<str>, ms: u64) {
-        let bound = self.cache.borrow().space(name).map(|known| known.head.trimmed);
-        if let Some(bound) = bound.filter(|_| ms > 0) {
-            let mut trimming = self.trimming.borrow_mut();
-            if trimming.oldest.len() >= MOST_OLDEST {
-                trimming.oldest.clear();
-            }
-            trimming.oldest.insert(Rc::clone(name), (bound, ms));
-        }
+    /// A stream by the head that this instance knows.
+    fn cached_stream(&self, name: &str) -> Option<(SpaceHead, StreamMeta)> {
+        let cache = self.cache.borrow();
+        let head = &cache.space(name).filter(|known| known.head.pending.is_nil())?.head;
+        Some((head.clone(), StreamMeta::read(head).ok()?))
     }
 
     /// Applies a stream's retention after an append, where what this instance knows says that something
     /// has to go. Appends that end together share the work; what fails is left to the next one.
     pub(crate) async fn retain_after_append(self: &Rc<Self>, name: &Rc<str>) {
         while self.may_exceed(name) {
-            let waits = {
-                let mut trimming = self.trimming.borrow_mut();
-                match trimming.retaining.get_mut(name) {
-                    Some(waiting) => {
-                        let (sender, done) = oneshot::channel();
-                        waiting.push(sender);
-                        Some(done)
-                    }
-                    None => {
-                        trimming.retaining.insert(Rc::clone(name), Vec::new());
-                        None
-                    }
-                }
-            };
+            let Some(memory) = self.stream_memory() else { return };
+            let waits = memory.borrow_mut().begin_retaining(name);
             if let Some(done) = waits {
                 let _ = done.await;
                 continue;
             }
             let _guard = Retaining { inner: Rc::clone(self), name: Rc::clone(name) };
-            let _ = self.retain(name).boxed_local().await;
+            let _ = self.retain(name, self.cached_stream(name)).boxed_local().await;
             return;
         }
     }
@@ -277,12 +278,11 @@ impl Inner {
         let retention = meta.retention;
         let count = head.records - head.trimmed_records;
         let bytes = head.bytes.saturating_sub(head.trimmed_bytes);
-        let oldest = || self.trimming.borrow().oldest.get(name).copied();
         retention.max_count.is_some_and(|most| count > most)
             || retention.max_bytes.is_some_and(|most| bytes > most)
-            || retention.max_age.is_some_and(|age| match oldest() {
-                Some((bound, ms)) if bound == head.trimmed => ms < self.env.clock.now().saturating_sub(age),
-                _ => true,
+            || retention.max_age.is_some_and(|age| match self.known_first(name, head.trimmed) {
+                Some(first) => first.ms < self.env.clock.now().saturating_sub(age),
+                None => true,
             })
     }
 }
@@ -295,9 +295,8 @@ struct Retaining {
 
 impl Drop for Retaining {
     fn drop(&mut self) {
-        let waiting = self.inner.trimming.borrow_mut().retaining.remove(&self.name);
-        for one in waiting.into_iter().flatten() {
-            let _ = one.send(());
+        if let Some(memory) = self.inner.stream_memory() {
+            memory.borrow_mut().end_retaining(&self.name);
         }
     }
 }

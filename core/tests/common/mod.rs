@@ -1,6 +1,7 @@
 //! A store on a host in memory, run to completion on one thread.
 #![allow(dead_code, reason = "every test file uses its own part of this")]
 
+pub(crate) mod calls;
 pub(crate) mod hooked;
 pub(crate) mod reads;
 pub(crate) mod scans;
