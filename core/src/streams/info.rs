@@ -15,10 +15,17 @@ use crate::layout::stream::StreamMeta;
 use crate::name::check_name;
 use crate::store::{Inner, Listing, Store};
 
-/// Streams whose first ids are looked up at once.
+/// Streams whose first ids are searched for at once, each by itself.
 const AT_ONCE: usize = 32;
+/// Streams whose segments' heads are read at once.
+const HEADS_AT_ONCE: usize = 256;
+/// Steps over heads before a listing gives what it has found: each looks at twice as many as the one before.
+const MOST_STEPS: usize = 16;
 /// Tries at seeing a stream of one moment while others trim it.
 const TRIES: u32 = 8;
+
+/// A stream as its head says.
+pub(super) type FoundStream = (String, SpaceHead, StreamMeta);
 
 /// A stream as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,26 +87,17 @@ impl Store {
     /// `CORRUPT` when a row is damaged; `UNAVAILABLE` when the host fails.
     pub async fn streams(&self, listing: Listing) -> Result<StreamList> {
         self.inner.check_open()?;
-        let wanted = listing.limit.max(1);
-        let heads = self.inner.list_heads(&listing).await?;
-        let mut list = StreamList { rest: heads.more, ..StreamList::default() };
-        let mut found: Vec<(String, SpaceHead, StreamMeta)> = Vec::new();
-        for (key, row) in heads.rows {
-            let name = space::name(&key)
-                .ok_or_else(|| Error::corrupt("space head: its key is malformed").at_key(&key))?;
-            let head = SpaceHead::decode(&row).map_err(|error| error.at_key(&key))?;
-            let meta = StreamMeta::read(&head).map_err(|error| error.at_key(&key))?;
-            if meta.is_stream() {
-                found.push((name, head, meta));
-            }
-        }
-        found.truncate(wanted);
-        for some in found.chunks(AT_ONCE) {
-            let infos = some.iter().map(|(name, head, meta)| self.inner.describe(name, head, meta));
-            for ((name, ..), described) in some.iter().zip(join_all(infos).await) {
-                match described? {
-                    (info, true) => list.streams.push(info),
-                    (_, false) => list.streams.extend(self.inner.stream_info(name).await?),
+        let (found, rest) = self.inner.find_streams(listing).await?;
+        let mut list = StreamList { rest, ..StreamList::default() };
+        for many in found.chunks(HEADS_AT_ONCE) {
+            self.inner.learn_firsts(many).await?;
+            for some in many.chunks(AT_ONCE) {
+                let infos = some.iter().map(|(name, head, meta)| self.inner.describe(name, head, meta));
+                for ((name, ..), described) in some.iter().zip(join_all(infos).await) {
+                    match described? {
+                        (info, true) => list.streams.push(info),
+                        (_, false) => list.streams.extend(self.inner.stream_info(name).await?),
+                    }
                 }
             }
         }
@@ -125,6 +123,37 @@ impl Inner {
             }
             seen = Some(head.revision);
         }
+    }
+
+    /// The streams that a listing is about, as many as it wants, and where to go on.
+    async fn find_streams(&self, mut listing: Listing) -> Result<(Vec<FoundStream>, Option<String>)> {
+        let wanted = listing.limit.max(1);
+        let mut found = Vec::new();
+        for _ in 0..MOST_STEPS {
+            let heads = self.list_heads(&listing).await?;
+            let mut rows = heads.rows.into_iter();
+            while let Some((key, row)) = rows.next() {
+                let name = space::name(&key)
+                    .ok_or_else(|| Error::corrupt("space head: its key is malformed").at_key(&key))?;
+                let head = SpaceHead::decode(&row).map_err(|error| error.at_key(&key))?;
+                let meta = StreamMeta::read(&head).map_err(|error| error.at_key(&key))?;
+                if !meta.is_stream() {
+                    continue;
+                }
+                found.push((name.clone(), head, meta));
+                if found.len() >= wanted {
+                    let more = rows.len() > 0 || heads.more.is_some();
+                    return Ok((found, more.then_some(name)));
+                }
+            }
+            listing.after = heads.more;
+            if listing.after.is_none() {
+                break;
+            }
+            // Behind many spaces that are none a few at a time would take long.
+            listing.limit = listing.limit.max(1).saturating_mul(2);
+        }
+        Ok((found, listing.after))
     }
 
     /// A space's head as the host has it now, and what it is as a stream.

@@ -4,6 +4,7 @@
 
 mod append;
 mod cut;
+mod firsts;
 mod info;
 mod lifecycle;
 mod memory;
