@@ -543,10 +543,13 @@ impl Inner {
         let name = Rc::clone(&patch.space);
         let known = self.cache.borrow().space(&name).map(|known| (known.base.clone(), known.head.clone()));
         let (base, mut head) = known.unwrap_or((None, space::SpaceHead::EMPTY));
+        let layout = head.layout;
         if let Err(error) = (patch.edit)(&mut head) {
             self.confirm(Vec::from([Planned { ticket, outcome: Err(error), part: false }])).await;
             return;
         }
+        // Where only rows are moved, nobody sees anything else: who waits need not look.
+        let is_seen = head.layout == layout;
         head.revision = head.revision.wrapping_add(1);
         head.nonce = self.nonce();
         let nonce = head.nonce;
@@ -557,8 +560,10 @@ impl Inner {
             Ok(Commit::Applied) => {
                 self.queue.borrow_mut().set_apart(&name, false);
                 self.cache.borrow_mut().committed(&name, head_row, head, Vec::new());
-                self.changed();
-                self.env.notify.notify();
+                if is_seen {
+                    self.changed();
+                    self.env.notify.notify();
+                }
                 ticket.settle(Ok(Outcome::Patched));
             }
             Ok(Commit::Refused { current, .. }) => {
