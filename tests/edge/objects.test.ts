@@ -122,7 +122,8 @@ for (const [kind, title] of KINDS) {
 
 	test(`two stores of one object ${title} see each other`, () => ask(miniflare, `/${kind}/two/scenario/instances`));
 
-	test(`an object ${title} that was emptied is a new one`, () => ask(miniflare, `/${kind}/wiped/scenario/wiped`));
+	test(`an object ${title} that was emptied is a new one, and ends what was open`, () =>
+		ask(miniflare, `/${kind}/wiped/scenario/wiped`));
 
 	test(`limits are kept to the byte, and keys in order, ${title}`, async () => {
 		const { object, kv } = await ask<Record<"object" | "kv", Record<string, number>>>(

@@ -76,17 +76,40 @@ export async function instances(state: State): Promise<void> {
 	for (const store of [one, two, other]) await store.close();
 }
 
-/** After deleteAll() the object is empty, and the hosts that were open go on. */
+/** Runs what must fail because the storage was emptied. */
+async function refused(what: string, run: () => Promise<unknown>): Promise<void> {
+	try {
+		await run();
+	} catch (error) {
+		assert(isStreamkitError(error, "UNAVAILABLE") && !error.retryable, `${what}: ${error}`);
+		assert(/emptied/.test(error.message), `${what}: ${error.message}`);
+		return;
+	}
+	throw new Error(`${what} went on in an emptied storage`);
+}
+
+/** After deleteAll() whoever was open is over, and what is opened then is a new store. */
 export async function wiped(state: State): Promise<void> {
-	const host = durableObjectHost(state.storage);
-	const before = await openStore(host);
-	await before.publish("s", "a", "gone");
-	await before.close();
+	const before = await openStore(durableObjectHost(state.storage));
+	const beside = await openStore(durableObjectHost(state.storage));
+	for (const payload of ["1", "2", "3"]) await before.publish("s", "a", payload);
+	const followed = beside.consumeSegment({ space: "s", segment: "a", follow: true, limit: 9 }).toArray();
+	followed.catch(() => {});
 	await state.storage.deleteAll();
-	const after = await openStore(host);
+	await refused("an append", () => before.publish("s", "a", "4"));
+	await refused("another one", () => before.publish("s", "b", "1"));
+	await refused("a read", () => before.consumeSegment({ space: "s", segment: "a" }).toArray());
+	await refused("a status", () => before.getSegmentStatus("s", "a"));
+	await refused("an append with an expectation", () => beside.publish("s", "a", "1", { expectedSequence: 3 }));
+	await refused("a follower", () => followed);
+
+	const after = await openStore(durableObjectHost(state.storage));
 	assert(after.id !== before.id, "a new store");
 	assert((await after.publish("s", "a", "first")).lastSequence === 1, "which begins at 1");
+	await refused("an append beside the new store", () => before.publish("s", "a", "4"));
+	await refused("a read beside the new store", () => beside.consumeSpace({ space: "s" }).toArray());
+	assert((await after.consumeSpace({ space: "s" }).toArray()).length === 1, "nothing else was written");
 	const { persisted, warnings } = await after.health();
 	assert(persisted === true && warnings.length === 0, `health: ${JSON.stringify({ persisted, warnings })}`);
-	await after.close();
+	for (const store of [before, beside, after]) await store.close();
 }

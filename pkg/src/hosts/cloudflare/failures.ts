@@ -27,3 +27,9 @@ export async function synced(host: string, storage: { sync(): Promise<void> }): 
 		});
 	}
 }
+
+/** The storage was emptied under the host: going on in what is there now would give out positions twice. */
+export function emptied(host: string): StreamkitError {
+	const message = `host "${host}": the storage was emptied (deleteAll) while it was in use; close the store and open it on a new host`;
+	return new StreamkitError("UNAVAILABLE", message, { details: { applied: false }, retryable: false });
+}

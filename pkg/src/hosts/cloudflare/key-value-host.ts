@@ -1,8 +1,8 @@
-import { type Bytes, copyBytes, equalBytes } from "../../bytes.js";
+import { type Bytes, copyBytes, equalBytes, randomUuid } from "../../bytes.js";
 import type { Health, HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../../host.js";
 import { checkBatch } from "../limits.js";
 import { isEmptyRange, keyBytesOf, keyOfText, textOfKey } from "../text-keys.js";
-import { storageFailure, synced } from "./failures.js";
+import { emptied, storageFailure, synced } from "./failures.js";
 import { tell, watch, watchersOf } from "./watchers.js";
 
 /** What is used of the storage of an object without SQLite. */
@@ -13,7 +13,7 @@ export interface KeyValueStorage extends KeyValueCalls {
 
 interface KeyValueCalls {
 	get(keys: string[]): Promise<Map<string, unknown>>;
-	put(entries: Record<string, Uint8Array>): Promise<void>;
+	put(entries: Record<string, Uint8Array | string>): Promise<void>;
 	delete(keys: string[]): Promise<number>;
 	list(options: { start: string; end: string; reverse: boolean; limit: number }): Promise<Map<string, unknown>>;
 }
@@ -24,6 +24,9 @@ const MAX_VALUE_BYTES = 128 << 10;
 const MAX_PAIRS = 128;
 const MAX_FETCH = 1000;
 
+/** Under this name, which is no key's text, stands what tells these rows from those of a storage emptied meanwhile. */
+const BIRTH = "!";
+
 /** Rows under text keys in the key-value API, for objects of classes without SQLite. */
 export class KeyValueHost implements HostKv {
 	readonly name = "durable-object";
@@ -32,11 +35,16 @@ export class KeyValueHost implements HostKv {
 	/** Before every key; no name's prefix begins another's. */
 	readonly #prefix: string;
 	readonly #watchers: Set<() => void>;
+	readonly #birthName: string;
+	/** What the storage was called when this host first read or wrote it. */
+	#birth: unknown;
+	#emptied = false;
 
 	constructor(storage: KeyValueStorage, name: string | undefined) {
 		this.#storage = storage;
 		this.#prefix = name === undefined ? "streamkit/" : `streamkit_${name}/`;
 		this.#watchers = watchersOf(storage, this.#prefix);
+		this.#birthName = this.#prefix + BIRTH;
 		this.limits = Object.freeze<HostLimits>({
 			maxKeyBytes: keyBytesOf(MAX_KEY_CHARACTERS - this.#prefix.length),
 			maxValueBytes: MAX_VALUE_BYTES,
@@ -59,30 +67,67 @@ export class KeyValueHost implements HostKv {
 
 	async #run<T>(call: string, work: () => Promise<T>): Promise<T> {
 		try {
+			if (this.#emptied) throw emptied(this.name);
 			return await work();
 		} catch (error) {
 			throw storageFailure(this.name, call, error);
 		}
 	}
 
-	async #values(calls: KeyValueCalls, keys: readonly Bytes[]): Promise<(Uint8Array | undefined)[]> {
-		const texts = keys.map((key) => this.#text(key));
+	/** What is called so, in as few requests as may be. */
+	async #found(calls: KeyValueCalls, texts: readonly string[]): Promise<Map<string, unknown>> {
 		const found = new Map<string, unknown>();
 		for (let at = 0; at < texts.length; at += MAX_PAIRS) {
 			for (const [text, value] of await calls.get(texts.slice(at, at + MAX_PAIRS))) found.set(text, value);
 		}
-		// What was asked for twice is one value in the answer.
-		return texts.map((text) => {
-			const value = found.get(text) as Uint8Array | undefined;
-			return value === undefined ? undefined : copyBytes(value);
-		});
+		return found;
+	}
+
+	/** known: the birth that was known before this one was read. @throws UNAVAILABLE where it is another. */
+	#requireBirth(known: unknown, birth: unknown): void {
+		if (known === undefined || birth === known) return;
+		this.#emptied = true;
+		throw emptied(this.name);
+	}
+
+	/** Gives the storage its birth, unless it has one. */
+	async #born(calls: KeyValueCalls): Promise<unknown> {
+		const there = (await calls.get([this.#birthName])).get(this.#birthName);
+		if (there !== undefined) return there;
+		const birth = randomUuid();
+		await calls.put({ [this.#birthName]: birth });
+		return birth;
 	}
 
 	get(keys: readonly Bytes[]): Promise<(Uint8Array | undefined)[]> {
-		// One snapshot also beyond 128 keys: nothing else runs in the object during a transaction.
-		if (keys.length > MAX_PAIRS)
-			return this.#run("get", () => this.#storage.transaction((calls) => this.#values(calls, keys)));
-		return this.#run("get", () => this.#values(this.#storage, keys));
+		return this.#run("get", async () => {
+			if (keys.length === 0) return [];
+			const texts = keys.map((key) => this.#text(key));
+			const found = await this.#read(texts);
+			// What was asked for twice is one value in the answer.
+			return texts.map((text) => copyOf(found, text));
+		});
+	}
+
+	async #read(texts: readonly string[]): Promise<Map<string, unknown>> {
+		for (;;) {
+			const known = this.#birth;
+			// A request that is full is not worth another one: a commit finds out.
+			const asks = known === undefined || texts.length % MAX_PAIRS > 0;
+			const asked = asks ? [...texts, this.#birthName] : texts;
+			// One snapshot also beyond 128 keys: nothing else runs in the object during a transaction.
+			const found =
+				asked.length > MAX_PAIRS
+					? await this.#storage.transaction((calls) => this.#found(calls, asked))
+					: await this.#found(this.#storage, asked);
+			if (!asks) return found;
+			const birth = found.get(this.#birthName);
+			this.#requireBirth(known, birth);
+			this.#birth ??= birth;
+			if (birth !== undefined && birth === this.#birth) return found;
+			// A new storage, or one that an earlier release wrote. Then read again: it may be another one by now.
+			this.#birth ??= await this.#storage.transaction((calls) => this.#born(calls));
+		}
 	}
 
 	async scan(range: ScanRange): Promise<ScanPage> {
@@ -123,27 +168,33 @@ export class KeyValueHost implements HostKv {
 	async commit(batch: HostBatch): Promise<HostCommit> {
 		checkBatch(batch, this.limits);
 		return this.#run("commit", async () => {
-			const answer = await this.#storage.transaction((calls) => this.#apply(calls, batch));
+			const known = this.#birth;
+			const { answer, birth } = await this.#storage.transaction((calls) => this.#apply(calls, batch, known));
+			this.#birth ??= birth;
 			if (answer.applied && batch.durability === "strict") await synced(this.name, this.#storage);
 			return answer;
 		});
 	}
 
-	async #apply(calls: KeyValueCalls, { checks, deletes, puts }: HostBatch): Promise<HostCommit> {
-		const found = await this.#values(
-			calls,
-			checks.map(({ key }) => key),
-		);
+	async #apply(
+		calls: KeyValueCalls,
+		{ checks, deletes, puts }: HostBatch,
+		known: unknown,
+	): Promise<{ answer: HostCommit; birth?: unknown }> {
+		const texts = checks.map(({ key }) => this.#text(key));
+		const found = await this.#found(calls, [...texts, this.#birthName]);
+		const birth = found.get(this.#birthName);
+		this.#requireBirth(known, birth);
 		for (const [check, { value }] of checks.entries()) {
-			const current = found[check];
+			const current = copyOf(found, texts[check] as string);
 			const same = current === undefined || value === undefined ? current === value : equalBytes(current, value);
-			if (!same) return { applied: false, check, current };
+			if (!same) return { answer: { applied: false, check, current }, birth };
 		}
 		if (deletes.length > 0) await calls.delete(deletes.map((key) => this.#text(key)));
 		// Copies: of a view the storage would keep all the memory that it is a view of.
 		if (puts.length > 0)
 			await calls.put(Object.fromEntries(puts.map(({ key, value }) => [this.#text(key), copyBytes(value)])));
-		return { applied: true };
+		return { answer: { applied: true }, birth: birth ?? (await this.#born(calls)) };
 	}
 
 	watch(changed: () => void): () => void {
@@ -154,7 +205,17 @@ export class KeyValueHost implements HostKv {
 		tell(this.#watchers);
 	}
 
-	health(): Partial<Health> {
-		return { persisted: true };
+	health(): Promise<Partial<Health>> {
+		return this.#run("health", async () => {
+			const known = this.#birth;
+			if (known !== undefined)
+				this.#requireBirth(known, (await this.#storage.get([this.#birthName])).get(this.#birthName));
+			return { persisted: true };
+		});
 	}
+}
+
+function copyOf(found: ReadonlyMap<string, unknown>, text: string): Uint8Array | undefined {
+	const value = found.get(text) as Uint8Array | undefined;
+	return value === undefined ? undefined : copyBytes(value);
 }

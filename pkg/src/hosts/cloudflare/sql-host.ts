@@ -3,7 +3,8 @@ import { describe } from "../../errors.js";
 import type { Health, HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../../host.js";
 import { checkBatch } from "../limits.js";
 import { isEmptyRange } from "../text-keys.js";
-import { storageFailure, synced } from "./failures.js";
+import { emptied, storageFailure, synced } from "./failures.js";
+import { type Makings, makingsOf } from "./makings.js";
 import { tell, watch, watchersOf } from "./watchers.js";
 
 type SqlValue = ArrayBuffer | string | number | null;
@@ -57,6 +58,9 @@ export class SqlHost implements HostKv {
 	readonly #table: string;
 	readonly #large: string;
 	readonly #watchers: Set<() => void>;
+	readonly #makings: Makings;
+	/** Which making of the tables this host works on; undefined before the first call that met them. */
+	#making: number | undefined;
 
 	constructor(storage: SqlStorage, sql: Sql, name: string | undefined) {
 		this.#storage = storage;
@@ -64,6 +68,7 @@ export class SqlHost implements HostKv {
 		this.#table = name === undefined ? "streamkit" : `streamkit_${name}`;
 		this.#large = name === undefined ? "streamkitlarge" : `streamkitlarge_${name}`;
 		this.#watchers = watchersOf(storage, this.#table);
+		this.#makings = makingsOf(storage, this.#table);
 	}
 
 	#createTables(): void {
@@ -74,18 +79,27 @@ export class SqlHost implements HostKv {
 		this.#sql.exec(`CREATE TABLE IF NOT EXISTS ${this.#large} (id INTEGER PRIMARY KEY, value BLOB NOT NULL)`);
 	}
 
-	/** Runs what needs the table, making it where it is missing: at first, and after deleteAll(). */
+	/** Runs what needs the tables. Where they are missing at first they are made; where they went later the host is over. */
 	#run<T>(call: string, work: () => T): T {
 		try {
-			try {
-				return work();
-			} catch (error) {
-				if (!/no such table/i.test(describe(error))) throw error;
-				this.#createTables();
-				return work();
-			}
+			if (this.#making !== undefined && this.#making !== this.#makings.count) throw emptied(this.name);
+			const result = this.#withTables(work);
+			this.#making = this.#makings.count;
+			return result;
 		} catch (error) {
 			throw storageFailure(this.name, call, error);
+		}
+	}
+
+	#withTables<T>(work: () => T): T {
+		try {
+			return work();
+		} catch (error) {
+			if (!/no such table/i.test(describe(error))) throw error;
+			if (this.#making !== undefined) throw emptied(this.name);
+			this.#createTables();
+			this.#makings.count++;
+			return work();
 		}
 	}
 
@@ -177,6 +191,10 @@ export class SqlHost implements HostKv {
 	}
 
 	health(): Partial<Health> {
-		return this.#run("health", () => ({ persisted: true, usage: this.#sql.databaseSize, quota: QUOTA }));
+		return this.#run("health", () => {
+			// Tells whether the tables are still there.
+			this.#sql.exec(`SELECT 1 FROM ${this.#table} LIMIT 0`);
+			return { persisted: true, usage: this.#sql.databaseSize, quota: QUOTA };
+		});
 	}
 }
