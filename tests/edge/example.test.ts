@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
+import { type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -34,6 +35,7 @@ interface Answer {
 		next?: number;
 		lastSequence?: number;
 		published?: number;
+		more?: boolean;
 		warnings?: string[];
 		error?: { code: string; message: string; details: Record<string, unknown> };
 	};
@@ -150,11 +152,156 @@ test("append, read, and what is refused", async () => {
 		await refused(404, "NOT_FOUND", "writer", "/stores/shop/spaces");
 		await refused(404, "NOT_FOUND", "writer", "/stores/shop/spaces/orders", { records });
 		await refused(404, "NOT_FOUND", "writer", path, undefined, "DELETE");
+		for (const worker of ["writer", "reader"] as const) {
+			await refused(404, "NOT_FOUND", worker, "/stores/shop/health/extra");
+			await refused(404, "NOT_FOUND", worker, "/stores/shop/health/");
+			await refused(404, "NOT_FOUND", worker, "/stores/shop");
+		}
+		await refused(404, "NOT_FOUND", "writer", "/stores/shop/publish");
+		await refused(404, "NOT_FOUND", "writer", "/stores/shop/publish/extra", {});
 		await refused(404, "NOT_FOUND", "reader", "/stores/shop/spaces/orders");
 		await refused(404, "NOT_FOUND", "reader", path, { records });
 		assert.equal((await all(miniflare, "writer", "orders")).length, 3);
 		const health = await call(miniflare, "writer", "/stores/shop/health");
 		assert.deepEqual([health.status, health.body.warnings], [200, []]);
+	} finally {
+		await miniflare.dispose();
+	}
+});
+
+/** Sends the beginning of a body that has no end; what is answered all the same. */
+async function sendEndless(url: URL, headers: Record<string, string>): Promise<[number | undefined, string]> {
+	const sending = request(url, { method: "POST", headers });
+	sending.on("error", () => {});
+	const chunk = Buffer.alloc(64 << 10, " ");
+	const more = setInterval(() => sending.write(chunk), 5);
+	try {
+		const [response] = (await once(sending, "response", { signal: AbortSignal.timeout(20_000) })) as [IncomingMessage];
+		let text = "";
+		for await (const part of response.setEncoding("utf8")) text += part;
+		return [response.statusCode, text];
+	} finally {
+		clearInterval(more);
+		sending.destroy();
+	}
+}
+
+test("a body is refused as soon as it is too large, and as what it is not", { timeout: 60_000 }, async () => {
+	const miniflare = await startBoth("bodies", 1 << 30);
+	try {
+		const url = new URL("/stores/shop/spaces/orders/segments/a", await miniflare.ready);
+		for (const headers of [{ "content-length": `${50 << 20}` }, { "transfer-encoding": "chunked" }]) {
+			const [status, text] = await sendEndless(url, headers);
+			assert.equal(status, 413, text);
+			assert.match(text, /LIMIT_EXCEEDED/);
+		}
+		const bytes = Buffer.from('{"records":[{"payload":"?\u00e9"}]}');
+		const post = (body: Uint8Array<ArrayBuffer>) => fetch(url, { method: "POST", body });
+		bytes[bytes.indexOf("?")] = 0xff;
+		const refused = await post(bytes);
+		assert.equal(refused.status, 400, "malformed UTF-8");
+		assert.match(await refused.text(), /INVALID_ARGUMENT.*UTF-8/);
+		assert.equal((await post(bytes.subarray(0, bytes.indexOf(0xc3) + 1))).status, 400, "half a character at the end");
+		bytes[bytes.indexOf(0xff)] = 0x2d;
+		assert.equal((await post(bytes)).status, 201);
+		const { body } = await call(miniflare, "writer", url.pathname);
+		assert.deepEqual(
+			body.entries?.map(({ payload }) => payload),
+			["-\u00e9"],
+		);
+	} finally {
+		await miniflare.dispose();
+	}
+});
+
+test("HEAD is GET without the body", async () => {
+	const miniflare = await startBoth("head", 1 << 30);
+	try {
+		const path = "/stores/shop/spaces/orders/segments/a";
+		await call(miniflare, "writer", path, { records: [{ payload: "x" }] });
+		await call(miniflare, "writer", "/stores/shop/publish", {});
+		for (const worker of ["writer", "reader"] as const) {
+			const { fetch } = await miniflare.getWorker(worker);
+			for (const [where, status] of [
+				[path, 200],
+				["/stores/shop/spaces/orders?limit=1", 200],
+				["/stores/shop/health", 200],
+				["/stores/shop/publish", 404],
+				["/elsewhere", 404],
+				[`${path}?from=0`, 400],
+			] as const) {
+				const get = await fetch(`http://example${where}`);
+				const head = await fetch(`http://example${where}`, { method: "HEAD" });
+				assert.deepEqual([get.status, head.status], [status, status], `${worker}: ${where}`);
+				assert.equal(head.headers.get("content-type"), get.headers.get("content-type"));
+				assert.notEqual(await get.text(), "");
+				assert.equal(await head.text(), "");
+			}
+		}
+	} finally {
+		await miniflare.dispose();
+	}
+});
+
+test("an answer is bounded in bytes, and says where to go on", { timeout: 60_000 }, async () => {
+	const miniflare = await startBoth("large", 1 << 30);
+	try {
+		const path = "/stores/shop/spaces/orders/segments/a";
+		for (let i = 0; i < 9; i++) {
+			const records = [{ payload: `${i}${"x".repeat(1_000_000)}` }];
+			assert.equal((await call(miniflare, "writer", path, { records })).status, 201);
+		}
+		await call(miniflare, "writer", "/stores/shop/publish", {});
+		for (const worker of ["writer", "reader"] as const) {
+			for (const where of [path, "/stores/shop/spaces/orders"]) {
+				const found: string[] = [];
+				let answers = 0;
+				for (let on = ""; ; answers++) {
+					const { body } = await call(miniflare, worker, `${where}?limit=100${on}`);
+					assert.ok(JSON.stringify(body).length <= 5 << 20, "too much for one answer");
+					if (body.entries?.length === 0) break;
+					found.push(...(body.entries ?? []).map(({ payload }) => payload.slice(0, 1)));
+					on = body.next === undefined ? `&offset=${body.offset}` : `&from=${body.next}`;
+				}
+				assert.deepEqual(found.join(""), "012345678", `${worker}: ${where}`);
+				assert.ok(answers > 1 && answers < 9, `${answers} answers`);
+			}
+		}
+	} finally {
+		await miniflare.dispose();
+	}
+});
+
+test("every space has its turn at being published", { timeout: 180_000 }, async () => {
+	const miniflare = await startBoth("turns", 1 << 30);
+	try {
+		const names = Array.from({ length: 30 }, (_, i) => `s${String(i).padStart(2, "0")}`);
+		const append = async (space: string, count: number): Promise<void> => {
+			const records = Array.from({ length: count }, () => ({ payload: "x" }));
+			const path = `/stores/shop/spaces/${space}/segments/a`;
+			assert.equal((await call(miniflare, "writer", path, { records })).status, 201);
+		};
+		const publish = async (): Promise<Answer["body"]> => {
+			const { status, body } = await call(miniflare, "writer", "/stores/shop/publish", {});
+			assert.equal(status, 200, JSON.stringify(body));
+			return body;
+		};
+		const published = async (space: string): Promise<number> => {
+			const { status, body } = await call(miniflare, "reader", `/stores/shop/spaces/${space}/segments/a?limit=1000`);
+			assert.equal(status, 200, JSON.stringify(body));
+			return body.entries?.length ?? 0;
+		};
+		// More than one range of the first one, and more spaces than a run has ranges.
+		for (let i = 0; i < 5; i++) await append("s00", 1000);
+		for (const space of names) await append(space, 1);
+		assert.equal((await publish()).more, true);
+		assert.equal(await published("s19"), 1, "a space of many entries went first twice");
+		for (const space of names.slice(0, 20)) await append(space, 1);
+		assert.equal((await publish()).more, true);
+		assert.equal(await published("s29"), 1, "a run began anew at the first space");
+		while ((await publish()).more) assert.equal(await published("s20"), 1);
+		for (const space of names.slice(1)) assert.equal(await published(space), space < "s20" ? 2 : 1, space);
+		assert.equal((await all(miniflare, "reader", "s00")).length, 5002);
 	} finally {
 		await miniflare.dispose();
 	}

@@ -28,6 +28,13 @@ export function failure(error: unknown): Response {
 	return Response.json({ error: { code, message, details } }, { status: STATUS[code] ?? 500, headers });
 }
 
+/** Whether the request only reads. */
+export const isRead = ({ method }: Request): boolean => method === "GET" || method === "HEAD";
+
+/** What a request gets: HEAD is GET without the body. */
+export const answerTo = ({ method }: Request, response: Response): Response =>
+	method === "HEAD" ? new Response(null, response) : response;
+
 export const notFound = (what: string): StreamkitError => new StreamkitError("NOT_FOUND", what);
 export const invalid = (argument: string, rule: string): StreamkitError =>
 	new StreamkitError("INVALID_ARGUMENT", `${argument}: ${rule}`, { details: { argument } });
@@ -76,26 +83,51 @@ function shown(entry: Entry): unknown {
 	return { segment: entry.segment, sequence: entry.sequence, id, timestamp, metadata, payload: entry.text() };
 }
 
-/** GET of a segment (?from=<sequence>&limit=) or of a space (?offset=<hex>&limit=). */
-export async function read(store: Store, { rest, query }: Route): Promise<Response> {
+/** About what an answer holds at most: the object has it in memory as a whole. */
+const PAGE_CHARACTERS = 4 << 20;
+
+/** The entries that an answer holds, as JSON: all, or as many as fit it, but at least one. */
+async function page(entries: AsyncIterable<Entry>, took: (entry: Entry) => void): Promise<string> {
+	const texts: string[] = [];
+	let length = 0;
+	for await (const entry of entries) {
+		const text = JSON.stringify(shown(entry));
+		length += text.length;
+		if (texts.length > 0 && length > PAGE_CHARACTERS) break;
+		texts.push(text);
+		took(entry);
+	}
+	return `[${texts.join()}]`;
+}
+
+/** JSON of these fields and of the entries, which are JSON already. */
+function pageOf(entries: string, fields: Record<string, unknown>): Response {
+	const text = `${JSON.stringify(fields).slice(0, -1)},"entries":${entries}}`;
+	return new Response(text, { headers: { "content-type": "application/json" } });
+}
+
+/** GET of a segment (?from=<sequence>&limit=) or of a space (?offset=<hex>&limit=). The answer says where to go on. */
+async function read(store: Store, { rest, query }: Route): Promise<Response> {
 	const [spaces, space, segments, segment, ...more] = rest;
 	if (spaces !== "spaces" || space === undefined || more.length > 0) throw notFound("nothing is read at this path");
 	const limit = numberOf(query, "limit", 100, 1000);
 	if (segments === undefined) {
 		let offset = query.get("offset") ?? "";
-		const entries: unknown[] = [];
-		for await (const entry of store.consumeSpace({ space, offset, limit })) {
-			entries.push(shown(entry));
+		const entries = await page(store.consumeSpace({ space, offset, limit }), (entry) => {
 			offset = entry.spaceOffset().toHex();
-		}
-		return Response.json({ space, entries, offset });
+		});
+		return pageOf(entries, { space, offset });
 	}
 	if (segments !== "segments" || segment === undefined) throw notFound("nothing is read at this path");
 	let next = numberOf(query, "from", 1, Number.MAX_SAFE_INTEGER);
-	const entries: unknown[] = [];
-	for await (const entry of store.consumeSegment({ space, segment, minSequence: next, limit })) {
-		entries.push(shown(entry));
-		next = entry.sequence + 1;
-	}
-	return Response.json({ space, segment, entries, next });
+	const entries = await page(store.consumeSegment({ space, segment, minSequence: next, limit }), ({ sequence }) => {
+		next = sequence + 1;
+	});
+	return pageOf(entries, { space, segment, next });
+}
+
+/** A path that is read: entries, or the store's health. */
+export async function readPath(store: Store, route: Route): Promise<Response> {
+	const [what, ...more] = route.rest;
+	return what === "health" && more.length === 0 ? Response.json(await store.health()) : read(store, route);
 }

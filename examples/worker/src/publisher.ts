@@ -5,7 +5,8 @@
 // here. Entries of one range stand segment by segment; the id that an entry has here goes along as metadata.
 //
 // Why nothing is lost: a range begins after the checkpoint, and the checkpoint moves only after the range is committed. An
-// object that ends in between leaves an alarm behind, and one that fails sets the next; a run begins at the last checkpoint. A space read that is resumed from an offset gives every entry committed later, so the checkpoint never
+// object that ends in between leaves an alarm behind, and one that fails sets the next; a run begins at the last
+// checkpoint. A space read that is resumed from an offset gives every entry committed later, so the checkpoint never
 // passes over one.
 //
 // Why nothing is doubled: after an end in between, the checkpoint lags behind the copy. So entries whose sequence the copy
@@ -26,6 +27,8 @@ const RANGE_ENTRIES = 4000;
 const RANGE_BYTES = 2 << 20;
 /** What one run publishes at most: a space takes one commit a second. */
 const RUN_RANGES = 20;
+/** Where the space stands that the last run ended with, had it more to do. No checkpoint has this name. */
+const LAST_SPACE = "published";
 
 /** Before the names of all keys of the copy of a store. */
 export const copyPrefix = (store: string): string => `${store}/`;
@@ -64,20 +67,38 @@ export class Publisher {
 		return this.#running;
 	}
 
+	/** One range of every space in turn: a space that is never done keeps no other one waiting. */
 	async #run(source: Store): Promise<{ published: number; more: boolean }> {
 		const copy = await this.#open(source);
 		let published = 0;
 		let ranges = 0;
-		for await (const space of source.getSpaces()) {
-			for (;;) {
+		let waiting = await this.#spaces(source);
+		while (waiting.length > 0) {
+			const goOn: string[] = [];
+			for (const space of waiting) {
 				if (ranges === RUN_RANGES) return { published, more: true };
 				const count = await this.#publishRange(source, copy, space);
-				if (count === 0) break;
+				if (count === 0) continue;
 				published += count;
 				ranges++;
+				goOn.push(space);
+				if (ranges === RUN_RANGES) await this.#storage.put(LAST_SPACE, space);
 			}
+			waiting = goOn;
 		}
 		return { published, more: false };
+	}
+
+	/** All spaces, beginning after the one that the last full run ended with. */
+	async #spaces(source: Store): Promise<string[]> {
+		const last = (await this.#storage.get<string>(LAST_SPACE)) ?? "";
+		const [before, after]: [string[], string[]] = [[], []];
+		let passed = false;
+		for await (const space of source.getSpaces()) {
+			(passed ? after : before).push(space);
+			passed ||= space === last;
+		}
+		return passed ? [...after, ...before] : before;
 	}
 
 	/** One range of a space; gives how many entries it has. */

@@ -7,7 +7,7 @@
 
 import { isStreamkitError, openStore, type Store } from "streamkit";
 import { workersKvHost } from "streamkit/cloudflare";
-import { failure, notFound, read, routeOf } from "./http.js";
+import { answerTo, failure, isRead, notFound, readPath, routeOf } from "./http.js";
 import { copyPrefix } from "./publisher.js";
 
 export interface Env {
@@ -19,12 +19,12 @@ export default {
 		let store: Store | undefined;
 		try {
 			const route = routeOf(request);
-			if (request.method !== "GET") throw notFound("this Worker only reads");
+			if (!isRead(request)) throw notFound("this Worker only reads");
 			// One for each request: what belongs to a request, such as its timers, must not be used by another one.
 			store = await openCopy(env, route.store);
-			return route.rest[0] === "health" ? Response.json(await store.health()) : await read(store, route);
+			return answerTo(request, await readPath(store, route));
 		} catch (error) {
-			return failure(error);
+			return answerTo(request, failure(error));
 		} finally {
 			await store?.close();
 		}

@@ -1,8 +1,9 @@
 // One Durable Object per store: the one place where it is written.
 
-import { openStore, type RecordInput, type Store, StreamkitError } from "streamkit";
+import { openStore, type RecordInput, type Store } from "streamkit";
 import { durableObjectHost } from "streamkit/cloudflare";
-import { failure, invalid, notFound, ORIGIN, type Route, read, routeOf } from "./http.js";
+import { jsonOf } from "./body.js";
+import { answerTo, failure, invalid, isRead, notFound, ORIGIN, type Route, readPath, routeOf } from "./http.js";
 import { Publisher } from "./publisher.js";
 
 export interface Env {
@@ -11,9 +12,6 @@ export interface Env {
 	/** Milliseconds from a write to its publication. */
 	readonly PUBLISH_EVERY: string;
 }
-
-/** What one request may bring. Far below what a row of the object or of the copy can hold. */
-const MAX_BODY_BYTES = 1 << 20;
 
 interface Appending {
 	records?: unknown;
@@ -45,32 +43,25 @@ export class StoreObject {
 
 	async fetch(request: Request): Promise<Response> {
 		try {
-			const route = routeOf(request);
-			const [what] = route.rest;
-			if (request.method === "POST" && what === "spaces") return await this.#append(request, route);
-			if (request.method === "POST" && what === "publish") return Response.json(await this.#publish(route.store));
-			if (request.method !== "GET") throw notFound(`${request.method} is for other paths`);
-			const store = await this.#store();
-			return what === "health" ? Response.json(await store.health()) : await read(store, route);
+			return answerTo(request, await this.#answer(request, routeOf(request)));
 		} catch (error) {
-			return failure(error);
+			return answerTo(request, failure(error));
 		}
+	}
+
+	async #answer(request: Request, route: Route): Promise<Response> {
+		const [what, ...more] = route.rest;
+		if (request.method === "POST" && what === "spaces") return this.#append(request, route);
+		if (request.method === "POST" && what === "publish" && more.length === 0)
+			return Response.json(await this.#publish(route.store));
+		if (!isRead(request)) throw notFound(`${request.method} is for other paths`);
+		return readPath(await this.#store(), route);
 	}
 
 	async #append(request: Request, { store: name, rest }: Route): Promise<Response> {
 		const [, space = "", segments, segment = "", ...more] = rest;
 		if (segments !== "segments" || more.length > 0) throw notFound("entries are appended to a segment");
-		const bytes = await request.arrayBuffer();
-		if (bytes.byteLength > MAX_BODY_BYTES) {
-			const details = { what: "bytes of one request", limit: MAX_BODY_BYTES, actual: bytes.byteLength };
-			throw new StreamkitError("LIMIT_EXCEEDED", `body: at most ${MAX_BODY_BYTES} bytes`, { details });
-		}
-		let body: Appending | null;
-		try {
-			body = JSON.parse(new TextDecoder().decode(bytes)) as Appending | null;
-		} catch {
-			throw invalid("body", "must be JSON");
-		}
+		const body = (await jsonOf(request)) as Appending | null;
 		const { records, expectedSequence, trx } = body ?? {};
 		if (!Array.isArray(records)) throw invalid("records", "must be an array of {payload, metadata?}");
 		if (records.some((record: RecordInput | null) => record?.metadata?.[ORIGIN] !== undefined))

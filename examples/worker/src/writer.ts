@@ -5,8 +5,11 @@
 //   GET  /stores/<store>/spaces/<space>                      ?offset=<hex>&limit=<n>
 //   GET  /stores/<store>/health
 //   POST /stores/<store>/publish                             does at once what the alarm would do later
+//
+// HEAD is GET without the body. An answer has up to `limit` entries, and no more than some 4 MB: its `next` or `offset` is
+// where to go on, until one has none.
 
-import { failure, routeOf } from "./http.js";
+import { answerTo, failure, routeOf } from "./http.js";
 import type { Env } from "./store-object.js";
 
 export { StoreObject } from "./store-object.js";
@@ -17,7 +20,7 @@ export default {
 			const { store } = routeOf(request);
 			return await env.STORES.get(env.STORES.idFromName(store)).fetch(request);
 		} catch (error) {
-			return failure(error);
+			return answerTo(request, failure(error));
 		}
 	},
 };
