@@ -3,6 +3,6 @@
 export { withLease } from "./leases.js";
 export { compact, exportAll, importAll, verify } from "./maintenance.js";
 export { openGroup } from "./streams/group.js";
-export { alterStream, createStream, deleteStream, listStreams, streamInfo } from "./streams/info.js";
+export { alterStream, createStream, deleteStream, listStreams, pageOfStreams, streamInfo } from "./streams/info.js";
 export { openFollow, readStream } from "./streams/read.js";
 export { trimStream } from "./streams/trim.js";

@@ -27,7 +27,7 @@ export interface OpenOptions extends Abortable {
 	hostTimeout?: number | undefined;
 	/** How often (milliseconds) waiters look where the host gives no hint. Default 1000. */
 	pollInterval?: number | undefined;
-	/** Retention sweep, in milliseconds. Default 10000; 0: only while appending. */
+	/** Retention sweep, in milliseconds, while a stream with retention is known. Default 10000; 0: only while appending. */
 	retentionInterval?: number | undefined;
 	/** Background merging of small blocks. Default true. */
 	autoCompact?: boolean | undefined;

@@ -73,6 +73,101 @@ test("no sweep where none is wanted, before streams are used, and after the end"
 	await unused.close();
 });
 
+/** Waits until the host was not asked for a range for a tenth of a second: hundreds of turns at these intervals. */
+async function quiet(host: { scans: number }): Promise<void> {
+	const end = performance.now() + 20_000;
+	for (let before = -1; before !== host.scans; ) {
+		assert.ok(performance.now() < end, "it never comes to rest");
+		before = host.scans;
+		await new Promise((resolve) => setTimeout(resolve, 100));
+	}
+}
+
+/** Waits until a stream is as long as that, without any call of the store that sweeps. */
+async function becomes(host: HostKv, stream: string, count: number): Promise<void> {
+	const beside = await openStore(host, { retentionInterval: 0 });
+	try {
+		const end = performance.now() + 20_000;
+		while ((await beside.streams.info(stream)).count !== count) {
+			assert.ok(performance.now() < end, "waited in vain for the sweep");
+			await new Promise((resolve) => setTimeout(resolve, 2));
+		}
+	} finally {
+		await beside.close();
+	}
+}
+
+test("a store without retention comes to rest, however it is used", async (t) => {
+	const host = counting(memoryHost());
+	const store = await storeIn(t, { retentionInterval: 1 }, host);
+	await store.publish("plain", "a", "x");
+	await store.streams.append("s", "x");
+	const group = store.streams.group("s", "g");
+	for (let round = 0; round < 3; round++) {
+		await store.streams.append("s", "y");
+		await store.streams.list();
+		await group.read("c");
+		await quiet(host);
+	}
+});
+
+test("streams with a retention are found: at first, among those that others make, and again after a rest", async (t) => {
+	const clock = manualClock(1_000_000);
+	const shared = memoryHost();
+	const other = await storeIn(t, { clock, retentionInterval: 0 }, shared);
+	const make = async (name: string, retention: { maxAge?: number; maxCount?: number }): Promise<void> => {
+		await other.streams.create(name, { retention });
+		await other.streams.append(name, ["x", "y"]);
+		clock.advance(1001);
+	};
+	await make("before", { maxAge: 1000 });
+	const host = counting(shared);
+	// Whoever only accesses the streams sweeps as well.
+	const store = await storeIn(t, { clock, retentionInterval: 1 }, host);
+	assert.equal(typeof store.streams.append, "function");
+	await becomes(shared, "before", 0);
+	await other.streams.alter("before", { retention: null });
+	await quiet(host);
+
+	await make("others", { maxAge: 1000 });
+	await quiet(host);
+	assert.equal((await other.streams.info("others")).count, 2, "a store at rest makes no calls");
+	const using = setInterval(() => void store.streams.read("nothing"), 5);
+	await becomes(shared, "others", 0).finally(() => clearInterval(using));
+	await other.streams.delete("others");
+	await quiet(host);
+
+	// What a plain write adds is beyond the count until a sweep.
+	await store.streams.create("own", { retention: { maxCount: 2 } });
+	await store.produce(
+		"own",
+		"0",
+		["1", "2", "3"].map((payload) => ({ payload })),
+	);
+	await becomes(shared, "own", 2);
+	await store.streams.delete("own", { force: true });
+	await quiet(host);
+});
+
+test("whoever only follows looks for retention as well", async (t) => {
+	const clock = manualClock(1_000_000);
+	const shared = memoryHost();
+	const other = await storeIn(t, { clock, retentionInterval: 0 }, shared);
+	const store = await storeIn(t, { clock, retentionInterval: 1 }, shared);
+	const end = new AbortController();
+	const following = (async () => {
+		for await (const _ of store.streams.follow("busy", { signal: end.signal }));
+	})().catch(() => {});
+	await new Promise((resolve) => setTimeout(resolve, 50));
+	await other.streams.create("s", { retention: { maxAge: 1000 } });
+	await other.streams.append("s", "x");
+	clock.advance(1001);
+	const busy = setInterval(() => void other.streams.append("busy", "x"), 5);
+	await becomes(shared, "s", 0).finally(() => clearInterval(busy));
+	end.abort();
+	await following;
+});
+
 test("waiting costs no calls of a host that nobody else writes to", async (t) => {
 	const host = counting(memoryHost({ limits: { shared: false } }));
 	const store = await storeIn(t, { retentionInterval: 0 }, host);

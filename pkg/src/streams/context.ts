@@ -1,8 +1,10 @@
 import type { EngineSlot } from "../engine/instance.js";
 import type { Store } from "../store-types.js";
+import type { Sweeper } from "./sweeper.js";
 
 /** What streams need of their store. */
 export interface StreamContext {
 	readonly slot: EngineSlot;
 	readonly limits: Store["limits"];
+	readonly sweeper: Sweeper;
 }

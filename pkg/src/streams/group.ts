@@ -174,8 +174,9 @@ class StreamGroup implements Group {
 
 	/** A call that a signal takes back until it is handed to the host. */
 	async #write<T>(signal: AbortSignal | undefined, start: (engine: Engine, ticket: number) => Promise<T>): Promise<T> {
-		const { slot } = this.#context;
+		const { slot, sweeper } = this.#context;
 		if (signal?.aborted === true) throw signal.reason;
+		sweeper.used();
 		const ticket = signal === undefined ? 0 : slot.ticket();
 		return slot.callFull("write", (engine) => start(engine, ticket), signal, ticket);
 	}

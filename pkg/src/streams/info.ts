@@ -1,5 +1,6 @@
 import type { Bytes } from "../bytes.js";
 import type { Engine } from "../engine/abi.js";
+import type { EngineSlot } from "../engine/instance.js";
 import { invalid } from "../errors.js";
 import { FrameReader } from "../framing/reader.js";
 import type { Abortable, ListOptions } from "../types.js";
@@ -47,9 +48,16 @@ function readStream(reader: FrameReader): StreamInfo {
 	return info;
 }
 
+/** A stream as a call gave it. */
+function met({ sweeper }: StreamContext, frame: Bytes): StreamInfo {
+	const info = readStream(new FrameReader(frame));
+	if (info.retention !== undefined) sweeper.met();
+	return info;
+}
+
 /** Creates a stream. */
 export async function createStream(
-	{ slot }: StreamContext,
+	context: StreamContext,
 	name: string,
 	input: (StreamOptions & Abortable) | undefined,
 ): Promise<StreamInfo> {
@@ -59,12 +67,12 @@ export async function createStream(
 	const [maxAge, maxCount, maxBytes] = checkRetention(options.retention);
 	const signal = checkSignal(options.signal);
 	const create = (engine: Engine): Promise<Bytes> => engine.streamCreate(name, partitions, maxAge, maxCount, maxBytes);
-	return readStream(new FrameReader(await slot.callFull("write", create, signal)));
+	return met(context, await context.slot.callFull("write", create, signal));
 }
 
 /** Changes a stream's retention. */
 export async function alterStream(
-	{ slot }: StreamContext,
+	context: StreamContext,
 	name: string,
 	input: { retention: StreamOptions["retention"] | null } & Abortable,
 ): Promise<StreamInfo> {
@@ -76,7 +84,7 @@ export async function alterStream(
 	const [maxAge, maxCount, maxBytes] = checkRetention(input.retention ?? undefined);
 	const signal = checkSignal(input.signal);
 	const alter = (engine: Engine): Promise<Bytes> => engine.streamAlter(name, maxAge, maxCount, maxBytes);
-	return readStream(new FrameReader(await slot.callFull("write", alter, signal)));
+	return met(context, await context.slot.callFull("write", alter, signal));
 }
 
 /** Deletes a stream. */
@@ -94,10 +102,22 @@ export async function deleteStream(
 }
 
 /** A stream as it stands. */
-export async function streamInfo({ slot }: StreamContext, name: string, input?: Abortable): Promise<StreamInfo> {
+export async function streamInfo(context: StreamContext, name: string, input?: Abortable): Promise<StreamInfo> {
 	checkName("name", name);
 	const signal = checkSignal(optionsObject(input).signal);
-	return readStream(new FrameReader(await slot.callFull("read", (engine) => engine.streamInfo(name), signal)));
+	return met(context, await context.slot.callFull("read", (engine) => engine.streamInfo(name), signal));
+}
+
+/** Some streams in byte order of their names, and the name to go on after if there are more. */
+export async function pageOfStreams(
+	slot: EngineSlot,
+	{ after, prefix, limit, signal }: ListOptions & { limit: number },
+): Promise<{ streams: StreamInfo[]; rest: string | undefined }> {
+	const bytes = await slot.callFull("read", (engine) => engine.streamList(after, prefix, limit), signal);
+	const reader = new FrameReader(bytes);
+	const rest = reader.text();
+	const streams = Array.from({ length: reader.u32() }, () => readStream(reader));
+	return { streams, rest: rest === "" ? undefined : rest };
 }
 
 /** The streams, in byte order of their names. */
@@ -112,12 +132,9 @@ export async function listStreams({ slot }: StreamContext, input: ListOptions | 
 	for (;;) {
 		if (signal?.aborted === true) throw signal.reason;
 		const most = Math.min(limit - streams.length, PAGE_STREAMS);
-		const from = after;
-		const bytes = await slot.callFull("read", (engine) => engine.streamList(from, prefix, most), signal);
-		const reader = new FrameReader(bytes);
-		const rest = reader.text();
-		for (let count = reader.u32(); count > 0; count--) streams.push(readStream(reader));
-		if (rest === "" || streams.length >= limit) return streams;
-		after = rest;
+		const page = await pageOfStreams(slot, { after, prefix, limit: most, signal });
+		for (const info of page.streams) streams.push(info);
+		if (page.rest === undefined || streams.length >= limit) return streams;
+		after = page.rest;
 	}
 }

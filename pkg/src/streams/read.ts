@@ -9,6 +9,7 @@ import { checkPartition, type PartitionOptions } from "./append.js";
 import type { StreamContext } from "./context.js";
 import { FIRST, type Id, idBefore, parseId, parseLowerBound, parseUpperBound } from "./ids.js";
 import { startsNow } from "./starts-now.js";
+import type { Sweeper } from "./sweeper.js";
 import type { ReadOptions } from "./types.js";
 
 const DEFAULT_LIMIT = 10;
@@ -32,6 +33,7 @@ function checkRange(options: Partial<ReadOptions>): Range {
 }
 
 function planOf(
+	sweeper: Sweeper,
 	name: string,
 	{ partition, partitionKey, last }: Range,
 	after: Id,
@@ -44,8 +46,10 @@ function planOf(
 		...rest,
 		space: name,
 		stream: true,
-		read: (engine, ms, n, maxEntries, maxBytes) =>
-			engine.streamRead(
+		read: (engine, ms, n, maxEntries, maxBytes) => {
+			// Whoever follows makes no other call.
+			sweeper.used();
+			return engine.streamRead(
 				name,
 				partition,
 				partitionKey,
@@ -57,7 +61,8 @@ function planOf(
 				fromSequence,
 				maxEntries,
 				maxBytes,
-			),
+			);
+		},
 		passed: (entry: PageEntry) => {
 			if (isOfOne) [fromPartition, fromSequence] = [entry.partition ?? -1, entry.sequence + 1];
 		},
@@ -73,7 +78,11 @@ async function tailOf(slot: EngineSlot, name: string, signal: AbortSignal | unde
 }
 
 /** The records of a range, at most `limit`; waits for some where that is asked for. */
-export async function readStream({ slot }: StreamContext, name: string, input?: ReadOptions): Promise<Entry[]> {
+export async function readStream(
+	{ slot, sweeper }: StreamContext,
+	name: string,
+	input?: ReadOptions,
+): Promise<Entry[]> {
 	checkName("name", name);
 	const options = optionsObject(input);
 	const range = checkRange(options);
@@ -83,7 +92,7 @@ export async function readStream({ slot }: StreamContext, name: string, input?: 
 	const signal = checkSignal(options.signal);
 	const end = block === undefined || block === 0 ? Number.POSITIVE_INFINITY : performance.now() + block;
 	const after = range.after ?? (await tailOf(slot, name, signal));
-	const reader = new PageReader(slot, planOf(name, range, after, { limit, follow: false, signal }));
+	const reader = new PageReader(slot, planOf(sweeper, name, range, after, { limit, follow: false, signal }));
 	const found: Entry[] = [];
 	for (;;) {
 		for (const entry of (await reader.poll(limit - found.length)) ?? []) found.push(entry);
@@ -97,7 +106,7 @@ export async function readStream({ slot }: StreamContext, name: string, input?: 
 
 /** The records of a range, and what comes after: how each reading of it begins. */
 export function openFollow(
-	{ slot }: StreamContext,
+	{ slot, sweeper }: StreamContext,
 	name: string,
 	input?: Omit<ReadOptions, "block" | "limit">,
 ): () => PageSource {
@@ -117,7 +126,7 @@ export function openFollow(
 		const signal = checkSignal(options.signal);
 		if (slot.closed) throw closedError();
 		const reader = (after: Id): PageSource =>
-			new PageReader(slot, planOf(name, range, after, { limit: 0, follow: true, signal }));
+			new PageReader(slot, planOf(sweeper, name, range, after, { limit: 0, follow: true, signal }));
 		if (range.after !== undefined) return reader(range.after);
 		return new LateSource(signal, (tail ?? tailOf(slot, name, signal)).then(reader));
 	};

@@ -25,9 +25,10 @@ import type {
 export class StoreStreams implements Streams {
 	readonly #context: StreamContext;
 
-	constructor(context: StreamContext) {
-		this.#context = context;
-		new Sweeper(context.slot).start();
+	constructor(parts: Omit<StreamContext, "sweeper">) {
+		const sweeper = new Sweeper(parts.slot);
+		this.#context = { ...parts, sweeper };
+		sweeper.used();
 	}
 
 	create(name: string, options?: StreamOptions & Abortable): Promise<StreamInfo> {
@@ -51,6 +52,7 @@ export class StoreStreams implements Streams {
 	}
 
 	append(name: string, records: StreamRecords, options?: AppendOptions): Promise<AppendResult> {
+		this.#context.sweeper.used();
 		// Not loaded later: the records are taken over before this returns.
 		return appendToStream(this.#context, name, records, options);
 	}
@@ -98,6 +100,7 @@ export class StoreStreams implements Streams {
 	}
 
 	#with<T>(options: unknown, make: (calls: FullCalls, context: StreamContext) => Promise<T>): Promise<T> {
+		this.#context.sweeper.used();
 		return withCalls(this.#context.slot, options, (calls) => make(calls, this.#context));
 	}
 }
