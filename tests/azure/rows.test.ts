@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { type HostBatch, type HostKv, isStreamkitError } from "streamkit";
+import { type HostBatch, type HostKv, isStreamkitError, openStore, type Store } from "streamkit";
 import { azureTableHost } from "streamkit/azure";
 import { type Azurite, startAzurite } from "./azurite.js";
 import { tap } from "./tap.js";
@@ -336,6 +336,67 @@ describe("limits of a commit", () => {
 	});
 });
 
+describe("requests", () => {
+	/** A store on a table of its own, and how many requests a call of it takes. */
+	async function counted(): Promise<{ store: Store; requests: (call: () => Promise<unknown>) => Promise<number> }> {
+		const client = azurite.client(await azurite.table());
+		const seen = tap(client);
+		const store = await openStore(azureTableHost(client), { autoCompact: false });
+		return {
+			store,
+			async requests(call) {
+				const before = seen.requests.length;
+				await call();
+				return seen.requests.length - before;
+			},
+		};
+	}
+
+	const writes = (count: number, name: string): Parameters<Store["transact"]>[0] =>
+		Array.from({ length: count }, (_, i) => ({ space: "s", segment: `${name}${i}`, records: [{ payload: "x" }] }));
+
+	test("a transaction over new segments reads their heads once, however many they are", async () => {
+		const { store, requests } = await counted();
+		await store.publish("s", "first", "x");
+		for (const count of [1, 2, 6, 12, 13]) {
+			assert.equal(await requests(() => store.transact(writes(count, `of ${count} `))), 2, `${count} segments`);
+			assert.equal(await requests(() => store.transact(writes(count, `of ${count} `))), 1, `${count} segments, again`);
+		}
+		await store.close();
+	});
+
+	test("heads that are far apart are read one by one, and still at one moment", async () => {
+		const { store, requests } = await counted();
+		const segments = Array.from({ length: 70 }, (_, i) => `b${String(i).padStart(2, "0")}`);
+		for (let at = 0; at < segments.length; at += 10)
+			await store.transact(
+				segments.slice(at, at + 10).map((segment) => ({ space: "s", segment, records: [{ payload: "x" }] })),
+			);
+		const wide = ["a", "c"].map((segment) => ({ space: "s", segment, records: [{ payload: "x" }] }));
+		const first = await requests(() => store.transact(wide));
+		const again = wide.map((write) => ({ ...write, segment: `${write.segment}2` }));
+		assert.equal(await requests(() => store.transact(again)), first - 1, "what was too far apart is not tried again");
+		assert.equal((await store.getSegmentStatus("s", "c2"))?.lastSequence, 1);
+		await store.close();
+	});
+
+	test("listings ask for little more than they give", async () => {
+		const { store, requests } = await counted();
+		const names = Array.from({ length: 42 }, (_, i) => `s${String(i).padStart(2, "0")}`);
+		await Promise.all(names.map((name) => store.publish(name, "a", "x")));
+		const listed = async (options?: { limit: number; after?: string }): Promise<string[]> => {
+			const found: string[] = [];
+			for await (const name of store.getSpaces(options)) found.push(name);
+			return found;
+		};
+		assert.ok((await requests(() => listed({ limit: 5 }))) <= 8);
+		assert.ok((await requests(() => listed())) <= names.length + 2);
+		assert.deepEqual(await listed(), names);
+		assert.deepEqual(await listed({ limit: 5, after: "s20" }), names.slice(21, 26));
+		await store.close();
+	});
+});
+
 describe("checks", () => {
 	const row = (name: string): Bytes => bytes(`DAT\0SPACES\0s\0${name}`);
 	const one = bytes("1");
@@ -401,28 +462,32 @@ describe("checks", () => {
 		assert.deepEqual((await host.scan({ start: row(""), end: row("z"), limit: 9 })).keys, [row("b"), row("c")]);
 	});
 
-	test("a get of several keys is one moment", async () => {
-		const table = await azurite.table();
-		const [host, other] = [azureTableHost(azurite.client(table)), azureTableHost(azurite.client(table))];
-		// One of the two is there at any time.
-		await put(host, [row("a"), one]);
-		let stop = false;
-		const flipping = (async () => {
-			for (let i = 0; !stop; i++) {
-				const [from, to] = i % 2 === 0 ? ["a", "b"] : ["b", "a"];
-				await other.commit(batch({ deletes: [row(from as string)], puts: [{ key: row(to as string), value: one }] }));
-				// Gaps of several lengths, so that gets end up everywhere between the commits.
-				for (let turns = (i % 7) * 4; turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve));
+	for (const [what, row] of [
+		["rows", (name: string) => bytes(`DAT\0SPACES\0s\0${name}`)],
+		["heads", (name: string) => bytes(`INV\0SEGMENTS\0s\0${name}`)],
+	] as const)
+		test(`a get of several ${what} is one moment`, async () => {
+			const table = await azurite.table();
+			const [host, other] = [azureTableHost(azurite.client(table)), azureTableHost(azurite.client(table))];
+			// One of the two is there at any time.
+			await put(host, [row("a"), one]);
+			let stop = false;
+			const flipping = (async () => {
+				for (let i = 0; !stop; i++) {
+					const [from, to] = i % 2 === 0 ? ["a", "b"] : ["b", "a"];
+					await other.commit(batch({ deletes: [row(from as string)], puts: [{ key: row(to as string), value: one }] }));
+					// Gaps of several lengths, so that gets end up everywhere between the commits.
+					for (let turns = (i % 7) * 4; turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve));
+				}
+			})();
+			try {
+				for (let i = 0; i < 20; i++) {
+					const found = (await host.get([row("a"), row("b")])).filter((value) => value !== undefined);
+					assert.equal(found.length, 1);
+				}
+			} finally {
+				stop = true;
+				await flipping;
 			}
-		})();
-		try {
-			for (let i = 0; i < 20; i++) {
-				const found = (await host.get([row("a"), row("b")])).filter((value) => value !== undefined);
-				assert.equal(found.length, 1);
-			}
-		} finally {
-			stop = true;
-			await flipping;
-		}
-	});
+		});
 });

@@ -8,7 +8,7 @@ import { Commit } from "./commit.js";
 import { LIMITS, MOST_PREFIX, tooMuch } from "./limits.js";
 import { Memory } from "./memory.js";
 import { Places } from "./places.js";
-import { readKeys } from "./read.js";
+import { readKeys, type Wide } from "./read.js";
 import { scanRange } from "./scan.js";
 import { Session } from "./session.js";
 
@@ -23,6 +23,7 @@ class AzureTableHost implements HostKv {
 	readonly #places: Places;
 	readonly #memory = new Memory();
 	readonly #listed = new Set<string>();
+	readonly #wide: Wide = new Set();
 	#recoveryInterval: number;
 	#closed = false;
 
@@ -47,7 +48,7 @@ class AzureTableHost implements HostKv {
 
 	get(keys: readonly Bytes[]): Promise<(Uint8Array | undefined)[]> {
 		return this.#run(async (session) => {
-			const { values, rows } = await readKeys(session, this.#places, keys);
+			const { values, rows } = await readKeys(session, this.#places, this.#wide, keys);
 			for (const key of keys) {
 				const stored = rows.get(toHex(key));
 				if (stored === undefined) continue;
@@ -79,7 +80,7 @@ class AzureTableHost implements HostKv {
 	/** A commit of checks alone. */
 	async #look(session: Session, { checks }: HostBatch): Promise<HostCommit> {
 		const keys = checks.map(({ key }) => key);
-		const { values } = await readKeys(session, this.#places, keys);
+		const { values } = await readKeys(session, this.#places, this.#wide, keys);
 		for (const [check, { value }] of checks.entries()) {
 			const current = values[check];
 			const same = current === undefined || value === undefined ? current === value : toHex(current) === toHex(value);

@@ -12,6 +12,12 @@ const MOST_COMPARED = 12;
 const MOST_ENTITIES = 1000;
 /** Rows that are read together. */
 const TOGETHER = 16;
+/** Rows of one answer where a few of them are wanted: what lies between is read for nothing. */
+const MOST_BETWEEN = 64;
+/** Kinds whose rows are small: heads. */
+const SMALL = /^[de]/;
+/** Stretches that are remembered to be wide. */
+const MOST_WIDE = 1_000;
 
 /** A row as it is stored; undefined when there is none. */
 export async function readRow(session: Session, partition: string, row: string): Promise<Stored | undefined> {
@@ -19,17 +25,40 @@ export async function readRow(session: Session, partition: string, row: string):
 	return entity === undefined ? undefined : storedOf(entity);
 }
 
+/** Partitions, with the kinds of rows, where one answer did not hold what a few keys were apart. */
+export type Wide = Set<string>;
+
 /** The values of keys, as they were together at one moment. */
 export async function readKeys(
 	session: Session,
 	places: Places,
+	wide: Wide,
 	keys: readonly Bytes[],
 ): Promise<{ values: (Uint8Array | undefined)[]; rows: ReadonlyMap<string, Stored | undefined> }> {
 	const asked = new Map<string, Place>();
 	// A key that is too long to be stored is not there.
 	for (const key of keys) if (key.length <= LIMITS.maxKeyBytes) asked.set(toHex(key), places.of(key));
-	const rows = await snapshot(session, asked);
+	const rows = (await nearby(session, wide, asked)) ?? (await snapshot(session, asked));
 	return { rows, values: keys.map((key) => rows.get(toHex(key))?.value) };
+}
+
+/** Heads of one space in one query, with all that is between them. Gives nothing where that is too much for one answer. */
+async function nearby(
+	session: Session,
+	wide: Wide,
+	asked: ReadonlyMap<string, Place>,
+): Promise<ReadonlyMap<string, Stored | undefined> | undefined> {
+	const places = [...asked.values()];
+	const [first] = places;
+	if (first === undefined || places.length < 2 || places.length > MOST_COMPARED) return undefined;
+	if (places.some(({ row }) => !SMALL.test(row))) return undefined;
+	const stretch = `${first.partition} ${[...new Set(places.map(({ row }) => row.charAt(0)))].sort().join("")}`;
+	if (wide.has(stretch)) return undefined;
+	const found = await query(session, asked, MOST_BETWEEN);
+	if (found !== undefined) return found;
+	if (wide.size >= MOST_WIDE) wide.clear();
+	wide.add(stretch);
+	return undefined;
 }
 
 /**
@@ -45,7 +74,7 @@ async function snapshot(
 	let before: ReadonlyMap<string, Stored | undefined> | undefined;
 	for (let looks = 0; ; looks++) {
 		if (asked.size > MOST_COMPARED || looks >= QUIET_LOOKS) {
-			const found = await query(session, asked);
+			const found = await query(session, asked, MOST_ENTITIES);
 			if (found !== undefined) return found;
 		}
 		before ??= await readAll(session, asked);
@@ -65,10 +94,14 @@ async function snapshot(
 	}
 }
 
-/** One query sees one moment of one partition. Gives nothing where one query does not do. */
+/**
+ * One query sees one moment of one partition. Gives nothing where one answer, with so many rows at most, does not do. A
+ * filter by row does not end the service's search for more of them, so it is left out where few rows are wanted at most.
+ */
 async function query(
 	session: Session,
 	asked: ReadonlyMap<string, Place>,
+	most: number,
 ): Promise<ReadonlyMap<string, Stored | undefined> | undefined> {
 	const places = [...asked.values()];
 	const partition = places[0]?.partition;
@@ -77,8 +110,8 @@ async function query(
 	const each = rows.map((row) => `RowKey eq '${row}'`).join(" or ");
 	const filter =
 		`PartitionKey eq '${partition}' and RowKey ge '${rows[0]}' and RowKey le '${rows[rows.length - 1]}'` +
-		(rows.length > MOST_COMPARED ? "" : ` and (${each})`);
-	const page = await session.page(filter, undefined, MOST_ENTITIES, undefined);
+		(rows.length > MOST_COMPARED || most < MOST_ENTITIES ? "" : ` and (${each})`);
+	const page = await session.page(filter, undefined, most, undefined);
 	if (page.continuationToken !== undefined) return undefined;
 	const found = new Map(page.map((entity) => [entity.rowKey, entity]));
 	return new Map(

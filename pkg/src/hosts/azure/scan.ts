@@ -11,6 +11,8 @@ import type { Session } from "./session.js";
 const MOST_ENTITIES = 1000;
 /** Entities asked for first where values are wanted, and nothing is known of their size. */
 const FIRST_ENTITIES = 16;
+/** Names of spaces asked for at least. */
+const LEAST_NAMES = 100;
 /** Spaces looked at together. */
 const TOGETHER = 8;
 
@@ -93,13 +95,14 @@ async function* ofSpaces(session: Session, appetite: Appetite, places: Places, p
 	const { from, to, stretchOf } = part;
 	if (from >= to) return;
 	const filter = `PartitionKey eq '${places.directory}' and RowKey ge '${from}' and RowKey lt '${to}'`;
-	const together = Math.min(TOGETHER, appetite.next());
-	const limit = appetite.next();
+	// The rows of the directory are small; a request costs more than what of one is not needed.
+	const limit = Math.max(appetite.next(), LEAST_NAMES);
 	const names = entities(session, new Appetite({ start: NOTHING, end: NOTHING, limit, keysOnly: true }), filter);
 	const started: { pairs: Pairs; first: Promise<IteratorResult<Pair, void>> }[] = [];
 	let more = true;
 	for (;;) {
-		while (more && started.length < together) {
+		// No more than are still wanted, as far as that is known.
+		while (more && started.length < Math.min(TOGETHER, appetite.next())) {
 			const { done, value } = await names.next();
 			if (done === true) {
 				more = false;
