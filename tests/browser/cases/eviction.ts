@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Page } from "playwright-core";
 import { controls, freshName, newSite, openTab } from "../support/chromium.js";
 
-test("an eviction is noticed by open tabs at once, and by the next visit", { timeout: 120_000 }, async () => {
+test("an eviction is noticed by open tabs at once, and by every visit until something is stored", {
+	timeout: 120_000,
+}, async () => {
 	const site = await newSite();
 	const tab = await openTab(site);
 	const name = freshName();
@@ -19,19 +22,27 @@ test("an eviction is noticed by open tabs at once, and by the next visit", { tim
 	assert.match("message" in after ? after.message : "", /deleted or replaced/);
 	assert.deepEqual(await tab.evaluate(async () => (await indexedDB.databases()).length), 0, "nothing is made anew");
 
-	const visit = () =>
-		tab.evaluate(async (name) => {
+	const visit = (by: Page) =>
+		by.evaluate(async (name) => {
 			await streamkit.closed(name);
 			const { evicted, warnings } = await (await streamkit.opened(name)).health();
 			return { evicted, warnings, found: await streamkit.payloads(name, "segment") };
 		}, name);
-	const next = await visit();
-	assert.equal(next.evicted, true);
-	assert.match(next.warnings.join("\n"), /at the last visit is gone/);
-	assert.deepEqual(next.found, []);
+	const another = await openTab(site);
+	for (const by of [tab, another, tab]) {
+		const next = await visit(by);
+		assert.equal(next.evicted, true);
+		assert.match(next.warnings.join("\n"), /at the last visit is gone/);
+		assert.deepEqual(next.found, []);
+	}
 
-	const later = await visit();
-	assert.equal(later.evicted, undefined);
+	await another.evaluate((name) => streamkit.publish(name, "segment", "new"), name);
+	for (const by of [another, tab, await openTab(site)]) {
+		const later = await visit(by);
+		assert.equal(later.evicted, undefined);
+		assert.deepEqual(later.found, ["new"]);
+	}
+	await another.close();
 	await tab.close();
 });
 

@@ -17,8 +17,6 @@ export class Connection {
 	#birth: string | undefined;
 	#gone = false;
 	readonly #running = new Set<Promise<unknown>>();
-	/** Whether the first opening made the database. */
-	created = false;
 
 	constructor(factory: IDBFactory, database: string) {
 		this.#factory = factory;
@@ -75,7 +73,7 @@ export class Connection {
 	}
 
 	async #connect(): Promise<IDBDatabase> {
-		const { db, created } = await this.#request();
+		const db = await this.#request();
 		try {
 			this.requireOpen();
 			if (!hasStores(db)) throw foreign(this.#database, "belongs to another program");
@@ -84,7 +82,6 @@ export class Connection {
 			db.onclose = () => this.#forget(db);
 			const birth = await birthOf(db);
 			this.requireOpen();
-			if (this.#birth === undefined) this.created = created;
 			this.#birth ??= birth;
 			if (this.#birth !== birth) {
 				this.#gone = true;
@@ -98,7 +95,7 @@ export class Connection {
 		return db;
 	}
 
-	#request(): Promise<{ db: IDBDatabase; created: boolean }> {
+	#request(): Promise<IDBDatabase> {
 		return new Promise((resolve, reject) => {
 			let request: IDBOpenDBRequest;
 			try {
@@ -107,7 +104,6 @@ export class Connection {
 				reject(openingFailure(error, this.#database));
 				return;
 			}
-			let created = false;
 			let late = false;
 			const timer = setTimeout(() => {
 				late = true;
@@ -119,7 +115,6 @@ export class Connection {
 			}, OPENING_MILLISECONDS);
 			request.onupgradeneeded = () => {
 				if (this.#birth === undefined && !late) {
-					created = true;
 					createStores(request.result);
 					return;
 				}
@@ -130,7 +125,7 @@ export class Connection {
 			request.onsuccess = () => {
 				clearTimeout(timer);
 				if (late) request.result.close();
-				else resolve({ db: request.result, created });
+				else resolve(request.result);
 			};
 			request.onerror = (event) => {
 				clearTimeout(timer);

@@ -6,6 +6,7 @@ import { optionalBoolean, optionsObject } from "../../validate.js";
 import { checkBatch } from "../limits.js";
 import { commitRows } from "./commit.js";
 import { Connection } from "./connection.js";
+import { hasContent, isContent } from "./content.js";
 import { nameOf, unsupported } from "./errors.js";
 import { getRows } from "./get.js";
 import { Hints } from "./hints.js";
@@ -40,15 +41,21 @@ class IndexedDbHost implements HostKv {
 	readonly #evicted: boolean;
 	readonly #means = new Means();
 
-	constructor(database: string, connection: Connection, asked: boolean) {
+	private constructor(database: string, connection: Connection, visits: Visits, asked: boolean) {
 		this.#connection = connection;
 		this.#hints = new Hints(database);
-		this.#visits = new Visits(database);
+		this.#visits = visits;
 		this.#asked = asked;
-		const { birth, created } = connection;
-		this.#evicted = this.#visits.anotherWas(birth);
-		// A database that was just made is remembered once it holds something.
-		if (!created) this.#visits.note(birth);
+		this.#evicted = visits.anotherWas(connection.birth);
+	}
+
+	static async on(database: string, connection: Connection, asked: boolean): Promise<IndexedDbHost> {
+		const visits = new Visits(database);
+		const host = new IndexedDbHost(database, connection, visits, asked);
+		const { birth } = connection;
+		// What holds nothing yet is remembered with the first write: until then every tab hears of the loss.
+		if (!visits.knows(birth) && (await connection.run("reading", hasContent))) visits.note(birth);
+		return host;
 	}
 
 	async get(keys: readonly Bytes[]): Promise<readonly (Uint8Array | undefined)[]> {
@@ -63,7 +70,7 @@ class IndexedDbHost implements HostKv {
 	async commit(batch: HostBatch): Promise<HostCommit> {
 		checkBatch(batch, LIMITS);
 		const answer = await this.#connection.run("writing", (db) => commitRows(db, batch));
-		if (answer.applied && batch.puts.length > 0) this.#visits.note(this.#connection.birth);
+		if (answer.applied && batch.puts.some(({ key }) => isContent(key))) this.#visits.note(this.#connection.birth);
 		return answer;
 	}
 
@@ -125,7 +132,7 @@ export async function indexedDbHost(database: string, options?: { persist?: bool
 	const connection = new Connection(factory(), database);
 	await connection.open();
 	if (persist) askToPersist();
-	return new IndexedDbHost(database, connection, persist);
+	return IndexedDbHost.on(database, connection, persist);
 }
 
 function factory(): IDBFactory {

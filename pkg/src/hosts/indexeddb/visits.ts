@@ -18,11 +18,20 @@ export class Visits {
 
 	/** Whether another database than this one was there at the last visit. */
 	anotherWas(birth: string): boolean {
+		const last = this.#last();
+		return last !== undefined && last !== birth;
+	}
+
+	/** Whether it is remembered that this one was there. */
+	knows(birth: string): boolean {
+		return this.#last() === birth;
+	}
+
+	#last(): string | undefined {
 		try {
-			const last = this.#storage?.getItem(this.#key) ?? undefined;
-			return last !== undefined && last !== birth;
+			return this.#storage?.getItem(this.#key) ?? undefined;
 		} catch {
-			return false;
+			return undefined;
 		}
 	}
 
