@@ -8,6 +8,8 @@ mod page;
 mod peek;
 mod segment;
 mod space;
+#[cfg(feature = "every-host")]
+mod times;
 
 pub use page::{EntryRef, Page, PageFrame, PageRun, Tier};
 pub use segment::SegmentRead;

@@ -91,14 +91,24 @@ impl Inner {
         }
         // Where a time is looked for, or what comes after trimmed blocks, as many as may make looking needless.
         let likely = || self.block_size.get().holding(read.max_entries).min(read.max_bytes);
-        let looks = read.min_timestamp.is_some() || (from == 1 && head.trimmed > EntryId::ZERO);
+        let looks = match read.min_timestamp {
+            Some(_) => !self.finds_times(),
+            None => from == 1 && head.trimmed > EntryId::ZERO,
+        };
         let bytes = if looks { read.max_bytes } else { likely() };
         let (mut blocks, mut more) = self.blocks_upto(&read, (from, end), bytes, &head.voids).await?;
         if let Some(min) = read.min_timestamp
             && more
             && blocks.iter().all(|one| ends_before(one, min))
         {
-            from = self.seek(&read, &blocks, min, &head.voids).await?;
+            #[cfg(feature = "every-host")]
+            let named = self.sequence_at(&read, min, &head).await?;
+            #[cfg(not(feature = "every-host"))]
+            let named: Option<u64> = None;
+            from = match named {
+                Some(named) => named.max(from),
+                None => self.seek(&read, &blocks, min, &head.voids).await?,
+            };
             (blocks, more) = self.blocks_upto(&read, (from, end), likely(), &head.voids).await?;
         }
         if more && self.host.is_consistent() && blocks.iter().all(|one| is_trimmed(one, head.trimmed)) {
@@ -271,6 +281,11 @@ impl Inner {
             }
         }
         Ok(true)
+    }
+
+    /// Whether commit rows tell where a time is, in few calls.
+    fn finds_times(&self) -> bool {
+        cfg!(feature = "every-host") && self.host.is_consistent()
     }
 
     /// A sequence whose block is the first that reaches `min`, by halving: timestamps never go down
