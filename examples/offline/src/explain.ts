@@ -16,10 +16,15 @@ const meanings: Partial<Record<ErrorCode, string>> = {
 	CLOSED: "The log was closed. Reload the page to open it again.",
 };
 
+/** Nothing else holds a log that takes any number of writers. */
+const importing =
+	"A file is being imported into this log, maybe in another tab. Wait until that has ended, then try again. If no tab is importing, an import was interrupted: import the file again to complete it.";
+
 export function explain(error: unknown): Explanation {
 	if (error instanceof Unfit) return { text: error.message, detail: describe(error.cause) };
 	const detail = describe(error);
 	if (!isStreamkitError(error)) return { text: "Something went wrong that should not have.", detail };
+	if (error.code === "CONFLICT" && error.retryable) return { text: importing, detail };
 	return { text: meanings[error.code] ?? general(error.retryable), detail };
 }
 

@@ -15,11 +15,13 @@ export interface Draft {
 	readonly place: string;
 	readonly text: string;
 	readonly seen: number | undefined;
+	readonly written: number;
 	readonly trx: string;
 }
 
-export async function addNote(store: Store, { place, text, seen, trx }: Draft): Promise<void> {
-	await store.publish(SPACE, place, encodeNote(text, seen), { trx: { id: trx } });
+export async function addNote(store: Store, draft: Draft): Promise<void> {
+	const { payload, metadata } = encodeNote(draft);
+	await store.publish(SPACE, draft.place, payload, { metadata, trx: { id: draft.trx } });
 }
 
 export function watchPlaces(store: Store, handler: StatusHandler, options: SubscribeOptions): Promise<unknown> {

@@ -34,6 +34,7 @@ async function showLog(store: Store): Promise<void> {
 	await followLog(store, {
 		notes: (notes) => {
 			timeline.add(notes);
+			places.noted(notes);
 			if (!live) return;
 			announceNotes(notes, composer.own);
 			storage.refresh();

@@ -1,6 +1,6 @@
 import { type Entry, json } from "streamkit";
 
-/** What is stored for a note, as JSON. Its place is its segment; when it was written down is the entry's timestamp. */
+/** What is stored for a note, as JSON. Its place is its segment. */
 interface Stored {
 	readonly text: string;
 	/** When it was seen, where that is not when it was written down. Milliseconds since the epoch. */
@@ -21,9 +21,17 @@ export interface Note {
 	readonly trx: string;
 }
 
-export function encodeNote(text: string, seen: number | undefined): string {
+/** The metadata that holds when a note was written down. */
+const TIME = "time";
+
+/** What is stored of a note. */
+export function encodeNote({ text, seen, written }: Pick<Note, "text" | "seen" | "written">): {
+	payload: string;
+	metadata: Record<string, string>;
+} {
 	const stored: Stored = seen === undefined ? { text } : { text, seen };
-	return json(stored);
+	// The entry's own timestamp never goes back: after a clock that was once ahead it stays there.
+	return { payload: json(stored), metadata: { [TIME]: new Date(written).toISOString() } };
 }
 
 /** Reads any entry: a file may bring some that another program wrote. */
@@ -34,7 +42,7 @@ export function decodeNote(entry: Entry): Note {
 		number: entry.sequence,
 		id: entry.id,
 		text: typeof stored.text === "string" ? stored.text : entry.text(),
-		written: entry.timestamp,
+		written: timeOf(entry.metadata[TIME]) ?? entry.timestamp,
 		seen: isTime(stored.seen) ? stored.seen : undefined,
 		trx: entry.trx.id,
 	};
@@ -47,6 +55,13 @@ function parse(text: string): Partial<Record<keyof Stored, unknown>> {
 	} catch {
 		return {};
 	}
+}
+
+/** Milliseconds or ISO 8601; undefined for anything else, and for notes that have none. */
+function timeOf(text: string | undefined): number | undefined {
+	if (text === undefined) return undefined;
+	const time = /^[0-9]+$/.test(text) ? Number(text) : Date.parse(text);
+	return isTime(time) ? time : undefined;
 }
 
 /** Whether a Date can hold it. */

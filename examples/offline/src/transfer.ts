@@ -20,8 +20,16 @@ export async function importLog(store: Store, file: File): Promise<number> {
 		throw new Unfit("This log has notes already, and a file can only go into an empty one. Nothing was changed.");
 	}
 	await rehearse(file);
-	const { entries } = await store.import(chunks(file));
-	return entries;
+	try {
+		const { entries } = await store.import(chunks(file));
+		return entries;
+	} catch (error) {
+		if (!isStreamkitError(error, "CONFLICT")) throw error;
+		throw new Unfit(
+			"Another tab wrote to this log, or imports into it, so this file was not taken in. What that tab stores is shown here as well. If it stores nothing, import the file again.",
+			{ cause: error },
+		);
+	}
 }
 
 async function isEmpty(store: Store): Promise<boolean> {

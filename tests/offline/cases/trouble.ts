@@ -48,6 +48,46 @@ test("a browser without storage says so, and offers to try again", async () => {
 	await user.leave();
 });
 
+test("a clock that was wrong once spoils the time of no other note", async () => {
+	const user = await User.arrive();
+	const page = await user.newTab();
+	await page.addInitScript(() => {
+		const { now } = Date;
+		Date.now = () => now() + Number(sessionStorage.getItem("ahead") ?? 0);
+	});
+	const setAhead = (days: number) =>
+		page.evaluate((days) => sessionStorage.setItem("ahead", String(days * 86_400_000)), days);
+	await page.goto(user.site.url);
+	await opened(page);
+	await setAhead(40);
+	await write(page, "Ridge", "Two kites");
+	await setAhead(0);
+	await write(page, "Ridge", "Four kites");
+	await setAhead(-3);
+	await write(page, "River", "An otter");
+	await setAhead(0);
+
+	/** In days from now. */
+	const days = async (selector: string): Promise<number[]> => {
+		const times = page.locator(selector);
+		const all = await times.evaluateAll((found) => found.map((time) => Date.parse((time as HTMLTimeElement).dateTime)));
+		// Without a zero that is below zero.
+		return all.map((time) => Math.round((time - Date.now()) / 86_400_000) + 0);
+	};
+	const shows = async (): Promise<void> => {
+		await page.locator("#place-list li").nth(2).waitFor();
+		assert.deepEqual(await days(".note > time"), [-3, 0, 40]);
+		// Of the last note of each place, the latest first.
+		assert.deepEqual(await days("#place-list time"), [-3, 0]);
+	};
+	await shows();
+	await page.reload();
+	await opened(page);
+	await shows();
+	await page.getByRole("heading", { name: /^Today/ }).waitFor();
+	await user.leave();
+});
+
 test("a log that is removed while it is open is told, and not made anew in silence", async () => {
 	const user = await User.arrive();
 	const page = await user.open();

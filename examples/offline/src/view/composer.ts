@@ -85,7 +85,7 @@ export class Composer {
 		const seen = this.#when.value === "" ? undefined : new Date(this.#when.value).getTime();
 		const last = this.#draft;
 		const same = last?.text === text && last.place === place && last.seen === seen;
-		return same ? last : { text, place, seen, trx: crypto.randomUUID() };
+		return same ? last : { text, place, seen, written: Date.now(), trx: crypto.randomUUID() };
 	}
 
 	#refuse(field: HTMLElement, text: string): undefined {
