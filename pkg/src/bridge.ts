@@ -1,6 +1,7 @@
-import { type Bytes, compareBytes, isUint8Array } from "./bytes.js";
+import type { Bytes } from "./bytes.js";
 import { fromHost, StreamkitError } from "./errors.js";
 import type { HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "./host.js";
+import { answerChecks, isPromise, unheeded } from "./host-answers.js";
 import type { TimerCalls } from "./timers.js";
 import type { MaybePromise } from "./types.js";
 import { TIMESTAMP_END } from "./validate.js";
@@ -33,10 +34,6 @@ export interface Bridge {
 	startTimer(ms: number, callback: () => void): unknown;
 	stopTimer(handle: unknown): void;
 	notify(): void;
-}
-
-function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {
-	return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }
 
 /** Reads the engine's frames; they are ours, so lengths are not checked again. */
@@ -137,14 +134,8 @@ export function createBridge(
 	expand: (row: Bytes) => Promise<Bytes> = (row) => Promise.resolve(row),
 ): Bridge {
 	const { name, limits } = host;
+	const check = answerChecks(host);
 	let waits = false;
-
-	const broken = (call: string, rule: string): StreamkitError =>
-		new StreamkitError("UNAVAILABLE", `host "${name}": ${call} answered wrongly: ${rule}`, {
-			details: { host: name, rule, applied: "unknown" },
-			// The same call would be answered the same way by a host that is broken, but a flaky one may recover.
-			retryable: true,
-		});
 
 	/** Calls the host and packs its answer, at once when it gives no promise. */
 	function run<T, R>(call: string, start: () => MaybePromise<T>, pack: (answer: T) => R): R | Promise<R> {
@@ -156,7 +147,8 @@ export function createBridge(
 		}
 		if (!isPromise(answer)) return pack(answer);
 		waits = true;
-		return answer.then(
+		// One that merely has a then may call back at once, or give nothing to go on with.
+		return Promise.resolve(answer).then(
 			(value) => (alive() ? pack(value) : never<R>()),
 			(error: unknown) => {
 				if (!alive()) return never<R>();
@@ -166,15 +158,9 @@ export function createBridge(
 	}
 
 	function packGet(values: readonly (Uint8Array | undefined)[], count: number): Packed {
-		if (!Array.isArray(values)) throw broken("get", "the answer must be an array");
-		if (values.length !== count) throw broken("get", `${count} keys were asked for, ${values.length} values came`);
+		check.get(values, count);
 		let size = 4;
-		for (let i = 0; i < count; i++) {
-			const value: unknown = values[i];
-			if (value !== undefined && !isUint8Array(value))
-				throw broken("get", `value ${i} is neither a Uint8Array nor undefined`);
-			size += value === undefined ? 4 : sizeOf(value);
-		}
+		for (let i = 0; i < count; i++) size += values[i] === undefined ? 4 : sizeOf(values[i] as Uint8Array);
 		const packer = new Packer(size);
 		packer.u32(count);
 		for (let i = 0; i < count; i++) {
@@ -186,33 +172,12 @@ export function createBridge(
 	}
 
 	function packScan(page: ScanPage, range: ScanRange): Packed {
-		if (typeof page !== "object" || page === null) throw broken("scan", "the answer must be an object");
-		const { keys, values, more } = page;
-		if (!Array.isArray(keys) || !Array.isArray(values)) throw broken("scan", "keys and values must be arrays");
-		if (typeof more !== "boolean") throw broken("scan", "more must be true or false");
-		if (keys.length > range.limit)
-			throw broken("scan", `at most ${range.limit} pairs were asked for, ${keys.length} came`);
-		if (more && keys.length === 0) throw broken("scan", "more pairs are announced but none came");
+		const { keys, values, more } = check.scan(page, range);
 		const hasValues = range.keysOnly !== true;
-		if (values.length !== (hasValues ? keys.length : 0)) {
-			throw broken("scan", hasValues ? "there must be as many values as keys" : "keysOnly must give no values");
-		}
 		let size = 6;
-		let last: Uint8Array | undefined;
 		for (let i = 0; i < keys.length; i++) {
-			const key: unknown = keys[i];
-			if (!isUint8Array(key)) throw broken("scan", `key ${i} is not a Uint8Array`);
-			if (compareBytes(key, range.start) < 0 || compareBytes(key, range.end) >= 0)
-				throw broken("scan", `key ${i} is outside of the range`);
-			if (last !== undefined && compareBytes(last, key) !== (range.reverse === true ? 1 : -1))
-				throw broken("scan", `key ${i} is out of order`);
-			last = key;
-			size += 4 + key.length;
-			if (hasValues) {
-				const value: unknown = values[i];
-				if (!isUint8Array(value)) throw broken("scan", `value ${i} is not a Uint8Array`);
-				size += sizeOf(value);
-			}
+			size += 4 + (keys[i] as Uint8Array).length;
+			if (hasValues) size += sizeOf(values[i] as Uint8Array);
 		}
 		const packer = new Packer(size);
 		packer.u8(more ? 1 : 0);
@@ -226,16 +191,11 @@ export function createBridge(
 	}
 
 	function packCommit(answer: HostCommit, checks: number): Bytes | undefined {
-		if (typeof answer !== "object" || answer === null) throw broken("commit", "the answer must be an object");
-		if (answer.applied === true) return undefined;
-		if (answer.applied !== false) throw broken("commit", "applied must be true or false");
-		const { check, current } = answer;
-		if (!Number.isInteger(check) || check < 0 || check >= checks)
-			throw broken("commit", "check must be the index of a check");
-		if (current !== undefined && !isUint8Array(current))
-			throw broken("commit", "current is neither a Uint8Array nor undefined");
+		const result = check.commit(answer, checks);
+		if (result.applied) return undefined;
+		const { check: failed, current } = result;
 		const bytes = new Uint8Array(5 + (current?.length ?? 0));
-		new DataView(bytes.buffer).setUint32(0, check, true);
+		new DataView(bytes.buffer).setUint32(0, failed, true);
 		if (current !== undefined) {
 			bytes[4] = 1;
 			bytes.set(current, 5);
@@ -333,7 +293,7 @@ export function createBridge(
 
 		notify() {
 			try {
-				host.notify?.();
+				unheeded(host.notify?.());
 			} catch {
 				// A hint that is lost is within the contract; the commit it follows has been applied.
 			}

@@ -1,13 +1,21 @@
 import { type Bytes, compareBytes } from "./bytes.js";
-import { closedError, fromHost, invalid, StreamkitError } from "./errors.js";
-import type { HostBatch, HostCommit, HostKv } from "./host.js";
+import { type CheckedHost, checkedHost } from "./checked-host.js";
+import { closedError, invalid, StreamkitError } from "./errors.js";
+import type { HostKv } from "./host.js";
 import { LexKey } from "./lexkey.js";
 import { recordedHost } from "./recorded-host.js";
 import { openStore } from "./store.js";
 import type { Namespaces, Store } from "./store-types.js";
 import type { MaybePromise, OpenOptions } from "./types.js";
 import { decodeUtf8 } from "./utf8.js";
-import { checkHost, checkOpenOptions, checkSignal, optionalBoolean, optionsObject } from "./validate.js";
+import {
+	type CheckedOptions,
+	checkHost,
+	checkOpenOptions,
+	checkSignal,
+	optionalBoolean,
+	optionsObject,
+} from "./validate.js";
 
 // The host of the default store keeps one row for each other namespace: `NSP name` -> its state. The engine's own rows
 // start with other words, so no listing shows these.
@@ -16,6 +24,8 @@ const LIVE = 1;
 // Its rows are being removed: what was begun is finished before the name is used again.
 const DELETING = 2;
 const PAGE = 500;
+// Others take a name or give it back now and then, not without end.
+const TRIES = 20;
 const NAME = /^[A-Za-z][A-Za-z0-9._-]{0,62}$/;
 
 const ASYNC_DISPOSE: typeof Symbol.asyncDispose =
@@ -31,17 +41,18 @@ function registryKey(name: string): Bytes {
 	return LexKey.encode("NSP", name).bytes;
 }
 
-async function commitTo(host: HostKv, batch: HostBatch): Promise<HostCommit> {
-	try {
-		return await host.commit(batch);
-	} catch (error) {
-		throw fromHost(error, host.name, "commit");
-	}
+function changed(name: string): StreamkitError {
+	return new StreamkitError("CONFLICT", `namespace "${name}" was changed meanwhile`);
+}
+
+function keyAfter(key: Uint8Array): Bytes {
+	return new Uint8Array([...key, 0]);
 }
 
 class HostNamespaces implements Namespaces {
 	readonly #hostFor: (name: string) => MaybePromise<HostKv>;
 	readonly #options: OpenOptions;
+	readonly #checked: CheckedOptions;
 	readonly #hosts = new Map<string, Promise<HostKv>>();
 	readonly #stores = new Map<string, Set<Store>>();
 	/** Stores that are being opened, and of which namespace. */
@@ -56,6 +67,7 @@ class HostNamespaces implements Namespaces {
 	constructor(hostFor: (name: string) => MaybePromise<HostKv>, options: OpenOptions) {
 		this.#hostFor = hostFor;
 		this.#options = options;
+		this.#checked = checkOpenOptions(options);
 	}
 
 	/** The host of a name, asked for once. */
@@ -75,13 +87,14 @@ class HostNamespaces implements Namespaces {
 		return host;
 	}
 
+	/** The same for calls that are made here. */
+	async #caller(name: string): Promise<CheckedHost> {
+		return checkedHost(await this.host(name), this.#checked.hostTimeout);
+	}
+
 	async #state(name: string): Promise<number | undefined> {
-		const registry = await this.host(DEFAULT);
-		try {
-			return (await registry.get([registryKey(name)]))[0]?.[0];
-		} catch (error) {
-			throw fromHost(error, registry.name, "get");
-		}
+		const registry = await this.#caller(DEFAULT);
+		return (await registry.get(registryKey(name)))?.[0];
 	}
 
 	/** The state of a name, once what was begun of its deletion is finished. */
@@ -99,25 +112,28 @@ class HostNamespaces implements Namespaces {
 
 	/** Moves a name from one state to another; false when it was not in the first. */
 	async #turn(name: string, from: number | undefined, to: number | undefined): Promise<boolean> {
-		const registry = await this.host(DEFAULT);
+		const registry = await this.#caller(DEFAULT);
 		const key = registryKey(name);
-		const answer = await commitTo(registry, {
+		const answer = await registry.commit({
 			checks: registry.limits.checks ? [{ key, value: from === undefined ? undefined : new Uint8Array([from]) }] : [],
 			deletes: to === undefined ? [key] : [],
 			puts: to === undefined ? [] : [{ key, value: new Uint8Array([to]) }],
-			durability: checkOpenOptions(this.#options).durability,
+			durability: this.#checked.durability,
 		});
 		return answer.applied;
 	}
 
 	async create(name: string): Promise<void> {
 		checkNamespace(name);
-		for (;;) {
+		for (let left = TRIES; left > 0; left--) {
 			const state = name === DEFAULT ? LIVE : await this.#settled(name);
 			if (state === LIVE) throw new StreamkitError("ALREADY_EXISTS", `namespace "${name}" already exists`);
-			if (await this.#turn(name, undefined, LIVE)) break;
+			if (await this.#turn(name, undefined, LIVE)) {
+				this.#recorded.add(name);
+				return;
+			}
 		}
-		this.#recorded.add(name);
+		throw changed(name);
 	}
 
 	async #record(name: string): Promise<void> {
@@ -128,24 +144,19 @@ class HostNamespaces implements Namespaces {
 	}
 
 	async list(): Promise<string[]> {
-		const registry = await this.host(DEFAULT);
+		const registry = await this.#caller(DEFAULT);
 		const names = [DEFAULT];
 		const prefix = LexKey.encode("NSP").bytes;
 		let start: Bytes = LexKey.encodeFirst("NSP").bytes;
 		const end = new Uint8Array([...prefix, 1]);
 		for (;;) {
-			let page: Awaited<ReturnType<HostKv["scan"]>>;
-			try {
-				page = await registry.scan({ start, end, limit: PAGE });
-			} catch (error) {
-				throw fromHost(error, registry.name, "scan");
-			}
+			const page = await registry.scan({ start, end, limit: PAGE });
 			page.keys.forEach((key, i) => {
 				if (page.values[i]?.[0] === LIVE) names.push(decodeUtf8(key, prefix.length + 1));
 			});
 			const last = page.keys[page.keys.length - 1];
 			if (!page.more || last === undefined) break;
-			start = new Uint8Array([...last, 0]);
+			start = keyAfter(last);
 		}
 		return names.sort();
 	}
@@ -160,8 +171,7 @@ class HostNamespaces implements Namespaces {
 			if (!force && (await this.#holdsAnything(name))) {
 				throw new StreamkitError("NOT_EMPTY", `namespace "${name}" is not empty`);
 			}
-			if (!(await this.#turn(name, LIVE, DELETING)))
-				throw new StreamkitError("CONFLICT", `namespace "${name}" was changed meanwhile`);
+			if (!(await this.#turn(name, LIVE, DELETING))) throw changed(name);
 			await this.#wipe(name);
 		} else await this.#settled(name);
 	}
@@ -194,23 +204,14 @@ class HostNamespaces implements Namespaces {
 		this.#recorded.delete(name);
 		await this.#opened(name);
 		await Promise.all([...(this.#stores.get(name) ?? [])].map((store) => store.close()));
-		const host = await this.host(name);
+		const host = await this.#caller(name);
 		const { maxBatchOps, maxBatchBytes, atomic } = host.limits;
-		const start = new Uint8Array(0);
+		let start: Bytes = new Uint8Array(0);
 		// Above every key that the engine writes: those start with a letter.
 		const end = new Uint8Array([0xff]);
 		for (;;) {
-			let page: Awaited<ReturnType<HostKv["scan"]>>;
-			try {
-				page = await host.scan({
-					start,
-					end,
-					limit: Math.min(PAGE, atomic === "store" ? maxBatchOps : 1),
-					keysOnly: true,
-				});
-			} catch (error) {
-				throw fromHost(error, host.name, "scan");
-			}
+			const limit = Math.min(PAGE, atomic === "store" ? maxBatchOps : 1);
+			const page = await host.scan({ start, end, limit, keysOnly: true });
 			const deletes: Bytes[] = [];
 			let bytes = 0;
 			for (const key of page.keys) {
@@ -220,10 +221,11 @@ class HostNamespaces implements Namespaces {
 			}
 			if (deletes.length === 0) break;
 			// As lasting as what is said of the name afterwards: the rows must not come back under a new one.
-			const { durability } = checkOpenOptions(this.#options);
-			await commitTo(host, { checks: [], deletes, puts: [], durability });
+			await host.commit({ checks: [], deletes, puts: [], durability: this.#checked.durability });
 			const last = deletes[deletes.length - 1] as Bytes;
 			if (!page.more && compareBytes(last, page.keys[page.keys.length - 1] as Uint8Array) === 0) break;
+			// Not from the start: a host may go on to list for a while what is deleted.
+			start = keyAfter(last);
 		}
 		await this.#turn(name, DELETING, undefined);
 	}

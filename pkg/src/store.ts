@@ -5,6 +5,7 @@ import { closedError, fromHost } from "./errors.js";
 import { readStatus } from "./framing/answers.js";
 import { emptyEntry, readPage } from "./framing/page.js";
 import type { Health, HostKv } from "./host.js";
+import { hostCall } from "./host-answers.js";
 import type { LeaseOptions } from "./leases.js";
 import { getSegments, getSpaces } from "./listing.js";
 import type { ProgressOptions } from "./maintenance.js";
@@ -199,23 +200,11 @@ class EngineStore implements Store {
 	/** What the host says of itself, within the time that any of its calls has. */
 	async #hostHealth(): Promise<Partial<Health> | undefined> {
 		const { host, options } = this.#slot;
-		const { hostTimeout } = options;
-		let timer: ReturnType<typeof setTimeout> | undefined;
-		const late = new Promise<never>((_, reject) => {
-			if (hostTimeout === 0) return;
-			const expire = (): void => reject(new Error(`it took longer than ${hostTimeout} ms`));
-			timer = setTimeout(expire, Math.min(hostTimeout, 0x7fffffff));
-		});
-		try {
-			const own = await Promise.race([host.health?.(), late]);
-			const { warnings } = own ?? {};
-			if (warnings !== undefined && !Array.isArray(warnings)) throw new Error("warnings must be an array");
-			return own;
-		} catch (error) {
-			throw fromHost(error, host.name, "health");
-		} finally {
-			clearTimeout(timer);
-		}
+		const own = await hostCall(host, "health", options.hostTimeout, () => host.health?.());
+		const { warnings } = own ?? {};
+		if (warnings !== undefined && !Array.isArray(warnings))
+			throw fromHost(new Error("warnings must be an array"), host.name, "health");
+		return own;
 	}
 
 	close(): Promise<void> {
