@@ -3,6 +3,7 @@ import { createBridge } from "../bridge.js";
 import type { Bytes } from "../bytes.js";
 import { closedError, describe, fromEngine, fromHost, StreamkitError } from "../errors.js";
 import type { HostKv } from "../host.js";
+import { unheeded } from "../host-answers.js";
 import { type TimerCalls, Timers } from "../timers.js";
 import type { CheckedOptions } from "../validate.js";
 import type { Engine, EngineCall, EngineOptions, Glue } from "./abi.js";
@@ -268,6 +269,8 @@ export class EngineSlot {
 		let stop: (() => void) | undefined;
 		try {
 			stop = host.watch?.(hint);
+			// One that fails later gives no hints, and those may be lost.
+			unheeded(stop);
 		} catch (error) {
 			state.alive = false;
 			timers.clear();
@@ -277,7 +280,7 @@ export class EngineSlot {
 		const unwatch = (): void => {
 			const once = stop;
 			stop = undefined;
-			once?.();
+			unheeded(once?.());
 		};
 		instance = { variant, state, engine, timers, unwatch, waits: () => bridge.waits, lastWords };
 		this.#instance = instance;
