@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Health, HostBatch, HostCommit, HostKv, ScanPage, ScanRange, StreamkitError } from "streamkit";
 import { copyOf } from "./bytes.js";
 import { isFull, requireHeader, restoreLength } from "./data-file.js";
-import { DATA_FILE, freeBytes, prepareDirectory, syncDirectory, usedBytes } from "./directory-layout.js";
+import { DATA_FILE, freeBytes, LOCK_FILE, prepareDirectory, syncDirectory, usedBytes } from "./directory-layout.js";
 import { DIRECTORY_LIMITS, requireFits, requireKey } from "./directory-limits.js";
 import { type Applied, closed, failure, gone, isInputOutput, isInvalidCall, leavesUnknown, noRoom } from "./errors.js";
 import { type FileIdentity, identityAt, standsAt } from "./file-identity.js";
@@ -34,8 +34,8 @@ export class DirectoryHost implements HostKv {
 	readonly #watchers = new Set<() => void>();
 	#unlisten: () => void = () => {};
 	#telling = false;
-	readonly #dataFile: string;
-	readonly #identity: FileIdentity | undefined;
+	/** The files of LMDB that must go on to stand where they stood. */
+	readonly #files: readonly (readonly [path: string, file: FileIdentity | undefined])[];
 	#presentAt = performance.now();
 	#readersAt = performance.now();
 	/** The latest state known, with no change of others before it that was not told of. */
@@ -62,8 +62,7 @@ export class DirectoryHost implements HostKv {
 			throw failure(error, directory, false, "opening");
 		}
 		this.#wake = new WakeFile(directory);
-		this.#dataFile = dataFile;
-		this.#identity = identityAt(dataFile);
+		this.#files = [dataFile, join(directory, LOCK_FILE)].map((path) => [path, identityAt(path)]);
 	}
 
 	get(keys: readonly Bytes[]): readonly (Bytes | undefined)[] {
@@ -213,9 +212,12 @@ export class DirectoryHost implements HostKv {
 		if (performance.now() - this.#presentAt >= PRESENCE_MILLISECONDS) this.#requirePresent(false);
 	}
 
-	/** Files that were deleted go on to be read and written by who has them open; what is written then is lost. */
+	/**
+	 * Files that were deleted go on to be read and written by who has them open; what is written then is lost. Under
+	 * another lock file others write and reuse pages at the same time, which can end the process.
+	 */
 	#requirePresent(applied: Applied): void {
-		const present = standsAt(this.#dataFile, this.#identity) && this.#environment.hasJournal();
+		const present = this.#files.every(([path, file]) => standsAt(path, file)) && this.#environment.hasJournal();
 		if (!present) throw gone(this.#path, applied);
 		this.#presentAt = performance.now();
 	}

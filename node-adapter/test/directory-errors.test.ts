@@ -270,6 +270,34 @@ test("a journal deleted or replaced while it is open is noticed, and the store o
 	}
 });
 
+test("a lock file deleted or replaced while it is open is noticed, and whoever opened the store since goes on", async () => {
+	for (const durability of ["strict", "relaxed"] as const) {
+		for (const replace of [false, true]) {
+			const path = join(temporaryDirectory(), "store");
+			const host = new DirectoryHost(path);
+			await host.commit(batch({ a: "1" }, "strict"));
+			rmSync(join(path, "lock.mdb"));
+			if (replace) writeFileSync(join(path, "lock.mdb"), "");
+			await assert.rejects(
+				async () => host.commit(batch({ b: "1" }, durability)),
+				(error: unknown) => {
+					assert.ok(isStreamkitError(error, "UNAVAILABLE") && /deleted or replaced/.test(error.message), String(error));
+					assert.equal(error.retryable, false);
+					assert.equal(error.details?.["applied"], "unknown");
+					return true;
+				},
+			);
+			await new Promise((resolve) => setTimeout(resolve, 60));
+			assert.throws(() => host.get([bytes("a")]), coded("UNAVAILABLE", /deleted/));
+			await host.close();
+			const again = new DirectoryHost(path);
+			await again.commit(batch({ c: "1" }));
+			assert.equal(text(again.get([bytes("a")])[0]), "1");
+			await again.close();
+		}
+	}
+});
+
 test("after an input/output error of LMDB it is unknown whether a commit applied, after any other error it did not", async (t) => {
 	const host = new DirectoryHost(join(temporaryDirectory(), "store"));
 	t.after(() => host.close());
