@@ -4,6 +4,7 @@ import type { Engine, Stepper } from "./engine/abi.js";
 import type { EngineSlot } from "./engine/instance.js";
 import type { Kind } from "./engine/pending.js";
 import { invalid, StreamkitError } from "./errors.js";
+import { unheeded } from "./host-answers.js";
 import { Turns } from "./turns.js";
 import type { Abortable, CompactReport, Progress, VerifyReport } from "./types.js";
 import { checkIterable, checkName, checkSignal, optionalFunction, optionsObject } from "./validate.js";
@@ -134,7 +135,7 @@ export async function importAll(
 	let exhausted = false;
 	try {
 		for (;;) {
-			const step = await unlessAborted(Promise.resolve(iterator.next()), signal);
+			const step = await slot.unlessClosed(unlessAborted(Promise.resolve(iterator.next()), signal));
 			if (step.done === true) {
 				exhausted = true;
 				break;
@@ -155,8 +156,7 @@ export async function importAll(
 		session.free();
 		if (!exhausted) {
 			try {
-				const closed: unknown = iterator.return?.();
-				if (closed instanceof Promise) closed.catch(() => {});
+				unheeded(iterator.return?.());
 			} catch {
 				// The error that ended the import is the one to report.
 			}

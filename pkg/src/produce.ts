@@ -6,6 +6,7 @@ import { fromEngine, invalid, isStreamkitError, limitExceeded, StreamkitError } 
 import { readStatus } from "./framing/answers.js";
 import { giveBack, takeWriter } from "./framing/frame-pool.js";
 import { FrameWriter, type Mark, transactFrame } from "./framing/record-frame.js";
+import { unheeded } from "./host-answers.js";
 import type { Store } from "./store-types.js";
 import { Turns } from "./turns.js";
 import type { ProduceOptions, RecordInput, SegmentStatus } from "./types.js";
@@ -205,7 +206,8 @@ export class Production {
 		if (this.#committed !== undefined && this.#turns.due(slot.hostWaits)) await this.#turns.next();
 		const filling = this.#filling ?? (this.#cuts.length === 0 ? this.#fill() : undefined);
 		// What is there already is handed over at once.
-		if (filling !== undefined) await filling;
+		// A source may be silent for ever; one that has ended is taken to have, whenever the store closes.
+		if (filling !== undefined) await (this.#ended ? filling : slot.unlessClosed(filling));
 		this.#filling = undefined;
 		// Before anything that may refuse: what is stored to the end is not undone by a signal or a close that came late.
 		if (this.#committed !== undefined && this.#isStored(writer)) {
@@ -323,9 +325,8 @@ export class Production {
 		this.#ended = true;
 		if (source === undefined) return;
 		try {
-			const closed: unknown = source.return?.();
 			// A source that is waiting for its next record answers only then; nobody waits for it.
-			if (closed instanceof Promise) closed.catch(() => {});
+			unheeded(source.return?.());
 		} catch {
 			// The error that brought us here is the one to report.
 		}

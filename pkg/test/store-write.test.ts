@@ -459,6 +459,51 @@ test("a signal ends the wait for a slow source", async (t) => {
 	assert.equal(await store.getSegmentStatus("s", "g"), undefined);
 });
 
+test("close ends the wait for a source that is silent, and closes it", async () => {
+	for (const [name, write] of Object.entries({
+		produce: (store: Store, source: AsyncIterable<never>) => store.produce("s", "g", source),
+		produceStream: (store: Store, source: AsyncIterable<never>) => collect(store.produceStream("s", "g", source)),
+		import: (store: Store, source: AsyncIterable<never>) => store.import(source),
+	})) {
+		const store = await openStore(memoryHost());
+		let asked = false;
+		let closed = false;
+		const next = (): Promise<IteratorResult<never>> => {
+			asked = true;
+			return new Promise(() => {});
+		};
+		const back = async (): Promise<never> => {
+			closed = true;
+			throw new Error("nobody waits for this");
+		};
+		const source = { [Symbol.asyncIterator]: () => ({ next, return: back }) };
+		const pending = refuses("CLOSED", write(store, source));
+		await until(() => asked);
+		await store.close();
+		await Promise.race([pending, new Promise((_, reject) => setTimeout(reject, 5000, new Error(`${name} hangs`)))]);
+		assert.ok(closed, name);
+	}
+});
+
+test("a source that is silent after some chunks is closed with the store, and the error says what was stored", async () => {
+	const memory = memoryHost({
+		limits: { maxValueBytes: 8192, blockBytes: 4096, maxBatchBytes: 32_768, maxBatchOps: 64 },
+	});
+	const store = await openStore(memory);
+	let silent = false;
+	async function* source(): AsyncGenerator<RecordInput> {
+		for (let i = 0; i < 300; i++) yield { payload: "x".repeat(500) };
+		silent = true;
+		await new Promise(() => {});
+	}
+	const pending = refuses("CLOSED", store.produce("s", "g", source()));
+	await until(() => silent);
+	const before = await store.getSegmentStatus("s", "g");
+	await store.close();
+	const committed = (await pending).details["committed"] as SegmentStatus;
+	assert.ok(committed.lastSequence >= (before?.lastSequence ?? 1));
+});
+
 test("close waits for writes, and what comes later is CLOSED", async () => {
 	const host = gated(memoryHost());
 	const store = await openStore(host);
