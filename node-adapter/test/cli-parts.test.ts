@@ -65,7 +65,9 @@ test("values of options", () => {
 	assert.equal(timestamp("--t")("1500"), 1500);
 	assert.equal(timestamp("--t")("1970-01-01T00:00:01Z"), 1000);
 	assert.equal(timestamp("--t")("1970-01-02"), 86_400_000);
-	for (const text of ["", "now", "1970", "1970-13-01", "-5"].filter((text) => text !== "1970")) {
+	assert.equal(timestamp("--t")("2028-02-29T00:00:00Z"), 1_835_395_200_000);
+	const noDays = ["1970-13-01", "2026-02-30", "2026-02-29", "2026-04-31T00:00:00Z", "2026-01-00", "2026-01-32T10:00"];
+	for (const text of ["", "now", "-5", ...noDays]) {
 		assert.throws(() => timestamp("--t")(text), /^StreamkitError: --t:/);
 	}
 	assert.deepEqual(names("--s")("a,b"), ["a", "b"]);

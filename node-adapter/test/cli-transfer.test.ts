@@ -56,6 +56,7 @@ test("export does not replace a file unless told, and leaves no half of one", as
 		(await failure(2, ["export", join(parent, "x"), "--spaces", "a\u0001", "--dir", dir])).code,
 		"INVALID_ARGUMENT",
 	);
+	assert.match((await failure(2, ["export", "", "--dir", dir])).message, /^file: must not be empty/);
 	assert.deepEqual(readdirSync(parent), ["backup"]);
 });
 
@@ -88,6 +89,7 @@ test("import refuses an empty input and a missing file, and creates nothing", as
 	const copy = join(temporaryDirectory(), "copy");
 	assert.match((await failure(2, ["import", "--dir", copy], { input: "" })).message, /empty/);
 	assert.equal((await failure(1, ["import", join(copy, "none"), "--dir", copy])).code, "NOT_FOUND");
+	assert.match((await failure(2, ["import", "", "--dir", copy])).message, /^file: must not be empty/);
 	assert.equal(existsSync(copy), false);
 });
 

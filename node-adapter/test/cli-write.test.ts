@@ -168,6 +168,8 @@ test("produce --time-by orders the input and keeps the time", async () => {
 	);
 	const bad = await failure(2, ["produce", "s", "a", "--time-by", "at", "--dir", dir], { input: '{"at":"soon"}' });
 	assert.match(bad.message, /^--time-by: line 1:/);
+	const noDay = { input: '{"at":"2026-02-30"}' };
+	assert.match((await failure(2, ["produce", "s", "a", "--time-by", "at", "--dir", dir], noDay)).message, /line 1:/);
 });
 
 test("produce stores what comes before a line at fault, and names the line", async () => {
@@ -207,6 +209,11 @@ test("produce wants one way to name the segment, and a file that is there", asyn
 		(await failure(2, ["produce", "s", "a", "--metadata-by", "a,,b", "--dir", dir])).message,
 		/--metadata-by/,
 	);
+	for (const option of ["--segment-by", "--payload-by", "--time-by"]) {
+		const segment = option === "--segment-by" ? [] : ["a"];
+		const { message } = await failure(2, ["produce", "s", ...segment, option, "", "--dir", dir]);
+		assert.equal(message, `${option}: must be the name of a field`);
+	}
 	assert.equal(existsSync(dir), false);
 	const [nothing] = await objects(["produce", "s", "a", "--dir", dir], { input: "" });
 	assert.equal(nothing?.entries, 0);

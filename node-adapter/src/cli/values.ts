@@ -35,8 +35,14 @@ const ISO = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/;
 
 /** A moment as ISO 8601 text, in milliseconds; undefined when it is none. */
 export function parseIsoTime(text: string): number | undefined {
-	const value = ISO.test(text) ? Date.parse(text) : Number.NaN;
+	const value = ISO.test(text) && isDay(text.slice(0, 10)) ? Date.parse(text) : Number.NaN;
 	return Number.isNaN(value) ? undefined : value;
+}
+
+/** Whether there is such a day: Date takes the 30th of February for the 2nd of March. */
+function isDay(text: string): boolean {
+	const value = Date.parse(text);
+	return !Number.isNaN(value) && new Date(value).toISOString().startsWith(text);
 }
 
 /** Milliseconds since the Unix epoch, or ISO 8601. */

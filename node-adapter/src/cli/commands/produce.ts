@@ -73,6 +73,13 @@ async function produce(context: Context, space: string, segment: string | undefi
 	if (options.anyOrder === true && options.timeBy !== undefined) {
 		throw usage("--any-order", "must not be given together with --time-by");
 	}
+	for (const [option, field] of [
+		["--segment-by", options.segmentBy],
+		["--payload-by", options.payloadBy],
+		["--time-by", options.timeBy],
+	] as const) {
+		if (field === "") throw usage(option, "must be the name of a field");
+	}
 	const toWrite = mapping(space, segment, options);
 	const input = await openInput(options.file, "--file", context.signal);
 	await context.writing(async (store) => {

@@ -85,6 +85,7 @@ async function exportTo(
 	file: string | undefined,
 	{ spaces, format, force }: ExportOptions,
 ): Promise<void> {
+	if (file === "") throw usage("file", "must not be empty; - is standard output");
 	const toFile = file !== undefined && file !== "-";
 	if (!toFile && format === "streamkit" && context.out.isTerminal) {
 		throw usage("file", "the streamkit format is not for terminals: name a file, or use --format ndjson");
