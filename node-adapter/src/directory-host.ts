@@ -4,7 +4,7 @@ import type { Health, HostBatch, HostCommit, HostKv, ScanPage, ScanRange, Stream
 import { copyOf } from "./bytes.js";
 import { isFull, requireHeader, restoreLength } from "./data-file.js";
 import { DATA_FILE, freeBytes, LOCK_FILE, prepareDirectory, syncDirectory, usedBytes } from "./directory-layout.js";
-import { DIRECTORY_LIMITS, requireFits, requireKey } from "./directory-limits.js";
+import { DIRECTORY_LIMITS, requireFits, requireKeys, requireRange } from "./directory-limits.js";
 import { type Applied, closed, failure, gone, isInputOutput, isInvalidCall, leavesUnknown, noRoom } from "./errors.js";
 import { type FileIdentity, identityAt, standsAt } from "./file-identity.js";
 import { JOURNAL_FILE } from "./journal/journal.js";
@@ -67,7 +67,7 @@ export class DirectoryHost implements HostKv {
 
 	get(keys: readonly Bytes[]): readonly (Bytes | undefined)[] {
 		this.#requireUsable();
-		for (const key of keys) requireKey(key);
+		requireKeys(keys);
 		const environment = this.#environment;
 		try {
 			return environment.reading(() => keys.map((key) => environment.get(key)));
@@ -78,6 +78,7 @@ export class DirectoryHost implements HostKv {
 
 	scan(range: ScanRange): ScanPage {
 		this.#requireUsable();
+		requireRange(range);
 		if (range.limit < 1 || Buffer.compare(range.start, range.end) >= 0) return { keys: [], values: [], more: false };
 		const bounds: KeyRange = { start: range.start, end: range.end, reverse: range.reverse === true };
 		const scan = range.keysOnly === true ? scanKeys : scanPairs;

@@ -49,9 +49,10 @@ const LMDB_HANDLES = 4;
  * not be read or written, or too many files are open; QUOTA_EXCEEDED when there is no room to create it.
  */
 export function prepareDirectory(path: string, kind: DirectoryKind): string {
-	if (typeof path !== "string" || path === "" || path.includes("\0")) {
-		throw badPath(String(path), "must be a non-empty string without NUL");
-	}
+	if (typeof path !== "string") throw badPath(typeof path, "must be a string");
+	if (path === "" || path.includes("\0")) throw badPath(path, "must be a non-empty string without NUL");
+	// It would become another character on the way to the system.
+	if (/\p{Surrogate}/u.test(path)) throw badPath(path, "must be well-formed UTF-16 (no lone surrogates)");
 	const directory = resolve(path);
 	try {
 		const before = statSync(directory, { throwIfNoEntry: false });

@@ -24,9 +24,8 @@ const DELETED_PREFIX = ".deleted-";
 export async function openNamespaces(path: string, options: OpenOptions = {}): Promise<Namespaces> {
 	checkOptions(options);
 	// The signal is about this call, not about the stores that are opened later.
-	const { signal, storeId, ...each } = options;
+	const { signal: _, storeId, ...each } = options;
 	if (storeId !== undefined) throw wrong("storeId", "cannot be one for several stores");
-	signal?.throwIfAborted();
 	return new DirectoryNamespaces(prepareDirectory(path, "namespaces"), each);
 }
 

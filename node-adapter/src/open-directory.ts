@@ -9,9 +9,8 @@ import { DirectoryHost } from "./directory-host.js";
  * not be written; QUOTA_EXCEEDED when there is no room to create it; CORRUPT when its files are damaged.
  */
 export async function openDirectory(path: string, options: OpenOptions = {}): Promise<Store> {
-	// Before a directory is made.
+	// Before a directory is made; throws the reason of a signal that has fired.
 	checkOptions(options);
-	options.signal?.throwIfAborted();
 	return openOwned(new DirectoryHost(path), options);
 }
 

@@ -23,6 +23,8 @@ import { test } from "node:test";
 import { isStreamkitError } from "streamkit";
 import { DirectoryHost } from "../src/directory-host.js";
 import { LmdbEnvironment } from "../src/lmdb-environment.js";
+import { openNamespaces } from "../src/namespaces.js";
+import { openDirectory } from "../src/open-directory.js";
 import {
 	batch,
 	bytes,
@@ -78,8 +80,26 @@ test("refuses a path that is too long, or goes round in links", () => {
 });
 
 test("refuses paths that are no paths", () => {
-	for (const path of ["", "a\0b", undefined as unknown as string, 7 as unknown as string]) {
-		assert.throws(() => new DirectoryHost(path), coded("INVALID_ARGUMENT", /^path:/));
+	const unprintable = {
+		toString(): string {
+			throw new Error("no text");
+		},
+	};
+	for (const path of ["", "a\0b", "\ud800", "a\udc00b", undefined, 7, Object.create(null), unprintable, Symbol("x")]) {
+		assert.throws(() => new DirectoryHost(path as string), coded("INVALID_ARGUMENT", /^path:/));
+	}
+});
+
+test("takes a signal by its shape, and makes no directory for one that has fired", async () => {
+	const listens = { addEventListener() {}, removeEventListener() {} };
+	const parent = temporaryDirectory();
+	for (const open of [openDirectory, openNamespaces]) {
+		const path = join(parent, open.name);
+		const fired = { ...listens, aborted: true, reason: "stop" } as unknown as AbortSignal;
+		await assert.rejects(open(path, { signal: fired }), (error) => (error as unknown) === "stop");
+		assert.deepEqual(readdirSync(parent), open === openDirectory ? [] : ["openDirectory"]);
+		const signal = { ...listens, aborted: false } as unknown as AbortSignal;
+		await (await open(path, { signal })).close();
 	}
 });
 

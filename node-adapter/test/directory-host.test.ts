@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { HostCommit } from "streamkit";
+import type { HostBatch, HostCommit } from "streamkit";
 import { DirectoryHost, directoryHost } from "../src/directory-host.js";
 import { LmdbEnvironment } from "../src/lmdb-environment.js";
 import { Turns } from "../src/turns.js";
@@ -256,6 +256,63 @@ test("what is too large is refused before LMDB sees it", (t) => {
 		coded("LIMIT_EXCEEDED"),
 	);
 	assert.equal(host.get([bytes("k")])[0], undefined);
+});
+
+test("what are no bytes is refused, and nothing of it is stored", (t) => {
+	const host = opened(t);
+	const key = bytes("k");
+	const value = bytes("v");
+	const commit = (batch: unknown) => () => void host.commit(batch as HostBatch);
+	const none = { checks: [], deletes: [], puts: [], durability: "strict" };
+	for (const durability of ["strict", "relaxed"]) {
+		const only = (part: object) => commit({ ...none, durability, ...part });
+		for (const bad of ["a", null, undefined, 5, {}, [1], new ArrayBuffer(1), new Uint16Array(1)]) {
+			assert.throws(
+				only({
+					puts: [
+						{ key, value },
+						{ key: bad, value },
+					],
+				}),
+				coded("INVALID_ARGUMENT"),
+			);
+			assert.throws(
+				only({
+					puts: [
+						{ key, value },
+						{ key: bytes("l"), value: bad },
+					],
+				}),
+				coded("INVALID_ARGUMENT"),
+			);
+			assert.throws(only({ puts: [{ key, value }, bad] }), coded("INVALID_ARGUMENT"));
+			assert.throws(only({ puts: [{ key, value }], deletes: [bad] }), coded("INVALID_ARGUMENT"));
+			assert.throws(only({ puts: [{ key, value }], checks: [{ key: bad }] }), coded("INVALID_ARGUMENT"));
+			assert.throws(only({ puts: [{ key, value }], checks: [bad] }), coded("INVALID_ARGUMENT"));
+			if (bad !== undefined)
+				assert.throws(only({ puts: [{ key, value }], checks: [{ key, value: bad }] }), coded("INVALID_ARGUMENT"));
+			assert.throws(() => host.get([bad as Bytes]), coded("INVALID_ARGUMENT"));
+			assert.throws(() => host.scan({ start: bad as Bytes, end: key, limit: 1 }), coded("INVALID_ARGUMENT"));
+			assert.throws(() => host.scan({ start: key, end: bad as Bytes, limit: 1 }), coded("INVALID_ARGUMENT"));
+		}
+	}
+	for (const bad of [
+		undefined,
+		null,
+		5,
+		"x",
+		{},
+		{ ...none, puts: {} },
+		{ ...none, deletes: "x" },
+		{ ...none, checks: 5 },
+	]) {
+		assert.throws(commit(bad), coded("INVALID_ARGUMENT"));
+	}
+	for (const bad of [undefined, null, 5, {}]) {
+		assert.throws(() => host.get(bad as never), coded("INVALID_ARGUMENT"));
+		assert.throws(() => host.scan(bad as never), coded("INVALID_ARGUMENT"));
+	}
+	assert.equal(host.get([key])[0], undefined);
 });
 
 test("a commit as large as the limits allow", async (t) => {

@@ -7,7 +7,15 @@ import { invalid, StreamkitError } from "./errors.js";
 import { unheeded } from "./host-answers.js";
 import { Turns } from "./turns.js";
 import type { Abortable, CompactReport, Progress, VerifyReport } from "./types.js";
-import { checkIterable, checkName, checkSignal, optionalFunction, optionsObject } from "./validate.js";
+import {
+	checkIterable,
+	checkName,
+	checkSignal,
+	checkStep,
+	iteratorOf,
+	optionalFunction,
+	optionsObject,
+} from "./validate.js";
 
 /** Options of long operations. */
 export type ProgressOptions = Abortable & { onProgress?: ((p: Progress) => void) | undefined };
@@ -128,15 +136,12 @@ export async function importAll(
 	const onProgress = optionalFunction("onProgress", options.onProgress);
 	const signal = checkSignal(options.signal);
 	const session = await Session.open(slot, (engine) => engine.importer(), signal);
-	const iterator: Iterator<Uint8Array> | AsyncIterator<Uint8Array> =
-		typeof (source as AsyncIterable<Uint8Array>)[Symbol.asyncIterator] === "function"
-			? (source as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]()
-			: (source as Iterable<Uint8Array>)[Symbol.iterator]();
+	const iterator = iteratorOf("source", source);
 	let exhausted = false;
 	try {
 		for (;;) {
 			const step = await slot.unlessClosed(unlessAborted(Promise.resolve(iterator.next()), signal));
-			if (step.done === true) {
+			if (checkStep("source", step).done === true) {
 				exhausted = true;
 				break;
 			}

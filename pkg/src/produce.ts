@@ -15,6 +15,9 @@ import {
 	checkIterable,
 	checkName,
 	checkSignal,
+	checkStep,
+	itemsOf,
+	iteratorOf,
 	optionalDurability,
 	optionalInteger,
 	optionalLease,
@@ -182,9 +185,7 @@ export class Production {
 		this.#expected = this.#options.expected;
 		const asynchronous = (records as AsyncIterable<RecordInput>)[Symbol.asyncIterator];
 		this.#asynchronous = typeof asynchronous === "function";
-		this.#source = this.#asynchronous
-			? (records as AsyncIterable<RecordInput>)[Symbol.asyncIterator]()
-			: (records as Iterable<RecordInput>)[Symbol.iterator]();
+		this.#source = iteratorOf("records", records);
 	}
 
 	/** Commits the next chunk; undefined when all is stored. */
@@ -280,7 +281,7 @@ export class Production {
 	}
 
 	#take(step: IteratorResult<RecordInput, unknown>): void {
-		if (step.done === true) {
+		if (checkStep("records", step).done === true) {
 			this.#ended = true;
 			this.#source = undefined;
 			// What fits one commit is stored as one, however many chunks it would make.
@@ -413,7 +414,7 @@ export async function transact(
 	const frames: { space: Bytes; segment: Bytes; frame: Bytes }[] = [];
 	const totals = new Map<string, { bytes: number; records: number }>();
 	const writer = new FrameWriter();
-	for (const write of writes) {
+	for (const write of itemsOf("writes", writes)) {
 		const at = `writes[${targets.length}]`;
 		if (typeof write !== "object" || write === null) throw invalid(at, "must be an object {space, segment, records}");
 		const { space, segment, records } = write;
@@ -428,7 +429,7 @@ export async function transact(
 			total = { bytes: 0, records: 0 };
 			totals.set(space, total);
 		}
-		for (const record of records) {
+		for (const record of itemsOf(`${at}.records`, records)) {
 			if (typeof record !== "object" || record === null) {
 				throw invalid(`${at}.records[${writer.count}]`, "must be an object {payload, metadata?, sequence?}");
 			}

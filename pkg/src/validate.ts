@@ -177,6 +177,42 @@ export function checkIterable(argument: string, value: unknown): void {
 	}
 }
 
+/** The iterator of what checkIterable takes. */
+export function iteratorOf<T>(
+	argument: string,
+	source: Iterable<T> | AsyncIterable<T>,
+): Iterator<T> | AsyncIterator<T> {
+	const later = source as AsyncIterable<T>;
+	const isLater = typeof later[Symbol.asyncIterator] === "function";
+	const iterator = isLater ? later[Symbol.asyncIterator]() : (source as Iterable<T>)[Symbol.iterator]();
+	if (typeof (iterator as Partial<Iterator<T>> | null | undefined)?.next !== "function")
+		throw invalid(argument, "must give an iterator, with a function next");
+	return iterator;
+}
+
+/** What an iterator gives at a step. */
+export function checkStep<T>(argument: string, step: IteratorResult<T, unknown>): IteratorResult<T, unknown> {
+	if (typeof step !== "object" || step === null) throw invalid(argument, "must give {done, value} at each step");
+	return step;
+}
+
+/** What an iterable gives: where it is none, that is the argument's fault; what it throws stays what it is. */
+export function* itemsOf<T>(argument: string, source: Iterable<T>): Generator<T, void, void> {
+	const iterator = iteratorOf(argument, source) as Iterator<T>;
+	let isOpen = false;
+	try {
+		for (;;) {
+			isOpen = false;
+			const step = checkStep(argument, iterator.next());
+			if (step.done === true) return;
+			isOpen = true;
+			yield step.value;
+		}
+	} finally {
+		if (isOpen) iterator.return?.();
+	}
+}
+
 const CALLS = ["get", "scan", "commit"] as const;
 const OPTIONAL_CALLS = ["watch", "notify", "health", "close"] as const;
 const SIZES = ["maxKeyBytes", "maxValueBytes", "maxBatchOps", "maxBatchBytes", "blockBytes"] as const;

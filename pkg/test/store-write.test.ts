@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { memoryHost, openStore, type RecordInput, type SegmentStatus, type Store } from "../src/entry/node.js";
+import {
+	isStreamkitError,
+	memoryHost,
+	openStore,
+	type RecordInput,
+	type SegmentStatus,
+	type Store,
+} from "../src/entry/node.js";
 import { manualClock } from "../src/testing.js";
 import { collect, gated, lines, numbered, refuses, rejection, storeIn, until } from "./support/store.js";
 
@@ -324,6 +331,72 @@ test("bad input is refused before anything is stored", async (t) => {
 	for (const [message, run] of cases) await refuses("INVALID_ARGUMENT", run, message);
 	await refuses("LIMIT_EXCEEDED", store.publish("s", "g", new Uint8Array(store.limits.maxRecordBytes + 1)));
 	assert.deepEqual(await collect(store.getSpaces()), []);
+});
+
+test("an iterable that is none is refused by its name, and what it throws itself is passed on", async (t) => {
+	const store = await storeIn(t);
+	const boom = new TypeError("boom");
+	const broken: [string, () => unknown, unknown?][] = [
+		["no iterator", () => undefined],
+		["null", () => null],
+		["no next", () => ({})],
+		["no step", () => ({ next: () => undefined })],
+		["a step that is a number", () => ({ next: () => 5 })],
+		[
+			"a step that throws",
+			() => ({
+				next: () => {
+					throw boom;
+				},
+			}),
+			boom,
+		],
+		[
+			"an iterator that throws",
+			() => {
+				throw boom;
+			},
+			boom,
+		],
+	];
+	for (const [name, iterator, thrown] of broken) {
+		const sync = { [Symbol.iterator]: iterator } as Iterable<never>;
+		const asynchronous = { [Symbol.asyncIterator]: iterator } as AsyncIterable<never>;
+		const calls: [string, () => Promise<unknown>][] = [
+			["records", () => store.produce("s", "g", sync)],
+			["records", () => store.produce("s", "g", asynchronous)],
+			["records", () => collect(store.produceStream("s", "g", sync))],
+			["records", () => collect(store.produceStream("s", "g", asynchronous))],
+			["writes", () => store.transact(sync)],
+			["writes[0].records", () => store.transact([{ space: "s", segment: "g", records: sync }])],
+			["source", () => store.import(sync)],
+			["source", () => store.import(asynchronous)],
+		];
+		for (const [argument, call] of calls) {
+			const error = await rejection(call());
+			if (thrown !== undefined) assert.equal(error, thrown, `${argument}, ${name}`);
+			else {
+				assert.ok(isStreamkitError(error, "INVALID_ARGUMENT"), `${argument}, ${name}: ${String(error)}`);
+				assert.equal(error.details["argument"], argument);
+			}
+		}
+	}
+	assert.equal(await store.getSegmentStatus("s", "g"), undefined);
+});
+
+test("transact closes what it stops taking from", async (t) => {
+	const store = await storeIn(t);
+	let closed = 0;
+	function* source(): Generator<RecordInput> {
+		try {
+			yield { payload: "a" };
+			yield { payload: 5 as never };
+		} finally {
+			closed++;
+		}
+	}
+	await refuses("INVALID_ARGUMENT", store.transact([{ space: "s", segment: "g", records: source() }]), /records\[1\]/);
+	assert.equal(closed, 1);
 });
 
 test("records are taken when the call is made, and calls are stored in their order", async (t) => {
