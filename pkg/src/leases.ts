@@ -2,6 +2,7 @@ import { unlessAborted } from "./abort.js";
 import { randomUuid } from "./bytes.js";
 import type { EngineSlot } from "./engine/instance.js";
 import { invalid, isStreamkitError, StreamkitError } from "./errors.js";
+import { fullWrite } from "./full-write.js";
 import type { Abortable, Lease, MaybePromise } from "./types.js";
 import { checkInteger, checkName, checkSignal, optionsObject } from "./validate.js";
 
@@ -52,7 +53,7 @@ async function acquire(
 		while (!slot.isFull || slot.closed) await unlessAborted(slot.full(), signal);
 		const epoch = slot.epoch();
 		try {
-			return await slot.callFull("write", (engine) => engine.leaseAcquire(key, holder, ttl));
+			return await fullWrite(slot, signal, (engine, ticket) => engine.leaseAcquire(key, holder, ttl, ticket));
 		} catch (error) {
 			if (signal?.aborted === true) throw signal.reason;
 			const left = deadline - performance.now();

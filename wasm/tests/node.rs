@@ -178,7 +178,7 @@ async fn bad_arguments_are_named() {
         (store.engine.read_space("", 0.0, 0.0, -1.0, -1.0, 1.0, 1.0), "space: "),
         (store.engine.spaces(None, None, f64::NAN), "limit: "),
         (store.engine.changes("s", None, 1.0, -1.0), "afterN: "),
-        (store.engine.lease_acquire("k", "h", 0.5), "ttl: "),
+        (store.engine.lease_acquire("k", "h", 0.5, 0.0), "ttl: "),
         (store.engine.wait(-1.0, -1.0, 0.0), "epoch: "),
         (store.engine.wait(0.0, f64::NAN, 0.0), "timeout: "),
     ] {
@@ -200,9 +200,9 @@ async fn refusals_carry_their_facts() {
     assert_eq!(detail(&error, "expected"), 1.0);
     assert_eq!(detail(&error, "actual"), 2.0);
     assert!(field(&error, "retryable").is_undefined());
-    let token = settled(store.engine.lease_acquire("k", "one", 1000.0)).await.unwrap();
+    let token = settled(store.engine.lease_acquire("k", "one", 1000.0, 0.0)).await.unwrap();
     assert_eq!(token, 1.0);
-    let error = rejection(store.engine.lease_acquire("k", "two", 1000.0)).await;
+    let error = rejection(store.engine.lease_acquire("k", "two", 1000.0, 0.0)).await;
     assert_eq!(text(&error, "code"), "LEASE_NOT_ACQUIRED");
     assert_eq!(detail(&error, "holder"), "one");
 }

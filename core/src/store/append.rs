@@ -161,6 +161,13 @@ impl Store {
         self.write_attached(writes, None, options, Attached::default()).await
     }
 
+    /// The same store, for one call that [`Store::cancel`] knows by this tag: creating, altering, deleting or trimming a
+    /// stream, or acquiring a lease. Taken back before its commit is handed to the host it stores nothing.
+    #[must_use]
+    pub fn tagged(&self, tag: u64) -> Self {
+        Self { inner: Rc::clone(&self.inner), tag }
+    }
+
     /// Takes back a write or a wait known by this tag. Without effect once it was handed to the
     /// host; says whether there is such a call.
     pub fn cancel(&self, tag: u64) -> bool {

@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::append::LeaseProof;
-use super::{Inner, Store};
+use super::{Inner, Store, Tagged};
 use crate::error::{Detail, Error, ErrorCode, Result};
 use crate::id::{MAX_INTEGER, MAX_MS, check_time};
 use crate::kv::{Batch, Check, Commit, Durability, Put};
@@ -58,7 +58,8 @@ impl Store {
             })
         };
         // Strict: a token that went back with the power would be given twice.
-        let row = self.inner.change_lease(key, &decide, Durability::Strict).await?;
+        let _tagged = Tagged::begin(&self.inner, self.tag);
+        let row = self.inner.change_lease(key, &decide, Durability::Strict, self.tag).await?;
         Ok(LeaseProof { key: key.into(), holder: holder.into(), token: row.token })
     }
 
@@ -73,7 +74,7 @@ impl Store {
             let row = held(row, proof)?;
             Ok(LeaseRow { expires: now.saturating_add(ttl).min(MAX_MS), ..row.clone() })
         };
-        self.inner.change_lease(&proof.key, &decide, Durability::Relaxed).await.map(drop)
+        self.inner.change_lease(&proof.key, &decide, Durability::Relaxed, 0).await.map(drop)
     }
 
     /// Gives a lease back. One that is no longer held is left alone.
@@ -86,7 +87,7 @@ impl Store {
             let row = held(row, proof)?;
             Ok(LeaseRow { expires: 0, ..row.clone() })
         };
-        self.inner.change_lease(&proof.key, &decide, Durability::Relaxed).await.map(drop)
+        self.inner.change_lease(&proof.key, &decide, Durability::Relaxed, 0).await.map(drop)
     }
 }
 
@@ -112,7 +113,13 @@ fn held<'r>(row: Option<&'r LeaseRow>, proof: &LeaseProof) -> Result<&'r LeaseRo
 }
 
 impl Inner {
-    async fn change_lease(&self, key: &str, decide: &Decide<'_>, durability: Durability) -> Result<LeaseRow> {
+    async fn change_lease(
+        &self,
+        key: &str,
+        decide: &Decide<'_>,
+        durability: Durability,
+        tag: u64,
+    ) -> Result<LeaseRow> {
         self.check_open()?;
         if !self.host.has_checks() {
             return Err(Error::new(
@@ -149,6 +156,7 @@ impl Inner {
                 puts: Vec::from([Put { key: row_key.clone(), value: next.encode() }]),
                 durability,
             };
+            self.check_running(tag).map_err(|error| unclear.clone().unwrap_or(error))?;
             match self.host.commit(batch).await {
                 Ok(Commit::Applied) => {
                     self.changed();

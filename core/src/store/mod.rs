@@ -74,6 +74,8 @@ use wait::Waiters;
 #[derive(Clone)]
 pub struct Store {
     pub(crate) inner: Rc<Inner>,
+    /// What [`Store::cancel`] knows its calls by.
+    pub(crate) tag: u64,
 }
 
 /// What the clones of a store, its commits and its background work share.

@@ -68,7 +68,7 @@ impl Store {
             background: Cell::new(0),
             closed: Cell::new(false),
         };
-        let store = Self { inner: Rc::new(inner) };
+        let store = Self { inner: Rc::new(inner), tag: 0 };
         if store.inner.host.atomic() == Atomicity::Space {
             store.inner.recover().await?;
         }

@@ -160,7 +160,7 @@ impl Store {
                     let answer = Answer::new(then);
                     Rc::clone(&inner).spawn(async move {
                         let _tagged = tagged;
-                        let store = Self { inner };
+                        let store = Self { inner, tag: 0 };
                         answer.give(store.append_again(append, options, &meta, error).await);
                     });
                 }

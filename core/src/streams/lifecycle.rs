@@ -14,7 +14,7 @@ use crate::layout::Retention;
 use crate::layout::space::SpaceHead;
 use crate::layout::stream::StreamMeta;
 use crate::name::check_name;
-use crate::store::{Inner, Job, Patch, Store};
+use crate::store::{Inner, Job, Patch, Store, Tagged};
 
 /// Most partitions of a stream: each is a segment with a head of its own.
 pub const MOST_PARTITIONS: u32 = 65_536;
@@ -58,6 +58,7 @@ impl Store {
         retention: Retention,
     ) -> Result<StreamInfo> {
         self.inner.check_open()?;
+        let _tagged = Tagged::begin(&self.inner, self.tag);
         check_name("name", name)?;
         if partitions == 0 || partitions > MOST_PARTITIONS {
             return Err(Error::invalid(format!("partitions: must be from 1 to {MOST_PARTITIONS}")));
@@ -79,10 +80,10 @@ impl Store {
             head.deleted = false;
             Ok(())
         };
-        match self.inner.edit_stream(name, edit.clone()).await {
+        match self.inner.edit_stream(name, edit.clone(), self.tag).await {
             Err(error) if error.code() == ErrorCode::Conflict => {
                 self.inner.clear_abandoned(&Rc::from(name)).await?;
-                self.inner.edit_stream(name, edit).await?;
+                self.inner.edit_stream(name, edit, self.tag).await?;
             }
             result => result?,
         }
@@ -95,6 +96,7 @@ impl Store {
     /// `INVALID_ARGUMENT`; `NOT_FOUND`; `UNAVAILABLE` when the host fails.
     pub async fn alter_stream(&self, name: &str, retention: Retention) -> Result<StreamInfo> {
         self.inner.check_open()?;
+        let _tagged = Tagged::begin(&self.inner, self.tag);
         check_name("name", name)?;
         check_retention(retention)?;
         let text = Rc::<str>::from(name);
@@ -108,7 +110,7 @@ impl Store {
         };
         let mut unclear = None;
         for _ in 0..TRIES {
-            match self.inner.edit_stream(name, edit.clone()).await {
+            match self.inner.edit_stream(name, edit.clone(), self.tag).await {
                 Ok(()) => return self.stream(name).await.map_err(Error::after_write),
                 // The same again does no harm.
                 Err(error) if error.may_have_applied() => unclear = Some(error),
@@ -126,6 +128,7 @@ impl Store {
     /// `INVALID_ARGUMENT` for the name; `NOT_EMPTY` unless forced; `UNAVAILABLE` when the host fails.
     pub async fn delete_stream(&self, name: &str, force: bool) -> Result {
         self.inner.check_open()?;
+        let _tagged = Tagged::begin(&self.inner, self.tag);
         check_name("name", name)?;
         let (head, meta) = self.inner.stream_head(name).await?;
         let (existed, epoch) = (meta.is_stream(), meta.epoch);
@@ -154,7 +157,7 @@ impl Store {
         };
         let mut last = None;
         for _ in 0..TRIES {
-            match self.inner.edit_stream(name, edit.clone()).await {
+            match self.inner.edit_stream(name, edit.clone(), self.tag).await {
                 Err(error) if error.may_have_applied() => last = Some(error),
                 // Another one deleted it meanwhile, or an earlier try did.
                 Err(error) if error.code() == ErrorCode::NotFound => {
@@ -182,8 +185,9 @@ impl Inner {
         self: &Rc<Self>,
         name: &str,
         edit: impl Fn(&mut SpaceHead) -> Result + 'static,
+        tag: u64,
     ) -> Result {
-        self.patch_head(&Rc::from(name), edit, self.options.durability).await
+        self.patch_head(&Rc::from(name), edit, self.options.durability, tag).await
     }
 
     pub(super) async fn patch_head(
@@ -191,7 +195,9 @@ impl Inner {
         name: &Rc<str>,
         edit: impl Fn(&mut SpaceHead) -> Result + 'static,
         durability: Durability,
+        tag: u64,
     ) -> Result {
+        self.check_running(tag)?;
         let patch = Patch {
             space: Rc::clone(name),
             edit: Box::new(edit),
@@ -199,6 +205,6 @@ impl Inner {
             deletes: Vec::new(),
             durability,
         };
-        self.submit(Job::Patch(patch), 0).await.map(drop)
+        self.submit(Job::Patch(patch), tag).await.map(drop)
     }
 }

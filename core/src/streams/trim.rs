@@ -15,7 +15,7 @@ use crate::layout::space::SpaceHead;
 use crate::layout::stream::StreamMeta;
 use crate::layout::{Retention, space, successor};
 use crate::name::check_name;
-use crate::store::{Inner, Store};
+use crate::store::{Inner, Store, Tagged};
 
 /// Tries against others that trim the same stream.
 const TRIES: u32 = 8;
@@ -79,7 +79,9 @@ impl Store {
         check_name("name", name)?;
         trim.check()?;
         let name = Rc::<str>::from(name);
-        let order = Order { trim: Some(trim), dry_run, durability: self.inner.options.durability };
+        let _tagged = Tagged::begin(&self.inner, self.tag);
+        let durability = self.inner.options.durability;
+        let order = Order { trim: Some(trim), dry_run, durability, tag: self.tag };
         self.inner.trim(&name, order, None).boxed_local().await?.ok_or_else(|| not_found(&name))
     }
 
@@ -126,10 +128,12 @@ struct Order {
     trim: Option<Trim>,
     dry_run: bool,
     durability: Durability,
+    /// What the call is known by.
+    tag: u64,
 }
 
 impl Order {
-    const RETENTION: Self = Self { trim: None, dry_run: false, durability: Durability::Relaxed };
+    const RETENTION: Self = Self { trim: None, dry_run: false, durability: Durability::Relaxed, tag: 0 };
 
     fn trims(self, retention: Retention) -> impl Iterator<Item = Trim> {
         let own = [
@@ -233,7 +237,7 @@ impl Inner {
             head.trimmed_bytes = cut.bytes;
             Ok(())
         };
-        self.patch_head(name, edit, order.durability).await?;
+        self.patch_head(name, edit, order.durability, order.tag).await?;
         self.collect_later(name);
         Ok(cut)
     }

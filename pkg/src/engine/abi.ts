@@ -82,9 +82,16 @@ export interface Engine {
 	changes(space: string, segment: string | undefined, afterMs: number, afterN: number): Promise<Bytes>;
 	epoch(): number;
 	wait(epoch: number, timeout: number, ticket: number): Promise<void>;
-	streamCreate(name: string, partitions: number, maxAge: number, maxCount: number, maxBytes: number): Promise<Bytes>;
-	streamAlter(name: string, maxAge: number, maxCount: number, maxBytes: number): Promise<Bytes>;
-	streamDelete(name: string, force: boolean): Promise<void>;
+	streamCreate(
+		name: string,
+		partitions: number,
+		maxAge: number,
+		maxCount: number,
+		maxBytes: number,
+		ticket: number,
+	): Promise<Bytes>;
+	streamAlter(name: string, maxAge: number, maxCount: number, maxBytes: number, ticket: number): Promise<Bytes>;
+	streamDelete(name: string, force: boolean, ticket: number): Promise<void>;
 	streamInfo(name: string): Promise<Bytes>;
 	streamList(after: string | undefined, prefix: string | undefined, limit: number): Promise<Bytes>;
 	streamAppend(
@@ -113,7 +120,14 @@ export interface Engine {
 		maxBytes: number,
 	): Promise<PageBytes>;
 	streamTail(name: string): Promise<Float64Array>;
-	streamTrim(name: string, kind: number, value: number, n: number, dryRun: boolean): Promise<Float64Array>;
+	streamTrim(
+		name: string,
+		kind: number,
+		value: number,
+		n: number,
+		dryRun: boolean,
+		ticket: number,
+	): Promise<Float64Array>;
 	streamSweep(after: string | undefined): Promise<string | undefined>;
 	groupCreate(
 		stream: string,
@@ -160,7 +174,7 @@ export interface Engine {
 	): Promise<Bytes>;
 	groupReplay(stream: string, group: string, limit: number, ticket: number): Promise<number>;
 	groupInfo(stream: string, group: string): Promise<Bytes>;
-	leaseAcquire(key: string, holder: string, ttl: number): Promise<number>;
+	leaseAcquire(key: string, holder: string, ttl: number, ticket: number): Promise<number>;
 	leaseRenew(key: string, holder: string, token: number, ttl: number): Promise<void>;
 	leaseRelease(key: string, holder: string, token: number): Promise<void>;
 	exporter(spaces: string[] | undefined): Exporter;

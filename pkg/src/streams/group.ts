@@ -1,6 +1,7 @@
 import { unlessAborted } from "../abort.js";
 import type { Engine } from "../engine/abi.js";
 import { invalid } from "../errors.js";
+import { fullWrite } from "../full-write.js";
 import type { Abortable } from "../types.js";
 import { checkInteger, checkName, checkSignal, optionalDuration, optionalInteger, optionsObject } from "../validate.js";
 import type { StreamContext } from "./context.js";
@@ -177,7 +178,6 @@ class StreamGroup implements Group {
 		const { slot, sweeper } = this.#context;
 		if (signal?.aborted === true) throw signal.reason;
 		sweeper.used();
-		const ticket = signal === undefined ? 0 : slot.ticket();
-		return slot.callFull("write", (engine) => start(engine, ticket), signal, ticket);
+		return fullWrite(slot, signal, start);
 	}
 }

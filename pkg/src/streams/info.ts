@@ -3,6 +3,7 @@ import type { Engine } from "../engine/abi.js";
 import type { EngineSlot } from "../engine/instance.js";
 import { invalid } from "../errors.js";
 import { FrameReader } from "../framing/reader.js";
+import { fullWrite } from "../full-write.js";
 import type { Abortable, ListOptions } from "../types.js";
 import { checkInteger, checkName, checkSignal, optionalInteger, optionalText, optionsObject } from "../validate.js";
 import type { StreamContext } from "./context.js";
@@ -66,8 +67,9 @@ export async function createStream(
 	const partitions = optionalInteger("partitions", options.partitions, 1, 1, MOST_PARTITIONS);
 	const [maxAge, maxCount, maxBytes] = checkRetention(options.retention);
 	const signal = checkSignal(options.signal);
-	const create = (engine: Engine): Promise<Bytes> => engine.streamCreate(name, partitions, maxAge, maxCount, maxBytes);
-	return met(context, await context.slot.callFull("write", create, signal));
+	const create = (engine: Engine, ticket: number): Promise<Bytes> =>
+		engine.streamCreate(name, partitions, maxAge, maxCount, maxBytes, ticket);
+	return met(context, await fullWrite(context.slot, signal, create));
 }
 
 /** Changes a stream's retention. */
@@ -83,8 +85,9 @@ export async function alterStream(
 	}
 	const [maxAge, maxCount, maxBytes] = checkRetention(input.retention ?? undefined);
 	const signal = checkSignal(input.signal);
-	const alter = (engine: Engine): Promise<Bytes> => engine.streamAlter(name, maxAge, maxCount, maxBytes);
-	return met(context, await context.slot.callFull("write", alter, signal));
+	const alter = (engine: Engine, ticket: number): Promise<Bytes> =>
+		engine.streamAlter(name, maxAge, maxCount, maxBytes, ticket);
+	return met(context, await fullWrite(context.slot, signal, alter));
 }
 
 /** Deletes a stream. */
@@ -98,7 +101,7 @@ export async function deleteStream(
 	const { force = false } = options;
 	if (typeof force !== "boolean") throw invalid("force", "must be true or false");
 	const signal = checkSignal(options.signal);
-	await slot.callFull("write", (engine) => engine.streamDelete(name, force), signal);
+	await fullWrite(slot, signal, (engine, ticket) => engine.streamDelete(name, force, ticket));
 }
 
 /** A stream as it stands. */

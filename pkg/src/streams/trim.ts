@@ -1,5 +1,6 @@
 import type { Engine } from "../engine/abi.js";
 import { invalid } from "../errors.js";
+import { fullWrite } from "../full-write.js";
 import type { Abortable } from "../types.js";
 import { checkInteger, checkName, checkSignal, optionalBoolean, optionsObject } from "../validate.js";
 import type { StreamContext } from "./context.js";
@@ -38,7 +39,8 @@ export async function trimStream(
 	}
 	const signal = checkSignal(optionsObject(input).signal);
 	const index = KINDS.indexOf(kind);
-	const trim = (engine: Engine): Promise<Float64Array> => engine.streamTrim(name, index, value, n, dryRun);
-	const numbers = await slot.callFull("write", trim, signal);
+	const trim = (engine: Engine, ticket: number): Promise<Float64Array> =>
+		engine.streamTrim(name, index, value, n, dryRun, ticket);
+	const numbers = await fullWrite(slot, signal, trim);
 	return { trimmed: numbers[0] as number, firstId: idText(numbers[1] as number, numbers[2] as number) };
 }

@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 
 use js_sys::Promise;
 use streamkit_core::{
-    EntryId, Error, Listing, PartitionChoice, RecordFrame, Result, Retention, StreamAppend, StreamAppended,
-    StreamRead, Trim,
+    EntryId, Error, Listing, PartitionChoice, RecordFrame, Result, Retention, Store, StreamAppend,
+    StreamAppended, StreamRead, Trim,
 };
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -38,6 +38,13 @@ fn id(name: &str, ms: f64, n: f64) -> Result<EntryId> {
     Ok(EntryId { ms: integer(name, ms)?, n: integer(name, n)? })
 }
 
+impl Engine {
+    /// The store, for a call that is known by this ticket.
+    pub(super) fn tagged(&self, ticket: f64) -> Result<Store> {
+        Ok(self.store.tagged(integer("ticket", ticket)?))
+    }
+}
+
 #[wasm_bindgen]
 impl Engine {
     /// Creates a stream. Bounds of its retention: 0 for none. Gives it as it stands.
@@ -49,39 +56,43 @@ impl Engine {
         max_age: f64,
         max_count: f64,
         max_bytes: f64,
+        ticket: f64,
     ) -> Promise {
         let arguments = || {
             let partitions = u32::try_from(integer("partitions", partitions)?).unwrap_or(u32::MAX);
-            Ok((partitions, retention(max_age, max_count, max_bytes)?))
+            Ok((self.tagged(ticket)?, partitions, retention(max_age, max_count, max_bytes)?))
         };
-        promise_or_refusal(arguments().map(|(partitions, retention)| {
-            let store = self.store.clone();
-            async move {
-                let stream = store.create_stream(&name, partitions, retention).await?;
-                Ok(copied_out(&write_stream(&stream)))
-            }
+        promise_or_refusal(arguments().map(|(store, partitions, retention)| async move {
+            let stream = store.create_stream(&name, partitions, retention).await?;
+            Ok(copied_out(&write_stream(&stream)))
         }))
     }
 
     /// Gives a stream another retention. Gives it as it stands.
     #[wasm_bindgen(js_name = streamAlter, unchecked_return_type = "Promise<Uint8Array>")]
-    pub fn stream_alter(&self, name: String, max_age: f64, max_count: f64, max_bytes: f64) -> Promise {
-        promise_or_refusal(retention(max_age, max_count, max_bytes).map(|retention| {
-            let store = self.store.clone();
-            async move { Ok(copied_out(&write_stream(&store.alter_stream(&name, retention).await?))) }
+    pub fn stream_alter(
+        &self,
+        name: String,
+        max_age: f64,
+        max_count: f64,
+        max_bytes: f64,
+        ticket: f64,
+    ) -> Promise {
+        let arguments = || Ok((self.tagged(ticket)?, retention(max_age, max_count, max_bytes)?));
+        promise_or_refusal(arguments().map(|(store, retention)| async move {
+            Ok(copied_out(&write_stream(&store.alter_stream(&name, retention).await?)))
         }))
     }
 
     /// Deletes a stream, if it is empty or `force` is set.
     #[wasm_bindgen(js_name = streamDelete, unchecked_return_type = "Promise<void>")]
-    pub fn stream_delete(&self, name: String, force: bool) -> Promise {
-        let store = self.store.clone();
-        promise(async move {
+    pub fn stream_delete(&self, name: String, force: bool, ticket: f64) -> Promise {
+        promise_or_refusal(self.tagged(ticket).map(|store| async move {
             store.delete_stream(&name, force).await?;
             // Its groups went with it; what they leave is only room, and may wait for another sweep.
             let _ = store.sweep_groups(&name).await;
             Ok(JsValue::UNDEFINED)
-        })
+        }))
     }
 
     /// A stream as it stands.
@@ -199,23 +210,29 @@ impl Engine {
     /// 2 what is older than `value` milliseconds; 3 all but `value` bytes. Gives how many records went, and
     /// milliseconds and n of the first that is left.
     #[wasm_bindgen(js_name = streamTrim, unchecked_return_type = "Promise<Float64Array>")]
-    pub fn stream_trim(&self, name: String, kind: f64, value: f64, n: f64, dry_run: bool) -> Promise {
-        let trim = || -> Result<Trim> {
-            match integer("kind", kind)? {
-                0 => Ok(Trim::Before(id("before", value, n)?)),
-                1 => Ok(Trim::MaxCount(integer("maxCount", value)?)),
-                2 => Ok(Trim::MaxAge(integer("maxAge", value)?)),
-                3 => Ok(Trim::MaxBytes(integer("maxBytes", value)?)),
-                _ => Err(Error::invalid("kind: must be from 0 to 3")),
-            }
+    pub fn stream_trim(
+        &self,
+        name: String,
+        kind: f64,
+        value: f64,
+        n: f64,
+        dry_run: bool,
+        ticket: f64,
+    ) -> Promise {
+        let arguments = || {
+            let trim = match integer("kind", kind)? {
+                0 => Trim::Before(id("before", value, n)?),
+                1 => Trim::MaxCount(integer("maxCount", value)?),
+                2 => Trim::MaxAge(integer("maxAge", value)?),
+                3 => Trim::MaxBytes(integer("maxBytes", value)?),
+                _ => return Err(Error::invalid("kind: must be from 0 to 3")),
+            };
+            Ok((self.tagged(ticket)?, trim))
         };
-        promise_or_refusal(trim().map(|trim| {
-            let store = self.store.clone();
-            async move {
-                let trimmed = store.trim_stream(&name, trim, dry_run).await?;
-                let numbers = [trimmed.trimmed, trimmed.first_id.ms, trimmed.first_id.n].map(number);
-                Ok(numbers_out(&numbers))
-            }
+        promise_or_refusal(arguments().map(|(store, trim)| async move {
+            let trimmed = store.trim_stream(&name, trim, dry_run).await?;
+            let numbers = [trimmed.trimmed, trimmed.first_id.ms, trimmed.first_id.n].map(number);
+            Ok(numbers_out(&numbers))
         }))
     }
 

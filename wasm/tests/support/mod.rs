@@ -187,7 +187,13 @@ extern "C" {
         after_n: f64,
     ) -> Promise;
     #[wasm_bindgen(method, js_name = leaseAcquire)]
-    pub(crate) fn lease_acquire(this: &EngineObject, key: &str, holder: &str, ttl: f64) -> Promise;
+    pub(crate) fn lease_acquire(
+        this: &EngineObject,
+        key: &str,
+        holder: &str,
+        ttl: f64,
+        ticket: f64,
+    ) -> Promise;
     #[wasm_bindgen(method)]
     pub(crate) fn exporter(this: &EngineObject, spaces: Option<Vec<String>>) -> JobObject;
     #[wasm_bindgen(method)]
