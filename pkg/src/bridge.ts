@@ -1,5 +1,5 @@
 import type { Bytes } from "./bytes.js";
-import { fromHost, StreamkitError } from "./errors.js";
+import { clockError, fromHost } from "./errors.js";
 import type { HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "./host.js";
 import { answerChecks, isPromise, unheeded } from "./host-answers.js";
 import type { TimerCalls } from "./timers.js";
@@ -279,7 +279,8 @@ export function createBridge(
 		now() {
 			const now = clock();
 			if (typeof now !== "number" || !(now < TIMESTAMP_END)) {
-				throw new StreamkitError("INVALID_ARGUMENT", "clock: must give milliseconds below 2^48");
+				unheeded(now);
+				throw clockError();
 			}
 			return Math.floor(now);
 		},

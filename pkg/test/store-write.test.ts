@@ -442,6 +442,36 @@ test("what a getter publishes while a record is taken is a record of its own", a
 	for (const { metadata, segment } of entries) assert.deepEqual(metadata, { of: segment });
 });
 
+test("a clock that gives no time is named, whatever it does instead", async (t) => {
+	const unhandled: unknown[] = [];
+	const note = (error: unknown): void => void unhandled.push(error);
+	process.on("unhandledRejection", note);
+	t.after(() => void process.off("unhandledRejection", note));
+	const fails = (): never => {
+		throw new Error("no clock");
+	};
+	const clocks: (() => unknown)[] = [fails, async () => fails(), async () => 5, () => "5", () => undefined, () => 5n];
+	for (const time of [Number.NaN, Number.POSITIVE_INFINITY, 2 ** 48]) clocks.push(() => time);
+	let clock: () => unknown = () => 1000;
+	const store = await storeIn(t, { clock: () => clock() as number, retentionInterval: 0 });
+	await store.publish("s", "g", "1");
+	for (clock of clocks) {
+		for (const call of [
+			() => store.publish("s", "g", "x"),
+			() => store.streams.append("st", "x"),
+			() => store.withLease("k", 100, () => 1),
+			() => store.streams.group("st", "g").read("c"),
+		]) {
+			const error = await refuses("INVALID_ARGUMENT", call, /^clock: must give milliseconds below 2\^48/);
+			assert.equal(error.details["argument"], "clock");
+		}
+	}
+	clock = () => 2000;
+	assert.equal((await store.publish("s", "g", "2")).lastSequence, 2);
+	await new Promise((resolve) => setTimeout(resolve, 5));
+	assert.deepEqual(unhandled, []);
+});
+
 test("records up to the limit are stored", async (t) => {
 	const store = await storeIn(
 		t,

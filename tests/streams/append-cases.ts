@@ -79,6 +79,8 @@ export function appendCases(test: Case): void {
 			await refused("INVALID_ARGUMENT", streams.append("n".repeat(129), "x"), /^name/);
 			await refused("INVALID_ARGUMENT", streams.append("s", "x", { headers: { a: 1 } as never }), /headers/);
 			await refused("INVALID_ARGUMENT", streams.append("s", "x", { headers: new Map() as never }), /^headers/);
+			await refused("INVALID_ARGUMENT", streams.append("s", "x", { headers: { a: "\ud800" } }), /^headers\["a"\]: /);
+			await refused("INVALID_ARGUMENT", streams.append("s", "x", { headers: { "\ud800": "a" } }), /^headers\["/);
 			await refused("INVALID_ARGUMENT", streams.append("s", "x", { expectedSequence: 0 } as never), /expectedSequence/);
 			same(await streams.list(), [], "nothing is left behind");
 		});

@@ -49,7 +49,8 @@ function checkHeaders(headers: unknown, partitionKey: string | undefined): Metad
 			throw invalid("headers", "must be an object of strings");
 		}
 		for (const [key, value] of Object.entries(headers)) {
-			if (typeof value !== "string") throw invalid(`headers[${JSON.stringify(key)}]`, "must be a string");
+			if (typeof value !== "string" || !isWellFormed(key) || !isWellFormed(value))
+				throw invalid(`headers[${JSON.stringify(key)}]`, "must be a string, it and its key well-formed UTF-16");
 		}
 		checkNoKey("headers", headers as Metadata);
 	}
