@@ -1,6 +1,6 @@
 import { compareBytes, isUint8Array } from "./bytes.js";
 import { fromHost, StreamkitError } from "./errors.js";
-import type { HostCommit, HostKv, ScanPage, ScanRange } from "./host.js";
+import type { Health, HostCommit, HostKv, ScanPage, ScanRange } from "./host.js";
 import type { MaybePromise } from "./types.js";
 
 /** Whether it is awaited: of another realm, or merely something with a `then`, counts as well. */
@@ -98,4 +98,18 @@ export async function hostCall<T>(
 	} finally {
 		clearTimeout(timer);
 	}
+}
+
+const HEALTH = { persisted: "boolean", usage: "number", quota: "number", evicted: "boolean" } as const;
+
+/** What there is of a host's health: nothing that the contract does not know, or of another type. */
+export function readHealth(own: Partial<Health> | null | undefined): Partial<Health> {
+	const health: Record<string, unknown> = {};
+	for (const [name, type] of Object.entries(HEALTH)) {
+		const value = own?.[name as keyof typeof HEALTH];
+		if (typeof value === type && !Number.isNaN(value)) health[name] = value;
+	}
+	const warnings: unknown = own?.warnings ?? [];
+	if (!Array.isArray(warnings)) throw new Error("warnings must be an array");
+	return { ...health, warnings: warnings.filter((warning) => typeof warning === "string") };
 }

@@ -1,11 +1,11 @@
 import { unlessAborted } from "./abort.js";
 import type { Bytes } from "./bytes.js";
 import { EngineSlot } from "./engine/instance.js";
-import { closedError, fromHost } from "./errors.js";
+import { closedError } from "./errors.js";
 import { readStatus } from "./framing/answers.js";
 import { emptyEntry, readPage } from "./framing/page.js";
 import type { Health, HostKv } from "./host.js";
-import { hostCall } from "./host-answers.js";
+import { hostCall, readHealth } from "./host-answers.js";
 import type { LeaseOptions } from "./leases.js";
 import { getSegments, getSpaces } from "./listing.js";
 import type { ProgressOptions } from "./maintenance.js";
@@ -193,18 +193,14 @@ class EngineStore implements Store {
 			durability: options.durability,
 			limits: { ...host.limits },
 			pendingTransactions,
-			warnings: [...warnings, ...(own?.warnings ?? [])],
+			warnings: [...warnings, ...(own.warnings ?? [])],
 		};
 	}
 
 	/** What the host says of itself, within the time that any of its calls has. */
-	async #hostHealth(): Promise<Partial<Health> | undefined> {
+	#hostHealth(): Promise<Partial<Health>> {
 		const { host, options } = this.#slot;
-		const own = await hostCall(host, "health", options.hostTimeout, () => host.health?.());
-		const { warnings } = own ?? {};
-		if (warnings !== undefined && !Array.isArray(warnings))
-			throw fromHost(new Error("warnings must be an array"), host.name, "health");
-		return own;
+		return hostCall(host, "health", options.hostTimeout, async () => readHealth(await host.health?.()));
 	}
 
 	close(): Promise<void> {

@@ -231,6 +231,16 @@ test("a host whose health fails, never comes or is none makes a typed error", { 
 	};
 	const store = await storeIn(t, { hostTimeout: 50 }, host);
 	assert.deepEqual((await store.health()).warnings, ["mind the gap"]);
+	const { warnings: _, ...plain } = await store.health();
+	health = () => ({ usage: "x", quota: Number.NaN, persisted: 5, evicted: "q", warnings: [1, "mind", {}], other: 1 });
+	assert.deepEqual(await store.health(), { ...plain, warnings: ["mind"] });
+	for (const rubbish of ["abc", 5, null, undefined, [1]]) {
+		health = () => rubbish;
+		assert.deepEqual(await store.health(), { ...plain, warnings: [] });
+	}
+	health = () => ({ usage: 1, quota: 2, persisted: false, evicted: true, host: "another", limits: null });
+	const own = { usage: 1, quota: 2, persisted: false, evicted: true };
+	assert.deepEqual(await store.health(), { ...plain, ...own, warnings: [] });
 	health = () => {
 		throw new Error("no");
 	};
