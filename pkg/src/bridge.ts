@@ -1,5 +1,5 @@
 import type { Bytes } from "./bytes.js";
-import { clockError, fromHost } from "./errors.js";
+import { fromHost, invalid } from "./errors.js";
 import type { HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "./host.js";
 import { answerChecks, isPromise, unheeded } from "./host-answers.js";
 import type { TimerCalls } from "./timers.js";
@@ -280,7 +280,7 @@ export function createBridge(
 			const now = clock();
 			if (typeof now !== "number" || !(now < TIMESTAMP_END)) {
 				unheeded(now);
-				throw clockError();
+				throw invalid("clock", "must give milliseconds below 2^48");
 			}
 			return Math.floor(now);
 		},

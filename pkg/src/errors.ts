@@ -107,11 +107,6 @@ export function invalid(argument: string, rule: string, cause?: unknown): Stream
 	);
 }
 
-/** The error of a clock that gives no time. */
-export function clockError(): StreamkitError {
-	return invalid("clock", "must give milliseconds below 2^48");
-}
-
 /** A LIMIT_EXCEEDED with its details. */
 export function limitExceeded(what: string, limit: number, actual: number): StreamkitError {
 	return new StreamkitError("LIMIT_EXCEEDED", `${what}: at most ${limit}, got ${actual}`, {
@@ -147,9 +142,9 @@ export function fromEngine(value: unknown): StreamkitError {
 		if (isErrorCode(code)) {
 			const options: { details?: Readonly<Record<string, unknown>>; retryable?: boolean } = {};
 			if (typeof details === "object" && details !== null) options.details = details as Record<string, unknown>;
-			// The largest integer stands for a clock that failed: no time that is given can be as late.
-			if (options.details?.["what"] === "timestamp" && (options.details["actual"] as number) >= 2 ** 64)
-				return clockError();
+			// The engine names the argument in the message alone.
+			const argument = code === "INVALID_ARGUMENT" ? /^([\w.[\]]+): /.exec(String(message))?.[1] : undefined;
+			if (argument !== undefined) options.details = { argument, ...options.details };
 			if (typeof retryable === "boolean") options.retryable = retryable;
 			return new StreamkitError(code, typeof message === "string" ? message : code, options);
 		}

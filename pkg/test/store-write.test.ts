@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+	type HostKv,
 	isStreamkitError,
 	memoryHost,
 	openStore,
@@ -515,6 +516,46 @@ test("a write whose signal has fired stores nothing", async (t) => {
 	late.abort(reason);
 	host.open();
 	assert.equal((await handed).lastSequence, 4);
+});
+
+test("a signal that fires while a write reads takes it back", async () => {
+	const writes: Record<string, (store: Store, signal: AbortSignal) => Promise<unknown>> = {
+		create: (store, signal) => store.streams.create("new", { signal }),
+		alter: (store, signal) => store.streams.alter("s", { retention: { maxCount: 1 }, signal }),
+		trim: (store, signal) => store.streams.trim("s", { maxCount: 1 }, { signal }),
+		delete: (store, signal) => store.streams.delete("s", { force: true, signal }),
+		withLease: (store, signal) => store.withLease("k", 1000, () => 1, { signal }),
+	};
+	for (const [name, write] of Object.entries(writes)) {
+		const memory = memoryHost();
+		const first = await openStore(memory);
+		await first.streams.append("s", ["1", "2", "3"]);
+		await first.close();
+		const controller = new AbortController();
+		let armed = false;
+		let commits = 0;
+		const read = async <T>(run: () => T): Promise<Awaited<T>> => {
+			if (armed) controller.abort("enough");
+			await new Promise((resolve) => setTimeout(resolve, 1));
+			return await run();
+		};
+		const host: HostKv = {
+			name: "asked",
+			limits: memory.limits,
+			get: (keys) => read(() => memory.get(keys)),
+			scan: (range) => read(() => memory.scan(range)),
+			commit(batch) {
+				if (armed) commits++;
+				return memory.commit(batch);
+			},
+		};
+		const store = await openStore(host, { autoCompact: false, retentionInterval: 0 });
+		await store.streams.list();
+		armed = true;
+		assert.equal(await rejection(write(store, controller.signal)), "enough", name);
+		await store.close();
+		assert.equal(commits, 0, name);
+	}
 });
 
 test("what is stored to its end is answered so, whatever comes during its last commit", async () => {
