@@ -376,17 +376,16 @@ test("names and changes", () => {
 		more: true,
 		names: ["a", "\u00e9"],
 	});
-	const changes = new DataView(new ArrayBuffer(57));
-	changes.setUint32(0, 5, true);
-	changes.setUint32(8, 6, true);
-	changes.setUint32(16, 1, true);
-	changes.setUint32(20, 1, true);
-	changes.setUint8(24, 103);
-	for (const [i, value] of [1, 10, 2, 20].entries()) changes.setFloat64(25 + 8 * i, value, true);
+	const changes = new DataView(new ArrayBuffer(73));
+	for (const [i, value] of [5, 6, 3, 4].entries()) changes.setUint32(8 * i, value, true);
+	changes.setUint32(32, 1, true);
+	changes.setUint32(36, 1, true);
+	changes.setUint8(40, 103);
+	for (const [i, value] of [1, 10, 2, 20].entries()) changes.setFloat64(41 + 8 * i, value, true);
 	const page = readChanges(new Uint8Array(changes.buffer), "s");
 	assert.deepEqual(page, {
-		ms: 5,
-		n: 6,
+		next: { ms: 5, n: 6 },
+		trimmed: { ms: 3, n: 4 },
 		statuses: [{ space: "s", segment: "g", firstSequence: 1, firstTimestamp: 10, lastSequence: 2, lastTimestamp: 20 }],
 	});
 });

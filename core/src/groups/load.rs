@@ -369,6 +369,7 @@ impl Group {
         let mut bound = (u64::MAX, EntryId::MAX);
         // The first page mostly has them all.
         let mut step = 1;
+        let mut is_first = true;
         loop {
             let missing = wanted.saturating_sub(draft.due(bound).len()).clamp(1, SCAN_ROWS);
             if draft.affairs.is_any() {
@@ -382,9 +383,11 @@ impl Group {
             if next.is_some() {
                 rest = None;
             }
-            if step == 1 && come == 0 {
+            // What stood before a later part has come.
+            if is_first && come == 0 {
                 draft.kept.learn_quiet(lane, next.unwrap_or(u64::MAX));
             }
+            is_first = false;
             timers.truncate(come);
             step = step.saturating_mul(8);
             // What timers name is there as long as the head is the one that was read.

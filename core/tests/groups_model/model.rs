@@ -148,40 +148,74 @@ impl Model {
         self.dead.push(self.stream[&id].clone());
     }
 
+    /// What is due, by (deadline, id).
+    fn due(&self) -> Vec<EntryId> {
+        let places = self.pending.iter().map(|(id, one)| (self.deadline_of(one), *id));
+        let mut due: Vec<(u64, EntryId)> = places.filter(|(at, _)| *at <= self.now).collect();
+        due.sort_unstable();
+        due.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// Joins as a reader; its session, if it may be given records. `None`: no more may stand by.
+    fn reader(&mut self, consumer: &str) -> Option<Option<u64>> {
+        let joined = self.join(consumer);
+        let session = self.active(consumer).filter(|_| joined)?;
+        Some((self.mode != GroupMode::Exclusive || self.holder == session).then_some(session))
+    }
+
     /// `None`: no more may stand by.
     pub(crate) fn read(&mut self, consumer: &str, limit: usize, no_ack: bool) -> Option<Vec<Given>> {
-        if !self.join(consumer) {
-            return None;
-        }
-        let session = self.active(consumer).expect("joined");
-        if self.mode == GroupMode::Exclusive && self.holder != session {
+        let Some(session) = self.reader(consumer)? else {
             return Some(Vec::new());
-        }
-        let due = loop {
-            let mut due: Vec<(u64, EntryId)> = self
-                .pending
-                .iter()
-                .map(|(id, one)| (self.deadline_of(one), *id))
-                .filter(|(at, _)| *at <= self.now)
-                .collect();
-            due.sort_unstable();
-            due.truncate(limit);
-            let mut dead: Vec<EntryId> = due
-                .iter()
-                .map(|(_, id)| *id)
-                .filter(|id| self.is_exhausted(self.pending[id].attempts))
-                .take(64)
-                .collect();
+        };
+        loop {
+            let due = self.due();
+            let first = due.iter().take(limit).copied();
+            let mut dead: Vec<EntryId> =
+                first.filter(|id| self.is_exhausted(self.pending[id].attempts)).take(64).collect();
             if dead.is_empty() {
-                break due;
+                return Some(self.give(consumer, session, due, limit, no_ack));
             }
             dead.sort_unstable();
             for id in dead {
                 self.bury(id);
             }
-        };
+        }
+    }
+
+    /// A read that gave so many records after it had buried so many. `None`: it should not have.
+    pub(crate) fn read_cut(
+        &mut self,
+        consumer: &str,
+        given: usize,
+        buried: usize,
+        no_ack: bool,
+    ) -> Option<Vec<Given>> {
+        let session = self.reader(consumer)??;
+        let mut due = self.due();
+        let dead = |model: &Self, id: &EntryId| model.is_exhausted(model.pending[id].attempts);
+        let gone: Vec<EntryId> = due.iter().filter(|id| dead(self, id)).take(buried).copied().collect();
+        let left = due.iter().filter(|id| !gone.contains(id)).position(|id| dead(self, id));
+        due.retain(|id| !gone.contains(id));
+        if gone.len() < buried || left.is_some_and(|left| left < given) {
+            return None;
+        }
+        for id in gone {
+            self.bury(id);
+        }
+        Some(self.give(consumer, session, due, given, no_ack))
+    }
+
+    fn give(
+        &mut self,
+        consumer: &str,
+        session: u64,
+        due: Vec<EntryId>,
+        most: usize,
+        no_ack: bool,
+    ) -> Vec<Given> {
         let mut given = Vec::new();
-        for (_, id) in due {
+        for id in due.into_iter().take(most) {
             let one = self.pending.remove(&id).expect("pending");
             given.push((id, one.attempts + 1));
         }
@@ -190,7 +224,7 @@ impl Model {
             .stream
             .range((std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded))
             .map(|(id, _)| *id)
-            .take(limit - given.len())
+            .take(most - given.len())
             .collect();
         for id in fresh {
             given.push((id, 1));
@@ -203,7 +237,7 @@ impl Model {
                 self.pending.insert(*id, one);
             }
         }
-        Some(given)
+        given
     }
 
     fn mine(&self, consumer: &str, ids: &[EntryId], active_only: bool) -> Vec<EntryId> {
