@@ -229,3 +229,23 @@ fn a_consumer_of_many_sessions_acknowledges_what_is_trimmed() {
         assert_eq!((info.pending, info.trimmed_pending), (1, CROWD as u64));
     });
 }
+
+#[test]
+fn what_is_due_is_still_found_when_timers_were_met_in_steps() {
+    let world = World::new();
+    let store = world.open(&MemoryKv::with_limits(HostLimits { max_batch_ops: 40, ..HostLimits::default() }));
+    let group = store.group("s", "g");
+    world.run(async {
+        group.create(&options(GroupMode::Shared)).await.expect("creates");
+        append(&store, 23, "k").await;
+        let all = read(&group, "a", 23).await;
+        for n in 0..22 {
+            group.join(&format!("c{n}")).await.expect("joins");
+        }
+        world.clock.0.set(world.clock.0.get() + 10_000);
+        append(&store, 1, "new").await;
+        for id in all {
+            assert_eq!(read(&group, "a", 1).await, [id], "before what is new");
+        }
+    });
+}

@@ -41,6 +41,7 @@ fn what_failed_once() {
 const GROUP_SEEDS: &[(u64, &str)] = &[
     (5, "an append that called back was said to be certainly not stored when its instance died"),
     (92, "the same"),
+    (114_505, "a delivery that was told late was taken for the latest"),
 ];
 
 #[test]

@@ -208,14 +208,17 @@ impl Books {
                 }
             }
             record.at_most_once |= no_ack;
-            record.seen = Some(Seen {
-                consumer: consumer.into(),
-                from,
-                to,
-                count: *count,
-                deadline: *deadline,
-                free: false,
-            });
+            // A read may tell late of a delivery that others have followed.
+            if record.seen.as_ref().is_none_or(|seen| seen.count <= *count) {
+                record.seen = Some(Seen {
+                    consumer: consumer.into(),
+                    from,
+                    to,
+                    count: *count,
+                    deadline: *deadline,
+                    free: false,
+                });
+            }
             self.payloads.borrow_mut().insert(*id, payload.clone());
         }
         if self.mode == GroupMode::KeyShared {
