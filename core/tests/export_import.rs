@@ -101,7 +101,7 @@ fn request(number: usize, write: &Write) -> (NewRecords, WriteOptions) {
         records: RecordFrame::parse(frame).expect("parses"),
         expected: None,
     };
-    let trx_id = write.has_trx.then(|| uuid::Uuid::from_u128(number as u128 + 1));
+    let trx_id = write.has_trx.then(|| Uuid::from_u128(number as u128 + 1));
     (records, WriteOptions { trx_id, ..WriteOptions::default() })
 }
 
@@ -186,7 +186,7 @@ proptest! {
 fn small_store(world: &World) -> Store {
     let store = open(world, &small_blocks());
     world.run(async {
-        let trx = WriteOptions { trx_id: Some(uuid::Uuid::from_u128(9)), ..WriteOptions::default() };
+        let trx = WriteOptions { trx_id: Some(Uuid::from_u128(9)), ..WriteOptions::default() };
         store.append(records("a", "s", &["one", "two"]), WriteOptions::default()).await.expect("appends");
         store.append(records("a", "t", &["three"]), trx).await.expect("appends");
         store.append(records("b", "s", &["four"]), WriteOptions::default()).await.expect("appends");
