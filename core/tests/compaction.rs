@@ -82,6 +82,25 @@ fn a_compaction_merges_and_nothing_reads_differently() {
 }
 
 #[test]
+fn more_small_rows_than_a_step_takes_become_one_row() {
+    let world = World::new();
+    let kv = MemoryKv::with_limits(HostLimits { block_bytes: 1 << 20, ..HostLimits::default() });
+    let options = OpenOptions { auto_compact: false, ..OpenOptions::default() };
+    let store = world.open_with(Rc::new(kv.clone()), options).expect("opens");
+    world.run(async {
+        for n in 0..1_800 {
+            let text = n.to_string();
+            store.append(records("s", "g", &[&text]), WriteOptions::default()).await.expect("appends");
+        }
+        let before = timeline(&store, 100).await;
+        let report = compact(&store).await;
+        assert_eq!((report.blocks_before, report.blocks_after), (3_600, 2), "a block and a commit row");
+        assert_eq!(compact(&store).await.blocks_before, 2);
+        assert_eq!(timeline(&store, 100).await, before);
+    });
+}
+
+#[test]
 fn small_rows_are_merged_in_the_background() {
     let world = World::new();
     let kv = MemoryKv::with_limits(HostLimits { block_bytes: 16 << 10, ..HostLimits::default() });

@@ -115,3 +115,24 @@ fn every_time_finds_its_first_entry() {
         }
     });
 }
+
+#[test]
+fn a_page_that_ends_before_what_the_space_has_reached_is_the_last() {
+    let world = World::new();
+    let (store, _) = open(&world);
+    world.run(async {
+        append(&world, &store, "g", 2).await;
+        let most = world.clock.0.get() + 1;
+        let upto = SegmentRead { max_timestamp: Some(most), ..segment_read("s", "g", 1, 10) };
+        let page = store.read_segment(upto.clone()).await.expect("reads");
+        assert_eq!((page.len(), page.done, page.tail), (2, false, true), "more of that time may come");
+        append(&world, &store, "other", 1).await;
+        let page = store.read_segment(upto.clone()).await.expect("reads");
+        assert_eq!((page.len(), page.done, page.tail), (2, false, true), "even in the last millisecond");
+        append(&world, &store, "other", 1).await;
+        let page = store.read_segment(upto.clone()).await.expect("reads");
+        assert_eq!((page.len(), page.done, page.tail), (2, true, false));
+        let page = store.read_segment(SegmentRead { from: page.next.0, ..upto }).await.expect("reads");
+        assert_eq!((page.len(), page.done, page.tail), (0, true, false));
+    });
+}

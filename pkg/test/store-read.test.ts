@@ -302,6 +302,20 @@ test("following goes on as entries are committed, to its limit", async (t) => {
 	);
 });
 
+test("following ends where the space has passed the latest time wanted", async (t) => {
+	const clock = manualClock(5_000);
+	const store = await storeIn(t, { clock });
+	await store.produce("s", "g", numbered(2));
+	const args = { space: "s", segment: "g", follow: true, maxTimestamp: 5_500 };
+	const reading = store.consumeSegment(args).toArray();
+	clock.advance(400);
+	await store.publish("s", "g", "3");
+	clock.advance(101);
+	await store.publish("s", "other", "4");
+	assert.equal(payloads(await reading), "1 2 3");
+	assert.equal(payloads(await store.consumeSegment({ ...args, minSequence: 9 }).toArray()), "");
+});
+
 test("a follower of a space sees another store's writes", async (t) => {
 	const host = memoryHost();
 	const [a, b] = [await storeIn(t, {}, host), await storeIn(t, {}, host)];

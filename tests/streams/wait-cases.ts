@@ -44,6 +44,20 @@ export function waitCases(test: Case): void {
 		});
 	});
 
+	test("block: an end that the stream has reached ends it, whichever partition got that far", async ({ open }) => {
+		await withStore(open(), async (store) => {
+			const { streams } = store;
+			await streams.create("s", { partitions: 2 });
+			const { lastId: first } = await streams.append("s", "old", { partition: 1 });
+			const { lastId: end } = await streams.append("s", "x", { partition: 0 });
+			for (const chosen of [{ partition: 1 }, {}]) {
+				same(texts(await streams.read("s", { ...chosen, block: 0, after: first, end: first })), []);
+			}
+			same(texts(await streams.read("s", { block: 0, after: first, end, partition: 1 })), []);
+			same(texts(await streams.follow("s", { start: "0-0", end, partition: 1 }).toArray()), ["old"]);
+		});
+	});
+
 	test("block: other streams, other partitions and passed records do not end it", async ({ open }) => {
 		await withStore(open(), async (store) => {
 			const { streams } = store;

@@ -34,6 +34,8 @@ const MOST_REMEMBERED: usize = 20_000;
 const STEP_BYTES: usize = 2 << 20;
 /// Rows that one step looks at.
 const STEP_ROWS: usize = 512;
+/// Times that the rows of a lane are looked at anew, because there were more small ones than one step takes.
+const MOST_PASSES: u32 = 3;
 /// Tries of one step against others that merge the same rows.
 const TRIES: u32 = 8;
 
@@ -90,6 +92,23 @@ struct Row {
     content: Content,
 }
 
+/// What a step did of a lane.
+struct Step {
+    /// From where the lane goes on.
+    next: Option<Lane>,
+    /// What it merged is still small: it ended where a step's rows did.
+    small: bool,
+    seen: CompactReport,
+}
+
+/// How often the rows of a lane were gone through.
+#[derive(Debug, Default)]
+struct Passes {
+    done: u32,
+    /// Another one merges what this one made.
+    again: bool,
+}
+
 /// A compaction under way. Each step is bounded; between steps nothing is held.
 #[derive(Debug)]
 pub struct Compactor {
@@ -98,6 +117,7 @@ pub struct Compactor {
     spaces: VecDeque<Rc<str>>,
     listed: Option<Listing>,
     current: Option<(Rc<str>, VecDeque<Lane>)>,
+    passes: Passes,
     done: u64,
     total: u64,
     report: CompactReport,
@@ -119,6 +139,7 @@ impl Store {
             only: space,
             spaces: VecDeque::new(),
             current: None,
+            passes: Passes::default(),
             done: 0,
             total: 0,
             report: CompactReport::default(),
@@ -144,24 +165,31 @@ impl Compactor {
             return Ok(true);
         };
         let inner = Rc::clone(&self.store.inner);
-        let before = self.report;
-        let passed = match &lane {
-            Lane::Blocks { from, .. } => *from,
-            Lane::Commits { .. } => 0,
+        let anew = lane.anew();
+        let passed = lane.sequence();
+        let step = match inner.merge_step(&space, lane, true).await {
+            Ok(step) => step,
+            Err(error) => {
+                // The rest of the space is left as it is.
+                self.passes = Passes::default();
+                return Err(error);
+            }
         };
-        let next = inner.merge_step(&space, lane, true, &mut self.report).await;
-        match next {
-            Ok(Some(lane)) => {
-                if let Lane::Blocks { from, .. } = &lane {
-                    self.done += from.saturating_sub(passed);
+        let first = self.passes.done == 0;
+        self.report.add(step.seen, first);
+        self.passes.again |= step.small;
+        match step.next {
+            Some(lane) => {
+                if first {
+                    self.done += lane.sequence().saturating_sub(passed);
                 }
                 lanes.push_front(lane);
             }
-            Ok(None) => {}
-            Err(error) => {
-                self.report = before;
-                return Err(error);
+            None if self.passes.again && self.passes.done < MOST_PASSES => {
+                self.passes = Passes { done: self.passes.done + 1, again: false };
+                lanes.push_front(anew);
             }
+            None => self.passes = Passes::default(),
         }
         if lanes.is_empty() {
             self.done = self.done.min(self.total);
@@ -225,14 +253,8 @@ impl Compactor {
 }
 
 impl Inner {
-    /// Merges what one look at a lane finds. Gives the lane from where it goes on.
-    async fn merge_step(
-        self: &Rc<Self>,
-        space: &Rc<str>,
-        lane: Lane,
-        explicit: bool,
-        report: &mut CompactReport,
-    ) -> Result<Option<Lane>> {
+    /// Merges what one look at a lane finds.
+    async fn merge_step(self: &Rc<Self>, space: &Rc<str>, lane: Lane, explicit: bool) -> Result<Step> {
         let mut unclear = None;
         for attempt in 0..TRIES {
             let head = match self.fresh_head(space).await {
@@ -240,13 +262,16 @@ impl Inner {
                 Err(error) => return Err(unclear.unwrap_or(error)),
             };
             if !head.is_visible() {
-                return Ok(None);
+                return Ok(Step { next: None, small: false, seen: CompactReport::default() });
             }
             let (rows, more) = self.look(space, &lane, &head).await?;
             let compress = self.compresses(explicit);
             let sizes: Vec<MergeSize> = rows.iter().map(|row| row.size(compress)).collect();
             let (groups, next) = plan_merges(&sizes, more, &self.sizes);
-            let goes_on = more.then(|| lane.after(rows.get(..next).unwrap_or_default(), space));
+            let next_lane = more.then(|| lane.after(rows.get(..next).unwrap_or_default(), space)).flatten();
+            // All of them became one row, and it has room for as much again.
+            let body: usize = sizes.iter().map(|row| row.body).sum();
+            let small = more && rows.len() > 1 && next == rows.len() && body < self.sizes.row_bytes / 2;
             let mut seen = CompactReport::default();
             for row in rows.get(..next).unwrap_or_default() {
                 seen.blocks_before += 1;
@@ -256,14 +281,7 @@ impl Inner {
                 seen.damaged += u64::from(matches!(row.content, Content::Damaged));
             }
             match self.merge_groups(space, &rows, &groups, head.layout, explicit, &mut seen).await {
-                Ok(()) => {
-                    report.blocks_before += seen.blocks_before;
-                    report.blocks_after += seen.blocks_after;
-                    report.bytes_before += seen.bytes_before;
-                    report.bytes_after += seen.bytes_after;
-                    report.damaged += seen.damaged;
-                    return Ok(goes_on.flatten());
-                }
+                Ok(()) => return Ok(Step { next: next_lane, small, seen }),
                 // Nobody knows whether it merged: look again, but not for ever where the host does not answer.
                 Err(error) if error.may_have_applied() && unclear.is_none() => unclear = Some(error),
                 Err(error) if error.may_have_applied() => return Err(error),
@@ -477,10 +495,9 @@ impl Inner {
             small.remembered = small.remembered.saturating_sub(due.len());
             (after, due)
         };
-        let mut report = CompactReport::default();
         for (segment, (from, _)) in segments {
             let mut lane = Lane::Blocks { segment: Rc::clone(&segment), from };
-            while let Some(next) = self.merge_step(space, lane, false, &mut report).await? {
+            while let Some(next) = self.merge_step(space, lane, false).await?.next {
                 if self.closed.get() {
                     return Ok(());
                 }
@@ -489,7 +506,7 @@ impl Inner {
         }
         let reached = self.fresh_head(space).await?.last_id;
         let mut lane = Lane::Commits { after };
-        while let Some(next) = self.merge_step(space, lane, false, &mut report).await? {
+        while let Some(next) = self.merge_step(space, lane, false).await?.next {
             if self.closed.get() {
                 return Ok(());
             }
@@ -513,7 +530,39 @@ impl Row {
     }
 }
 
+impl CompactReport {
+    /// Adds what a step saw; in a pass after the first, of rows that were counted before, only what it changed.
+    fn add(&mut self, seen: Self, first: bool) {
+        if first {
+            self.blocks_before += seen.blocks_before;
+            self.blocks_after += seen.blocks_after;
+            self.bytes_before += seen.bytes_before;
+            self.bytes_after += seen.bytes_after;
+            self.damaged += seen.damaged;
+        } else {
+            self.blocks_after = self.blocks_after.saturating_sub(seen.blocks_before - seen.blocks_after);
+            self.bytes_after = (self.bytes_after + seen.bytes_after).saturating_sub(seen.bytes_before);
+        }
+    }
+}
+
 impl Lane {
+    /// The lane from its beginning.
+    fn anew(&self) -> Self {
+        match self {
+            Self::Blocks { segment, .. } => Self::Blocks { segment: Rc::clone(segment), from: 1 },
+            Self::Commits { .. } => Self::Commits { after: EntryId::ZERO },
+        }
+    }
+
+    /// The sequence that it goes on from.
+    fn sequence(&self) -> u64 {
+        match self {
+            Self::Blocks { from, .. } => *from,
+            Self::Commits { .. } => 0,
+        }
+    }
+
     /// The lane behind these rows of it.
     fn after(&self, rows: &[Row], space: &str) -> Option<Self> {
         let last = rows.last()?;

@@ -8,6 +8,7 @@ use super::partition_of_key;
 use crate::error::Result;
 use crate::id::EntryId;
 use crate::layout::block::Block;
+use crate::layout::space::SpaceHead;
 use crate::layout::stream::StreamMeta;
 use crate::name::check_name;
 use crate::store::{Inner, Page, PageRun, SegmentRead, SpaceRead, Store};
@@ -63,7 +64,7 @@ impl Store {
                 let (head, meta) = self.inner.stream_head(&read.stream).await?;
                 match partition(chosen, &meta)? {
                     Some(partition) if head.is_visible() => {
-                        self.inner.read_partition(&read, partition, head.trimmed).await?
+                        self.inner.read_partition(&read, partition, &head).await?
                     }
                     _ => Page { next: passed, tail: true, ..Page::default() },
                 }
@@ -118,32 +119,25 @@ impl Inner {
         self: &Rc<Self>,
         read: &StreamRead,
         partition: u32,
-        trimmed: EntryId,
+        seen: &SpaceHead,
     ) -> Result<Page> {
         let (space, segment) = (&*read.stream, partition.to_string());
-        let after = read.after.max(trimmed);
-        let tail = Page { tail: true, ..Page::default() };
-        let mut from = match read.from {
-            Some((known, sequence)) if known == partition => sequence,
-            _ => {
-                let (head, state) = self.fresh_segment(space, &segment).await?;
-                if state.last_sequence == 0 || state.last_id <= after {
-                    return Ok(tail);
-                }
-                let last = state.last_sequence;
-                let (low, found) = self.block_after(space, &segment, last, after, &head.voids).await?;
-                let Some(found) = found else { return Ok(tail) };
-                match first_after(&found, after) {
-                    // What lies between may not be shown yet: reading the segment tells.
-                    Some(first) if first == found.first_sequence && !self.host.is_consistent() => low,
-                    Some(first) => first,
-                    None => return Ok(tail),
-                }
-            }
+        let after = read.after.max(seen.trimmed);
+        // Whatever is appended from now on has a higher id than all that is committed.
+        let beyond = self.host.is_consistent() && read.last.is_some_and(|last| last <= seen.last_id);
+        let tail = Page { done: beyond, tail: !beyond, ..Page::default() };
+        let known = read.from.filter(|(known, _)| *known == partition);
+        let mut from = match known {
+            Some((_, sequence)) => sequence,
+            None if after == EntryId::ZERO => 1,
+            None => match self.first_sequence_above(space, &segment, after).await? {
+                Some(sequence) => sequence,
+                None => return Ok(tail),
+            },
         };
         // What was trimmed and not collected yet makes pages without entries.
         loop {
-            let page = self
+            let mut page = self
                 .read_segment(SegmentRead {
                     space: read.stream.clone(),
                     segment: segment.clone(),
@@ -156,10 +150,28 @@ impl Inner {
                 })
                 .await?;
             if page.done || page.tail || !page.is_empty() {
+                page.done |= page.tail && beyond;
                 return Ok(page);
             }
             from = page.next.0;
         }
+    }
+
+    /// A sequence of a segment such that nothing before it is above an id; `None` where nothing is above it at all.
+    async fn first_sequence_above(&self, space: &str, segment: &str, after: EntryId) -> Result<Option<u64>> {
+        let (head, state) = self.fresh_segment(space, segment).await?;
+        if state.last_sequence == 0 || state.last_id <= after {
+            return Ok(None);
+        }
+        if let Some(named) = self.sequence_after((space, segment), after, &head).await? {
+            return Ok(Some(named));
+        }
+        let (low, found) = self.block_after(space, segment, state.last_sequence, after, &head.voids).await?;
+        Ok(found.and_then(|found| match first_after(&found, after) {
+            // What lies between may not be shown yet: reading the segment tells.
+            Some(first) if first == found.first_sequence && !self.host.is_consistent() => Some(low),
+            first => first,
+        }))
     }
 }
 

@@ -141,7 +141,7 @@ export class MergeReader implements PageSource {
 		// At its tail a space is asked again only when something may have happened.
 		if (reader.tail && (!this.#plan.follow || (lane.epoch === epoch && !woken))) return;
 		lane.epoch = epoch;
-		await lane.fill(this.#pageEntries);
+		await lane.fill(Math.min(this.#pageEntries, this.#left));
 	}
 
 	#merge(max: number): PageEntry[] {

@@ -6,10 +6,9 @@ mod blocks;
 mod density;
 mod page;
 mod peek;
+mod position;
 mod segment;
 mod space;
-#[cfg(feature = "every-host")]
-mod times;
 
 pub use page::{EntryRef, Page, PageFrame, PageRun, Tier};
 pub use segment::SegmentRead;

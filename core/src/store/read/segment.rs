@@ -90,7 +90,9 @@ impl Inner {
             return Ok(filling.page);
         }
         // Where a time is looked for, or what comes after trimmed blocks, as many as may make looking needless.
-        let likely = || self.block_size.get().holding(read.max_entries).min(read.max_bytes);
+        let entries = read.max_sequence.map_or(u64::MAX, |most| most.saturating_sub(from) + 1);
+        let entries = entries.min(read.max_entries);
+        let likely = || self.block_size.get().holding(entries).min(read.max_bytes);
         let looks = match read.min_timestamp {
             Some(_) => !self.finds_times(),
             None => from == 1 && head.trimmed > EntryId::ZERO,
@@ -102,7 +104,10 @@ impl Inner {
             && blocks.iter().all(|one| ends_before(one, min))
         {
             #[cfg(feature = "every-host")]
-            let named = self.sequence_at(&read, min, &head).await?;
+            let named = {
+                let place = (&*read.space, &*read.segment);
+                self.sequence_after(place, EntryId::new(min, 0).before(), &head).await?
+            };
             #[cfg(not(feature = "every-host"))]
             let named: Option<u64> = None;
             from = match named {
@@ -184,7 +189,11 @@ impl Inner {
                 }
             }
         }
-        filling.page.tail = !more;
+        // Whatever is appended from now on is later than all that is committed.
+        let beyond =
+            self.host.is_consistent() && read.max_timestamp.is_some_and(|most| head.last_id.ms > most);
+        filling.page.done = !more && beyond;
+        filling.page.tail = !more && !beyond;
         Ok(filling.page)
     }
 
