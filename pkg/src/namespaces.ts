@@ -1,8 +1,9 @@
-import { type Bytes, compareBytes } from "./bytes.js";
+import { type Bytes, equalBytes } from "./bytes.js";
 import { type CheckedHost, checkedHost } from "./checked-host.js";
 import { closedError, invalid, StreamkitError } from "./errors.js";
 import type { HostKv } from "./host.js";
 import { LexKey } from "./lexkey.js";
+import { endRemovals, keyAfter, removeRows } from "./namespace-rows.js";
 import { recordedHost } from "./recorded-host.js";
 import { openStore } from "./store.js";
 import type { Namespaces, Store } from "./store-types.js";
@@ -20,9 +21,11 @@ import {
 // The host of the default store keeps one row for each other namespace: `NSP name` -> its state. The engine's own rows
 // start with other words, so no listing shows these.
 const DEFAULT = "default";
-const LIVE = 1;
-// Its rows are being removed: what was begun is finished before the name is used again.
+const LIVE: Bytes = new Uint8Array([1]);
+// The first byte of the state of one whose rows are being removed, which is finished before the name is used again. What
+// follows tells this deletion from others.
 const DELETING = 2;
+const DELETION_BYTES = 16;
 const PAGE = 500;
 // Others take a name or give it back now and then, not without end.
 const TRIES = 20;
@@ -45,8 +48,8 @@ function changed(name: string): StreamkitError {
 	return new StreamkitError("CONFLICT", `namespace "${name}" was changed meanwhile`);
 }
 
-function keyAfter(key: Uint8Array): Bytes {
-	return new Uint8Array([...key, 0]);
+function isDeleting(state: Uint8Array | undefined): state is Bytes {
+	return state?.[0] === DELETING;
 }
 
 class HostNamespaces implements Namespaces {
@@ -92,54 +95,59 @@ class HostNamespaces implements Namespaces {
 		return checkedHost(await this.host(name), this.#checked.hostTimeout);
 	}
 
-	async #state(name: string): Promise<number | undefined> {
+	async #state(name: string): Promise<Uint8Array | undefined> {
 		const registry = await this.#caller(DEFAULT);
-		return (await registry.get(registryKey(name)))?.[0];
+		return registry.get(registryKey(name));
 	}
 
 	/** The state of a name, once what was begun of its deletion is finished. */
-	async #settled(name: string): Promise<number | undefined> {
+	async #settled(name: string): Promise<Uint8Array | undefined> {
 		for (;;) {
 			const wiped = this.#wiped;
 			const state = await this.#state(name);
-			if (state !== DELETING) return state;
+			if (!isDeleting(state)) return state;
 			// What was read before a removal ended may be about what is gone: there may be another one of that name by now.
 			if (wiped !== this.#wiped) continue;
-			await (this.#wiping.get(name) ?? this.#wipe(name));
+			await (this.#wiping.get(name) ?? this.#wipe(name, state));
 			return undefined;
 		}
 	}
 
 	/** Moves a name from one state to another; false when it was not in the first. */
-	async #turn(name: string, from: number | undefined, to: number | undefined): Promise<boolean> {
+	async #turn(name: string, from: Bytes | undefined, to: Bytes | undefined): Promise<boolean> {
 		const registry = await this.#caller(DEFAULT);
 		const key = registryKey(name);
 		const answer = await registry.commit({
-			checks: registry.limits.checks ? [{ key, value: from === undefined ? undefined : new Uint8Array([from]) }] : [],
+			checks: registry.limits.checks ? [{ key, value: from }] : [],
 			deletes: to === undefined ? [key] : [],
-			puts: to === undefined ? [] : [{ key, value: new Uint8Array([to]) }],
+			puts: to === undefined ? [] : [{ key, value: to }],
 			durability: this.#checked.durability,
 		});
 		return answer.applied;
+	}
+
+	/** Gives a free name to a new namespace; false when it was not free. */
+	async #begin(name: string): Promise<boolean> {
+		await endRemovals(await this.#caller(name), this.#checked.durability);
+		const begun = await this.#turn(name, undefined, LIVE);
+		if (begun) this.#recorded.add(name);
+		return begun;
 	}
 
 	async create(name: string): Promise<void> {
 		checkNamespace(name);
 		for (let left = TRIES; left > 0; left--) {
 			const state = name === DEFAULT ? LIVE : await this.#settled(name);
-			if (state === LIVE) throw new StreamkitError("ALREADY_EXISTS", `namespace "${name}" already exists`);
-			if (await this.#turn(name, undefined, LIVE)) {
-				this.#recorded.add(name);
-				return;
-			}
+			if (state !== undefined) throw new StreamkitError("ALREADY_EXISTS", `namespace "${name}" already exists`);
+			if (await this.#begin(name)) return;
 		}
 		throw changed(name);
 	}
 
 	async #record(name: string): Promise<void> {
 		const state = await this.#state(name);
-		if (state === DELETING) throw new StreamkitError("CONFLICT", `namespace "${name}" is being deleted`);
-		if (state === undefined) await this.#turn(name, undefined, LIVE);
+		if (isDeleting(state)) throw new StreamkitError("CONFLICT", `namespace "${name}" is being deleted`);
+		if (state === undefined && !(await this.#begin(name))) throw changed(name);
 		this.#recorded.add(name);
 	}
 
@@ -152,7 +160,7 @@ class HostNamespaces implements Namespaces {
 		for (;;) {
 			const page = await registry.scan({ start, end, limit: PAGE });
 			page.keys.forEach((key, i) => {
-				if (page.values[i]?.[0] === LIVE) names.push(decodeUtf8(key, prefix.length + 1));
+				if (!isDeleting(page.values[i])) names.push(decodeUtf8(key, prefix.length + 1));
 			});
 			const last = page.keys[page.keys.length - 1];
 			if (!page.more || last === undefined) break;
@@ -167,12 +175,13 @@ class HostNamespaces implements Namespaces {
 		if (name === DEFAULT) throw invalid("name", '"default" cannot be deleted');
 		const state = await this.#state(name);
 		if (state === undefined) throw new StreamkitError("NOT_FOUND", `namespace "${name}" does not exist`);
-		if (state === LIVE) {
+		if (!isDeleting(state)) {
 			if (!force && (await this.#holdsAnything(name))) {
 				throw new StreamkitError("NOT_EMPTY", `namespace "${name}" is not empty`);
 			}
-			if (!(await this.#turn(name, LIVE, DELETING))) throw changed(name);
-			await this.#wipe(name);
+			const deletion = new Uint8Array([DELETING, ...crypto.getRandomValues(new Uint8Array(DELETION_BYTES))]);
+			if (!(await this.#turn(name, LIVE, deletion))) throw changed(name);
+			await this.#wipe(name, deletion);
 		} else await this.#settled(name);
 	}
 
@@ -188,9 +197,9 @@ class HostNamespaces implements Namespaces {
 	}
 
 	/** Removes a namespace's rows, after a removal that is under way. */
-	#wipe(name: string): Promise<void> {
+	#wipe(name: string, deletion: Bytes): Promise<void> {
 		const before = this.#wiping.get(name) ?? Promise.resolve();
-		const remove = (): Promise<void> => this.#remove(name);
+		const remove = (): Promise<void> => this.#remove(name, deletion);
 		const wiping = before.then(remove, remove).finally(() => {
 			this.#wiped++;
 			if (this.#wiping.get(name) === wiping) this.#wiping.delete(name);
@@ -200,34 +209,18 @@ class HostNamespaces implements Namespaces {
 	}
 
 	/** Removes every row of a namespace's host, then the name. Its stores that are open here are closed first. */
-	async #remove(name: string): Promise<void> {
+	async #remove(name: string, id: Bytes): Promise<void> {
 		this.#recorded.delete(name);
 		await this.#opened(name);
 		await Promise.all([...(this.#stores.get(name) ?? [])].map((store) => store.close()));
 		const host = await this.#caller(name);
-		const { maxBatchOps, maxBatchBytes, atomic } = host.limits;
-		let start: Bytes = new Uint8Array(0);
-		// Above every key that the engine writes: those start with a letter.
-		const end = new Uint8Array([0xff]);
-		for (;;) {
-			const limit = Math.min(PAGE, atomic === "store" ? maxBatchOps : 1);
-			const page = await host.scan({ start, end, limit, keysOnly: true });
-			const deletes: Bytes[] = [];
-			let bytes = 0;
-			for (const key of page.keys) {
-				bytes += key.length;
-				if (deletes.length > 0 && bytes > maxBatchBytes) break;
-				deletes.push(key as Bytes);
-			}
-			if (deletes.length === 0) break;
-			// As lasting as what is said of the name afterwards: the rows must not come back under a new one.
-			await host.commit({ checks: [], deletes, puts: [], durability: this.#checked.durability });
-			const last = deletes[deletes.length - 1] as Bytes;
-			if (!page.more && compareBytes(last, page.keys[page.keys.length - 1] as Uint8Array) === 0) break;
-			// Not from the start: a host may go on to list for a while what is deleted.
-			start = keyAfter(last);
-		}
-		await this.#turn(name, DELETING, undefined);
+		const { durability } = this.#checked;
+		const wanted = async (): Promise<boolean> => {
+			const state = await this.#state(name);
+			return state !== undefined && equalBytes(state, id);
+		};
+		if (!(await removeRows({ host, id, durability, wanted }))) return;
+		if (await this.#turn(name, id, undefined)) await endRemovals(host, durability);
 	}
 
 	async open(name: string = DEFAULT): Promise<Store> {

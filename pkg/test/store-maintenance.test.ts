@@ -380,7 +380,7 @@ test("a namespace that is opened while it is deleted leaves alone what is stored
 			get: async (keys) => inner.get(keys),
 			scan: async (range) => inner.scan(range),
 			async commit(batch) {
-				const removes = name === "one" && batch.deletes.length > 0 && batch.puts.length === 0;
+				const removes = name === "one" && batch.deletes.length > 1 && batch.puts.length === 0;
 				if (removes) await new Promise<void>((resolve) => removals.push(resolve));
 				return inner.commit(batch);
 			},
@@ -400,6 +400,65 @@ test("a namespace that is opened while it is deleted leaves alone what is stored
 	assert.equal((await (await namespaces.open("one")).peek("s", "g"))?.text(), "y");
 	assert.deepEqual(await namespaces.list(), ["default", "one"]);
 	await namespaces.close();
+});
+
+test("who is held up while deleting a namespace removes nothing of what others store under its name afterwards", async () => {
+	// The first commit is what makes it deleted: one that is held up before that deletes what is there then.
+	for (const held of [1, 2, 3, 4, 5, 6]) {
+		const hosts = new Map<string, ReturnType<typeof memoryHost>>();
+		const shared = (name: string): ReturnType<typeof memoryHost> => {
+			const host = hosts.get(name) ?? memoryHost();
+			hosts.set(name, host);
+			return host;
+		};
+		let left = Number.POSITIVE_INFINITY;
+		let reached = (): void => {};
+		const isHeld = new Promise<void>((resolve) => {
+			reached = resolve;
+		});
+		let goOn = (): void => {};
+		const gate = new Promise<void>((resolve) => {
+			goOn = resolve;
+		});
+		const slow = await openNamespaces((name) => {
+			const inner = shared(name);
+			return {
+				name,
+				limits: { ...inner.limits, maxBatchOps: 40 },
+				get: (keys) => inner.get(keys),
+				scan: (range) => inner.scan(range),
+				async commit(batch) {
+					if (left-- === 0) {
+						reached();
+						await gate;
+					}
+					return inner.commit(batch);
+				},
+			};
+		});
+		const other = await openNamespaces(shared);
+		for (const segment of "abcdefghijklmnopqrstuvwxyz") await (await slow.open("one")).publish("s", segment, "old");
+		left = held;
+		const deleting = slow.delete("one", { force: true });
+		// Where it has fewer commits than that, it is through.
+		await Promise.race([isHeld, deleting]);
+		left = Number.POSITIVE_INFINITY;
+		if ((await other.list()).includes("one")) await other.delete("one", { force: true });
+		for (const segment of "abcdef") await (await other.open("one")).publish("s", segment, "new");
+		goOn();
+		await deleting.catch((error: unknown) => assert.equal((error as StreamkitError).code, "CONFLICT"));
+		assert.deepEqual(await other.list(), ["default", "one"], `held at ${held}`);
+		for (const namespaces of [slow, other]) {
+			const store = await namespaces.open("one");
+			const entries = await store.consumeSpace({ space: "s" }).toArray();
+			assert.equal(
+				entries.map((entry) => `${entry.segment} ${entry.text()}`).join(),
+				"a new,b new,c new,d new,e new,f new",
+			);
+			assert.equal((await store.verify()).problems.length, 0);
+			await namespaces.close();
+		}
+	}
 });
 
 test("namespaces are stores by name", async () => {
