@@ -4,6 +4,7 @@ import {
 	constants,
 	fdatasyncSync,
 	fsyncSync,
+	linkSync,
 	lstatSync,
 	mkdirSync,
 	openSync,
@@ -180,12 +181,25 @@ function mark(directory: string, path: string, kind: DirectoryKind): void {
 		} finally {
 			closeSync(handle);
 		}
-		renameSync(temporary, join(directory, MARKER_FILE));
+		nameOnce(temporary, join(directory, MARKER_FILE));
 	} catch (error) {
+		// Another process was faster; of two kinds, one wins.
+		if (codeOf(error) !== "EEXIST" || !isMarked(directory, path, kind)) throw error;
+	} finally {
 		rmSync(temporary, { force: true });
-		throw error;
 	}
 	syncDirectory(directory);
+}
+
+/** Gives a file another name, which must be free where the file system can tell. */
+function nameOnce(from: string, to: string): void {
+	try {
+		linkSync(from, to);
+	} catch (error) {
+		if (codeOf(error) === "EEXIST") throw error;
+		// Not every file system has links.
+		renameSync(from, to);
+	}
 }
 
 function requireAccess(directory: string, kind: DirectoryKind): void {

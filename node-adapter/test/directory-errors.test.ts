@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import {
+import fs, {
 	chmodSync,
 	chownSync,
 	existsSync,
@@ -17,11 +17,13 @@ import {
 	writeFileSync,
 	writeSync,
 } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { isStreamkitError } from "streamkit";
 import { DirectoryHost } from "../src/directory-host.js";
+import { prepareDirectory } from "../src/directory-layout.js";
 import { LmdbEnvironment } from "../src/lmdb-environment.js";
 import { openNamespaces } from "../src/namespaces.js";
 import { openDirectory } from "../src/open-directory.js";
@@ -47,6 +49,27 @@ interface FillResult {
 
 const NOBODY = 65534;
 const isRoot = process.getuid?.() === 0;
+
+test("a directory that another process makes its own meanwhile stays of its kind", () => {
+	const { fdatasyncSync: flush } = fs;
+	for (const kind of ["store", "namespaces"]) {
+		const directory = temporaryDirectory();
+		fs.fdatasyncSync = (handle) => {
+			flush(handle);
+			writeFileSync(join(directory, "streamkit.json"), JSON.stringify({ streamkit: kind, format: 1 }));
+		};
+		syncBuiltinESMExports();
+		try {
+			if (kind === "store") prepareDirectory(directory, "store");
+			else assert.throws(() => prepareDirectory(directory, "store"), coded("INVALID_ARGUMENT", /of kind "namespaces"/));
+		} finally {
+			fs.fdatasyncSync = flush;
+			syncBuiltinESMExports();
+		}
+		assert.deepEqual(readdirSync(directory), ["streamkit.json"]);
+		assert.equal(JSON.parse(readFileSync(join(directory, "streamkit.json"), "utf8")).streamkit, kind);
+	}
+});
 
 test("refuses a path that is a file, or leads through one, and leaves it as it is", () => {
 	const file = join(temporaryDirectory(), "file");
