@@ -17,6 +17,9 @@ import {
 	optionsObject,
 } from "./validate.js";
 
+/** Bytes that an import takes in at a time. */
+const PIECE_BYTES = 1 << 20;
+
 /** Options of long operations. */
 export type ProgressOptions = Abortable & { onProgress?: ((p: Progress) => void) | undefined };
 
@@ -147,8 +150,10 @@ export async function importAll(
 			}
 			const bytes: unknown = step.value;
 			if (!isUint8Array(bytes)) throw invalid("source", "must give Uint8Array that are not detached");
-			await session.call("write", (importer) => importer.push(bytes), signal);
-			onProgress?.(session.now((importer) => ({ done: importer.done(), total: undefined })));
+			for (const piece of pieces(bytes)) {
+				await session.call("write", (importer) => importer.push(piece), signal);
+				onProgress?.(session.now((importer) => ({ done: importer.done(), total: undefined })));
+			}
 		}
 		const { spaces, segments, entries } = await session.call("write", (importer) => importer.finish(), signal);
 		return { spaces, segments, entries };
@@ -167,6 +172,11 @@ export async function importAll(
 			}
 		}
 	}
+}
+
+/** A file that comes as one array is looked at in steps too, between which the import can be ended. */
+function* pieces(bytes: Uint8Array): Generator<Uint8Array> {
+	for (let from = 0; from < bytes.length; from += PIECE_BYTES) yield bytes.subarray(from, from + PIECE_BYTES);
 }
 
 async function steps<Report>(

@@ -91,6 +91,27 @@ test("exports and imports heed their signal and close their source", async (t) =
 	assert.ok(closed);
 });
 
+test("an import of one large array tells how far it is, and can be ended in the middle", async (t) => {
+	const store = await storeIn(t);
+	const payload = new Uint8Array(64 << 10);
+	for (let i = 0; i < 80; i++) await store.publish("s", "g", payload.fill(i));
+	const whole = Buffer.concat(await collect(store.export()));
+	const done: number[] = [];
+	const to = await storeIn(t);
+	await to.import([whole], { onProgress: (p) => done.push(p.done) });
+	assert.ok(new Set(done).size > 3, done.join());
+	assert.deepEqual(await snapshot(to, "s"), await snapshot(store, "s"));
+	const controller = new AbortController();
+	const ended = await storeIn(t);
+	const importing = ended.import([whole], {
+		signal: controller.signal,
+		onProgress: () => controller.abort("enough"),
+	});
+	assert.equal(await rejection(importing), "enough");
+	assert.deepEqual(await collect(ended.getSpaces()), []);
+	await ended.publish("s", "g", "free");
+});
+
 test("compacting keeps every entry and makes fewer blocks", async (t) => {
 	const store = await storeIn(t, { autoCompact: false });
 	await filled(store);
