@@ -1,7 +1,7 @@
 import { unlessAborted } from "./abort.js";
 import { randomUuid } from "./bytes.js";
 import type { EngineSlot } from "./engine/instance.js";
-import { invalid, isStreamkitError, StreamkitError } from "./errors.js";
+import { closedError, invalid, isStreamkitError, StreamkitError } from "./errors.js";
 import { fullWrite } from "./full-write.js";
 import type { Abortable, Lease, MaybePromise } from "./types.js";
 import { checkInteger, checkName, checkSignal, optionsObject } from "./validate.js";
@@ -32,6 +32,8 @@ export async function withLease<T>(
 	const signal = checkSignal(options.signal);
 
 	const token = await acquire(slot, key, holder, ttl, wait, signal);
+	// Nobody can renew it or release it any more: it runs out by itself.
+	if (slot.closed) throw closedError();
 	const held = new HeldLease(slot, key, holder, token, ttl);
 	if (signal?.aborted === true) {
 		await held.release().catch(() => {});
@@ -72,6 +74,7 @@ class HeldLease {
 	readonly #ttl: number;
 	readonly #lost = new AbortController();
 	readonly #lease: Lease;
+	readonly #unlisten: () => void;
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	#over = false;
 	/** When it runs out unless it is renewed, on this process's steady clock. */
@@ -83,6 +86,7 @@ class HeldLease {
 		this.#ttl = ttl;
 		this.#lease = Object.freeze({ key, holder, fencingToken, signal: this.#lost.signal });
 		this.#expires = performance.now() + ttl;
+		this.#unlisten = slot.onClose(() => this.#lose(closedError()));
 		this.#schedule(ttl / 3);
 	}
 
@@ -125,6 +129,7 @@ class HeldLease {
 
 	#stop(): void {
 		this.#over = true;
+		this.#unlisten();
 		clearTimeout(this.#timer);
 	}
 
@@ -158,12 +163,13 @@ class HeldLease {
 	#lose(cause: unknown): void {
 		if (this.#over) return;
 		this.#stop();
-		const error = isStreamkitError(cause, "LEASE_LOST")
-			? cause
-			: new StreamkitError("LEASE_LOST", `the lease "${this.#lease.key}" could not be renewed in time`, {
-					cause,
-					details: { key: this.#lease.key },
-				});
+		const error =
+			isStreamkitError(cause, "LEASE_LOST") || isStreamkitError(cause, "CLOSED")
+				? cause
+				: new StreamkitError("LEASE_LOST", `the lease "${this.#lease.key}" could not be renewed in time`, {
+						cause,
+						details: { key: this.#lease.key },
+					});
 		this.#lost.abort(error);
 		this.#fail(error);
 	}

@@ -347,3 +347,16 @@ test("what the function throws is passed on, and the lease is free again", async
 	assert.equal(await rejection(running), reason);
 	await store.withLease("k", 60_000, () => 1, { wait: 1000 });
 });
+
+test("closing the store ends what runs under a lease, whenever it would have been renewed", async (t) => {
+	const store = await storeIn(t);
+	let signal: AbortSignal | undefined;
+	const running = store.withLease("k", 600_000, (lease) => {
+		signal = lease.signal;
+		return new Promise(() => {});
+	});
+	while (signal === undefined) await pause(1);
+	await store.close();
+	const error = await refuses("CLOSED", running);
+	assert.equal(signal.reason, error);
+});

@@ -154,9 +154,12 @@ export class EngineSlot {
 		return this.#open();
 	}
 
-	/** Calls back when the store begins to close. */
-	onClose(callback: () => void): void {
+	/** Calls back when the store begins to close. Gives what takes that back. */
+	onClose(callback: () => void): () => void {
 		this.#closers.add(callback);
+		return () => {
+			this.#closers.delete(callback);
+		};
 	}
 
 	/** The promise's outcome, or CLOSED as soon as the store begins to close. */
