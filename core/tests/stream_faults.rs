@@ -2,8 +2,10 @@
 
 mod common;
 
+use std::cell::Cell;
 use std::rc::Rc;
 
+use common::hooked::{Hook, HostCall, hooked};
 use common::reads::{segment_read, space_read};
 use common::{World, frame};
 use streamkit_core::{
@@ -347,5 +349,48 @@ fn what_is_missing_above_the_trim_bound_is_not_taken_for_trimmed() {
             kv.overwrite(&commits[0], None);
             assert_eq!(world.run(sequences(&store)).expect("reads"), (Vec::new(), true));
         }
+    }
+}
+
+/// Once it is armed, a host that never says what came of a commit.
+#[derive(Default)]
+struct Silent {
+    armed: Cell<bool>,
+    commits: Cell<u32>,
+}
+
+impl Hook for Silent {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        if !self.armed.get() || !matches!(call, HostCall::Commit(_)) {
+            return Ok(());
+        }
+        self.commits.set(self.commits.get() + 1);
+        Err(Error::unknown("the host does not answer"))
+    }
+}
+
+#[test]
+fn what_changes_streams_gives_up_on_a_host_that_answers_no_commit() {
+    let changes: [(&str, for<'s> fn(&'s Store) -> futures::future::LocalBoxFuture<'s, Result>); 3] = [
+        ("trim", |store| {
+            Box::pin(async { store.trim_stream("s", Trim::MaxCount(1), false).await.map(drop) })
+        }),
+        ("alter", |store| Box::pin(async { store.alter_stream("s", Retention::default()).await.map(drop) })),
+        ("delete", |store| Box::pin(store.delete_stream("s", true))),
+    ];
+    for (what, change) in changes {
+        let world = World::new();
+        let silent = Rc::new(Silent::default());
+        let host = hooked(&MemoryKv::default(), &silent);
+        let store = world.open_with(host, OpenOptions::default()).expect("opens");
+        world.run(async {
+            append(&store, 1, &["a", "b", "c"]).await;
+            silent.armed.set(true);
+            let error = change(&store).await.expect_err("nobody answers");
+            assert_eq!(error.code(), ErrorCode::Unavailable, "{what}");
+            assert!(error.may_have_applied(), "{what}");
+            let commits = silent.commits.get();
+            assert!(commits <= 12, "{what}: {commits} commits were waited for");
+        });
     }
 }

@@ -94,6 +94,7 @@ impl Inner {
 
     /// Removes a bounded number of rows; `None` when there are none left.
     async fn collect_step(self: &Rc<Self>, space: &Rc<str>) -> Result<Option<u64>> {
+        let mut unclear = false;
         for attempt in 0..TRIES {
             let head = self.fresh_head(space).await?;
             if head.importing || head.collected >= head.trimmed {
@@ -107,8 +108,10 @@ impl Inner {
             let rows = deletes.len() as u64;
             match self.remove_rows(space, &head, deletes, reached).await {
                 Ok(()) => return Ok(Some(rows)),
-                // Somebody else moved rows meanwhile, or nobody knows whether this did: look again.
-                Err(error) if error.code() == ErrorCode::Conflict || error.may_have_applied() => {}
+                // Somebody else moved rows meanwhile, or nobody knows whether this did: look again, but not for
+                // ever where the host does not answer.
+                Err(error) if error.code() == ErrorCode::Conflict => {}
+                Err(error) if error.may_have_applied() && !unclear => unclear = true,
                 Err(error) => return Err(error),
             }
             self.pause(attempt).await;

@@ -20,8 +20,8 @@ use crate::store::{Inner, Job, Patch, Store, Tagged};
 pub const MOST_PARTITIONS: u32 = 65_536;
 /// Bytes of the longest name of a partition's segment.
 const LONGEST_PARTITION: usize = 5;
-/// Tries against others that change the same stream, and at finding out about lost replies.
-const TRIES: u32 = 8;
+/// Tries of a change of which nobody knows whether it applied. In each the host was asked several times, and waited for.
+const TRIES: u32 = 2;
 
 fn exists_already(name: &str) -> Error {
     Error::new(ErrorCode::AlreadyExists, format!("name: there is a stream \"{name}\" already"))

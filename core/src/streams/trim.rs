@@ -19,6 +19,8 @@ use crate::store::{Inner, Store, Tagged};
 
 /// Tries against others that trim the same stream.
 const TRIES: u32 = 8;
+/// Of them, those of which nobody knows whether they applied. In each the host was asked several times, and waited for.
+const MOST_UNCLEAR: u32 = 2;
 /// Heads of one step of a sweep.
 const SWEEP_ROWS: usize = 1024;
 const SWEEP_BYTES: usize = 1 << 20;
@@ -161,6 +163,7 @@ impl Inner {
         mut seen: Option<(SpaceHead, StreamMeta)>,
     ) -> Result<Option<Trimmed>> {
         let mut unclear: Option<Error> = None;
+        let mut lost = 0;
         // What was trimmed before the first try whose reply was lost.
         let mut before = None;
         let mut met = self.stream_memory().and_then(|memory| memory.borrow_mut().take_stretch(name));
@@ -193,6 +196,10 @@ impl Inner {
                 Err(error) if error.may_have_applied() => {
                     before.get_or_insert(head.trimmed_records);
                     unclear = Some(error);
+                    lost += 1;
+                    if lost >= MOST_UNCLEAR {
+                        break;
+                    }
                 }
                 Err(error) if error.code() == ErrorCode::Conflict => {}
                 Err(error) => return Err(unclear.unwrap_or(error)),
