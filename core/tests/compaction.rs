@@ -86,7 +86,7 @@ fn more_small_rows_than_a_step_takes_become_one_row() {
     let world = World::new();
     let kv = MemoryKv::with_limits(HostLimits { block_bytes: 1 << 20, ..HostLimits::default() });
     let options = OpenOptions { auto_compact: false, ..OpenOptions::default() };
-    let store = world.open_with(Rc::new(kv.clone()), options).expect("opens");
+    let store = world.open_with(Rc::new(kv), options).expect("opens");
     world.run(async {
         for n in 0..1_800 {
             let text = n.to_string();
