@@ -371,14 +371,7 @@ impl Hook for Silent {
 
 #[test]
 fn what_changes_streams_gives_up_on_a_host_that_answers_no_commit() {
-    let changes: [(&str, for<'s> fn(&'s Store) -> futures::future::LocalBoxFuture<'s, Result>); 3] = [
-        ("trim", |store| {
-            Box::pin(async { store.trim_stream("s", Trim::MaxCount(1), false).await.map(drop) })
-        }),
-        ("alter", |store| Box::pin(async { store.alter_stream("s", Retention::default()).await.map(drop) })),
-        ("delete", |store| Box::pin(store.delete_stream("s", true))),
-    ];
-    for (what, change) in changes {
+    for what in ["trim", "alter", "delete"] {
         let world = World::new();
         let silent = Rc::new(Silent::default());
         let host = hooked(&MemoryKv::default(), &silent);
