@@ -323,6 +323,13 @@ impl Filling {
         }
     }
 
+    /// The page where there is nothing more: at present, or `for_good`, as what comes is outside of the read's bounds.
+    pub(super) fn end(mut self, for_good: bool) -> Page {
+        self.page.done = for_good;
+        self.page.tail = !for_good;
+        self.page
+    }
+
     /// How many entries still fit.
     pub(super) fn room(&self) -> u64 {
         if self.bytes == 0 { 0 } else { self.entries }

@@ -74,9 +74,11 @@ impl Inner {
         let mut from = read.from.max(1);
         let head = self.fresh_head(&read.space).await?;
         let mut filling = Filling::new(read.max_entries, read.max_bytes, (from, 0));
+        // Whatever is appended from now on is later than all that is committed.
+        let beyond =
+            self.host.is_consistent() && read.max_timestamp.is_some_and(|most| head.last_id.ms > most);
         if !head.is_visible() {
-            filling.page.tail = true;
-            return Ok(filling.page);
+            return Ok(filling.end(beyond));
         }
         let end = if self.host.atomic() == Atomicity::None {
             // Blocks above the head are leftovers of a writer that stopped: they go before their
@@ -86,8 +88,7 @@ impl Inner {
             u64::MAX
         };
         if from > end {
-            filling.page.tail = true;
-            return Ok(filling.page);
+            return Ok(filling.end(beyond));
         }
         // Where a time is looked for, or what comes after trimmed blocks, as many as may make looking needless.
         let entries = read.max_sequence.map_or(u64::MAX, |most| most.saturating_sub(from) + 1);
@@ -125,6 +126,18 @@ impl Inner {
             from = found.map_or(last + 1, |found| found.first_sequence).max(from);
             (blocks, more) = self.blocks_upto(&read, (from, end), likely(), &head.voids).await?;
             filling.page.next = (from, 0);
+        }
+        if read.max_sequence.is_some_and(|most| from > most) {
+            return Ok(filling.end(true));
+        }
+        if let Some(most) = read.max_sequence
+            && blocks.is_empty()
+            && head.trimmed > EntryId::ZERO
+            && self.host.is_consistent()
+        {
+            // All that was there may be trimmed.
+            let (now, state) = self.fresh_segment(&read.space, &read.segment).await?;
+            return Ok(filling.end(beyond || (now.last_id == head.last_id && state.last_sequence >= most)));
         }
         let segment: Rc<str> = Rc::from(&*read.segment);
         let mut expected = from;
@@ -189,12 +202,7 @@ impl Inner {
                 }
             }
         }
-        // Whatever is appended from now on is later than all that is committed.
-        let beyond =
-            self.host.is_consistent() && read.max_timestamp.is_some_and(|most| head.last_id.ms > most);
-        filling.page.done = !more && beyond;
-        filling.page.tail = !more && !beyond;
-        Ok(filling.page)
+        Ok(if more { filling.page } else { filling.end(beyond) })
     }
 
     /// So many bytes of blocks for a page from the one that holds `from` on. `end`: the last sequence, where it is known

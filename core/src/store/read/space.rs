@@ -92,20 +92,17 @@ impl Inner {
             _ => self.fresh_head(&read.space).await?,
         };
         let mut filling = Filling::new(read.max_entries, read.max_bytes, (read.after.ms, read.after.n));
+        let beyond = read.max_timestamp.is_some_and(|most| head.last_id.ms > most);
         if !head.is_visible() {
-            filling.page.tail = true;
-            return Ok(filling.page);
+            return Ok(filling.end(beyond));
         }
         let before_min = EntryId::new(read.min_timestamp.unwrap_or(0), 0).before();
         let mut passed = read.after.max(head.trimmed).max(before_min);
-        let beyond = read.max_timestamp.is_some_and(|most| head.last_id.ms > most);
         let last = read
             .max_timestamp
             .map_or(head.last_id, |most| head.last_id.min(EntryId { ms: most, n: MAX_INTEGER }));
         if passed >= last {
-            filling.page.done = beyond;
-            filling.page.tail = !beyond;
-            return Ok(filling.page);
+            return Ok(filling.end(beyond));
         }
         // Beyond the last id too, where rows are merged: those that were since the head was read end after it.
         let merges = self.host.atomic() != Atomicity::None;
@@ -156,9 +153,7 @@ impl Inner {
                     continue;
                 }
                 if item.first_id > last {
-                    filling.page.done = beyond;
-                    filling.page.tail = !beyond;
-                    return Ok(filling.page);
+                    return Ok(filling.end(beyond));
                 }
                 // No call that waits for what is at hand.
                 let shown = match &item.inline {
@@ -188,9 +183,9 @@ impl Inner {
                 }
             }
         }
-        filling.page.done = !more && beyond;
-        filling.page.tail = !more && !beyond;
-        Ok(filling.page)
+        // Where rows may not be visible yet, the last ones before the bound may be among them.
+        let is_all = passed >= last || self.host.is_consistent();
+        Ok(if more { filling.page } else { filling.end(beyond && is_all) })
     }
 
     /// Commit rows of a range with the ids that they end with, and whether there are more: up to

@@ -1,0 +1,141 @@
+//! Where a read ends that has an upper bound: once nothing that may still be appended is within it.
+
+mod common;
+
+use common::reads::{segment_read, space_read};
+use common::{World, records, small_blocks};
+use streamkit_core::{
+    Atomicity, EntryId, HostLimits, MemoryKv, Page, Retention, SegmentRead, SpaceRead, Store, Trim,
+    WriteOptions,
+};
+
+fn later(world: &World) -> u64 {
+    world.clock.0.set(world.clock.0.get() + 10);
+    world.clock.0.get()
+}
+
+async fn append(world: &World, store: &Store, segment: &str) {
+    later(world);
+    store.append(records("s", segment, &[&"x".repeat(500)]), WriteOptions::default()).await.expect("appends");
+}
+
+/// How many entries, whether it is over for good, and whether for now.
+fn ends(page: &Page) -> (u64, bool, bool) {
+    (page.len(), page.done, page.tail)
+}
+
+fn single_rows(consistent: bool) -> MemoryKv {
+    MemoryKv::with_limits(HostLimits {
+        atomic: Atomicity::None,
+        checks: false,
+        consistent,
+        ..HostLimits::default()
+    })
+}
+
+#[test]
+fn a_last_sequence_before_the_time_looked_for_is_the_end() {
+    let world = World::new();
+    let store = world.open(&small_blocks());
+    world.run(async {
+        for _ in 0..10 {
+            later(&world);
+            let four = vec!["x".repeat(300); 4];
+            let four: Vec<&str> = four.iter().map(String::as_str).collect();
+            store.append(records("s", "g", &four), WriteOptions::default()).await.expect("appends");
+        }
+        for most in [1, 5, 39, 40] {
+            let read = SegmentRead {
+                max_sequence: Some(most),
+                min_timestamp: Some(world.clock.0.get() + 1),
+                ..segment_read("s", "g", 1, 1)
+            };
+            assert_eq!(ends(&store.read_segment(read.clone()).await.expect("reads")), (0, true, false));
+            let page =
+                store.read_segment(SegmentRead { max_sequence: Some(41), ..read }).await.expect("reads");
+            assert_eq!(ends(&page), (0, false, true), "the one after them may come");
+        }
+    });
+}
+
+#[test]
+fn a_last_sequence_that_is_trimmed_is_the_end() {
+    let world = World::new();
+    let store = world.open(&small_blocks());
+    world.run(async {
+        store.create_stream("s", 1, Retention::default()).await.expect("creates");
+        for _ in 0..9 {
+            append(&world, &store, "g").await;
+        }
+        append(&world, &store, "other").await;
+        store.trim_stream("s", Trim::MaxCount(1), false).await.expect("trims");
+        for _ in 0..2 {
+            let upto = |most| SegmentRead { max_sequence: Some(most), ..segment_read("s", "g", 3, 10) };
+            assert_eq!(ends(&store.read_segment(upto(9)).await.expect("reads")), (0, true, false));
+            assert_eq!(ends(&store.read_segment(upto(10)).await.expect("reads")), (0, false, true));
+            store.collect("s").await.expect("collects");
+        }
+    });
+}
+
+#[test]
+fn a_time_that_a_deleted_stream_has_passed_is_the_end() {
+    let world = World::new();
+    let store = world.open(&small_blocks());
+    world.run(async {
+        store.create_stream("s", 1, Retention::default()).await.expect("creates");
+        append(&world, &store, "g").await;
+        store.delete_stream("s", true).await.expect("deletes");
+        let reached = world.clock.0.get();
+        for (most, done) in [(reached - 1, true), (reached, false)] {
+            let read = SegmentRead { max_timestamp: Some(most), ..segment_read("s", "g", 1, 10) };
+            assert_eq!(ends(&store.read_segment(read).await.expect("reads")), (0, done, !done));
+            let read = SpaceRead { max_timestamp: Some(most), ..space_read("s", EntryId::ZERO, 10) };
+            assert_eq!(ends(&store.read_space(read).await.expect("reads")), (0, done, !done));
+        }
+    });
+}
+
+#[test]
+fn a_time_that_the_space_has_passed_is_the_end_behind_the_last_entry_too() {
+    let world = World::new();
+    let store = world.open(&single_rows(true));
+    world.run(async {
+        append(&world, &store, "g").await;
+        let most = later(&world);
+        append(&world, &store, "other").await;
+        for from in [1, 2, 3] {
+            let read = SegmentRead { max_timestamp: Some(most), ..segment_read("s", "g", from, 10) };
+            let page = store.read_segment(read).await.expect("reads");
+            assert_eq!(ends(&page), (u64::from(from == 1), true, false), "from {from}");
+        }
+    });
+}
+
+#[test]
+fn what_is_not_visible_yet_is_waited_for() {
+    let world = World::new();
+    let written = single_rows(true);
+    let store = world.open(&written);
+    let most = world.run(async {
+        append(&world, &store, "g").await;
+        append(&world, &store, "g").await;
+        let most = later(&world);
+        append(&world, &store, "g").await;
+        most
+    });
+    let rows = written.snapshot();
+    let commits: Vec<&Vec<u8>> = rows.keys().filter(|key| key.starts_with(b"DAT\0SPACES\0")).collect();
+    assert_eq!(commits.len(), 3);
+    for shown in 0..=commits.len() {
+        let view = single_rows(false);
+        for (key, value) in rows.iter().filter(|(key, _)| !commits[shown..].contains(key)) {
+            view.overwrite(key, Some(value.clone()));
+        }
+        let read = SpaceRead { max_timestamp: Some(most), ..space_read("s", EntryId::ZERO, 10) };
+        let reader = world.open(&view);
+        let page = world.run(reader.read_space(read)).expect("reads");
+        let done = shown == commits.len();
+        assert_eq!(ends(&page), (shown.min(2) as u64, done, !done), "{shown} rows are visible");
+    }
+}
