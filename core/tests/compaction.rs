@@ -129,3 +129,30 @@ fn two_instances_that_merge_the_same_rows_lose_nothing() {
         assert_eq!(timeline(&two, 50).await, before);
     });
 }
+
+#[test]
+fn what_is_merged_fits_a_small_commit_with_the_keys_of_what_it_replaces() {
+    for (batch_bytes, block_bytes) in
+        [(16 << 10, 4096), (20_000, 2048), (64 << 10, 16 << 10), (16 << 10, 1 << 20)]
+    {
+        let kv = MemoryKv::with_limits(HostLimits {
+            max_batch_bytes: batch_bytes,
+            block_bytes,
+            ..HostLimits::default()
+        });
+        for length in [1, 1000, 6000] {
+            let world = World::new();
+            let store = world.open(&kv);
+            let (space, name) = ("s".repeat(128), length.to_string().repeat(128 / length.to_string().len()));
+            world.run(async {
+                let payload = "x".repeat(length);
+                for _ in 0..if length == 1 { 300 } else { 20 } {
+                    let write = records(&space, &name, &[&payload]);
+                    store.append(write, WriteOptions::default()).await.expect("appends");
+                }
+                let report = compact(&store).await;
+                assert!(length > 1 || report.blocks_after < report.blocks_before / 2, "{report:?}");
+            });
+        }
+    }
+}

@@ -43,7 +43,7 @@ pub(crate) fn plan_merges(rows: &[MergeSize], more: bool, sizes: &Sizes) -> (Vec
             close(start, position);
             start = position + 1;
             bytes = 0;
-        } else if bytes > 0 && bytes + row.body > sizes.row_bytes {
+        } else if bytes > 0 && bytes + row.body > sizes.merged_bytes {
             close(start, position);
             start = position;
             bytes = row.body;
@@ -87,7 +87,7 @@ mod tests {
                 let inside = &rows[group.start..group.end];
                 prop_assert!(inside.iter().all(|row| !row.damaged));
                 let total: usize = inside.iter().map(|row| row.body).sum();
-                prop_assert!(inside.len() == 1 || total <= sizes().row_bytes);
+                prop_assert!(inside.len() == 1 || total <= sizes().merged_bytes);
             }
             prop_assert!(next <= rows.len());
             prop_assert!(more || next == rows.len());

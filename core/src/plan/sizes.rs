@@ -35,6 +35,8 @@ pub(crate) const LEAST_GROUP_OPS: usize = 32;
 pub(crate) struct Sizes {
     /// Bytes of runs in a block or commit row.
     pub(crate) row_bytes: usize,
+    /// The same of a row that merging makes: it shares a commit with the keys of those that it replaces.
+    pub(crate) merged_bytes: usize,
     /// A run with an encoding up to this is stored inline in the commit row.
     pub(crate) inline_bytes: usize,
     /// What one commit adds to a segment above this stands in its blocks alone: reading it costs few
@@ -103,6 +105,7 @@ impl Sizes {
         let commit_bytes = by_ops.min(by_bytes);
         Ok(Self {
             row_bytes,
+            merged_bytes: row_bytes.min(batch_bytes / 2),
             inline_bytes,
             inline_segment_bytes: 8 * inline_bytes,
             batch_ops,

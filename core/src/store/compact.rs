@@ -7,6 +7,7 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::abandoned::HEAD_BYTES;
 use super::queue::{Job, Patch};
 use super::{Inner, Listing, Store};
 use crate::error::{Error, ErrorCode, Result};
@@ -271,7 +272,7 @@ impl Inner {
             let next_lane = more.then(|| lane.after(rows.get(..next).unwrap_or_default(), space)).flatten();
             // All of them became one row, and it has room for as much again.
             let body: usize = sizes.iter().map(|row| row.body).sum();
-            let small = more && rows.len() > 1 && next == rows.len() && body < self.sizes.row_bytes / 2;
+            let small = more && rows.len() > 1 && next == rows.len() && body < self.sizes.merged_bytes / 2;
             let mut seen = CompactReport::default();
             for row in rows.get(..next).unwrap_or_default() {
                 seen.blocks_before += 1;
@@ -300,8 +301,11 @@ impl Inner {
             Lane::Blocks { segment, from } => block::range(space, segment, *from),
             Lane::Commits { after } => commit::range(space, *after, head.last_id),
         };
-        let limit = STEP_ROWS.min(self.sizes.batch_ops.saturating_sub(4));
-        let max_bytes = STEP_BYTES.max(2 * self.sizes.row_bytes).min(self.sizes.batch_bytes / 2);
+        let half = self.sizes.batch_bytes / 2;
+        // One commit may have to name all of them.
+        let nameable = half.saturating_sub(HEAD_BYTES) / range.start.len().max(1);
+        let limit = STEP_ROWS.min(self.sizes.batch_ops.saturating_sub(4)).min(nameable).max(2);
+        let max_bytes = STEP_BYTES.max(2 * self.sizes.row_bytes).min(half);
         let (rows, rest) = self.host.rows(range, limit, max_bytes).await?;
         let decode = |(key, value): (Bytes, Value)| {
             let (stored, raw) = (value.len(), is_raw(&value));
@@ -341,15 +345,16 @@ impl Inner {
             if replaced.is_empty() && value.len() >= before {
                 continue;
             }
+            let cost = value.len() + members.iter().map(|row| row.key.len()).sum::<usize>();
             let full = puts.len() + deletes.len() + members.len() + 4 > self.sizes.batch_ops
-                || bytes + value.len() + 1024 > self.sizes.shared_bytes;
+                || bytes + cost + HEAD_BYTES > self.sizes.shared_bytes;
             if full && !puts.is_empty() {
                 let (puts, deletes) = (core::mem::take(&mut puts), core::mem::take(&mut deletes));
                 self.replace_rows(space, puts, deletes, layout).await?;
                 layout += 1;
                 bytes = 0;
             }
-            bytes += value.len();
+            bytes += cost;
             seen.blocks_after -= replaced.len() as u64;
             seen.bytes_after = seen.bytes_after + value.len() as u64 - before as u64;
             puts.push(Put { key: last.key.clone(), value });
