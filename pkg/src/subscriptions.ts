@@ -112,7 +112,8 @@ class StatusSubscription implements Subscription {
 		for (const status of statuses) this.#take(status);
 		// The first look has seen what the trim left.
 		for (const name of this.#next === undefined ? [] : this.#trimmedSince(trimmed)) {
-			const numbers = await slot.run("read", (engine) => engine.status(space, name), signal);
+			// Another instance of the engine may have taken over since.
+			const numbers = await slot.call("read", (engine) => engine.status(space, name), signal);
 			if (numbers !== undefined) this.#take(readStatus(numbers, space, name));
 		}
 		this.#next = next;

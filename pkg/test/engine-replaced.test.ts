@@ -450,6 +450,33 @@ test("subscriptions and hints go on", PATIENCE, async () => {
 	await other.close();
 });
 
+test("a subscription that looks what a trim left goes on without trouble", PATIENCE, async () => {
+	await startLoaded();
+	const inner = memoryHost();
+	const other = await openStore(inner, OPTIONS);
+	await other.streams.append("s", ["1", "2", "3"]);
+	const one = gated(inner);
+	const store = await openStore(one.host, OPTIONS);
+	const told: number[] = [];
+	const errors: unknown[] = [];
+	const subscription = await store.subscribeToSpace("s", (status) => void told.push(status.firstSequence), {
+		onError: (error) => errors.push(error),
+	});
+	await turn();
+	const gate = one.hold("get");
+	await other.streams.trim("s", { maxCount: 1 });
+	for (const watcher of one.watchers) watcher();
+	await gate.reached;
+	const verified = store.verify();
+	await turn();
+	gate.open();
+	await verified;
+	while (told.length + errors.length < 2) await turn();
+	assert.deepEqual([told, errors], [[1, 3], []]);
+	subscription.unsubscribe();
+	await Promise.all([store.close(), other.close()]);
+});
+
 test("a long read that has asked ahead gives every entry once", PATIENCE, async () => {
 	await startLoaded();
 	const one = gated();
