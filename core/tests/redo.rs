@@ -2,10 +2,15 @@
 
 mod common;
 
-use common::hooked::hooked;
+use common::hooked::{Hook, HostCall, hooked};
 use common::reads::space_read;
 use common::{StopAfter, World, records};
-use streamkit_core::{Atomicity, EntryId, ErrorCode, HostLimits, MemoryKv, OpenOptions, Store, WriteOptions};
+use futures::channel::oneshot;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use streamkit_core::{
+    Atomicity, EntryId, ErrorCode, HostLimits, MemoryKv, OpenOptions, Result, Store, WriteOptions,
+};
 
 fn by_space() -> MemoryKv {
     MemoryKv::with_limits(HostLimits {
@@ -131,4 +136,72 @@ fn a_closed_store_does_not_look() {
     world.run(store.close());
     let error = world.run(store.recover()).expect_err("closed");
     assert_eq!(error.code(), ErrorCode::Closed);
+}
+
+/// Holds the commits of one instance back from the second one of a transaction on, until another has looked for what is
+/// under way so often.
+struct UntilLooked {
+    commits: Cell<u32>,
+    gate: RefCell<Option<oneshot::Receiver<()>>>,
+}
+
+impl Hook for UntilLooked {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        if matches!(call, HostCall::Commit(_)) {
+            self.commits.set(self.commits.get() + 1);
+            let gate = if self.commits.get() == 3 { self.gate.take() } else { None };
+            if let Some(gate) = gate {
+                let _ = gate.await;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Lets go of the gate at the last of so many looks for redo records.
+struct Looks {
+    left: Cell<u32>,
+    release: RefCell<Option<oneshot::Sender<()>>>,
+}
+
+impl Hook for Looks {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        if let HostCall::Scan(range) = call
+            && range.start.starts_with(b"TXN")
+        {
+            self.left.set(self.left.get().saturating_sub(1));
+            if self.left.get() == 0 {
+                drop(self.release.take());
+            }
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_transaction_that_is_under_way_all_the_while_is_no_problem() {
+    let world = World::new();
+    let kv = by_space();
+    world.run(count(&world.open(&kv), "a"));
+    let (release, gate) = oneshot::channel();
+    let slow = Rc::new(UntilLooked { commits: Cell::new(0), gate: RefCell::new(Some(gate)) });
+    let writer = world.open_with(hooked(&kv, &slow), OpenOptions::default()).expect("opens");
+    // One when it opens, two of the verification.
+    let looks = Rc::new(Looks { left: Cell::new(3), release: RefCell::new(Some(release)) });
+    let other = world.open_with(hooked(&kv, &looks), OpenOptions::default()).expect("opens");
+    world.run(async {
+        let writes = vec![records("a", "x", &["1"]), records("b", "y", &["2"])];
+        let transaction = writer.transact(writes, WriteOptions::default());
+        let verification = async {
+            while kv.snapshot().keys().all(|key| !key.starts_with(b"TXN")) {
+                futures::pending!();
+            }
+            let mut verifier = other.verifier();
+            while verifier.step().await.expect("verifies") {}
+            verifier.report()
+        };
+        let (written, report) = futures::join!(transaction, verification);
+        written.expect("commits");
+        assert_eq!(report.problems, []);
+    });
 }

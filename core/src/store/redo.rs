@@ -25,7 +25,7 @@ use crate::sorted::SortedSet;
 
 /// How long a transaction may stay *preparing* without change before others give it up, on their own
 /// timers, in milliseconds.
-const ABANDONED_AFTER: u64 = 4_000;
+pub(super) const ABANDONED_AFTER: u64 = 4_000;
 /// Pause between two looks at a transaction that is being prepared, in milliseconds.
 const LOOK_AGAIN: u64 = 50;
 /// Tries at one step whose replies get lost.

@@ -131,6 +131,8 @@ pub struct Verifier {
     looks: u32,
     /// Redo records seen at the beginning, with their nonces where the header was there.
     redo: BTreeMap<Uuid, Option<u64>>,
+    /// Whether those that are still there had time to end.
+    is_patient: bool,
     /// Spaces that an import was writing to, and their heads then.
     imports: Vec<(Rc<str>, SpaceHead)>,
     report: VerifyReport,
@@ -151,6 +153,7 @@ impl Store {
             group: None,
             looks: 0,
             redo: BTreeMap::new(),
+            is_patient: false,
             imports: Vec::new(),
             report: VerifyReport::default(),
             problems: Problems::default(),

@@ -10,6 +10,7 @@ use crate::layout::redo::{self, RedoHeader};
 use crate::layout::{KeyRange, Scope, block, commit, scope_of, segment, space, successor, trx};
 use crate::name::check_name;
 use crate::store::Inner;
+use crate::store::redo::ABANDONED_AFTER;
 
 impl Verifier {
     /// Looks at the first row of every space in these ranges, and skips the rest of it.
@@ -96,6 +97,12 @@ impl Verifier {
             };
             let now = (n == 0).then(|| RedoHeader::decode(&row).ok()).flatten().map(|header| header.nonce);
             if before == now {
+                if !self.is_patient {
+                    // As long as whoever meets it waits before it is given up.
+                    self.is_patient = true;
+                    inner.env.timer.sleep(ABANDONED_AFTER).await;
+                    return Ok(Some(redo::range()));
+                }
                 // One problem a record.
                 self.redo.remove(&id);
                 self.problems.add(
