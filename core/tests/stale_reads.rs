@@ -269,3 +269,47 @@ fn a_transaction_that_came_to_nothing_can_be_tried_again() {
     }
     assert!(mixtures > 0, "leftovers were shown");
 }
+
+/// Statuses that looks after the first one tell: first what an old view shows, then everything.
+#[test]
+fn a_change_that_is_not_visible_yet_is_told_once_it_is() {
+    let world = World::new();
+    let kv = single_rows(true);
+    let store = world.open(&kv);
+    let append = |segment: &str| {
+        world.clock.0.set(world.clock.0.get() + 1);
+        world
+            .run(store.append(records("s", segment, &["x"]), WriteOptions::default()))
+            .expect("appends")
+            .last_id
+    };
+    append("g");
+    let first = append("h");
+    let old = kv.snapshot();
+    for segment in ["h", "i", "g", "i"] {
+        append(segment);
+    }
+    let now = kv.snapshot();
+    let changed: Vec<&Vec<u8>> = now.keys().filter(|key| old.get(*key) != now.get(*key)).collect();
+    assert!(changed.len() > 8, "{changed:?}");
+    for only in [None, Some("g"), Some("i")] {
+        let look = |rows: &Rows, after: EntryId| {
+            let changes = world.run(reader(&world, rows).changes("s", only, Some(after))).expect("looks");
+            let statuses = changes.statuses.into_iter();
+            let told: BTreeMap<_, _> = statuses.map(|one| (one.segment.clone(), one.last_sequence)).collect();
+            (changes.next, told)
+        };
+        let (_, all) = look(&now, first);
+        assert_eq!(all.len(), if only.is_none() { 3 } else { 1 });
+        for choice in 0_u32..1 << changed.len() {
+            let mut rows = now.clone();
+            for (_, key) in changed.iter().enumerate().filter(|(at, _)| choice & (1 << at) != 0) {
+                rows.remove(*key);
+                rows.extend(old.get(*key).map(|value| ((*key).clone(), value.clone())));
+            }
+            let (next, mut told) = look(&rows, first);
+            told.extend(look(&now, next).1);
+            assert_eq!(told, all, "{choice:b} of {only:?}");
+        }
+    }
+}

@@ -7,11 +7,12 @@ use alloc::vec::Vec;
 use super::{Inner, Row, Store};
 use crate::error::{Error, Result};
 use crate::id::EntryId;
+use crate::kv::Atomicity;
 use crate::layout::segment::SegmentHead;
 use crate::layout::space::SpaceHead;
 use crate::layout::{KeyRange, commit, segment, space, successor};
 use crate::name::check_name;
-use crate::sorted::SortedSet;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::status::SegmentStatus;
 
 /// Most rows of one look at an inventory.
@@ -168,24 +169,43 @@ impl Store {
         if after == Some(head.last_id) {
             return Ok(changes);
         }
-        let names = match (segment_name, after) {
-            (Some(name), _) => SortedSet::from_iter([Rc::from(name)]),
-            (None, Some(after)) => self.inner.changed_since(space_name, after, &head).await?,
-            (None, None) => self.inner.all_segments(space_name, &head).await?,
-        };
+        let consistent = self.inner.host.is_consistent();
+        let mut names: Vec<(Rc<str>, EntryId)> = Vec::new();
+        match (segment_name, after) {
+            (Some(name), _) if consistent => names.push((Rc::from(name), EntryId::ZERO)),
+            (Some(name), None) => names.push((Rc::from(name), EntryId::ZERO)),
+            (None, None) => {
+                let all = self.inner.all_segments(space_name, &head).await?;
+                names.extend(all.into_iter().map(|name| (name, EntryId::ZERO)));
+            }
+            (only, Some(after)) => {
+                let (changed, reached) = self.inner.changed_since(space_name, after, &head).await?;
+                if !consistent {
+                    changes.next = reached;
+                }
+                names.extend(changed.into_iter().filter(|(name, _)| only.is_none_or(|only| *only == **name)));
+            }
+        }
         changes.statuses.reserve(names.len());
-        let names: Vec<Rc<str>> = names.into_iter().collect();
         for some in names.chunks(MOST_ROWS) {
-            let keys = some.iter().map(|name| segment::key(space_name, name)).collect();
+            let keys = some.iter().map(|(name, _)| segment::key(space_name, name)).collect();
             let rows = self.inner.host.get(keys).await?;
-            for (name, row) in some.iter().zip(rows) {
+            for ((name, last), row) in some.iter().zip(rows) {
                 let state = match (head.carried(name), row) {
                     (Some(carried), _) => *carried,
                     (None, Some(row)) => SegmentHead::decode(&row)
                         .map_err(|error| error.at_key(&segment::key(space_name, name)))?,
-                    (None, None) => continue,
+                    (None, None) => SegmentHead::EMPTY,
                 };
-                changes.statuses.push(self.inner.status(space_name, name, &head, &state).await?);
+                if let Some(after) = after
+                    && state.last_id < *last
+                {
+                    // Not visible yet: it is looked for again.
+                    changes.next = after;
+                }
+                if state.last_sequence > 0 {
+                    changes.statuses.push(self.inner.status(space_name, name, &head, &state).await?);
+                }
             }
         }
         Ok(changes)
@@ -250,31 +270,37 @@ impl Inner {
         })
     }
 
-    /// Segments that the commit rows after a position name.
+    /// Segments that the commit rows after a position name, with the last id in each; and how far these go, as rows may
+    /// not be visible yet.
     async fn changed_since(
         &self,
         space_name: &str,
         after: EntryId,
         head: &SpaceHead,
-    ) -> Result<SortedSet<Rc<str>>> {
-        let mut names = SortedSet::new();
+    ) -> Result<(SortedMap<Rc<str>, EntryId>, EntryId)> {
+        let mut names = SortedMap::new();
         let mut passed = after;
-        while passed < head.last_id {
+        'rows: while passed < head.last_id {
             // Beyond the last id too: rows that were merged since the head was read end after it.
-            let range = commit::range(space_name, passed, EntryId::MAX);
+            let merges = self.host.atomic() != Atomicity::None;
+            let range = commit::range(space_name, passed, if merges { EntryId::MAX } else { head.last_id });
             let (rows, more) =
                 self.commit_rows(range, space_name, (MOST_ROWS, PAGE_BYTES), &head.voids).await?;
             for (last, (key, row)) in rows {
                 let row = commit::decode(row, last).map_err(|error| error.at_key(&key))?;
-                let later = row.items.iter().filter(|item| item.last_id() > passed);
-                names.extend(later.map(|item| Rc::clone(&item.segment)));
+                if row.previous > passed && !self.host.is_consistent() {
+                    break 'rows;
+                }
+                for item in row.items.iter().filter(|item| item.last_id() > passed) {
+                    names.insert(Rc::clone(&item.segment), item.last_id().min(head.last_id));
+                }
                 passed = last;
             }
             if !more {
                 break;
             }
         }
-        Ok(names)
+        Ok((names, passed.min(head.last_id)))
     }
 
     pub(crate) async fn all_segments(
