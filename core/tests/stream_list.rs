@@ -160,3 +160,34 @@ fn a_listing_says_what_each_stream_says() {
         }
     });
 }
+
+#[test]
+fn a_listing_of_spaces_passes_over_what_was_deleted() {
+    let world = World::new();
+    let store = world.open(&MemoryKv::default());
+    world.run(async {
+        for n in 0..1100 {
+            let name = format!("{n:04}");
+            store.append(records(&name, "0", &["x"]), WriteOptions::default()).await.expect("appends");
+            if n % 400 != 399 {
+                store.create_stream(&name, 1, Retention::default()).await.expect("creates");
+                store.delete_stream(&name, true).await.expect("deletes");
+            }
+        }
+        for limit in [1, 2, 3, 1000] {
+            let mut found = Vec::new();
+            let mut after = None;
+            loop {
+                let page = store.spaces(Listing { limit, after, prefix: None }).await.expect("lists");
+                assert!(page.names.len() <= limit);
+                assert!(!page.names.is_empty() || !page.more, "limit {limit} after {found:?}");
+                after = page.names.last().cloned();
+                found.extend(page.names);
+                if !page.more {
+                    break;
+                }
+            }
+            assert_eq!(found, ["0399", "0799"], "limit {limit}");
+        }
+    });
+}

@@ -80,21 +80,33 @@ impl Store {
     /// `CORRUPT` when a head is damaged; `UNAVAILABLE` when the host fails.
     pub async fn spaces(&self, listing: Listing) -> Result<Names> {
         self.inner.check_open()?;
-        let range = listing.within(space::range(), space::key);
-        let (rows, rest) = self.inner.host.rows(range, listing.rows(), PAGE_BYTES).await?;
-        let mut names = Names { more: rest.is_some(), ..Names::default() };
-        for (key, row) in rows {
-            let bad = || Error::corrupt("space head: its key is malformed").at_key(&key);
-            let name = space::name(&key).ok_or_else(bad)?;
-            let mut head = SpaceHead::decode(&row).map_err(|error| error.at_key(&key))?;
-            if !head.is_visible() && !head.pending.is_nil() {
-                // Its first entries may be those of a committed transaction.
-                head = self.inner.fresh_head(&name).await?;
+        let most = listing.rows();
+        let mut limit = most;
+        let mut left = Some(listing.within(space::range(), space::key));
+        let mut names = Names::default();
+        // Heads that nobody sees are passed over: where there is a name, one is given.
+        while let Some(range) = left.take().filter(|_| names.names.is_empty()) {
+            let (rows, rest) = self.inner.host.rows(range, limit, PAGE_BYTES).await?;
+            names.more = rest.is_some();
+            left = rest;
+            limit = MOST_ROWS;
+            for (key, row) in rows {
+                if names.names.len() == most {
+                    names.more = true;
+                    break;
+                }
+                let bad = || Error::corrupt("space head: its key is malformed").at_key(&key);
+                let name = space::name(&key).ok_or_else(bad)?;
+                let mut head = SpaceHead::decode(&row).map_err(|error| error.at_key(&key))?;
+                if !head.is_visible() && !head.pending.is_nil() {
+                    // Its first entries may be those of a committed transaction.
+                    head = self.inner.fresh_head(&name).await?;
+                }
+                if head.is_visible() {
+                    names.names.push(name.clone());
+                }
+                names.last = Some(name);
             }
-            if head.is_visible() {
-                names.names.push(name.clone());
-            }
-            names.last = Some(name);
         }
         Ok(names)
     }
