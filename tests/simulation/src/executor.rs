@@ -299,7 +299,8 @@ impl Future for Sleep {
         // Even a sleep of 0 lets others go first.
         let key = match self.key {
             Some(key) => key,
-            None => (self.until, self.executor.next_id()),
+            // Where it is first waited for after its time, that is now: time does not go back.
+            None => (self.until.max(self.executor.now()), self.executor.next_id()),
         };
         self.key = Some(key);
         self.executor.state.timers.borrow_mut().insert(key, context.waker().clone());

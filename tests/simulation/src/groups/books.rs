@@ -48,8 +48,8 @@ struct Record {
     acked: Option<u64>,
     /// An acknowledgement was under way, with whatever end.
     may_be_acked: bool,
-    /// It was read at most once.
-    at_most_once: bool,
+    /// The delivery that was read at most once.
+    at_most_once: Option<u64>,
 }
 
 /// The books of a run.
@@ -190,7 +190,7 @@ impl Books {
             if record.acked.is_some_and(|acked| acked < from) {
                 return Err(format!("{consumer} got {id}, which was acknowledged at {:?}", record.acked));
             }
-            if record.at_most_once {
+            if record.at_most_once.is_some_and(|last| *count > last) {
                 return Err(format!("{consumer} got {id}, which was read at most once before"));
             }
             if self.max_deliver > 0 && *count > self.max_deliver {
@@ -207,7 +207,7 @@ impl Books {
                     return Err(format!("{consumer} got {id} at {to}, but it is due at {due}: {seen:?}"));
                 }
             }
-            record.at_most_once |= no_ack;
+            record.at_most_once = record.at_most_once.or(no_ack.then_some(*count));
             // A read may tell late of a delivery that others have followed.
             if record.seen.as_ref().is_none_or(|seen| seen.count <= *count) {
                 record.seen = Some(Seen {
@@ -254,7 +254,7 @@ impl Books {
             for (earlier, record) in records.range(..*id) {
                 let Some(seen) = &record.seen else { continue };
                 let same = payloads.get(earlier).and_then(|payload| keys.get(payload)) == key;
-                let settled = record.may_be_acked || record.at_most_once;
+                let settled = record.may_be_acked || record.at_most_once.is_some();
                 let exhausted = self.max_deliver > 0;
                 let elsewhere = seen.consumer != consumer && seen.to < from;
                 let may_be_ours = self.may_have_read(consumer) || self.lost_for_good.get();
