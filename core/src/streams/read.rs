@@ -66,7 +66,10 @@ impl Store {
                     Some(partition) if head.is_visible() => {
                         self.inner.read_partition(&read, partition, &head).await?
                     }
-                    _ => Page { next: passed, tail: true, ..Page::default() },
+                    _ => {
+                        let beyond = self.inner.is_beyond(&read, &head);
+                        Page { next: passed, done: beyond, tail: !beyond, ..Page::default() }
+                    }
                 }
             }
         };
@@ -88,13 +91,14 @@ fn partition(chosen: &PartitionChoice, meta: &StreamMeta) -> Result<Option<u32>>
 /// The page without what lies outside of the bounds, going on after the last id passed.
 fn bounded(page: Page, read: &StreamRead) -> Result<Page> {
     let last = read.last.unwrap_or(EntryId::MAX);
-    let mut passed = read.after;
+    // What was trimmed is passed as well.
+    let mut passed = read.after.max(EntryId::new(page.next.0, page.next.1));
     let mut done = page.done;
     let mut runs = alloc::vec::Vec::with_capacity(page.runs.len());
     for one in page.runs {
         done |= one.run.last_id() > last;
         if let Some(run) = one.run.between(read.after, last)? {
-            passed = run.last_id();
+            passed = passed.max(run.last_id());
             runs.push(PageRun { run, ..one });
         }
     }
@@ -115,6 +119,13 @@ impl Inner {
         self.read_space(read, None).await
     }
 
+    /// Whether a stream has come to the last id wanted: whatever is appended from now on has a higher id than all
+    /// that is committed.
+    fn is_beyond(&self, read: &StreamRead, seen: &SpaceHead) -> bool {
+        let is_whole = self.host.is_consistent() && !seen.importing;
+        is_whole && read.last.is_some_and(|last| last <= seen.last_id)
+    }
+
     async fn read_partition(
         self: &Rc<Self>,
         read: &StreamRead,
@@ -123,8 +134,7 @@ impl Inner {
     ) -> Result<Page> {
         let (space, segment) = (&*read.stream, partition.to_string());
         let after = read.after.max(seen.trimmed);
-        // Whatever is appended from now on has a higher id than all that is committed.
-        let beyond = self.host.is_consistent() && read.last.is_some_and(|last| last <= seen.last_id);
+        let beyond = self.is_beyond(read, seen);
         let tail = Page { done: beyond, tail: !beyond, ..Page::default() };
         let known = read.from.filter(|(known, _)| *known == partition);
         let mut from = match known {
@@ -135,7 +145,8 @@ impl Inner {
                 None => return Ok(tail),
             },
         };
-        // What was trimmed and not collected yet makes pages without entries.
+        // What was trimmed and not collected yet makes pages without entries, and what was not shown yet may turn out
+        // to be below what is wanted.
         loop {
             let mut page = self
                 .read_segment(SegmentRead {
@@ -149,8 +160,10 @@ impl Inner {
                     max_bytes: read.max_bytes,
                 })
                 .await?;
-            if page.done || page.tail || !page.is_empty() {
+            if page.done || page.tail || page.runs().last().is_some_and(|one| one.run.last_id() > after) {
                 page.done |= page.tail && beyond;
+                // That is a sequence, not an id.
+                page.next = (0, 0);
                 return Ok(page);
             }
             from = page.next.0;

@@ -75,8 +75,8 @@ impl Inner {
         let head = self.fresh_head(&read.space).await?;
         let mut filling = Filling::new(read.max_entries, read.max_bytes, (from, 0));
         // Whatever is appended from now on is later than all that is committed.
-        let beyond =
-            self.host.is_consistent() && read.max_timestamp.is_some_and(|most| head.last_id.ms > most);
+        let is_whole = self.host.is_consistent() && !head.importing;
+        let beyond = is_whole && read.max_timestamp.is_some_and(|most| head.last_id.ms > most);
         if !head.is_visible() {
             return Ok(filling.end(beyond));
         }

@@ -91,13 +91,16 @@ impl Inner {
             Some(seen) if EVERY_HOST => seen.head.clone(),
             _ => self.fresh_head(&read.space).await?,
         };
-        let mut filling = Filling::new(read.max_entries, read.max_bytes, (read.after.ms, read.after.n));
-        let beyond = read.max_timestamp.is_some_and(|most| head.last_id.ms > most);
+        // What is trimmed is passed.
+        let after = read.after.max(head.trimmed);
+        let mut filling = Filling::new(read.max_entries, read.max_bytes, (after.ms, after.n));
+        // What is being imported is as old as it was where it was exported.
+        let beyond = !head.importing && read.max_timestamp.is_some_and(|most| head.last_id.ms > most);
         if !head.is_visible() {
             return Ok(filling.end(beyond));
         }
         let before_min = EntryId::new(read.min_timestamp.unwrap_or(0), 0).before();
-        let mut passed = read.after.max(head.trimmed).max(before_min);
+        let mut passed = after.max(before_min);
         let last = read
             .max_timestamp
             .map_or(head.last_id, |most| head.last_id.min(EntryId { ms: most, n: MAX_INTEGER }));
