@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
-import type { OpenOptions, Store } from "streamkit";
+import type { Store } from "streamkit";
 import { checkNamespaceName, DEFAULT_NAMESPACE } from "../namespaces.js";
 import { Output } from "./output.js";
-import { openPlace, requirePlace } from "./places.js";
+import { openPlace, requirePlace, runIn, writePlace } from "./places.js";
 import { type Colors, colorsFor } from "./terminal.js";
 import { usage } from "./usage.js";
 
@@ -81,24 +81,17 @@ export class Context {
 	/** Runs with the store that is there. @throws NOT_FOUND when there is none; nothing is created. */
 	async reading(run: (store: Store) => Promise<void>): Promise<void> {
 		await requirePlace(this.directory, this.#namespace);
-		await this.#open({ autoCompact: false, retentionInterval: 0 }, run);
-	}
-
-	/** Runs with the store, created if there is none. */
-	async writing(run: (store: Store) => Promise<void>): Promise<void> {
-		await this.#open({}, run);
-	}
-
-	async #open(options: OpenOptions, run: (store: Store) => Promise<void>): Promise<void> {
-		const place = await openPlace(this.directory, this.#namespace, { ...options, signal: this.signal });
+		const options = { autoCompact: false, retentionInterval: 0, signal: this.signal };
+		const place = await openPlace(this.directory, this.#namespace, options);
 		this.opened = true;
-		try {
-			await run(place.store);
-		} catch (error) {
-			// The error that ended the command is the one to report.
-			await place.close().catch(() => {});
-			throw error;
-		}
-		await place.close();
+		await runIn(place, run);
+	}
+
+	/** Runs with the store, created if there is none; what is refused creates nothing. */
+	async writing(run: (store: Store) => Promise<void>): Promise<void> {
+		await writePlace(this.directory, this.#namespace, { signal: this.signal }, async (store) => {
+			this.opened = true;
+			await run(store);
+		});
 	}
 }

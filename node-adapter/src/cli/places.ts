@@ -1,9 +1,12 @@
-import { readdirSync, statSync } from "node:fs";
-import { join } from "node:path";
-import { type Namespaces, type OpenOptions, type Store, StreamkitError } from "streamkit";
-import { isOurs } from "../directory-layout.js";
+import { accessSync, constants, readdirSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { type HostKv, type Namespaces, type OpenOptions, type Store, StreamkitError } from "streamkit";
+import { DirectoryHost } from "../directory-host.js";
+import { isOurs, prepareDirectory } from "../directory-layout.js";
+import { NamespaceHost } from "../namespace-host.js";
 import { DEFAULT_NAMESPACE, directoryNameOf, openNamespaces } from "../namespaces.js";
-import { openDirectory } from "../open-directory.js";
+import { openDirectory, openOwned } from "../open-directory.js";
+import { UnmadeHost } from "./unmade-host.js";
 
 // A directory is a store, or a directory of namespaces. The namespace "default" is what commands work in that name
 // none: of a store it is that store, and its other namespaces are in a folder of it.
@@ -48,6 +51,61 @@ export async function openPlace(directory: string, name: string | undefined, opt
 	}
 }
 
+/**
+ * The same for commands that write. Of a store that is not there, nothing is made before the first commit, or until
+ * what was to be done is done: a command that is refused leaves nothing behind.
+ */
+export async function writePlace(
+	directory: string,
+	name: string | undefined,
+	options: OpenOptions,
+	run: (store: Store) => Promise<void>,
+): Promise<void> {
+	if (!canBeMade(directoryOf(directory, name))) {
+		await runIn(await openPlace(directory, name, options), run);
+		return;
+	}
+	const host = new UnmadeHost(() => hostIn(directory, name));
+	const store = await openOwned(host, options);
+	await runIn({ store, close: () => store.close() }, async () => {
+		await run(store);
+		await host.make();
+	});
+}
+
+/** Runs with what is open, and closes it. */
+export async function runIn(place: Place, run: (store: Store) => Promise<void>): Promise<void> {
+	try {
+		await run(place.store);
+	} catch (error) {
+		// The error that ended the command is the one to report.
+		await place.close().catch(() => {});
+		throw error;
+	}
+	await place.close();
+}
+
+/** The host of a store, whose directory is made where it is missing. */
+function hostIn(directory: string, name: string | undefined): HostKv {
+	if (isOwnStore(directory, name)) return new DirectoryHost(directory);
+	const path = prepareDirectory(namespacesPath(directory), "namespaces");
+	return new NamespaceHost(join(path, directoryNameOf(name ?? DEFAULT_NAMESPACE)));
+}
+
+/** Whether there is nothing at a path, and nothing that is known to stand in the way of a directory there. */
+function canBeMade(path: string): boolean {
+	try {
+		if (!isVacant(path)) return false;
+		let above = path;
+		while (statSync(above, { throwIfNoEntry: false }) === undefined && above !== dirname(above)) above = dirname(above);
+		if (!statSync(above).isDirectory()) return false;
+		accessSync(above, constants.R_OK | constants.W_OK | constants.X_OK);
+		return true;
+	} catch {
+		return false;
+	}
+}
+
 /** @throws NOT_FOUND when there is no such store or namespace. */
 export async function requirePlace(directory: string, name: string | undefined): Promise<void> {
 	requireDirectory(directory);
@@ -80,8 +138,8 @@ export async function withNamespaces<T>(directory: string, run: (namespaces: Nam
 	}
 }
 
-/** The directory of one namespace. */
-export function directoryOf(directory: string, name: string): string {
+/** The directory of one namespace. name: undefined for what commands work in that name none. */
+export function directoryOf(directory: string, name: string | undefined): string {
 	if (isOwnStore(directory, name)) return directory;
-	return join(namespacesPath(directory), directoryNameOf(name));
+	return join(namespacesPath(directory), directoryNameOf(name ?? DEFAULT_NAMESPACE));
 }

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import { checkNamespaceName } from "../../namespaces.js";
+import { StreamkitError } from "streamkit";
+import { checkNamespaceName, DEFAULT_NAMESPACE } from "../../namespaces.js";
 import type { Context } from "../context.js";
 import { withNamespaces } from "../places.js";
 
@@ -12,6 +13,9 @@ export function addCreate(ns: Command, context: Context): void {
 		.action(async (name: string) => {
 			// Before a directory is made for it.
 			checkNamespaceName("name", name);
+			if (name === DEFAULT_NAMESPACE) {
+				throw new StreamkitError("ALREADY_EXISTS", `namespace "${name}" exists already`, { details: { name } });
+			}
 			await withNamespaces(context.directory, (namespaces) => namespaces.create(name));
 			await context.print({ namespace: name, status: "created" }, () => `Created namespace: ${name}`);
 		});
