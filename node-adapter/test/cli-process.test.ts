@@ -74,6 +74,13 @@ test("wrong usage is exit code 2, as text and as JSON", async () => {
 	}
 });
 
+test("a mistyped word is told in one line, with what it may stand for, and an option by its long name", async () => {
+	const typed = await cli(["publsh", "s", "a", "x"]);
+	assert.match(typed.stderr, /^error: command line: unknown command 'publsh' \(Did you mean publish\?\) \(INVALID_/);
+	const { details } = await failure(2, ["stream", "read", "s", "--start", "1-0", "--after", "1-0"]);
+	assert.equal((details as { argument?: unknown }).argument, "--after");
+});
+
 test("a directory out of reach is exit code 5", { skip: !isRoot && "needs to become another user" }, async () => {
 	const parent = publicDirectory();
 	const closed = join(parent, "closed");

@@ -50,9 +50,13 @@ function wantsJson(args: readonly string[]): boolean {
 }
 
 function fromCommander(error: CommanderError): StreamkitError {
-	const text = error.code === "commander.help" ? "a command is missing" : error.message.replace(/^error: /, "");
+	// What it takes a mistyped word for is on a line of its own; ours are one line.
+	const said = error.message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ");
+	const text = error.code === "commander.help" ? "a command is missing" : said;
 	const [, argument = "command line"] = /(?:option|argument) '([^']+)'/.exec(text) ?? [];
-	return usage(argument, text, { reason: error.code });
+	// Of "-m, --mode <mode>", what other messages call it.
+	const [name = argument] = /--[\w-]+/.exec(argument) ?? [];
+	return usage(name, text, { reason: error.code });
 }
 
 async function report(context: Context, args: readonly string[], error: unknown): Promise<number> {
