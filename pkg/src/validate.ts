@@ -8,11 +8,13 @@ import { isWellFormed, utf8Length } from "./utf8.js";
 export const TIMESTAMP_END = 2 ** 48;
 
 const MAX_NAME_BYTES = 128;
+// Of a text that a message repeats.
+const SHOWN = 40;
 
 function show(value: unknown): string {
-	if (value === null) return "null";
-	if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") return String(value);
-	return Array.isArray(value) ? "an array" : `a value of type ${typeof value}`;
+	if (typeof value === "string") return JSON.stringify(value.slice(0, SHOWN));
+	if (Array.isArray(value)) return "an array";
+	return value === Object(value) ? `a value of type ${typeof value}` : String(value);
 }
 
 function checkText(argument: string, value: string): void {

@@ -203,3 +203,28 @@ test("json makes text or says why not", () => {
 	cycle.self = cycle;
 	for (const value of [undefined, () => 1, Symbol("s"), 1n, cycle]) refuses("value", () => json(value));
 });
+
+test("a refusal repeats what it got: numbers, the start of texts, and of everything else what it is", () => {
+	const got = (value: unknown): string => {
+		try {
+			v.optionalBoolean("flag", value, false);
+		} catch (error) {
+			return (error as Error).message.replace("flag: must be true or false, got ", "");
+		}
+		return "nothing";
+	};
+	assert.equal(got("weak"), '"weak"');
+	assert.equal(got("a\n".repeat(30)), JSON.stringify("a\n".repeat(20)));
+	assert.equal(got(null), "null");
+	assert.equal(got(1.5), "1.5");
+	assert.equal(got(5n), "5");
+	assert.equal(got(Symbol("s")), "Symbol(s)");
+	assert.equal(got([1]), "an array");
+	assert.equal(got({}), "a value of type object");
+	assert.equal(got(Object.create(null)), "a value of type object");
+	assert.equal(
+		got(() => {}),
+		"a value of type function",
+	);
+	assert.throws(() => v.checkName("space", undefined), /^StreamkitError: space: must be a string, got undefined$/);
+});
