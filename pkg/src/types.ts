@@ -130,7 +130,10 @@ export interface ReadBounds extends Abortable {
 	maxTimestamp?: number | undefined;
 	/** 0 or left out: no cap. */
 	limit?: number | undefined;
-	/** Go on as entries are committed, until the limit, the upper bound or the signal. Default false. */
+	/**
+	 * Go on as entries are committed, until the limit, the upper bound or the signal. Default false. maxTimestamp is
+	 * reached once the space has an entry above it, whatever the clock says: writers' clocks differ.
+	 */
 	follow?: boolean | undefined;
 }
 
