@@ -17,11 +17,11 @@ use crate::layout::space;
 use crate::plan::{AttachedRows, GUARDED_WRITES, PlannedSpace, Planner, Verdict, Written, attached_conflict};
 use crate::sorted::{SortedMap, SortedSet};
 
-/// Races that a request may lose before it is given back.
+/// Races that a request may lose before its caller gets `CONFLICT`.
 const MOST_LOST: u32 = 32;
 /// Lost replies that a request may meet before its caller is told that nobody knows.
 const MOST_UNCLEAR: u32 = 4;
-/// The first try that is lost for which there is a pause.
+/// From so many lost tries on there is a pause before the next one.
 const FIRST_PAUSE: u32 = 2;
 /// Longest pause between two tries, in milliseconds.
 const LONGEST_PAUSE: u64 = 128;
@@ -34,12 +34,22 @@ fn lost_too_many() -> Error {
     Error::new(ErrorCode::Conflict, "too many other writers: every try lost its race")
 }
 
-/// A request that is part of a plan, and its reply once the plan has applied.
+/// What a refused commit names where none of its checks failed: its redo record was given up by another instance.
+pub(super) const NO_CHECK: usize = usize::MAX;
+
+/// A request that went into a plan, and its answer once the plan has applied.
 struct Planned {
     ticket: Ticket,
     outcome: Result<Vec<Written>>,
     /// Whether it adds anything to the commit: what is refused, or was stored before, does not.
     part: bool,
+}
+
+/// Answers all requests of a plan with one error.
+fn fail_all(planned: Vec<Planned>, error: &Error) {
+    for one in planned {
+        one.ticket.settle(Err(error.clone()));
+    }
 }
 
 impl Inner {
@@ -57,15 +67,16 @@ impl Inner {
         self.spawn(async move { inner.start_rounds() });
     }
 
-    /// Runs a task, the first step of it at once: what comes next finds it under way.
+    /// Runs a task. Its first step is taken before this returns, so that whatever the caller does next comes after it.
     pub(crate) fn start(self: &Rc<Self>, task: impl Future<Output = ()> + 'static) {
         let mut task: Pin<Box<dyn Future<Output = ()>>> = Box::pin(task);
-        // Polled again with a waker of its own.
+        // Nobody is woken through this first waker: where the task waits, the executor polls it again with its own.
         if task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
             self.spawn(task);
         }
     }
 
+    /// Runs a task later. Where the executor takes no more tasks, the store is closed.
     pub(crate) fn spawn(self: &Rc<Self>, task: impl Future<Output = ()> + 'static) {
         let task = LocalFutureObj::new(Box::new(task));
         if self.env.spawn.spawn_local_obj(task).is_err() {
@@ -78,6 +89,8 @@ impl Inner {
         }
     }
 
+    /// Begins as many rounds as there are requests for, within the number that may be under way at once. A round
+    /// that ends calls this again.
     fn start_rounds(self: &Rc<Self>) {
         let across_spaces = self.host.atomic() == Atomicity::Store;
         let picking = Picking { across_spaces, rounds: if across_spaces { ROUNDS_TOGETHER } else { ROUNDS } };
@@ -101,6 +114,7 @@ impl Inner {
         }
     }
 
+    /// One round: finds out about lost replies, reads what is needed, then commits.
     async fn run_round(self: &Rc<Self>, tickets: Vec<Ticket>) {
         let tickets = self.clear_doubts(tickets).await;
         if tickets.is_empty() {
@@ -135,7 +149,8 @@ impl Inner {
         }
     }
 
-    /// Answers a request that was taken back while what it needs was read.
+    /// Lets a request go that was taken back, or whose caller went away, while what it needs was read; `None` then. One
+    /// of which an earlier try may still apply goes on, for its outcome has to be found out.
     fn unless_taken_back(&self, ticket: Ticket) -> Option<Ticket> {
         match self.check_running(ticket.tag) {
             Err(error) if ticket.is_untouched() => {
@@ -147,11 +162,76 @@ impl Inner {
         }
     }
 
+    /// Plans writes into one commit, hands that to the host, and settles every request.
     async fn commit_writes(self: &Rc<Self>, tickets: Vec<Ticket>, loaded: &Loaded) {
         let by_space = self.host.atomic() == Atomicity::Space;
         let apart = by_space && tickets.iter().any(|ticket| !ticket.job.is_of_one_space());
         let now = self.env.clock.now();
         let mut planner = Planner::new(&self.sizes, self.node, now, apart);
+        let planned = self.plan_writes(tickets, loaded, &mut planner);
+        if planner.is_empty() {
+            self.confirm(planned).await;
+            return;
+        }
+        let durability = planner.durability();
+        let nonce = self.nonce();
+        let carry = self.host.atomic() == Atomicity::None;
+        let finished = self.with_packing(false, |packing| planner.finish(nonce, carry, packing));
+        let (mut spaces, lease_checks, attached) = match finished {
+            Ok(finished) => finished,
+            Err(error) => return fail_all(planned, &error),
+        };
+        let several = spaces.len() > 1 || !attached.is_empty();
+        let by_redo = several && by_space;
+        // Checks are in this order: spaces, leases, attached rows. A redo record has none of leases.
+        let first_attached = spaces.len() + if by_redo { 0 } else { lease_checks.len() };
+        let mut unfinished = false;
+        let result = if by_redo {
+            self.commit_by_redo(&mut spaces, attached, durability, &mut unfinished).await
+        } else if carry {
+            self.commit_row_by_row(&spaces, durability).await
+        } else {
+            self.commit_at_once(&mut spaces, lease_checks, attached, durability).await
+        };
+        match result {
+            Ok(Commit::Applied) => {
+                let unchecked = self.settle_applied(planned, spaces, unfinished);
+                if !unchecked.is_empty() {
+                    self.confirm(unchecked).await;
+                }
+            }
+            Ok(Commit::Refused { check, current }) => {
+                if by_redo {
+                    // Marks were set and taken back: none of the heads is the one planned from.
+                    self.forget_heads(&spaces);
+                }
+                if GUARDED_WRITES
+                    && check != NO_CHECK
+                    && let Some(attached) = check.checked_sub(first_attached)
+                {
+                    self.refuse_attached(planned, attached);
+                    return;
+                }
+                let lost = spaces.get(check).map(|planned| Rc::clone(&planned.space));
+                self.lost_race(planned, lost, current).await;
+            }
+            Err(error) if error.may_have_applied() => {
+                self.forget_heads(&spaces);
+                self.doubt(planned, &spaces, nonce, &error).await;
+            }
+            Err(error) => {
+                if by_redo || carry {
+                    // Part of it may stand there, and must be found when the heads are loaded.
+                    self.forget_heads(&spaces);
+                }
+                self.refused_by_host(planned, &error);
+            }
+        }
+    }
+
+    /// Takes writes into a plan, in their order. Those that do not fit it wait for the next round, as does
+    /// everything behind them; those whose space cannot be read are answered here.
+    fn plan_writes(&self, tickets: Vec<Ticket>, loaded: &Loaded, planner: &mut Planner<'_>) -> Vec<Planned> {
         let mut planned: Vec<Planned> = Vec::new();
         let mut full = false;
         for ticket in tickets {
@@ -181,91 +261,44 @@ impl Inner {
             };
             planned.push(Planned { ticket, outcome, part });
         }
-        if planner.is_empty() {
-            self.confirm(planned).await;
-            return;
+        planned
+    }
+
+    /// Takes in a commit that has applied, and answers its requests. Gives those whose spaces it did not check:
+    /// refusals, which hold only if the heads that they follow from are still the ones that are stored.
+    fn settle_applied(
+        self: &Rc<Self>,
+        planned: Vec<Planned>,
+        spaces: Vec<PlannedSpace>,
+        unfinished: bool,
+    ) -> Vec<Planned> {
+        let checked: Vec<Rc<str>> = spaces.iter().map(|planned| Rc::clone(&planned.space)).collect();
+        self.applied(spaces);
+        if unfinished {
+            // The cache must not be ahead of the rows: a TRX row is looked up beside it.
+            for space in &checked {
+                self.cache.borrow_mut().forget(space);
+            }
         }
-        let durability = planner.durability();
-        let nonce = self.nonce();
-        let carry = self.host.atomic() == Atomicity::None;
-        let finished = self.with_packing(false, |packing| planner.finish(nonce, carry, packing));
-        let (mut spaces, lease_checks, attached) = match finished {
-            Ok(finished) => finished,
-            Err(error) => {
-                for one in planned {
-                    one.ticket.settle(Err(error.clone()));
-                }
-                return;
+        let mut unchecked = Vec::new();
+        for one in planned {
+            if one.ticket.job.spaces().all(|space| checked.contains(space)) {
+                one.ticket.settle(one.outcome.map(Outcome::Written));
+            } else {
+                unchecked.push(one);
             }
-        };
-        let several = spaces.len() > 1 || !attached.is_empty();
-        let alone = several && self.host.atomic() == Atomicity::Space;
-        let mut unfinished = false;
-        let before_attached = spaces.len() + if alone { 0 } else { lease_checks.len() };
-        let result = if alone {
-            self.commit_by_redo(&mut spaces, attached, durability, &mut unfinished).await
-        } else if carry {
-            self.commit_row_by_row(&spaces, durability).await
-        } else {
-            self.commit_at_once(&mut spaces, lease_checks, attached, durability).await
-        };
-        match result {
-            Ok(Commit::Applied) => {
-                let checked: Vec<Rc<str>> = spaces.iter().map(|planned| Rc::clone(&planned.space)).collect();
-                self.applied(spaces);
-                if unfinished {
-                    // The cache must not be ahead of the rows: a TRX row is looked up beside it.
-                    for space in &checked {
-                        self.cache.borrow_mut().forget(space);
-                    }
-                }
-                // What was refused in a space that the commit did not check is still to be confirmed.
-                let mut others = Vec::new();
-                for one in planned {
-                    if one.ticket.job.spaces().all(|space| checked.contains(space)) {
-                        one.ticket.settle(one.outcome.map(Outcome::Written));
-                    } else {
-                        others.push(one);
-                    }
-                }
-                if !others.is_empty() {
-                    self.confirm(others).await;
-                }
-            }
-            Ok(Commit::Refused { check, current }) => {
-                if alone {
-                    // Marks were set and taken back: none of the heads is the one planned from.
-                    for planned_space in &spaces {
-                        self.cache.borrow_mut().forget(&planned_space.space);
-                    }
-                }
-                if let Some(attached) =
-                    check.checked_sub(before_attached).filter(|_| GUARDED_WRITES && check < usize::MAX)
-                {
-                    self.refuse_attached(planned, attached);
-                    return;
-                }
-                let lost = spaces.get(check).map(|planned| Rc::clone(&planned.space));
-                self.lost_race(planned, lost, current).await;
-            }
-            Err(error) if error.may_have_applied() => {
-                for planned_space in &spaces {
-                    self.cache.borrow_mut().forget(&planned_space.space);
-                }
-                self.doubt(planned, &spaces, nonce, &error).await;
-            }
-            Err(error) => {
-                if alone || carry {
-                    // Part of it may stand there, and must be found when the heads are loaded.
-                    for planned_space in &spaces {
-                        self.cache.borrow_mut().forget(&planned_space.space);
-                    }
-                }
-                self.refused_by_host(planned, &error);
-            }
+        }
+        unchecked
+    }
+
+    /// Makes the next round read the heads of these spaces again.
+    fn forget_heads(&self, spaces: &[PlannedSpace]) {
+        for planned in spaces {
+            self.cache.borrow_mut().forget(&planned.space);
         }
     }
 
+    /// One commit for the plans of all spaces: the host covers them together, or there is one.
     async fn commit_at_once(
         &self,
         spaces: &mut [PlannedSpace],
@@ -485,9 +518,7 @@ impl Inner {
             }
             return;
         }
-        for one in planned {
-            one.ticket.settle(Err(error.clone()));
-        }
+        fail_all(planned, error);
     }
 
     /// Gives refusals and repeated answers, once it is certain that the heads which they follow from
@@ -504,12 +535,7 @@ impl Inner {
         let keys = spaces.iter().map(|name| space::key(name)).collect();
         let rows = match self.host.get(keys).await {
             Ok(rows) => rows,
-            Err(error) => {
-                for one in planned {
-                    one.ticket.settle(Err(error.clone()));
-                }
-                return;
-            }
+            Err(error) => return fail_all(planned, &error),
         };
         let mut stale: Vec<Rc<str>> = Vec::new();
         for (name, row) in spaces.iter().zip(rows) {
@@ -536,6 +562,7 @@ impl Inner {
         }
     }
 
+    /// Commits a change of a space that appends nothing.
     async fn commit_patch(self: &Rc<Self>, ticket: Ticket) {
         let Job::Patch(patch) = &ticket.job else {
             return;
@@ -555,7 +582,7 @@ impl Inner {
         let nonce = head.nonce;
         let key = space::key(&name);
         let head_row = head.encode();
-        let result = self.hand_over(patch, &key, base.clone(), head_row.clone()).await;
+        let result = self.commit_patched(patch, &key, base.clone(), head_row.clone()).await;
         match result {
             Ok(Commit::Applied) => {
                 self.queue.borrow_mut().set_apart(&name, false);
@@ -567,6 +594,7 @@ impl Inner {
                 ticket.settle(Ok(Outcome::Patched));
             }
             Ok(Commit::Refused { current, .. }) => {
+                // Never given: a request that lost its race is planned again, or answered with what it lost.
                 let outcome = Err(Error::unavailable("not planned"));
                 let planned = Planned { ticket, outcome, part: true };
                 self.lost_race(Vec::from([planned]), Some(name), current).await;
@@ -594,7 +622,8 @@ impl Inner {
         }
     }
 
-    async fn hand_over(
+    /// The commit of a patch: its rows, and the head last.
+    async fn commit_patched(
         &self,
         patch: &Patch,
         key: &[u8],

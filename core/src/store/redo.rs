@@ -17,6 +17,7 @@ use alloc::vec::Vec;
 use uuid::Uuid;
 
 use super::Inner;
+use super::pump::NO_CHECK;
 use crate::error::{Error, Result};
 use crate::kv::{Batch, Bytes, Check, Commit, Durability, Put};
 use crate::layout::redo::{self, RedoHeader, RedoPlace, RedoShare, RedoState};
@@ -96,7 +97,7 @@ impl Inner {
             Step::Lost(_) => {
                 // Somebody gave this transaction up while it was being prepared.
                 self.give_up_record(id, &preparing, &pending).await;
-                return Ok(Commit::Refused { check: usize::MAX, current: None });
+                return Ok(Commit::Refused { check: NO_CHECK, current: None });
             }
         }
         if self.apply_shares(id, &shares).await.is_err() {
