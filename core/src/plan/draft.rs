@@ -38,8 +38,8 @@ impl SegmentState {
         self.first.filter(|first| first.id > trimmed)
     }
 
-    /// Whether it is known where the segment begins, or that it holds nothing.
-    pub(crate) fn begins_known(&self, trimmed: EntryId) -> bool {
+    /// Whether the first entry above a trim bound is known, or that there is none.
+    pub(crate) fn is_first_known(&self, trimmed: EntryId) -> bool {
         self.head.last_id <= trimmed || self.first_above(trimmed).is_some()
     }
 }

@@ -87,8 +87,9 @@ impl Known for KnownState<'_> {
 struct Wanted {
     spaces: SortedSet<Rc<str>>,
     segments: SortedSet<SegmentName>,
-    /// Those of them whose first sequence an answer tells.
-    told: SortedSet<SegmentName>,
+    /// Those of them whose first entry is wanted as well, since the answer to a write states it. To find it may take a
+    /// search where the segment is trimmed.
+    with_first: SortedSet<SegmentName>,
     trx: SortedSet<(Rc<str>, Rc<str>, Uuid)>,
     leases: SortedSet<String>,
 }
@@ -98,7 +99,8 @@ impl Inner {
         KnownState { cache: self.cache.borrow(), loaded }
     }
 
-    /// Reads what the requests need and the cache does not hold.
+    /// Reads what the requests need and the cache does not hold. A head that another instance's transaction left waiting
+    /// is settled first, and then read anew.
     pub(crate) async fn load(self: &Rc<Self>, tickets: &[Ticket]) -> Result<Loaded> {
         let mut loaded = Loaded::default();
         for attempt in 0..MOST_PENDING {
@@ -139,14 +141,15 @@ impl Inner {
                 if request.trx_supplied {
                     wanted.trx.insert((Rc::clone(&write.space), Rc::clone(&write.segment), request.trx_id));
                 }
-                let tells = GUARDED_WRITES && write.stream().is_none();
+                // The answer to an append to a stream does not state where the segment begins.
+                let with_first = GUARDED_WRITES && write.stream().is_none();
                 let known = cache.segment(&write.space, &write.segment).is_some_and(|state| {
                     let trimmed = || cache.space(&write.space).map(|known| known.head.trimmed);
-                    !tells || trimmed().is_some_and(|trimmed| state.begins_known(trimmed))
+                    !with_first || trimmed().is_some_and(|trimmed| state.is_first_known(trimmed))
                 });
                 if !known {
-                    if tells {
-                        wanted.told.insert(name.clone());
+                    if with_first {
+                        wanted.with_first.insert(name.clone());
                     }
                     wanted.segments.insert(name);
                 }
@@ -186,39 +189,28 @@ impl Inner {
             }
         }
         if self.host.atomic() == Atomicity::None {
-            for name in wanted.spaces.iter() {
-                if self.is_importing(name) {
-                    continue;
-                }
-                let swept = self.sweep_commits(name).await;
-                if swept.is_err() {
-                    // A head that is known counts as swept.
-                    for name in wanted.spaces.iter() {
-                        self.cache.borrow_mut().forget(name);
-                    }
-                    return swept;
-                }
-            }
+            self.sweep_leftovers(&wanted.spaces).await?;
         }
         let mut rows = under_rows.into_iter();
         for (name, row) in wanted.segments.iter().zip(rows.by_ref()) {
-            let tells = !GUARDED_WRITES || wanted.told.contains(name);
-            if let Err(error) = self.take_segment(name, row, tells).await {
+            let with_first = !GUARDED_WRITES || wanted.with_first.contains(name);
+            if let Err(error) = self.take_segment(name, row, with_first).await {
                 loaded.bad.insert(Rc::clone(&name.0), error);
             }
         }
         for (name, row) in wanted.trx.iter().zip(rows.by_ref()) {
+            let (space, segment, id) = name;
             let Some(row) = row else { continue };
             match TrxRow::decode(&row) {
                 Ok(row) => {
-                    let voids = self.voids_of(&name.0);
-                    if self.trx_is_committed(&name.0, &name.1, name.2, &row, &voids).await? {
+                    let voids = self.voids_of(space);
+                    if self.trx_is_committed(space, segment, *id, &row, &voids).await? {
                         loaded.trx.insert(name.clone(), row);
                     }
                 }
                 Err(error) => {
-                    let error = error.at_key(&trx::key(&name.0, &name.1, name.2));
-                    loaded.bad.insert(Rc::clone(&name.0), error);
+                    let error = error.at_key(&trx::key(space, segment, *id));
+                    loaded.bad.insert(Rc::clone(space), error);
                 }
             }
         }
@@ -227,6 +219,24 @@ impl Inner {
                 let Some(row) = row else { continue };
                 let decoded = LeaseRow::decode(&row).map_err(|error| error.at_key(&lease::key(&key)))?;
                 loaded.leases.insert(key, (row, decoded));
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes commit rows that an earlier writer left above the heads just read. Where that fails, the heads are
+    /// forgotten: a space whose head is known counts as swept.
+    async fn sweep_leftovers(self: &Rc<Self>, spaces: &SortedSet<Rc<str>>) -> Result {
+        for name in spaces.iter() {
+            if self.is_importing(name) {
+                continue;
+            }
+            let swept = self.sweep_commits(name).await;
+            if swept.is_err() {
+                for name in spaces.iter() {
+                    self.cache.borrow_mut().forget(name);
+                }
+                return swept;
             }
         }
         Ok(())
@@ -255,8 +265,13 @@ impl Inner {
         Ok(found.is_some_and(|found| found.runs.iter().any(|run| run.is_written_by(id, row))))
     }
 
-    /// `tells`: an answer says where the segment begins, which may have to be searched.
-    async fn take_segment(self: &Rc<Self>, name: &SegmentName, row: Option<Bytes>, tells: bool) -> Result {
+    /// Takes a segment's head into the cache; `with_first`: with its first entry, which may have to be searched.
+    async fn take_segment(
+        self: &Rc<Self>,
+        name: &SegmentName,
+        row: Option<Bytes>,
+        with_first: bool,
+    ) -> Result {
         let (space, segment) = name;
         let (trimmed, carried) = {
             let cache = self.cache.borrow();
@@ -276,7 +291,7 @@ impl Inner {
         if self.host.atomic() == Atomicity::None && !self.is_importing(space) {
             self.sweep_blocks(space, segment, head.last_sequence).await?;
         }
-        let first = if tells || head.first_id > trimmed {
+        let first = if with_first || head.first_id > trimmed {
             let voids = self.voids_of(space);
             self.first_entry(space, segment, &head, trimmed, &voids).await?
         } else {
