@@ -99,8 +99,8 @@ impl Inner {
         KnownState { cache: self.cache.borrow(), loaded }
     }
 
-    /// Reads what the requests need and the cache does not hold. A head that another instance's transaction left waiting
-    /// is settled first, and then read anew.
+    /// Reads what the requests need and the cache does not hold. A head that another instance's transaction left
+    /// waiting is settled first, and then read anew.
     pub(crate) async fn load(self: &Rc<Self>, tickets: &[Ticket]) -> Result<Loaded> {
         let mut loaded = Loaded::default();
         for attempt in 0..MOST_PENDING {

@@ -6,8 +6,8 @@ use crate::id::EntryId;
 /// Rows that are asked for beyond those that are likely to be needed.
 const SPARE: u64 = 8;
 
-/// Commit rows that the last page of a space met, and their entries. Only a hint: with too few rows a page is short. So it
-/// is one for the page that goes on there, not for who reads elsewhere: rows are of other sizes there.
+/// Commit rows that the last page of a space met, and their entries. Only a hint: with too few rows a page is short.
+/// So it is one for the page that goes on there, not for who reads elsewhere: rows are of other sizes there.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Density {
     /// The checksum of the space's name.

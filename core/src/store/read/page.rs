@@ -108,8 +108,8 @@ impl Page {
         self.runs.is_empty()
     }
 
-    /// Lets go of what the host has of the entries: for whoever lends nothing. Blocks are remembered, and what the host has
-    /// would be with them.
+    /// Lets go of what the host has of the entries: for whoever lends nothing. Blocks are remembered, and what the
+    /// host has would be with them.
     pub(crate) fn forget_origins(&self) {
         for one in &self.runs {
             one.run.body.forget_origin();
@@ -127,8 +127,8 @@ impl Page {
     ///     u64 TRX number, the entries
     /// ```
     ///
-    /// What [`Page::lending_frame`] lends stands elsewhere: 2 is added to the tier, and 4 for the first run of each value
-    /// that is lent; in place of the entries there is a u32, where they begin in that value.
+    /// What [`Page::lending_frame`] lends stands elsewhere: 2 is added to the tier, and 4 for the first run of each
+    /// value that is lent; in place of the entries there is a u32, where they begin in that value.
     pub fn encode(&self) -> Vec<u8> {
         self.frame().encode()
     }
@@ -294,8 +294,8 @@ impl<'p> PageFrame<'p> {
     }
 }
 
-/// Bytes of a segment's blocks that are fetched at once where others come in between: what is fetched of many segments is
-/// remembered until they come again.
+/// Bytes of a segment's blocks that are fetched at once where others come in between: what is fetched of many
+/// segments is remembered until they come again.
 const BESIDE_OTHERS: usize = 1 << 20;
 
 /// Fills a page up to its bounds.
@@ -335,7 +335,8 @@ impl Filling {
         if self.bytes == 0 { 0 } else { self.entries }
     }
 
-    /// How many bytes of a segment's blocks are worth fetching at once. Who asks for few entries does not wait for many.
+    /// How many bytes of a segment's blocks are worth fetching at once. Who asks for few entries does not wait for
+    /// many.
     pub(super) fn ahead(&self, segment: &str, size: BlockSize) -> usize {
         let alone = !self.is_mixed && self.page.runs.last().is_some_and(|one| *one.segment == *segment);
         let most = if alone { self.bytes } else { self.bytes.min(BESIDE_OTHERS) };

@@ -12,7 +12,7 @@ use crate::id::EntryId;
 use crate::kv::Atomicity;
 use crate::layout::block::Block;
 use crate::layout::space::SpaceHead;
-use crate::layout::{Voids, block, commit};
+use crate::layout::{Run, Voids, block, commit};
 use crate::name::check_name;
 
 /// Most rows that one page looks at.
@@ -90,40 +90,26 @@ impl Inner {
         if from > end {
             return Ok(filling.end(beyond));
         }
-        // Where a time is looked for, or what comes after trimmed blocks, as many as may make looking needless.
+        // As many bytes as the entries are likely to need. More where what is wanted may lie further on, behind what
+        // is too old or trimmed: then the first blocks may reach it, and need no search.
         let entries = read.max_sequence.map_or(u64::MAX, |most| most.saturating_sub(from) + 1);
         let entries = entries.min(read.max_entries);
         let likely = || self.block_size.get().holding(entries).min(read.max_bytes);
-        let looks = match read.min_timestamp {
+        let may_search = match read.min_timestamp {
             Some(_) => !self.finds_times(),
             None => from == 1 && head.trimmed > EntryId::ZERO,
         };
-        let bytes = if looks { read.max_bytes } else { likely() };
+        let bytes = if may_search { read.max_bytes } else { likely() };
         let (mut blocks, mut more) = self.blocks_upto(&read, (from, end), bytes, &head.voids).await?;
         if let Some(min) = read.min_timestamp
             && more
             && blocks.iter().all(|one| ends_before(one, min))
         {
-            #[cfg(feature = "every-host")]
-            let named = {
-                let place = (&*read.space, &*read.segment);
-                self.sequence_after(place, EntryId::new(min, 0).before(), &head).await?
-            };
-            #[cfg(not(feature = "every-host"))]
-            let named: Option<u64> = None;
-            from = match named {
-                Some(named) => named.max(from),
-                None => self.seek(&read, &blocks, min, &head.voids).await?,
-            };
+            from = self.search_time(&read, &blocks, min, &head).await?.max(from);
             (blocks, more) = self.blocks_upto(&read, (from, end), likely(), &head.voids).await?;
         }
         if more && self.host.is_consistent() && blocks.iter().all(|one| is_trimmed(one, head.trimmed)) {
-            // Nothing of what lies between is read.
-            let (_, state) = self.fresh_segment(&read.space, &read.segment).await?;
-            let last = state.last_sequence;
-            let (_, found) =
-                self.block_after(&read.space, &read.segment, last, head.trimmed, &head.voids).await?;
-            from = found.map_or(last + 1, |found| found.first_sequence).max(from);
+            from = self.search_untrimmed(&read, &head).await?.max(from);
             (blocks, more) = self.blocks_upto(&read, (from, end), likely(), &head.voids).await?;
             filling.page.next = (from, 0);
         }
@@ -140,6 +126,7 @@ impl Inner {
             return Ok(filling.end(beyond || (now.last_id == head.last_id && state.last_sequence >= most)));
         }
         let segment: Rc<str> = Rc::from(&*read.segment);
+        let bounds = Bounds { read: &read, head: &head, end };
         let mut expected = from;
         let mut passed = None;
         for found in blocks {
@@ -160,44 +147,7 @@ impl Inner {
             }
             for run in &found.runs {
                 passed = Some(run.last_id());
-                if run.last_sequence() < expected {
-                    continue;
-                }
-                if run.first_id > head.last_id || run.last_sequence() > end {
-                    filling.page.tail = true;
-                    return Ok(filling.page);
-                }
-                if read.max_timestamp.is_some_and(|most| run.first_id.ms > most) {
-                    filling.page.done = true;
-                    return Ok(filling.page);
-                }
-                let early = read.min_timestamp.is_some_and(|least| run.first_id.ms < least);
-                let skip = expected.saturating_sub(run.first_sequence);
-                let take = read
-                    .max_sequence
-                    .map_or(u64::MAX, |most| (most + 1).saturating_sub(run.first_sequence + skip));
-                let shown = run
-                    .slice(skip, take)?
-                    .map(|run| run.between(head.trimmed, head.last_id))
-                    .transpose()?
-                    .flatten();
-                if let Some(run) = shown
-                    && !early
-                {
-                    let Some(run) = run.slice(0, filling.room())? else {
-                        return Ok(filling.page);
-                    };
-                    expected = run.last_sequence() + 1;
-                    filling.push(Rc::clone(&segment), run, Tier::Warm);
-                } else {
-                    expected = expected.max(run.last_sequence() + 1);
-                }
-                filling.page.next = (expected, 0);
-                if read.max_sequence.is_some_and(|most| expected > most) {
-                    filling.page.done = true;
-                    return Ok(filling.page);
-                }
-                if filling.room() == 0 {
+                if show_run(&mut filling, &mut expected, run, &segment, &bounds)? {
                     return Ok(filling.page);
                 }
             }
@@ -205,8 +155,38 @@ impl Inner {
         Ok(if more { filling.page } else { filling.end(beyond) })
     }
 
-    /// So many bytes of blocks for a page from the one that holds `from` on. `end`: the last sequence, where it is known
-    /// to be the last: such hosts find what stands far behind others with difficulty, or that nothing follows.
+    /// The sequence to read on from where all blocks at hand end before a time: that of the first entry of then, or
+    /// of an earlier one in the same block.
+    async fn search_time(
+        &self,
+        read: &SegmentRead,
+        seen: &[Block],
+        min: u64,
+        head: &SpaceHead,
+    ) -> Result<u64> {
+        #[cfg(feature = "every-host")]
+        {
+            let place = (&*read.space, &*read.segment);
+            let named = self.sequence_after(place, EntryId::new(min, 0).before(), head).await?;
+            if let Some(named) = named {
+                return Ok(named);
+            }
+        }
+        self.seek(read, seen, min, &head.voids).await
+    }
+
+    /// The first sequence above the trim bound; nothing of what lies before it is read.
+    async fn search_untrimmed(&self, read: &SegmentRead, head: &SpaceHead) -> Result<u64> {
+        let (_, state) = self.fresh_segment(&read.space, &read.segment).await?;
+        let last = state.last_sequence;
+        let (_, found) =
+            self.block_after(&read.space, &read.segment, last, head.trimmed, &head.voids).await?;
+        Ok(found.map_or(last + 1, |found| found.first_sequence))
+    }
+
+    /// So many bytes of blocks for a page, from the one that holds `from` on. `end`: the last sequence, where the
+    /// caller knows it, else `u64::MAX`. It bounds the range for hosts to which passing over what stands behind is
+    /// dear.
     fn blocks_upto<'c>(
         &'c self,
         read: &'c SegmentRead,
@@ -325,6 +305,59 @@ impl Inner {
         }
         Ok(low)
     }
+}
+
+/// What bounds a read of a segment.
+struct Bounds<'r> {
+    read: &'r SegmentRead,
+    head: &'r SpaceHead,
+    /// The last sequence that is committed; `u64::MAX` where the head's last id says so well enough.
+    end: u64,
+}
+
+/// Shows of a run what is wanted of it, and moves `expected`, the next sequence to be shown, past it. Whether the page
+/// ends here.
+fn show_run(
+    filling: &mut Filling,
+    expected: &mut u64,
+    run: &Run,
+    segment: &Rc<str>,
+    Bounds { read, head, end }: &Bounds<'_>,
+) -> Result<bool> {
+    if run.last_sequence() < *expected {
+        return Ok(false);
+    }
+    if run.first_id > head.last_id || run.last_sequence() > *end {
+        filling.page.tail = true;
+        return Ok(true);
+    }
+    if read.max_timestamp.is_some_and(|most| run.first_id.ms > most) {
+        filling.page.done = true;
+        return Ok(true);
+    }
+    let early = read.min_timestamp.is_some_and(|least| run.first_id.ms < least);
+    let skip = expected.saturating_sub(run.first_sequence);
+    let take =
+        read.max_sequence.map_or(u64::MAX, |most| (most + 1).saturating_sub(run.first_sequence + skip));
+    let shown =
+        run.slice(skip, take)?.map(|run| run.between(head.trimmed, head.last_id)).transpose()?.flatten();
+    if let Some(run) = shown
+        && !early
+    {
+        let Some(run) = run.slice(0, filling.room())? else {
+            return Ok(true);
+        };
+        *expected = run.last_sequence() + 1;
+        filling.push(Rc::clone(segment), run, Tier::Warm);
+    } else {
+        *expected = (*expected).max(run.last_sequence() + 1);
+    }
+    filling.page.next = (*expected, 0);
+    if read.max_sequence.is_some_and(|most| *expected > most) {
+        filling.page.done = true;
+        return Ok(true);
+    }
+    Ok(filling.room() == 0)
 }
 
 fn is_trimmed(found: &Block, bound: EntryId) -> bool {

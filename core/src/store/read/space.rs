@@ -43,15 +43,16 @@ pub struct SpaceRead {
     pub max_bytes: usize,
 }
 
-/// A space as it was seen, for pages that go as far and no further; and what a page has met there.
+/// For a caller that reads on from a head which it has read already (groups): pages go as far as that head and no
+/// further, and leave here what they met, for the next page to begin with.
 #[derive(Debug)]
 pub(crate) struct SeenSpace<'h> {
     head: &'h SpaceHead,
     /// Most rows that a page asks for at once.
     pub(crate) most_rows: u64,
-    /// Rows that were looked at.
+    /// Rows that pages looked at; the caller sets it back.
     pub(crate) rows: u64,
-    /// The commit that the last page stopped in, if its entries stand in blocks.
+    /// The run in the middle of which the last page stopped, if its entries stand in blocks.
     pub(crate) stopped_in: Option<Box<Item>>,
 }
 
@@ -81,7 +82,7 @@ impl Store {
 }
 
 impl Inner {
-    /// One page, as far as the head goes that was seen, or else the one that is there now.
+    /// One page: as far as the head goes that the caller brings, else the one that is stored now.
     pub(crate) async fn read_space(
         &self,
         read: SpaceRead,
@@ -107,17 +108,18 @@ impl Inner {
         if passed >= last {
             return Ok(filling.end(beyond));
         }
-        // Beyond the last id too, where rows are merged: those that were since the head was read end after it.
+        // Where rows are merged, a row that holds wanted entries may have been joined, since the head was read, to
+        // one that ends beyond the head's last id.
         let merges = self.host.atomic() != Atomicity::None;
         let range = commit::range(&read.space, passed, if merges { EntryId::MAX } else { head.last_id });
-        // Every row beyond has an entry that is wanted: no more rows than entries.
+        // Each of these rows holds at least one wanted entry, so the page needs no more rows than entries.
         let mut density = Density::of(&read.space);
         let likely = match &seen {
             Some(seen) if EVERY_HOST => seen.most_rows,
             _ => self.density.get().rows_of(read.max_entries, passed, &density),
         };
         let most = usize::try_from(likely.min(read.max_entries)).unwrap_or(MOST_ROWS).clamp(1, MOST_ROWS);
-        // Nor more bytes than that many rows have, of an entry each: merged ones are larger.
+        // Merged rows are larger than rows of one entry: bytes bound them.
         let bytes = usize::try_from(read.max_entries).unwrap_or(usize::MAX).saturating_mul(ENTRY_ROW_BYTES);
         let limits = (most, bytes.clamp(1, read.max_bytes.max(1)));
         let (rows, more) = self.commit_rows(range, &read.space, limits, &head.voids).await?;
@@ -126,7 +128,8 @@ impl Inner {
         for (row_last, (key, value)) in rows {
             let row =
                 commit::decode_sharing(value, row_last, &mut names).map_err(|error| error.at_key(&key))?;
-            // Who brings what it saw knows its rows by itself, and reads elsewhere than others.
+            // A caller that brings a head keeps its own count: it reads in another place than the readers whom the
+            // hint serves.
             if EVERY_HOST && let Some(seen) = &mut seen {
                 seen.rows += 1;
             } else {
@@ -148,7 +151,8 @@ impl Inner {
                     .at_key(&key));
                 }
                 passed = passed.max(head.trimmed);
-                // All rows at hand may be below it: whoever goes on gets beyond them.
+                // The bound may have passed all rows at hand. The page then shows nothing, and still moves the reader
+                // on.
                 filling.page.next = (passed.ms, passed.n);
             }
             for item in &row.items {
@@ -158,7 +162,7 @@ impl Inner {
                 if item.first_id > last {
                     return Ok(filling.end(beyond));
                 }
-                // No call that waits for what is at hand.
+                // What is inline needs no call that may wait.
                 let shown = match &item.inline {
                     Some(run) => {
                         let shown = filling.show(&item.segment, run, (passed, last), Tier::Warm);
