@@ -25,20 +25,22 @@ pub(super) enum Committed {
     Lost,
 }
 
-/// How the tries of one call go.
+/// How the tries of one call go: each loads the group, plans, and commits or finds that there is nothing to commit.
 #[derive(Debug, Default)]
 pub(super) struct Tries {
     /// Races lost in a row.
     lost: u32,
-    /// The next try may be planned from heads that are not read; or it is, and has come to no commit.
+    /// Whether the present try may take remembered heads for the stored ones. It stays set until the try commits, whose
+    /// checks then decide, or until the heads are read after all. So where it is still set when a try ends, the try
+    /// has an answer that nothing vouches for, and must be made again.
     unread: bool,
     /// The group's own affairs and what is asked for did not fit one commit together: the next try does
-    /// the affairs, if there are any.
+    /// the affairs alone, if there are any.
     pub(super) apart: bool,
 }
 
 impl Tries {
-    /// The first of them may be planned from heads that are not read.
+    /// `unread`: whether the first of them may be planned from remembered heads.
     pub(super) fn unread(unread: bool) -> Self {
         Self { unread, ..Self::default() }
     }
@@ -47,8 +49,7 @@ impl Tries {
         self.unread
     }
 
-    /// Whether the try that has ended was planned from heads that were not read, and came to no commit.
-    /// From here on heads are read.
+    /// Whether the try was planned from remembered heads that no commit has checked. From here on heads are read.
     pub(super) fn take_unread(&mut self) -> bool {
         core::mem::take(&mut self.unread)
     }
@@ -141,7 +142,7 @@ impl Group {
         let decode = |row: &Bytes| GroupHead::decode(row).map_err(|error| error.at_key(&key));
         let base = base.map(decode).transpose()?;
         let Some(head) = current.map(decode).transpose()? else {
-            // It is gone: with it what would tell.
+            // The group is gone, and with it the nonces that would tell whether this commit applied.
             return if base.is_none() { Ok(Committed::Lost) } else { Err(unclear) };
         };
         if head.nonces.contains(&nonce) {
@@ -152,7 +153,7 @@ impl Group {
             Some(_) => u64::MAX,
             None => head.revision,
         };
-        // A redo record moves the head on once more than it notes.
+        // By half of what it remembers: a redo record rewrites the head twice, and notes one nonce.
         if since <= NONCES as u64 / 2 { Ok(Committed::Lost) } else { Err(unclear) }
     }
 
@@ -164,7 +165,7 @@ impl Group {
         tries: &mut Tries,
     ) -> Result<Committed> {
         if plan.stream_check.is_some() && !self.fits(&plan) {
-            // It may without the second check.
+            // With heads that are read it has a check less, and may fit.
             return Ok(Committed::Lost);
         }
         let unread = tries.take_unread();

@@ -149,8 +149,8 @@ impl Group {
     }
 
     /// Puts dead letters of this group back to the end of the stream, oldest first, each as it was and
-    /// into the partition of its key, or that it came from, and takes them off the dead-letter stream in the same commit.
-    /// At most `limit`, where given; else all that are there at the call. How many it put back.
+    /// into the partition of its key, or that it came from, and takes them off the dead-letter stream in the same
+    /// commit. At most `limit`, where given; else all that are there at the call. How many it put back.
     ///
     /// In a dead-letter stream that several groups share, it stops before the first letter of another; where
     /// the stream is not the usual one of this group, also before one that does not say where it is from.

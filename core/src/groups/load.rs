@@ -44,16 +44,18 @@ const MOST_AFFAIRS: usize = 1024;
 pub(super) struct Opened {
     /// The group; `None`: there is none.
     pub(super) draft: Option<Draft>,
-    /// The head of a group that went with its stream.
+    /// The head of a group that went with its stream: it counts as none, and the next one replaces it.
     pub(super) stale: Option<(Bytes, GroupHead)>,
+    /// The head of the stream's space.
     pub(super) space: Rc<SpaceHead>,
-    /// Of the stream.
+    /// The epoch of the stream.
     pub(super) epoch: u64,
 }
 
-/// A timer that has come.
+/// A timer, and what it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Due {
+    /// Its time, and the record that is due then; [`EntryId::ZERO`] for a session.
     pub(super) at: (u64, EntryId),
     pub(super) session: u64,
     pub(super) row: TimerRow,
@@ -354,7 +356,11 @@ impl Group {
 
     /// Loads pages with records that are due in a lane, until `wanted` of them are certain to be the
     /// first, or there are no more, or the commit has no room for what is met on the way. Sessions whose
-    /// timers have come are looked at. Gives how far the records are certain.
+    /// timers have come are looked at. Gives the (deadline, id) up to which the records due are certain: beyond it,
+    /// pages that are not loaded may hold earlier ones than those that are.
+    ///
+    /// Timers come in order, in parts that grow. Each part is cut at the first timer that has not come; then the
+    /// pages and sessions that the others name are loaded.
     pub(super) async fn load_due(
         &self,
         draft: &mut Draft,
@@ -367,29 +373,29 @@ impl Group {
         }
         let mut range = group_timer::range_of(&draft.place(), lane);
         let mut bound = (u64::MAX, EntryId::MAX);
-        // The first page mostly has them all.
-        let mut step = 1;
-        let mut is_first = true;
+        // One page mostly holds all that is wanted.
+        let mut most_timers = 1;
+        let mut is_first_part = true;
         loop {
             let missing = wanted.saturating_sub(draft.due(bound).len()).clamp(1, SCAN_ROWS);
             if draft.affairs.is_any() {
-                // There is mostly more of it, and what has no room need not be read.
-                step = step.min(draft.affairs.pages().max(1));
+                // Where there are affairs there are mostly more, and what the commit has no room for need not be read.
+                most_timers = most_timers.min(draft.affairs.pages().max(1));
             }
             let (mut timers, mut rest) =
-                self.timers(draft, range, missing.min(step) + 1).boxed_local().await?;
+                self.timers(draft, range, missing.min(most_timers) + 1).boxed_local().await?;
             let come = timers.partition_point(|due| due.at.0 <= draft.now);
-            let next = timers.get(come).map(|due| due.at.0);
-            if next.is_some() {
+            let next_time = timers.get(come).map(|due| due.at.0);
+            if next_time.is_some() {
                 rest = None;
             }
-            // What stood before a later part has come.
-            if is_first && come == 0 {
-                draft.kept.learn_quiet(lane, next.unwrap_or(u64::MAX));
+            // Of a later part the same says nothing: timers before it have come.
+            if is_first_part && come == 0 {
+                draft.kept.learn_quiet(lane, next_time.unwrap_or(u64::MAX));
             }
-            is_first = false;
+            is_first_part = false;
             timers.truncate(come);
-            step = step.saturating_mul(8);
+            most_timers = most_timers.saturating_mul(8);
             // What timers name is there as long as the head is the one that was read.
             if let Err(error) = self.load_named(draft, &timers).boxed_local().await {
                 return Err(self.unless_stale(draft, error).await);
@@ -397,7 +403,7 @@ impl Group {
             for due in timers.iter().filter(|due| due.row.page.is_none()) {
                 let session = due.session;
                 if !draft.look_at(session) {
-                    // When what it holds is due is open.
+                    // Whether it has ended is left to another commit, and so when its records are due.
                     bound = bound.min(due.at);
                     break;
                 }
@@ -414,7 +420,7 @@ impl Group {
                 if let Some(reached) =
                     self.load_pages(draft, session, EntryId::ZERO, enough).boxed_local().await?
                 {
-                    // Records that are not loaded come after those that are.
+                    // All its records are due since it ended. Those that are not loaded have higher ids.
                     bound = bound.min((ended, reached));
                     if !has_wanted(draft, reached) {
                         draft.affairs.leave_some();

@@ -86,6 +86,22 @@
 //! before they are taken for granted again. Joining and leaving always read the heads. A call that
 //! changes nothing leaves what was known as it was.
 //!
+//! # Words in the code
+//!
+//! * *Session*: one stay of a consumer in the group; its row is a *member*. It is *silent* when its consumer was not
+//!   heard of for the consumer timeout, and *ended* once a commit says so.
+//! * *Draft* (`plan/draft.rs`): the group while one commit to it is planned, each row as it was loaded and as it will
+//!   be. Finished, it is a *plan*: the rows that differ, the head, and what to check.
+//! * *Kept* (`plan/kept.rs`): rows that are known as of a head; with that head, *left* by the commit that made it.
+//! * *Floor* of an id: the page of a session that answers for it, the last one that begins at or below it.
+//! * *Lane*: a list of timers in order. Lane 0 is everybody's; in groups by key each session's pages have one of
+//!   their own.
+//! * *Aside*: a new record that was passed over for the consumer of its key, under session 0 ([`plan::ASIDE`]).
+//! * *Taker* of a slot: a session under which records of the slot are pending.
+//! * *Affairs*: what the group does for itself, see above. A try that is *apart* does nothing else; one that is
+//!   *unread* is planned from remembered heads that were not read again.
+//! * *Dead*: a record that had its last delivery; a *letter* is that record on its way to the dead-letter stream.
+//!
 //! # Waiting
 //!
 //! A read that finds nothing waits for the store's epoch to move, for the next timer, for the time to be

@@ -31,7 +31,7 @@ const MOST_SCANS: usize = 4;
 
 /// What one try gave.
 enum Attempt {
-    /// Records; where there are none, when to look again at the latest, in milliseconds from now.
+    /// Records; where there are none, after how many milliseconds to look again at the latest.
     Got(Deliveries, Option<u64>),
     /// The group's own affairs came first, or somebody else was faster.
     Again,
@@ -39,11 +39,12 @@ enum Attempt {
     TooMuch { with_affairs: bool },
 }
 
-/// How far one call has looked through sessions that ended, where that gave nothing yet: it goes on from there,
-/// whichever of them it noted in its own row.
+/// How far one call has looked, in groups by key, through sessions that ended. The consumer's row has a place for one
+/// such session only, and is written only by a commit that gives something. This is for all of them, and lasts for
+/// one call: so its next try goes on where the last one found nothing.
 #[derive(Debug, Default)]
 struct Passed {
-    /// Life and generation of the group in which that is so.
+    /// Life and generation of the group when that was found: with another one keys belong to others.
     of: (u64, u64),
     sessions: Vec<(u64, EntryId)>,
 }
@@ -137,7 +138,8 @@ impl Group {
         first: bool,
     ) -> Result<(Deliveries, Option<u64>)> {
         let _turn = self.turn().boxed_local().await;
-        // A step that waits on mostly finds nothing, and commits nothing.
+        // A later step of a read that waits mostly finds nothing. What it finds in remembered heads would have to be
+        // looked at again, so it begins with reading them.
         let mut tries = Tries::unread(first);
         let mut passed = Passed::default();
         let mut limit = read.limit;
@@ -163,7 +165,7 @@ impl Group {
                 Attempt::TooMuch { with_affairs: true } => {
                     tries.apart = true;
                     if was_apart {
-                        // Where others make as many again each time, less of both fits one commit.
+                        // The affairs were done, and others have made as many again: fewer records leave room for them.
                         limit = (limit / 2).max(1);
                     }
                     was_apart = true;
@@ -436,7 +438,8 @@ impl Group {
             if draft.head.trimmed_pending == trimmed || draft.affairs.are_left() {
                 break more;
             }
-            // What was trimmed makes way for the session that had the slot before.
+            // Records that are trimmed have left their slots: now a session that had a slot before them may be the
+            // one to take from.
             *passed = Passed::default();
         };
         self.load_aside(&mut draft).boxed_local().await?;
@@ -484,7 +487,7 @@ impl Group {
         let wakes = !aside.is_empty() || read.no_ack;
         let attempt =
             self.give(draft, session, Deliveries { page, marks }, wakes, tries).boxed_local().await?;
-        // What was set aside makes room to look further.
+        // It gave nothing, but set records aside: the next try looks further.
         Ok(match attempt {
             Attempt::Got(..) if nothing => Attempt::Again,
             other => other,
@@ -502,8 +505,8 @@ impl Group {
     }
 
     /// Loads records of ended sessions that are this one's now: of each slot that is its own, from the
-    /// session that took it over last. Whether there is more to look through than was, without which some
-    /// session gave nothing.
+    /// session that took it over last. Gives whether some session gave nothing so far and has more pages to look
+    /// through: then finding nothing is no reason to wait.
     async fn load_left_behind(
         &self,
         draft: &mut Draft,
@@ -558,10 +561,11 @@ impl Group {
                 passed.note(of, from, reached);
             }
             if begin > start {
-                // What lies between is not loaded: the row says no more than it did.
+                // It began beyond what the row says: records in between are not loaded, so the row cannot be moved on.
                 continue;
             }
-            // Records of all its slots count, also of those that are somebody else's turn.
+            // The row may pass what is not for this consumer at all, but no record of its slots: also not one that it
+            // may only take later, because another session has earlier ones of the slot.
             let first = draft.records_of(from).find(|(id, record)| *id > start && mine(record.slot));
             let upto = first.map(|(id, _)| id.before()).or(more).unwrap_or(start).max(start);
             if let Some(row) = draft.member_mut(session)

@@ -16,8 +16,8 @@ pub(crate) struct Taken {
     pub(crate) record: Pending,
 }
 
-/// A time, a record and the session that it is under: what is put in order is put in order as this, for
-/// every kind of things that are sorted takes its own code.
+/// A time, a record and the session that it is under. Everything here that is sorted is sorted in this form (a number
+/// that is not needed is 0): sorting is compiled anew for every type, and one is enough.
 pub(crate) type Place = (u64, EntryId, u64);
 
 /// What becomes of a new record in a group by key.
@@ -72,7 +72,7 @@ impl Draft {
             latest = (slot, before.max(at));
             place.0 = if from == session { at } else { latest.1 };
         }
-        // What of its own lies beyond is not all loaded; nor is anything that is due later.
+        // Beyond the bound not all of its own records are loaded: what is there might not be the first.
         due.retain(|(at, id, _)| (*at, *id) <= bound);
         due.sort_unstable();
         due
@@ -94,7 +94,7 @@ impl Draft {
         Some(Taken { id, from, record })
     }
 
-    /// Delivers a record: for the first time, or once more.
+    /// Delivers a record, for the first time or once more, and gives its deadline. With `no_ack` nothing stays pending.
     pub(crate) fn deliver(
         &mut self,
         session: u64,

@@ -76,16 +76,19 @@ impl GroupPlan {
 pub(crate) struct Draft {
     pub(crate) space: Rc<str>,
     pub(crate) group: Rc<str>,
+    /// The head as it was loaded, as stored; `None`: there was none.
     base: Option<Bytes>,
+    /// The head as it will be.
     pub(crate) head: GroupHead,
+    /// The head as it was loaded.
     before: GroupHead,
     /// The host's time.
     pub(crate) now: u64,
     /// The head of the stream's space: of the moment of the group's head, or later.
     pub(crate) stream: Rc<SpaceHead>,
-    /// That head as stored, as far as that is known.
+    /// That head as stored; `None` where it is not known byte for byte.
     pub(crate) stream_row: Option<Bytes>,
-    /// Neither head was read.
+    /// Both heads are remembered ones that were not read: the commit checks both.
     pub(crate) unread: bool,
     /// Records up to here are trimmed.
     pub(crate) trimmed: EntryId,
@@ -514,7 +517,7 @@ impl Draft {
             .min()
     }
 
-    /// The rows that differ, and the head; `None` when nothing does.
+    /// The plan: the rows that differ, and the head; `None` when nothing does.
     pub(crate) fn finish(mut self, nonce: u64) -> Option<GroupPlan> {
         let mut rows: BTreeMap<Bytes, Option<Bytes>> = BTreeMap::new();
         let mut kept = core::mem::take(&mut self.kept);
@@ -549,7 +552,7 @@ impl Draft {
         Some(GroupPlan { check, stream_check, deletes, puts, nonce, left })
     }
 
-    /// The commit that creates the group.
+    /// The plan that creates the group.
     pub(crate) fn anew(mut self, nonce: u64) -> GroupPlan {
         self.head.advance(nonce);
         let key = group::key(&self.space, &self.group);
@@ -616,12 +619,13 @@ impl Draft {
                 }
             }
         }
-        // After all deletes: a page may come to stand where another one was.
+        // After the deletes of all pages: a page may begin with the id that another one began with.
         for (key, value) in written {
             rows.insert(key, Some(value));
         }
     }
 
+    /// Records as pages that are not larger than they may be.
     fn chunks(&self, records: &Rc<Records>) -> Vec<Rc<Records>> {
         if records.len() <= self.page_records {
             return if records.is_empty() { Vec::new() } else { Vec::from([Rc::clone(records)]) };

@@ -7,7 +7,8 @@ use crate::kv::Bytes;
 use crate::layout::group::GroupHead;
 use crate::layout::space::SpaceHead;
 
-/// A group as one commit made it, and its stream as that commit was planned from it.
+/// A group as one commit left it: what the next call can begin with, if nobody else commits to the group meanwhile. The
+/// stream is as that commit was planned from it.
 #[derive(Debug, Clone)]
 pub(crate) struct Left {
     pub(crate) head: GroupHead,
