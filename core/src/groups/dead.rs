@@ -19,7 +19,7 @@ use crate::codec::{EntryView, RecordFrame, encode_entry_body, encode_record_fram
 use crate::error::{Detail, Error, ErrorCode, Result};
 use crate::id::{EntryId, MAX_INTEGER};
 use crate::plan::{Attached, StreamWrite, TrimTo};
-use crate::store::{NewRecords, PageRun, SeenSpace, SpaceRead, WriteOptions};
+use crate::store::{NewRecords, Page, PageRun, SeenSpace, SpaceRead, WriteOptions};
 use crate::streams::{PARTITION_KEY, partition_of_key};
 
 /// Most letters of one commit.
@@ -202,40 +202,9 @@ impl Group {
         };
         let page = inner.read_space(read, Some(&mut SeenSpace::new(&head))).await?;
         let meta = inner.stream_head(&self.stream).await?.1;
-        let mut writes: Vec<(String, Vec<Vec<u8>>)> = Vec::new();
         let mut trim =
             TrimTo { space: Rc::clone(letters), from: trimmed, upto: trimmed, records: 0, bytes: 0 };
-        let mut taken = 0;
-        // What does not say where it is from may be of any group that shares the stream.
-        let is_ours = **letters == *usual_dead_letters(&self.stream, &self.name);
-        'letters: for one in page.runs() {
-            for entry in one.entries() {
-                let (origin, metadata) = apart(&entry.content);
-                let owner = origin.get(..OWNER).unwrap_or_default();
-                let mine = owner == [Some(&*self.stream), Some(&*self.name)]
-                    || is_ours && owner.iter().all(Option::is_none);
-                if !mine || entry.id > upto {
-                    break 'letters;
-                }
-                let key = metadata.get(PARTITION_KEY).map(String::as_str);
-                let segment = partition(key, origin.get(OWNER).copied().flatten(), meta.partitions);
-                let body = encode_entry_body(entry.content.payload(), &metadata)?;
-                taken += body.len();
-                if trim.records > 0 && taken > inner.sizes.commit_bytes / 2 {
-                    break 'letters;
-                }
-                let before = writes.iter().position(|(name, _)| *name == segment);
-                match before.and_then(|at| Some((at + 1 == writes.len(), writes.get_mut(at)?))) {
-                    Some((true, (_, bodies))) => bodies.push(body),
-                    // Order is kept: a partition that was left is not gone back to.
-                    Some((false, _)) => break 'letters,
-                    None => writes.push((segment, Vec::from([body]))),
-                }
-                trim.upto = entry.id;
-                trim.records += 1;
-                trim.bytes += logical(&entry.content);
-            }
-        }
+        let writes = self.returning(&page, upto, meta.partitions, &mut trim)?;
         let count = trim.records;
         if count == 0 {
             return Ok(Some(0));
@@ -266,6 +235,50 @@ impl Group {
             Err(error) => Err(error.with("replayed", Detail::Flag(false))),
         }
     }
+
+    /// The first letters of a page that go back, partition by partition: up to one that is not this group's or comes
+    /// after `upto`, and no more than one commit takes. `trim` is moved past them.
+    fn returning(
+        &self,
+        page: &Page,
+        upto: EntryId,
+        partitions: u32,
+        trim: &mut TrimTo,
+    ) -> Result<Vec<(String, Vec<Vec<u8>>)>> {
+        let mut writes: Vec<(String, Vec<Vec<u8>>)> = Vec::new();
+        let mut taken = 0;
+        // What does not say where it is from may be of any group that shares the stream.
+        let is_ours = *trim.space == *usual_dead_letters(&self.stream, &self.name);
+        for one in page.runs() {
+            for entry in one.entries() {
+                let (origin, metadata) = split_origin(&entry.content);
+                let owner = origin.get(..OWNER).unwrap_or_default();
+                let mine = owner == [Some(&*self.stream), Some(&*self.name)]
+                    || is_ours && owner.iter().all(Option::is_none);
+                if !mine || entry.id > upto {
+                    return Ok(writes);
+                }
+                let key = metadata.get(PARTITION_KEY).map(String::as_str);
+                let segment = partition(key, origin.get(OWNER).copied().flatten(), partitions);
+                let body = encode_entry_body(entry.content.payload(), &metadata)?;
+                taken += body.len();
+                if trim.records > 0 && taken > self.inner().sizes.commit_bytes / 2 {
+                    return Ok(writes);
+                }
+                let before = writes.iter().position(|(name, _)| *name == segment);
+                match before.and_then(|at| Some((at + 1 == writes.len(), writes.get_mut(at)?))) {
+                    Some((true, (_, bodies))) => bodies.push(body),
+                    // Order is kept: a partition that was left is not gone back to.
+                    Some((false, _)) => return Ok(writes),
+                    None => writes.push((segment, Vec::from([body]))),
+                }
+                trim.upto = entry.id;
+                trim.records += 1;
+                trim.bytes += logical(&entry.content);
+            }
+        }
+        Ok(writes)
+    }
 }
 
 /// Whether a key of metadata is one that letters use, or one that was moved out of their way.
@@ -283,7 +296,7 @@ fn is_origin(key: &str) -> bool {
 }
 
 /// What a letter says of its origin, and the record's own metadata.
-fn apart<'e>(entry: &EntryView<'e>) -> ([Option<&'e str>; 5], BTreeMap<String, String>) {
+fn split_origin<'e>(entry: &EntryView<'e>) -> ([Option<&'e str>; 5], BTreeMap<String, String>) {
     let mut origin = [None; ORIGIN.len()];
     let mut own = BTreeMap::new();
     let pairs: Vec<(&str, &str)> = entry.metadata().collect();
@@ -332,7 +345,7 @@ mod tests {
                 .collect();
             metadata.extend(ORIGIN.iter().map(|key| (String::from(*key), String::from("0"))));
             let body = encode_entry_body(b"x", &metadata).expect("encodes");
-            let (origin, own) = apart(&EntryView::parse(&body).expect("parses"));
+            let (origin, own) = split_origin(&EntryView::parse(&body).expect("parses"));
             prop_assert_eq!(own, pairs);
             prop_assert!(origin.iter().all(|value| *value == Some("0")));
         }

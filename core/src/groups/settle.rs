@@ -11,7 +11,7 @@ use super::dead::MOST_DEAD;
 use super::entries::in_order;
 use super::members::end_silent;
 use super::options::{MOST_RECORDS, check_number};
-use super::plan::Settle;
+use super::plan::{Draft, Settle, Taken};
 use crate::error::{Error, Result};
 use crate::id::{EntryId, MAX_MS};
 use crate::layout::GroupMode;
@@ -61,6 +61,7 @@ impl Group {
         }
         let mut rest = in_order(ids.iter().copied());
         let mut count = 0;
+        // How many ids a commit is tried with.
         let mut most = rest.len();
         let _turn = self.turn().boxed_local().await;
         let mut tries = Tries::unread(true);
@@ -84,6 +85,7 @@ impl Group {
         Ok(count)
     }
 
+    /// One commit: settles these ids, or as many of them as it takes.
     async fn settle_some(
         &self,
         consumer: &str,
@@ -122,32 +124,12 @@ impl Group {
             draft.hear(session);
         }
         let by_key = draft.head.mode == GroupMode::KeyShared;
-        // Only what is given back may be dead.
-        let dead = match how {
-            Settle::Nack(_) => draft.clone().settle(&sessions, ids, how, MOST_DEAD).dead,
-            _ => Vec::new(),
-        };
-        if !dead.is_empty() {
-            let mut letters = self.letters(&draft, &dead).boxed_local().await?;
-            let (settled, rest) = loop {
-                let mut rest = draft.clone();
-                let settled = rest.settle(&sessions, ids, how, letters.len());
-                if self.leaves_room(&rest) {
-                    break (settled, rest);
-                }
-                if letters.len() > 1 {
-                    letters.truncate(letters.len() / 2);
-                } else if ids.len() > 1 || with_affairs {
-                    tries.apart = true;
-                    return Ok(Step::TooMuch);
-                } else {
-                    break (settled, rest);
-                }
-            };
-            return Ok(match self.bury(rest, letters, tries).boxed_local().await? {
-                Committed::Done => Step::Done(settled.count, settled.left),
-                Committed::Lost => Step::Again,
-            });
+        if matches!(how, Settle::Nack(_)) {
+            // Only what is given back may be dead.
+            let dead = draft.clone().settle(&sessions, ids, how, MOST_DEAD).dead;
+            if !dead.is_empty() {
+                return self.settle_with_dead(&draft, &sessions, ids, how, &dead, tries).boxed_local().await;
+            }
         }
         let settled = draft.settle(&sessions, ids, how, 0);
         let news = draft.is_news();
@@ -168,14 +150,48 @@ impl Group {
         }
         Ok(Step::Done(settled.count, settled.left))
     }
+
+    /// Gives records back some of which had their last delivery, and buries these in the same commit: as many as it has
+    /// room for.
+    async fn settle_with_dead(
+        &self,
+        draft: &Draft,
+        sessions: &[u64],
+        ids: &[EntryId],
+        how: Settle,
+        dead: &[Taken],
+        tries: &mut Tries,
+    ) -> Result<Step> {
+        let mut letters = self.letters(draft, dead).boxed_local().await?;
+        let (settled, rest) = loop {
+            let mut rest = draft.clone();
+            let settled = rest.settle(sessions, ids, how, letters.len());
+            if self.leaves_room(&rest) {
+                break (settled, rest);
+            }
+            if letters.len() > 1 {
+                letters.truncate(letters.len() / 2);
+            } else if ids.len() > 1 || draft.affairs.is_any() {
+                tries.apart = true;
+                return Ok(Step::TooMuch);
+            } else {
+                break (settled, rest);
+            }
+        };
+        Ok(match self.bury(rest, letters, tries).boxed_local().await? {
+            Committed::Done => Step::Done(settled.count, settled.left),
+            Committed::Lost => Step::Again,
+        })
+    }
 }
 
 /// What one commit came to.
+#[derive(Debug)]
 enum Step {
     /// So many were settled; these are still to be.
     Done(u64, Vec<EntryId>),
     /// Somebody else was faster.
     Again,
-    /// Too many for one commit.
+    /// More than one commit takes: fewer ids next time, and the group's own affairs apart from them.
     TooMuch,
 }
