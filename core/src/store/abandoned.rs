@@ -1,5 +1,5 @@
-//! What a broken-off import left in a space: whoever writes there next removes it, and the space is one that nothing was
-//! ever written to.
+//! What a broken-off import left in a space: whoever writes there next removes it, and the space is one that nothing
+//! was ever written to.
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;

@@ -1,10 +1,11 @@
-//! Calling back.
+//! Callbacks that are called exactly once, whatever becomes of the call that they are about.
 
 use alloc::boxed::Box;
 
 use crate::error::{Error, Result};
 
-/// Calls back once: when it is given the answer, or dropped because nobody answers any more.
+/// Calls back once, when it is dropped: with the result that it was given, or, where it was given none because the
+/// store or its executor went away, with an error that says so.
 pub(crate) struct Answer<T> {
     then: Option<Box<dyn FnOnce(Result<T>)>>,
     known: Option<Result<T>>,
@@ -15,13 +16,14 @@ impl<T> Answer<T> {
         Self { then: Some(Box::new(then)), known: None }
     }
 
-    /// With what is known before it is over.
+    /// Gives it the result ahead of time: it calls back with that when it is dropped.
     pub(crate) fn knowing(self, result: Result<T>) -> Self {
         let mut answer = self;
         answer.known = Some(result);
         answer
     }
 
+    /// Calls back now.
     pub(crate) fn give(self, result: Result<T>) {
         drop(self.knowing(result));
     }

@@ -58,7 +58,7 @@ pub struct WriteOptions {
     pub lease: Option<LeaseProof>,
     /// What the write must survive; `None`: as the store was opened.
     pub durability: Option<Durability>,
-    /// What [`Store::cancel`] knows this write by; 0: nothing.
+    /// What [`Store::cancel`] knows this write by; 0: nothing. JavaScript calls it a ticket.
     pub tag: u64,
 }
 
@@ -130,7 +130,7 @@ impl Store {
         only(self.inner.submit(Job::Write(request), tag).await)
     }
 
-    /// What [`Store::append_then`] is to [`Store::append`].
+    /// Like `write_one`, but calls `then` with what the future would give: see [`Store::append_then`].
     pub(crate) fn write_one_then(
         &self,
         records: NewRecords,
@@ -161,8 +161,8 @@ impl Store {
         self.write_attached(writes, None, options, Attached::default()).await
     }
 
-    /// The same store, for one call that [`Store::cancel`] knows by this tag: creating, altering, deleting or trimming a
-    /// stream, or acquiring a lease. Taken back before its commit is handed to the host it stores nothing.
+    /// The same store, for one call that [`Store::cancel`] knows by this tag: creating, altering, deleting or
+    /// trimming a stream, or acquiring a lease. Taken back before its commit is handed to the host it stores nothing.
     #[must_use]
     pub fn tagged(&self, tag: u64) -> Self {
         Self { inner: Rc::clone(&self.inner), tag }
@@ -286,7 +286,8 @@ impl Inner {
         Ok(())
     }
 
-    /// The time, asked for once for those that are queued in one go: a thousand in flight come so.
+    /// The host's time. Requests that are queued before the next round starts share one look at the clock: where a
+    /// thousand are in flight, that many calls of the host's clock are felt.
     fn moment(&self) -> u64 {
         let queue = self.queue.borrow();
         let (scheduled, known) = (queue.scheduled, queue.moment);
@@ -385,7 +386,7 @@ impl Inner {
     }
 }
 
-/// One write of two to the same segment.
+/// Makes one write of two to the same segment.
 fn join(before: &Write, after: Write) -> Result<Write> {
     if after
         .expected

@@ -12,10 +12,12 @@ use crate::sorted::SortedMap;
 /// Past so many segments the cache starts over: it holds what is hot, not what exists.
 const MOST_SEGMENTS: usize = 50_000;
 
-/// A space's head as it was stored, and the segments that were seen under it.
+/// A space's head, and the segments that were seen under it.
 #[derive(Debug)]
 pub(crate) struct CachedSpace {
+    /// The head as stored, byte for byte: what a commit checks. `None`: there is none.
     pub(crate) base: Option<Vec<u8>>,
+    /// What it says.
     pub(crate) head: SpaceHead,
     pub(crate) segments: SortedMap<Rc<str>, SegmentState>,
 }
@@ -79,6 +81,7 @@ impl Cache {
             head: SpaceHead::EMPTY,
             segments: SortedMap::new(),
         });
+        // What an import left, or wrote, is not what was seen of the segments before it began or ended.
         if known.head.importing != head.importing {
             self.segments -= known.segments.len();
             known.segments.clear();

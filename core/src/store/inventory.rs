@@ -67,7 +67,8 @@ pub struct Names {
 pub struct Changes {
     /// The position to ask from next time.
     pub next: EntryId,
-    /// Up to where the space is trimmed. What moves it may change the first entries of segments that are not named here.
+    /// Up to where the space is trimmed. What moves it may change the first entries of segments that are not named
+    /// here.
     pub trimmed: EntryId,
     /// Segments that were appended to, as they stand now, in byte order.
     pub statuses: Vec<SegmentStatus>,

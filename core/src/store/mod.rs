@@ -1,8 +1,6 @@
 //! The store: load, plan, commit, retry; and everything that reads.
 
 mod abandoned;
-#[cfg(not(feature = "every-host"))]
-mod able_host;
 mod answer;
 mod append;
 mod cache;
@@ -22,11 +20,13 @@ mod queue;
 mod read;
 #[cfg(feature = "every-host")]
 mod redo;
+#[cfg(feature = "every-host")]
+mod row_by_row;
 mod running;
 #[cfg(feature = "compression")]
 mod shrinkage;
-#[cfg(feature = "every-host")]
-mod single;
+#[cfg(not(feature = "every-host"))]
+mod stand_ins;
 mod turns;
 mod verify;
 mod wait;
@@ -74,7 +74,7 @@ use wait::Waiters;
 #[derive(Clone)]
 pub struct Store {
     pub(crate) inner: Rc<Inner>,
-    /// What [`Store::cancel`] knows its calls by.
+    /// What [`Store::cancel`] knows the calls of this handle by; 0: nothing. JavaScript calls it a ticket.
     pub(crate) tag: u64,
 }
 
@@ -87,26 +87,35 @@ pub(crate) struct Inner {
     id: Uuid,
     /// This instance, as it stands in the TRX of what it writes.
     node: Uuid,
+    /// Heads that this instance knows.
     pub(crate) cache: RefCell<Cache>,
+    /// Blocks that reads of spaces come back to.
     blocks: RefCell<read::BlockCache>,
+    /// How many entries the commit rows held that a page met last: how many rows the next one asks for.
     density: Cell<read::Density>,
+    /// How large the block was that was met last: how many bytes the next page asks for.
     block_size: Cell<read::BlockSize>,
+    /// Requests that wait for a commit.
     queue: RefCell<Queue>,
+    /// Who waits for something to change.
     waiters: RefCell<Waiters>,
     compressor: RefCell<Compressor>,
     random: RefCell<host::RandomPool>,
+    /// Small rows that this instance wrote, which are worth merging.
     small: RefCell<compact::SmallRows>,
-    /// Spaces whose rows wait to be collected.
+    /// Spaces whose trimmed rows wait to be collected.
     collecting: RefCell<SortedSet<Rc<str>>>,
+    /// Calls that go one after another: on one stream, or on one group.
     pub(crate) turns: RefCell<turns::Turns>,
+    /// Calls under way that can be taken back by their tags.
     running: RefCell<running::Running>,
-    /// What streams remember between calls: nothing that the store knows.
+    /// What streams remember between calls. The store does not know what it is.
     pub(crate) stream_memory: RefCell<Option<Rc<dyn Any>>>,
     /// What consumer groups remember, likewise.
     pub(crate) group_memory: RefCell<Option<Rc<dyn Any>>>,
-    /// Who waits for the writes under way to end.
+    /// Who closes the store, and waits until nothing is under way.
     idle: RefCell<Vec<oneshot::Sender<()>>>,
-    /// Pieces of the store's own work under way.
+    /// How many calls of several steps, and pieces of the store's own work, are under way: closing waits for them.
     background: Cell<usize>,
     closed: Cell<bool>,
 }

@@ -109,7 +109,7 @@ impl Inner {
         });
     }
 
-    /// Tells who closes the store that nothing is under way any more.
+    /// Tells whoever closes the store, if nothing is under way any more.
     pub(crate) fn drained(&self) {
         if self.is_idle() {
             for closer in self.idle.borrow_mut().drain(..) {

@@ -155,7 +155,9 @@ impl fmt::Debug for Reply {
 /// A request in the queue.
 #[derive(Debug)]
 pub(crate) struct Ticket {
+    /// Its place in the queue: lower ones came before it.
     pub(crate) order: u64,
+    /// What `Store::cancel` knows it by; 0: nothing.
     pub(crate) tag: u64,
     pub(crate) job: Job,
     pub(crate) reply: Reply,
@@ -203,12 +205,15 @@ pub(crate) struct Picking {
 pub(crate) struct Queue {
     waiting: SortedMap<u64, Ticket>,
     next_order: u64,
+    /// Spaces that the commits under way are about.
     busy: SortedSet<Rc<str>>,
     /// Spaces that lost a race: they are planned apart, so that others need not plan again with them.
     apart: SortedSet<Rc<str>>,
     /// After a refusal by size: take only so many requests, until the culprit is alone.
     pub(crate) at_most: Option<usize>,
+    /// Commits under way.
     rounds: usize,
+    /// The next start of rounds is on its way.
     pub(crate) scheduled: bool,
     /// The time for those that are queued while the next start is scheduled, once one has asked.
     pub(crate) moment: Option<u64>,
@@ -239,7 +244,7 @@ impl Queue {
         self.waiting.is_empty() && self.rounds == 0
     }
 
-    /// Drops a request that waits and of which nothing can have been applied.
+    /// Drops the request at a place, if it still waits there and nothing of it can have been applied.
     pub(crate) fn drop_order(&mut self, order: u64) {
         if self.waiting.get(&order).is_some_and(Ticket::is_untouched) {
             self.waiting.remove(&order);
@@ -270,7 +275,9 @@ impl Queue {
 
     /// Takes the requests of the next commit: in arrival order, and nothing past a request of the
     /// same space that is not taken. A patch goes alone in its space; a transaction that one commit
-    /// cannot cover goes alone altogether.
+    /// cannot cover goes alone altogether. A space that has lost a race is planned apart: either it is
+    /// not taken, or, where it comes first, nothing of other spaces is. `None`: there is nothing to take, or
+    /// as many commits as may be are under way.
     pub(crate) fn next_round(&mut self, picking: Picking) -> Option<Round> {
         if self.rounds >= picking.rounds {
             return None;
@@ -279,10 +286,14 @@ impl Queue {
         let mut taken: Vec<u64> = Vec::new();
         let mut spaces: SortedSet<Rc<str>> = SortedSet::new();
         let at_most = self.at_most.take().unwrap_or(MOST_OF_ONE_ROUND);
+        // The request taken last goes alone: nothing else is taken.
         let mut alone = false;
-        // The space of the request before, where that was taken: what comes next of it alone is taken with it.
+        // The space of the request before, where that was taken. Another write to this space alone can be taken without
+        // looking any further, as most can where many appends to one space are in flight.
         let mut before: Option<&Rc<str>> = None;
         for (order, ticket) in self.waiting.iter() {
+            // `free`: none of its spaces is in a commit, or has an earlier request that was left. `fits`: it may
+            // share a commit with what was taken before it.
             if alone || taken.len() >= at_most {
                 break;
             }

@@ -7,10 +7,10 @@ use alloc::vec::Vec;
 use super::Inner;
 use crate::error::{Error, ErrorCode, Result};
 
-/// The tags of such calls, and whether they were taken back.
+/// The tags of calls under way, and whether each was taken back.
 pub(crate) type Running = Vec<(u64, bool)>;
 
-/// What a call under way is known by; until this is dropped. It may lie in the store's own queue, and keeps no store
+/// Makes a call known by its tag until this is dropped. It may lie in the store's own queue, so it keeps no store
 /// alive.
 #[must_use]
 pub(crate) struct Tagged {

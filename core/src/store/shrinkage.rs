@@ -7,9 +7,9 @@ use crate::layout::expanded_bytes;
 /// The least part of what is wanted that is asked for.
 const LEAST: u64 = 64;
 
-/// How large the rows that were met last are as they are stored, and without compression. Only a hint: asked for too few
-/// bytes the host gives fewer rows than are wanted, asked for too many it gives some that are read again. So it is one for
-/// whoever reads on in that range, not for other segments, whose rows may be compressed otherwise.
+/// How large the rows that were met last are as they are stored, and without compression. Only a hint: asked for too
+/// few bytes the host gives fewer rows than are wanted, asked for too many it gives some that are read again. So it
+/// is one for whoever reads on in that range, not for other segments, whose rows may be compressed otherwise.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Shrinkage {
     /// The checksum of the range's end.
@@ -19,8 +19,8 @@ pub(super) struct Shrinkage {
 }
 
 impl Shrinkage {
-    /// Of the first of some rows, as many as come to so many bytes without compression, and how many these are. All, where
-    /// none is compressed: the host knows then how many to give.
+    /// Of the first of some rows, as many as come to so many bytes without compression, and how many these are. All,
+    /// where none is compressed: the host knows then how many to give.
     pub(super) fn of(rows: &[(Bytes, Value)], max_bytes: usize, end: &[u8]) -> (usize, Self) {
         let mut seen = Self { range: Crc32c::of(end), ..Self::default() };
         let mut kept = 0;

@@ -1,4 +1,5 @@
-//! Turns: callers of one instance that would only race each other go one after another.
+//! Turns: callers of one instance that would only race each other go one after another. Who has a turn at a key keeps
+//! the others waiting, in the order in which they came, until it is dropped.
 
 use alloc::collections::VecDeque;
 use alloc::rc::Rc;
@@ -9,7 +10,7 @@ use super::Inner;
 use crate::kv::Bytes;
 use crate::sorted::SortedMap;
 
-/// Per key that somebody has a turn at, who waits for the next.
+/// The keys that somebody has a turn at, and for each of them who waits for the next turn.
 #[derive(Debug, Default)]
 pub(crate) struct Turns {
     taken: SortedMap<Bytes, VecDeque<oneshot::Sender<()>>>,
@@ -42,7 +43,7 @@ pub(crate) async fn take_turn(inner: &Rc<Inner>, key: Bytes) -> Turn {
             None
         }
     };
-    // Made before the wait: a turn that comes while its caller goes away is passed on.
+    // Made before the wait: where the caller goes away while its turn comes, dropping this passes the turn on.
     let turn = Pending { turn: Some(Turn { inner: Rc::clone(inner), key }), waiting };
     turn.wait().await
 }
@@ -61,7 +62,7 @@ impl Pending {
         self.waiting = None;
         match self.turn.take() {
             Some(turn) => turn,
-            // It is taken here alone.
+            // Never: it is taken here and when this is dropped, and this is the only wait.
             None => core::future::pending().await,
         }
     }
@@ -82,6 +83,7 @@ impl Drop for Pending {
 }
 
 impl Turn {
+    /// Ends a turn that never came: nobody is told.
     fn forget(mut self) {
         self.key.clear();
     }

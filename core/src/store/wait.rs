@@ -8,10 +8,12 @@ use futures_util::future::{Either, select};
 use super::{Inner, Store};
 use crate::error::{Error, ErrorCode, Result};
 
-/// Who waits, and what has happened.
+/// Who waits, and how often something has happened.
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
+    /// Goes up whenever something may have changed.
     epoch: u64,
+    /// By the tags that `Store::cancel` knows the waits by.
     waiting: Vec<(u64, oneshot::Sender<Result>)>,
 }
 

@@ -1,5 +1,5 @@
-//! Rows of consumer groups: each by itself, and what those of one group say of each other. Where that does not agree, the
-//! group may have been used meanwhile: it is looked at again.
+//! Rows of consumer groups: each by itself, and what those of one group say of each other. Where that does not agree,
+//! the group may have been used meanwhile: it is looked at again.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -56,8 +56,8 @@ impl Verifier {
         Ok(rest)
     }
 
-    /// Judges the group whose rows have been read. What does not agree is believed if it is so again, under the same head;
-    /// else this gives where to begin again.
+    /// Judges the group whose rows have been read. What does not agree is believed if it is so again, under the same
+    /// head; else this gives where to begin again.
     async fn end_group(&mut self, inner: &Inner) -> Result<Option<Vec<u8>>> {
         let Some(group) = &mut self.group else {
             return Ok(None);

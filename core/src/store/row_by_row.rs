@@ -12,8 +12,8 @@ use crate::layout::{KeyRange, block, commit, space as space_row};
 use crate::plan::PlannedSpace;
 
 impl Inner {
-    /// Commit rows, blocks, segment heads that the last space head carried, the space head: its put is
-    /// the commit.
+    /// Writes a plan row by row: commit rows, blocks, the segment heads that the last space head carried, and at last
+    /// the space head, whose put is the commit.
     pub(crate) async fn commit_row_by_row(
         &self,
         spaces: &[PlannedSpace],
@@ -27,7 +27,8 @@ impl Inner {
         Ok(Commit::Applied)
     }
 
-    /// New rows, the space head, and only then what they replace: a reader in between sees both.
+    /// Writes a patch row by row: new rows, the space head, and only then removes what they replace. A reader in
+    /// between sees both.
     pub(crate) async fn commit_patch_row_by_row(&self, batch: Batch, head: Put) -> Result<Commit> {
         let durability = batch.durability;
         for row in batch.puts {

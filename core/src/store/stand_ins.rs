@@ -1,6 +1,6 @@
-//! In the place of what hosts without atomic commits or checks need, in a build that serves none of
-//! them: no redo records, no writing row by row. [`Host::check`](super::host::Host::check) refuses such
-//! hosts, so none of this is reached with anything to do.
+//! What stands in for `redo` and `row_by_row` in a build without the feature `every-host`, which serves only hosts
+//! whose commits are atomic, checked and consistent. [`Host::check`](super::host::Host::check) refuses all others, so
+//! whatever is called here has nothing to do.
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
