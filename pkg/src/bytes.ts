@@ -44,6 +44,11 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 	return a.length === b.length && compareBytes(a, b) === 0;
 }
 
+/** Whether two values hold the same bytes, or there is neither. This is what a check of a commit asks. */
+export function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+	return a === undefined || b === undefined ? a === b : equalBytes(a, b);
+}
+
 /** A copy of its own, over a buffer that holds nothing else. */
 export function copyBytes(bytes: Uint8Array): Bytes {
 	const copy = new Uint8Array(bytes.length);

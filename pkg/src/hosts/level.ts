@@ -1,4 +1,4 @@
-import { type Bytes, copyBytes, equalBytes, isUint8Array } from "../bytes.js";
+import { type Bytes, copyBytes, isUint8Array, sameBytes } from "../bytes.js";
 import { describe, invalid, StreamkitError } from "../errors.js";
 import type { HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../host.js";
 import { optionalBoolean, optionsObject } from "../validate.js";
@@ -164,8 +164,7 @@ class LevelHost implements HostKv {
 				const found = await this.#getMany(checks.map(({ key }) => key));
 				for (const [check, { value }] of checks.entries()) {
 					const current = found[check];
-					const same = current === undefined || value === undefined ? current === value : equalBytes(current, value);
-					if (!same) return { applied: false, check, current };
+					if (!sameBytes(current, value)) return { applied: false, check, current };
 				}
 			}
 			const operations: object[] = [];

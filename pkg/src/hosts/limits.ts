@@ -19,7 +19,8 @@ export function checkBatch(batch: HostBatch, limits: HostLimits): void {
 	if (bytes > limits.maxBatchBytes) throw tooMuch("bytes of one commit", limits.maxBatchBytes, bytes);
 }
 
-function tooMuch(what: string, limit: number, actual: number): StreamkitError {
+/** A LIMIT_EXCEEDED of a batch of which nothing is stored. */
+export function tooMuch(what: string, limit: number, actual: number): StreamkitError {
 	const { code, message, details } = limitExceeded(what, limit, actual);
 	return new StreamkitError(code, message, { details: { ...details, applied: false } });
 }

@@ -1,4 +1,4 @@
-import { type Bytes, copyBytes, equalBytes } from "../bytes.js";
+import { type Bytes, copyBytes, sameBytes } from "../bytes.js";
 import type { HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../host.js";
 import { optionsObject } from "../validate.js";
 import { checkBatch } from "./limits.js";
@@ -57,8 +57,7 @@ class MemoryHost implements HostKv {
 		if (this.limits.checks) {
 			for (const [check, { key, value }] of checks.entries()) {
 				const current = this.#rows.get(keyText(key))?.value;
-				const same = current === undefined || value === undefined ? current === value : equalBytes(current, value);
-				if (!same) return { applied: false, check, current: copied(current) };
+				if (!sameBytes(current, value)) return { applied: false, check, current: copied(current) };
 			}
 		}
 		for (const key of deletes) this.#rows.delete(keyText(key));

@@ -1,10 +1,11 @@
-import { type Bytes, copyBytes, equalBytes } from "../../bytes.js";
+import { type Bytes, copyBytes, sameBytes, toHex } from "../../bytes.js";
 import { StreamkitError } from "../../errors.js";
 import type { HostBatch, HostCommit } from "../../host.js";
+import { tooMuch } from "../limits.js";
 import type { Action } from "./client.js";
 import { GONE, MARK, propertiesOf, type Stored } from "./entity.js";
 import type { Failure } from "./failures.js";
-import { MOST_OPERATIONS, tooMuch } from "./limits.js";
+import { MOST_OPERATIONS } from "./limits.js";
 import type { Memory } from "./memory.js";
 import { type Place, type Places, REMOVALS } from "./places.js";
 import { readRow } from "./read.js";
@@ -37,11 +38,6 @@ interface Check {
 	readonly value: Bytes | undefined;
 }
 
-function holds(row: Stored | undefined, expected: Uint8Array | undefined): boolean {
-	const value = row?.value;
-	return value === undefined || expected === undefined ? value === expected : equalBytes(value, expected);
-}
-
 /**
  * One commit: one entity group transaction, bound to the ETags of the rows that were checked. Where no row was, it is
  * bound to the state of one that it writes: a transaction that is sent again after a lost answer can then never be
@@ -56,7 +52,7 @@ export class Commit {
 	/** The rows that the transaction is bound to, as they were seen. */
 	#bases = new Map<string, Stored | undefined>();
 	/** Recognises what this commit wrote. */
-	readonly #mark = markOf();
+	readonly #mark = toHex(crypto.getRandomValues(new Uint8Array(12)));
 	/** Why it is not known whether the transaction was carried out. */
 	#unclear: { readonly cause: unknown } | undefined;
 
@@ -140,7 +136,7 @@ export class Commit {
 			this.#checks.map(async ({ row, value }) => {
 				const known = this.#memory.get(this.#partition, row);
 				if (value === undefined) this.#bases.set(row, undefined);
-				else if (known !== undefined && holds(known, value)) this.#bases.set(row, known);
+				else if (known !== undefined && sameBytes(known.value, value)) this.#bases.set(row, known);
 				else this.#bases.set(row, await readRow(this.#session, this.#partition, row));
 			}),
 		);
@@ -158,7 +154,7 @@ export class Commit {
 	#refusal(): HostCommit | undefined {
 		for (const [check, { row, value }] of this.#checks.entries()) {
 			const base = this.#bases.get(row);
-			if (!holds(base, value)) {
+			if (!sameBytes(base?.value, value)) {
 				return { applied: false, check, current: base?.value === undefined ? undefined : copyBytes(base.value) };
 			}
 		}
@@ -281,10 +277,4 @@ export class Commit {
 		const rows = await this.#read(named !== undefined && removed.includes(named) ? [named] : removed);
 		for (const [row, found] of rows) if (found?.value === undefined) this.#bases.set(row, found);
 	}
-}
-
-function markOf(): string {
-	let text = "";
-	for (const byte of crypto.getRandomValues(new Uint8Array(12))) text += byte.toString(16).padStart(2, "0");
-	return text;
 }

@@ -1,11 +1,11 @@
-import { type Bytes, isUint8Array, toHex } from "../../bytes.js";
+import { type Bytes, isUint8Array, sameBytes, toHex } from "../../bytes.js";
 import { closedError, invalid, StreamkitError } from "../../errors.js";
 import type { HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../../host.js";
 import { optionalDuration, optionsObject } from "../../validate.js";
-import { checkBatch } from "../limits.js";
+import { checkBatch, tooMuch } from "../limits.js";
 import { sendOnce, type TableClient } from "./client.js";
 import { Commit } from "./commit.js";
-import { LIMITS, MOST_PREFIX, tooMuch } from "./limits.js";
+import { LIMITS, MOST_PREFIX } from "./limits.js";
 import { Memory } from "./memory.js";
 import { Places } from "./places.js";
 import { readKeys, type Wide } from "./read.js";
@@ -83,8 +83,7 @@ class AzureTableHost implements HostKv {
 		const { values } = await readKeys(session, this.#places, this.#wide, keys);
 		for (const [check, { value }] of checks.entries()) {
 			const current = values[check];
-			const same = current === undefined || value === undefined ? current === value : toHex(current) === toHex(value);
-			if (!same) return { applied: false, check, current };
+			if (!sameBytes(current, value)) return { applied: false, check, current };
 		}
 		return { applied: true };
 	}

@@ -1,4 +1,3 @@
-import { limitExceeded, StreamkitError } from "../../errors.js";
 import type { HostLimits } from "../../host.js";
 
 /** Operations of one entity group transaction. */
@@ -42,9 +41,3 @@ export const LIMITS: HostLimits = Object.freeze({
 	shared: true,
 	compress: true,
 });
-
-/** A LIMIT_EXCEEDED of a batch of which nothing is stored. */
-export function tooMuch(what: string, limit: number, actual: number): StreamkitError {
-	const { code, message, details } = limitExceeded(what, limit, actual);
-	return new StreamkitError(code, message, { details: { ...details, applied: false } });
-}

@@ -1,6 +1,7 @@
-import { type Bytes, compareBytes, copyBytes, equalBytes, toHex } from "../../bytes.js";
+import { type Bytes, compareBytes, copyBytes, equalBytes, parseHex, toHex } from "../../bytes.js";
 import { decodeUtf8Strict, encodeUtf8 } from "../../utf8.js";
-import { MOST_CHARACTERS, tooMuch } from "./limits.js";
+import { tooMuch } from "../limits.js";
+import { MOST_CHARACTERS } from "./limits.js";
 
 /** Where a key is: everything that one commit may cover is in one partition. */
 export interface Place {
@@ -206,7 +207,10 @@ export class Places {
 					last: startsWith(high, TRANSACTIONS)
 						? this.#partitionOfTransaction(high.subarray(TRANSACTIONS.length, TRANSACTIONS.length + ID_BYTES))
 						: `${begin}~`,
-					keyOf: (partition, row) => joined(TRANSACTIONS, hexBytes(partition.slice(begin.length)), bytesOf(row, 1)),
+					keyOf: (partition, row) => {
+						const id = parseHex(partition.slice(begin.length)) ?? NOTHING;
+						return joined(TRANSACTIONS, id, bytesOf(row, 1));
+					},
 				},
 			});
 		}
@@ -236,10 +240,4 @@ function clipped(start: Uint8Array, end: Uint8Array, words: Uint8Array): [Uint8A
 	const after = copyBytes(words);
 	after[after.length - 1] = 1;
 	return [compareBytes(start, words) < 0 ? words : start, compareBytes(end, after) > 0 ? after : end];
-}
-
-function hexBytes(hex: string): Bytes {
-	const bytes = new Uint8Array(hex.length / 2);
-	for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16);
-	return bytes;
 }

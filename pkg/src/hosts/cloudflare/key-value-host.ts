@@ -1,4 +1,4 @@
-import { type Bytes, copyBytes, equalBytes, randomUuid } from "../../bytes.js";
+import { type Bytes, copyBytes, randomUuid, sameBytes } from "../../bytes.js";
 import type { Health, HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../../host.js";
 import { checkBatch } from "../limits.js";
 import { isEmptyRange, keyBytesOf, keyOfText, textOfKey } from "../text-keys.js";
@@ -187,8 +187,7 @@ export class KeyValueHost implements HostKv {
 		this.#requireBirth(known, birth);
 		for (const [check, { value }] of checks.entries()) {
 			const current = copyOf(found, texts[check] as string);
-			const same = current === undefined || value === undefined ? current === value : equalBytes(current, value);
-			if (!same) return { answer: { applied: false, check, current }, birth };
+			if (!sameBytes(current, value)) return { answer: { applied: false, check, current }, birth };
 		}
 		if (deletes.length > 0) await calls.delete(deletes.map((key) => this.#text(key)));
 		// Copies: of a view the storage would keep all the memory that it is a view of.

@@ -1,4 +1,4 @@
-import { type Bytes, equalBytes } from "../../bytes.js";
+import { type Bytes, sameBytes } from "../../bytes.js";
 import { describe } from "../../errors.js";
 import type { Health, HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../../host.js";
 import { checkBatch } from "../limits.js";
@@ -159,8 +159,7 @@ export class SqlHost implements HostKv {
 	#apply({ checks, deletes, puts }: HostBatch): HostCommit {
 		for (const [check, { key, value }] of checks.entries()) {
 			const current = this.#value(key);
-			const same = current === undefined || value === undefined ? current === value : equalBytes(current, value);
-			if (!same) return { applied: false, check, current };
+			if (!sameBytes(current, value)) return { applied: false, check, current };
 		}
 		for (const key of deletes) {
 			this.#removeLarge(key);

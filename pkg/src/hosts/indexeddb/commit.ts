@@ -1,4 +1,4 @@
-import { type Bytes, copyBytes, equalBytes } from "../../bytes.js";
+import { type Bytes, copyBytes, sameBytes } from "../../bytes.js";
 import type { HostBatch, HostCommit } from "../../host.js";
 import { ConnectionLost, failure } from "./errors.js";
 import { ROWS } from "./schema.js";
@@ -43,8 +43,7 @@ export function commitRows(db: IDBDatabase, batch: HostBatch): Promise<HostCommi
 			const request: IDBRequest<Uint8Array | undefined> = rows.get(key);
 			request.onsuccess = () => {
 				const current = request.result;
-				const holds = current === undefined || value === undefined ? current === value : equalBytes(current, value);
-				if (holds) {
+				if (sameBytes(current, value)) {
 					left--;
 					if (left === 0) write();
 				} else {
