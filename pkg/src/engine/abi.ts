@@ -2,7 +2,8 @@ import type { Bytes } from "../bytes.js";
 import type { CompactReport, VerifyReport } from "../types.js";
 
 // What the wasm module exports. Numbers stand for "none" where an argument may be missing, so that a call passes
-// no objects; errors are plain {code, message, details, retryable}.
+// no objects; errors are plain {code, message, details, retryable}. What each argument means is said at the method of
+// the same name in wasm/src/engine. A ticket is a number by which cancel knows a call, 0 for none: the core calls it a tag.
 
 /** Options of an engine instance. */
 export interface EngineOptions {
@@ -11,7 +12,6 @@ export interface EngineOptions {
 	compression: "auto" | "none" | "always";
 	hostTimeout: number;
 	pollInterval: number;
-	retentionInterval: number;
 	autoCompact: boolean;
 }
 
@@ -22,7 +22,10 @@ export interface EngineLease {
 	fencingToken: number;
 }
 
-/** A call that the engine answers without a promise. It is inside of its own code then: nothing here may call it. */
+/**
+ * A call that the engine answers without a promise. It does so from within its own code, so an answer must not call into
+ * the engine.
+ */
 export interface EngineCall {
 	answer(a: number, b: number, c: number, d: number, e: number): void;
 	refuse(error: unknown): void;

@@ -12,7 +12,7 @@ import { engineModule, firstVariant, type Variant } from "./loader.js";
 import { pageMemory } from "./page-memory.js";
 import { type Kind, type Made, Pending, PendingCalls, PendingWrite } from "./pending.js";
 
-/** More than one instance counts to: so the numbers of two never meet. */
+/** No instance counts its epochs this far. So the epochs of one, moved up by this, lie above all of the one before. */
 const EPOCHS = 2 ** 36;
 
 /** One wasm instance with everything that is bound to it. */
@@ -36,18 +36,21 @@ export class EngineSlot {
 	readonly host: HostKv;
 	readonly options: CheckedOptions;
 	#storeId: string | undefined;
-	/** What is opened next. */
+	/** The variant that the next instance is opened with. */
 	#variant: Variant;
 	#instance: Instance | undefined;
 	/** The instance that makes way for another, until its last call is settled. */
 	#leaving: Instance | undefined;
 	#opening: Promise<Engine> | undefined;
 	#closing: Promise<void> | undefined;
-	/** Once they are loaded. */
+	/** The calls that come with the full engine, once they are loaded. */
 	#calls: object | undefined;
 	readonly #pending = new PendingCalls();
+	/** Called when the last write is settled, for whoever closes the store. */
 	#drained: (() => void) | undefined;
+	/** Called when the last call of any kind is settled, for the instance that makes way. */
 	#idle: (() => void) | undefined;
+	/** The last number that was given to a call which may be cancelled. */
 	#tickets = 0;
 	/** How many instances there have been. */
 	#instances = 0;
@@ -98,7 +101,7 @@ export class EngineSlot {
 		return this.#opening;
 	}
 
-	/** The engine with everything in it. A light one makes way for it: what is under way ends first, waits wake early. */
+	/** The full engine. A light one makes way for it: calls under way end first, and waits are ended as if woken. */
 	async full(): Promise<Engine> {
 		for (;;) {
 			const engine = await this.ready();
@@ -129,6 +132,7 @@ export class EngineSlot {
 		return calls;
 	}
 
+	/** Opens the next instance once all calls of this one are settled. */
 	async #replace(old: Instance): Promise<Engine> {
 		this.#leaving = old;
 		quietly(old.unwatch);
@@ -186,6 +190,7 @@ export class EngineSlot {
 		const timers = new Timers();
 		const state = { alive: true, fail: (_: unknown): void => {} };
 		let fallen: StreamkitError | undefined;
+		const lastWords = (): string | undefined => lastWordsOf(glue);
 		const trapped = (error: unknown): void => {
 			if (!state.alive) return;
 			state.alive = false;
@@ -195,39 +200,22 @@ export class EngineSlot {
 			state.fail(reason);
 			if (instance !== undefined) this.#lost(instance, reason);
 		};
-		const guarded = (callback: () => void): void => {
-			queueMicrotask(() => {
-				if (!state.alive) return;
-				try {
-					callback();
-				} catch (error) {
-					trapped(error);
-				}
-			});
+		/** Whatever calls into the engine may trap, and must not once it has. */
+		const guard = (callback: () => void) => (): void => {
+			if (!state.alive) return;
+			try {
+				callback();
+			} catch (error) {
+				trapped(error);
+			}
 		};
+		const guarded = (callback: () => void): void => queueMicrotask(guard(callback));
 		let instance: Instance | undefined;
 
 		const glue = createGlue({ queueMicrotask: guarded, pageMemory });
 		glue.initSync({ module });
-		const lastWords = (): string | undefined => {
-			try {
-				return glue.panicMessage();
-			} catch {
-				// An exhausted stack, or memory: nothing inside can run any more.
-				return undefined;
-			}
-		};
-		// What timers call is inside the engine, and may trap.
 		const guardedTimers: TimerCalls = {
-			start: (ms, callback) =>
-				timers.start(ms, () => {
-					if (!state.alive) return;
-					try {
-						callback();
-					} catch (error) {
-						trapped(error);
-					}
-				}),
+			start: (ms, callback) => timers.start(ms, guard(callback)),
 			stop: (handle) => timers.stop(handle),
 		};
 		const bridge = createBridge(host, options.clock, guardedTimers, () => state.alive, this.#expander());
@@ -237,7 +225,6 @@ export class EngineSlot {
 			compression: options.compression,
 			hostTimeout: options.hostTimeout,
 			pollInterval: options.pollInterval,
-			retentionInterval: options.retentionInterval,
 			autoCompact: options.autoCompact,
 		};
 		timers.hold(true);
@@ -259,32 +246,14 @@ export class EngineSlot {
 		this.#storeId = engine.id();
 		timers.hold(this.#pending.count > 0);
 
-		let hinted = false;
-		const hint = (): void => {
-			if (hinted || !state.alive) return;
-			hinted = true;
-			// Not from within the host's call: that may stand on a call out of this very instance.
-			guarded(() => {
-				hinted = false;
-				engine.hint();
-			});
-		};
-		let stop: (() => void) | undefined;
+		let unwatch: () => void;
 		try {
-			stop = host.watch?.(hint);
-			// One that fails later gives no hints, and those may be lost.
-			unheeded(stop);
+			unwatch = this.#watch(engine, state, guarded);
 		} catch (error) {
 			state.alive = false;
 			timers.clear();
 			throw fromHost(error, host.name, "watch");
 		}
-		// An instance that traps while it makes way is let go of twice.
-		const unwatch = (): void => {
-			const once = stop;
-			stop = undefined;
-			unheeded(once?.());
-		};
 		instance = { variant, state, engine, timers, unwatch, waits: () => bridge.waits, lastWords };
 		this.#instance = instance;
 		this.#instances++;
@@ -292,7 +261,32 @@ export class EngineSlot {
 		return engine;
 	}
 
-	/** Reads compressed rows for the light engine, which goes on with what it is at; the store goes on with the full one. */
+	/** Passes the host's hints on to an engine. Gives how to stop that, which may be called twice. */
+	#watch(engine: Engine, state: { readonly alive: boolean }, guarded: (callback: () => void) => void): () => void {
+		let hinted = false;
+		const hint = (): void => {
+			if (hinted || !state.alive) return;
+			hinted = true;
+			// Not from within the host's call: that may have been made by this very instance, which would be entered twice.
+			guarded(() => {
+				hinted = false;
+				engine.hint();
+			});
+		};
+		let stop = this.host.watch?.(hint);
+		// A host that fails to watch, though later, gives no hints; and any hint may be lost.
+		unheeded(stop);
+		return () => {
+			const once = stop;
+			stop = undefined;
+			unheeded(once?.());
+		};
+	}
+
+	/**
+	 * Gives what expands compressed rows for the light engine, so that the call which met one can end. Meanwhile the full
+	 * engine, which can read them itself, takes its place.
+	 */
 	#expander(): (row: Bytes) => Promise<Bytes> {
 		let glue: Glue | undefined;
 		return async (row) => {
@@ -608,6 +602,16 @@ function trapError(error: unknown, lastWords?: string): StreamkitError {
 		cause: error,
 		details: { applied: "unknown" },
 	});
+}
+
+/** What an instance said when it panicked, if it did. */
+function lastWordsOf(glue: Glue): string | undefined {
+	try {
+		return glue.panicMessage();
+	} catch {
+		// An exhausted stack, or memory: nothing inside can run any more.
+		return undefined;
+	}
 }
 
 function quietly(stop: () => void): void {
