@@ -1,85 +1,16 @@
 import { unlessAborted } from "./abort.js";
 import type { Bytes } from "./bytes.js";
-import type { EngineLease } from "./engine/abi.js";
-import type { EngineSlot } from "./engine/instance.js";
-import { fromEngine, invalid, isStreamkitError, limitExceeded, StreamkitError } from "./errors.js";
-import { readStatus } from "./framing/answers.js";
+import { invalid, isStreamkitError, limitExceeded, StreamkitError } from "./errors.js";
 import { giveBack, takeWriter } from "./framing/frame-pool.js";
-import { FrameWriter, type Mark, transactFrame } from "./framing/record-frame.js";
+import { FrameWriter, type Mark } from "./framing/record-frame.js";
 import { unheeded } from "./host-answers.js";
-import type { Store } from "./store-types.js";
 import { Turns } from "./turns.js";
 import type { ProduceOptions, RecordInput, SegmentStatus } from "./types.js";
-import { encodeUtf8 } from "./utf8.js";
-import {
-	checkIterable,
-	checkName,
-	checkSignal,
-	checkStep,
-	itemsOf,
-	iteratorOf,
-	optionalDurability,
-	optionalInteger,
-	optionalLease,
-	optionalTrx,
-	optionsObject,
-} from "./validate.js";
+import { checkIterable, checkName, checkStep, iteratorOf } from "./validate.js";
+import { checkWriteOptions, isReady, later, type WriteContext, type WriteOptions } from "./writes.js";
 
 // Large enough that a commit's fixed cost vanishes, small enough that the next chunk is ready when it ends.
 const CHUNK_BYTES = 1 << 20;
-
-/** What writers need of their store. */
-export interface WriteContext {
-	readonly slot: EngineSlot;
-	readonly limits: Store["limits"];
-}
-
-/** Options of a write, checked. */
-export interface WriteOptions {
-	readonly signal: AbortSignal | undefined;
-	/** -1: none. */
-	readonly expected: number;
-	readonly trxId: string | undefined;
-	readonly trxNumber: number;
-	readonly lease: EngineLease | undefined;
-	readonly durability: number;
-}
-
-const PLAIN: WriteOptions = Object.freeze({
-	signal: undefined,
-	expected: -1,
-	trxId: undefined,
-	trxNumber: 0,
-	lease: undefined,
-	durability: 0,
-});
-
-/** Checks what all writes have in common. */
-export function checkWriteOptions(input: ProduceOptions | undefined): WriteOptions {
-	if (input === undefined) return PLAIN;
-	const options = optionsObject(input);
-	const trx = optionalTrx(options.trx);
-	const durability = optionalDurability(options.durability);
-	return {
-		signal: checkSignal(options.signal),
-		// The sequence after it must be a safe integer too.
-		expected: optionalInteger("expectedSequence", options.expectedSequence, 0, -1, Number.MAX_SAFE_INTEGER - 1),
-		trxId: trx?.id,
-		trxNumber: trx?.number ?? 0,
-		lease: optionalLease(options.lease),
-		durability: durability === undefined ? 0 : durability === "strict" ? 1 : 2,
-	};
-}
-
-/** Whether a write can be made at once. The light engine knows no leases. */
-function isReady(slot: EngineSlot, { lease }: WriteOptions): boolean {
-	return slot.takesWrites(lease !== undefined);
-}
-
-/** Makes a write that has to wait for an engine. */
-function later<T>(slot: EngineSlot, { lease, signal }: WriteOptions, write: () => T | Promise<T>): Promise<T> {
-	return slot.inLine(lease !== undefined, write, signal);
-}
 
 function append(
 	{ slot }: WriteContext,
@@ -97,7 +28,7 @@ function append(
 	);
 }
 
-// Apart from the call, whose frame the answer does not need any more.
+// Not within append: what is made there would keep the frame in memory until the answer comes.
 function statusOf(space: string, segment: string) {
 	return (firstSequence: number, firstTimestamp: number, lastSequence: number, lastTimestamp: number) => ({
 		space,
@@ -109,8 +40,8 @@ function statusOf(space: string, segment: string) {
 	});
 }
 
-// One writer for all one-record appends: the frame is taken over before append returns. What a caller's getters and
-// proxies publish while it is filled gets another.
+// One writer for all one-record appends: the frame is taken over before append returns. While it is being filled, a
+// caller's getter or proxy may publish as well: that gets another writer.
 let single: FrameWriter | undefined = new FrameWriter();
 
 /** Appends one record. */
@@ -152,17 +83,20 @@ export class Production {
 	readonly #space: string;
 	readonly #segment: string;
 	readonly #options: WriteOptions;
-	/** Given back once all is stored. */
+	/** Holds the records that are not stored yet; undefined once all are, and it was given back. */
 	#writer: FrameWriter | undefined = takeWriter();
 	#source: Iterator<RecordInput> | AsyncIterator<RecordInput> | undefined;
 	readonly #asynchronous: boolean;
 	#ended = false;
-	/** Whether it is settled that the input is longer than one commit. */
+	/** Whether the input is known to be longer than one commit; then it is stored in chunks. */
 	#long = false;
 	/** Ends of chunks in the writer that are ready to be committed. */
 	#cuts: Mark[] = [];
+	/** Up to where the writer's records were handed to the engine. */
 	#from: Mark = FrameWriter.START;
+	/** The number of the next record, for messages. */
 	#index = 0;
+	/** The next chunk being filled while the one before it commits. */
 	#filling: Promise<void> | undefined;
 	#committed: SegmentStatus | undefined;
 	#expected: number;
@@ -206,8 +140,8 @@ export class Production {
 		// Never before the first chunk, which takes its place in the queue before the call returns.
 		if (this.#committed !== undefined && this.#turns.due(slot.hostWaits)) await this.#turns.next();
 		const filling = this.#filling ?? (this.#cuts.length === 0 ? this.#fill() : undefined);
-		// What is there already is handed over at once.
-		// A source may be silent for ever; one that has ended is taken to have, whenever the store closes.
+		// Where there is nothing to wait for, the chunk is handed over before this returns. A source may be silent for ever, so
+		// closing the store ends the wait for it; but not where it has ended, for then all of its records are there.
 		if (filling !== undefined) await (this.#ended ? filling : slot.unlessClosed(filling));
 		this.#filling = undefined;
 		// Before anything that may refuse: what is stored to the end is not undone by a signal or a close that came late.
@@ -276,10 +210,12 @@ export class Production {
 		}
 	}
 
+	/** Whether a chunk is ready; not before it is known whether chunks are needed at all. */
 	#full(): boolean {
 		return this.#long && this.#cuts.length > 0;
 	}
 
+	/** Takes one record from the source, or its end. */
 	#take(step: IteratorResult<RecordInput, unknown>): void {
 		if (checkStep("records", step).done === true) {
 			this.#ended = true;
@@ -390,86 +326,4 @@ export function produceStream(make: () => Promise<Production>): AsyncIterable<Se
 			}
 		},
 	};
-}
-
-/** One write of transact as given. */
-export interface TransactWrite {
-	space: string;
-	segment: string;
-	records: Iterable<RecordInput>;
-}
-
-/** Appends to any number of segments and spaces, all or nothing. */
-export async function transact(
-	{ slot, limits }: WriteContext,
-	writes: Iterable<TransactWrite>,
-	input: Omit<ProduceOptions, "expectedSequence"> | undefined,
-): Promise<SegmentStatus[]> {
-	const options = checkWriteOptions(input);
-	if (options.expected >= 0) throw invalid("expectedSequence", "transact takes record.sequence instead");
-	if (typeof writes !== "object" || writes === null || typeof writes[Symbol.iterator] !== "function") {
-		throw invalid("writes", "must be an iterable of {space, segment, records}");
-	}
-	const targets: { space: string; segment: string }[] = [];
-	const frames: { space: Bytes; segment: Bytes; frame: Bytes }[] = [];
-	const totals = new Map<string, { bytes: number; records: number }>();
-	const writer = new FrameWriter();
-	for (const write of itemsOf("writes", writes)) {
-		const at = `writes[${targets.length}]`;
-		if (typeof write !== "object" || write === null) throw invalid(at, "must be an object {space, segment, records}");
-		const { space, segment, records } = write;
-		checkName(`${at}.space`, space);
-		checkName(`${at}.segment`, segment);
-		if (typeof records !== "object" || records === null || typeof records[Symbol.iterator] !== "function") {
-			throw invalid(`${at}.records`, "must be an iterable");
-		}
-		writer.reset();
-		let total = totals.get(space);
-		if (total === undefined) {
-			total = { bytes: 0, records: 0 };
-			totals.set(space, total);
-		}
-		for (const record of itemsOf(`${at}.records`, records)) {
-			if (typeof record !== "object" || record === null) {
-				throw invalid(`${at}.records[${writer.count}]`, "must be an object {payload, metadata?, sequence?}");
-			}
-			try {
-				writer.add(record.payload, record.metadata, record.sequence, limits.maxRecordBytes, writer.count);
-			} catch (error) {
-				throw inWrite(error, at);
-			}
-			if (total.records + writer.count > limits.maxCommitRecords) {
-				throw limitExceeded(
-					`records in space ${JSON.stringify(space)}`,
-					limits.maxCommitRecords,
-					total.records + writer.count,
-				);
-			}
-			if (total.bytes + writer.size() > limits.maxCommitBytes) {
-				throw limitExceeded(
-					`bytes in space ${JSON.stringify(space)}`,
-					limits.maxCommitBytes,
-					total.bytes + writer.size(),
-				);
-			}
-		}
-		if (writer.count === 0) throw invalid(`${at}.records`, "must hold at least one record");
-		total.bytes += writer.size();
-		total.records += writer.count;
-		targets.push({ space, segment });
-		frames.push({ space: encodeUtf8(space), segment: encodeUtf8(segment), frame: writer.finish().slice() });
-	}
-	if (targets.length === 0) throw invalid("writes", "must hold at least one write");
-	const { signal, trxId, trxNumber, lease, durability } = options;
-	const frame = transactFrame(frames);
-	const ticket = signal === undefined ? 0 : slot.ticket();
-	const hand = (): Promise<Float64Array> =>
-		slot.run("write", (engine) => engine.transact(frame, trxId, trxNumber, lease, durability, ticket), signal, ticket);
-	const numbers = await (isReady(slot, options) ? hand() : later(slot, options, hand));
-	return targets.map(({ space, segment }, i) => readStatus(numbers, space, segment, 4 * i));
-}
-
-function inWrite(error: unknown, at: string): unknown {
-	if (!isStreamkitError(error, "INVALID_ARGUMENT")) return error;
-	return fromEngine({ code: error.code, message: `${at}.${error.message}`, details: error.details });
 }

@@ -9,20 +9,13 @@ import { hostCall, readHealth } from "./host-answers.js";
 import type { LeaseOptions } from "./leases.js";
 import { getSegments, getSpaces } from "./listing.js";
 import type { ProgressOptions } from "./maintenance.js";
-import {
-	Production,
-	produce,
-	produceStream,
-	publish,
-	type TransactWrite,
-	transact,
-	type WriteContext,
-} from "./produce.js";
+import { Production, produce, produceStream, publish } from "./produce.js";
 import { consume, consumeSegment, consumeSpace } from "./reading/consume.js";
 import type { Store } from "./store-types.js";
 import { StoreStreams } from "./streams/streams.js";
 import type { Streams } from "./streams/types.js";
 import { subscribe } from "./subscriptions.js";
+import { type TransactWrite, transact } from "./transact.js";
 import type {
 	Abortable,
 	CompactReport,
@@ -45,6 +38,7 @@ import type {
 } from "./types.js";
 import { checkHost, checkName, checkOpenOptions, checkSignal, optionsObject } from "./validate.js";
 import { withCalls } from "./with-calls.js";
+import type { WriteContext } from "./writes.js";
 
 // Runtimes that lack the symbol ignore a method under another one.
 const ASYNC_DISPOSE: typeof Symbol.asyncDispose =
