@@ -25,7 +25,7 @@ import { JOURNAL_FILE } from "./journal/journal.js";
 export type DirectoryKind = "store" | "namespaces";
 
 /** The file that says that a directory is ours. It is there before anything else and is never rewritten. */
-export const MARKER_FILE = "streamkit.json";
+const MARKER_FILE = "streamkit.json";
 /** LMDB's data. */
 export const DATA_FILE = "data.mdb";
 /** LMDB's lock and table of readers. */

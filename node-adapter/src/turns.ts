@@ -1,7 +1,11 @@
 // How long a chain of synchronous answers may keep the event loop to itself.
 const TURN_MILLISECONDS = 10;
 
-/** Gives the event loop its turn now and then: whoever awaits answers that are no promises never does. */
+/**
+ * Gives the event loop its turn now and then: a program that awaits answers which are no promises never does. It does for
+ * commits of this host, one after the other, what a class of that name in streamkit does for long reads and writes; that
+ * one is not exported.
+ */
 export class Turns {
 	readonly #now: () => number;
 	#at: number;

@@ -2,7 +2,7 @@ import { closeSync, constants, type FSWatcher, openSync, watch, writeSync } from
 import { join } from "node:path";
 
 /** The file whose change tells other processes to look. What it holds means nothing. */
-export const WAKE_FILE = "wake";
+const WAKE_FILE = "wake";
 
 // Below this a reader cannot be woken much sooner than by the next hint, and each costs the writer a system call.
 const QUIET_MILLISECONDS = 5;

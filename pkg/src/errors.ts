@@ -93,7 +93,7 @@ export function isStreamkitError(value: unknown, code?: ErrorCode): value is Str
 }
 
 /** Whether a string is one of the codes. */
-export function isErrorCode(value: unknown): value is ErrorCode {
+function isErrorCode(value: unknown): value is ErrorCode {
 	return typeof value === "string" && CODES.has(value);
 }
 

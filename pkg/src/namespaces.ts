@@ -114,7 +114,7 @@ class HostNamespaces implements Namespaces {
 	}
 
 	/** Moves a name from one state to another; false when it was not in the first. */
-	async #turn(name: string, from: Bytes | undefined, to: Bytes | undefined): Promise<boolean> {
+	async #move(name: string, from: Bytes | undefined, to: Bytes | undefined): Promise<boolean> {
 		const registry = await this.#caller(DEFAULT);
 		const key = registryKey(name);
 		const answer = await registry.commit({
@@ -129,7 +129,7 @@ class HostNamespaces implements Namespaces {
 	/** Gives a free name to a new namespace; false when it was not free. */
 	async #begin(name: string): Promise<boolean> {
 		await endRemovals(await this.#caller(name), this.#checked.durability);
-		const begun = await this.#turn(name, undefined, LIVE);
+		const begun = await this.#move(name, undefined, LIVE);
 		if (begun) this.#recorded.add(name);
 		return begun;
 	}
@@ -180,7 +180,7 @@ class HostNamespaces implements Namespaces {
 				throw new StreamkitError("NOT_EMPTY", `namespace "${name}" is not empty`);
 			}
 			const deletion = new Uint8Array([DELETING, ...crypto.getRandomValues(new Uint8Array(DELETION_BYTES))]);
-			if (!(await this.#turn(name, LIVE, deletion))) throw changed(name);
+			if (!(await this.#move(name, LIVE, deletion))) throw changed(name);
 			await this.#wipe(name, deletion);
 		} else await this.#settled(name);
 	}
@@ -220,7 +220,7 @@ class HostNamespaces implements Namespaces {
 			return state !== undefined && equalBytes(state, id);
 		};
 		if (!(await removeRows({ host, id, durability, wanted }))) return;
-		if (await this.#turn(name, id, undefined)) await endRemovals(host, durability);
+		if (await this.#move(name, id, undefined)) await endRemovals(host, durability);
 	}
 
 	async open(name: string = DEFAULT): Promise<Store> {

@@ -30,8 +30,8 @@ pub(crate) fn error_object(error: &Error) -> JsValue {
     object.into()
 }
 
-#[cfg(feature = "full")]
 /// The result of a call that throws.
+#[cfg(feature = "full")]
 pub(crate) fn thrown<T>(result: streamkit_core::Result<T>) -> Result<T, JsValue> {
     result.map_err(|error| error_object(&error))
 }

@@ -284,12 +284,6 @@ impl Kv for FaultyKv {
             }
         }
     }
-
-    fn notify(&self) {
-        if !self.is_dead() {
-            self.inner.notify();
-        }
-    }
 }
 
 impl fmt::Debug for FaultyKv {
@@ -338,7 +332,6 @@ mod tests {
         assert_eq!(block_on(kv.commit(put(1, 2))).unwrap(), Commit::Applied);
         assert_eq!(get(&kv, 1), Some(2));
         assert_eq!(block_on(kv.scan(all(false))).unwrap().pairs, [(vec![1], vec![2].into())]);
-        kv.notify();
         assert_eq!((kv.name(), kv.limits(), kv.calls()), ("memory", memory.limits(), 3));
         assert_eq!(
             kv.log(),

@@ -105,7 +105,8 @@ pub enum Commit {
     },
 }
 
-/// An ordered key-value storage.
+/// An ordered key-value storage. Hints between instances on the same storage are not its business:
+/// see [`Notify`](crate::Notify).
 ///
 /// Keys and values are bytes; keys order as unsigned bytes. An implementation promises:
 ///
@@ -142,10 +143,6 @@ pub trait Kv {
 
     /// Applies a batch whole, or not at all.
     async fn commit(&self, batch: Batch) -> Result<Commit>;
-
-    /// Tells other instances on the same storage that something changed. A hint: may do nothing. The engine itself
-    /// calls [`Notify::notify`](crate::Notify::notify) of its surroundings after a commit, never this.
-    fn notify(&self) {}
 }
 
 impl fmt::Debug for dyn Kv {

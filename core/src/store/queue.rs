@@ -292,8 +292,6 @@ impl Queue {
         // looking any further, as most can where many appends to one space are in flight.
         let mut before: Option<&Rc<str>> = None;
         for (order, ticket) in self.waiting.iter() {
-            // `free`: none of its spaces is in a commit, or has an earlier request that was left. `fits`: it may
-            // share a commit with what was taken before it.
             if alone || taken.len() >= at_most {
                 break;
             }
@@ -302,10 +300,12 @@ impl Queue {
                 continue;
             }
             before = None;
+            // Free: none of its spaces is in a commit, or has an earlier request that was left waiting.
             let free = ticket.job.spaces().all(|space| !blocked.contains(space));
             let first = taken.is_empty();
             let contended = ticket.job.spaces().any(|space| self.apart.contains(space));
             let same = ticket.job.spaces().all(|space| spaces.contains(space));
+            // Whether it may share a commit with what was taken before it.
             let fits = match &ticket.job {
                 Job::Patch(_) => first,
                 Job::Write(_) if first => true,

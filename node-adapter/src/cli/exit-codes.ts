@@ -46,7 +46,7 @@ export function exitCodeOf(error: unknown): number {
 }
 
 /** Whether it is the operating system that failed, as for EACCES. */
-export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
 	return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === "string";
 }
 

@@ -11,7 +11,7 @@ export interface Line {
 }
 
 /** Longer lines are refused: a line is held in memory as a whole. */
-export const MAX_LINE_BYTES = 64 * 1024 * 1024;
+const MAX_LINE_BYTES = 64 * 1024 * 1024;
 
 const NEWLINE = 0x0a;
 const MARK = Buffer.from([0xef, 0xbb, 0xbf]);

@@ -52,8 +52,8 @@ class WorkersKvHost implements HostKv {
 	readonly #durableJournal: boolean;
 	/** The write that the journal holds and Workers KV may not. "unknown": not looked for yet. */
 	#unfinished: Unfinished | undefined | "unknown" = "unknown";
-	/** Everything that writes, one after the other: what a row refers to is there before it. */
-	readonly #turn = new Mutex();
+	/** Writes go one after the other: what a row refers to must be there before it. */
+	readonly #writing = new Mutex();
 
 	constructor(
 		kv: KvNamespace,
@@ -228,7 +228,7 @@ class WorkersKvHost implements HostKv {
 		if (write === undefined) return { applied: true };
 		if (write.key.length === 0) throw invalid("key", "must not be empty");
 		const journal = this.#journal;
-		return this.#turn.run(async () => {
+		return this.#writing.run(async () => {
 			await this.#finish(journal);
 			// Should beginning fail, it may have begun.
 			this.#unfinished = "unknown";
@@ -248,7 +248,7 @@ class WorkersKvHost implements HostKv {
 	async #settle(): Promise<void> {
 		const journal = this.#journal;
 		if (journal === undefined || this.#unfinished === undefined) return;
-		await this.#turn.run(() => this.#finish(journal));
+		await this.#writing.run(() => this.#finish(journal));
 	}
 
 	async #finish(journal: KvJournal): Promise<void> {
