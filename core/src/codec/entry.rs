@@ -1,4 +1,5 @@
-//! A whole entry in one piece, as it is exported, sent and buried.
+//! A whole entry in one piece, for programs that hand entries on one by one. The store itself keeps, and exports, entries
+//! in runs.
 //!
 //! ```text
 //! u64 sequence | i64 timestamp | 16 trx id | 16 trx node | u64 trx number

@@ -10,8 +10,7 @@
 //! value  0   u8   version
 //!        1   u8   kind: 1 page, 2 session (persisted, keep stable)
 //!        2   u8   length of the consumer's name, then the name
-//!            u64  milliseconds of the page's first id
-//!            u64  n of the page's first id
+//!            where it is a page: u64 milliseconds, u64 n of its first id
 //!            u32  CRC-32C of what precedes
 //! ```
 

@@ -30,8 +30,8 @@
 //! this row is the commit point of them all. There a writer may stop before its head: `voids` has the ids
 //! of what it left.
 //!
-//! While the space is being imported, the import's id (16 bytes) stands in the place of the metadata: by
-//! it an import knows that the space is still its own.
+//! While the space is being imported, the import's mark stands in the place of the metadata (see
+//! `import_mark`): by it an import knows that the space is still its own.
 
 use alloc::string::String;
 use alloc::vec::Vec;

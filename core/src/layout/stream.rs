@@ -11,7 +11,7 @@
 //! ```
 //!
 //! A space without metadata is no stream, and has epoch 0. While a space is being imported, its head
-//! carries the import's id in this place, and the space is no stream either.
+//! carries the import's mark in this place (see `import_mark`), and the space is no stream either.
 
 use alloc::vec::Vec;
 
@@ -47,6 +47,7 @@ pub(crate) struct StreamMeta {
     /// 0: the space is no stream.
     pub(crate) partitions: u32,
     pub(crate) retention: Retention,
+    /// Milliseconds since 1970.
     pub(crate) created_at: u64,
     /// What belongs to an older epoch belongs to a stream that was deleted.
     pub(crate) epoch: u64,

@@ -26,6 +26,13 @@ use crate::layout::trx::{TRX_ROW_BYTES, TrxRow};
 use crate::layout::{Packing, Run, lease};
 use crate::sorted::SortedMap;
 
+/// What a plan counts for an item of a commit row besides its segment's name and an inline run.
+const ITEM_BYTES: usize = 64;
+/// What a plan counts for the check of a lease: two names, and the numbers of its row.
+const LEASE_BYTES: usize = 512;
+/// What a plan counts for a space head, checked and written, beyond its fixed fields.
+const HEADS_SPARE_BYTES: usize = 256;
+
 /// What the planner is told about the state that it plans from.
 pub(crate) trait Known {
     /// The space's head, as stored and decoded; `None` only for a space that was not loaded.
@@ -340,12 +347,12 @@ impl<'s> Planner<'s> {
         Error::limit("bytes of one commit with its rows' own", self.sizes.batch_bytes as u64, bytes as u64)
     }
 
-    /// What a request adds to the commit, counted so that it is never too little.
+    /// Operations and bytes that a request adds to the commit, counted so that they are never too few.
     fn cost(&self, request: &WriteRequest) -> (usize, usize) {
         self.cost_of(request, None)
     }
 
-    /// `only`: of what it writes to that space.
+    /// The same; with `only`, of what it writes to that space.
     fn cost_of(&self, request: &WriteRequest, only: Option<&str>) -> (usize, usize) {
         let (mut ops, mut bytes) = (0, 0);
         // What the request adds to the commit row of each space.
@@ -356,9 +363,11 @@ impl<'s> Planner<'s> {
             let draft = self.spaces.get(&write.space);
             let segment = draft.and_then(|draft| draft.segments.get(&write.segment));
             let before = segment.map_or(0, |segment| segment.bytes);
+            // Its blocks.
             let rows = self.sizes.rows_of(before + run) - self.sizes.rows_of(before);
             ops += rows;
             bytes += run + rows * (key + ROW_BYTES);
+            // The segment head.
             if segment.is_none() {
                 ops += 1;
                 bytes += key + SEGMENT_HEAD_BYTES;
@@ -368,12 +377,14 @@ impl<'s> Planner<'s> {
                 bytes += key + TRX_ROW_BYTES;
             }
             let earlier = items.iter_mut().rev().find(|(space, _)| *space == &*write.space);
+            // The space head: its check, its row, and a row to spare. It is in the commit twice, as checked and as written.
             if draft.is_none() && earlier.is_none() {
                 ops += 3;
-                bytes += 3 * key + 2 * (SPACE_HEAD_BYTES + STREAM_META_BYTES) + 256;
+                bytes += 3 * key + 2 * (SPACE_HEAD_BYTES + STREAM_META_BYTES) + HEADS_SPARE_BYTES;
             }
+            // What it adds to commit rows.
             let inline = if run <= self.sizes.inline_bytes { run } else { 0 };
-            let item = write.segment.len() + 64 + inline;
+            let item = write.segment.len() + ITEM_BYTES + inline;
             let before = draft.map_or(0, |draft| draft.item_bytes)
                 + earlier.as_ref().map_or(0, |(_, earlier)| *earlier);
             let rows = self.sizes.rows_of(before + item) - self.sizes.rows_of(before);
@@ -388,7 +399,7 @@ impl<'s> Planner<'s> {
         }
         if request.lease().is_some() {
             ops += 1;
-            bytes += 512;
+            bytes += LEASE_BYTES;
         }
         if let Some(rows) = request.rows() {
             ops += 1 + rows.deletes.len() + rows.puts.len();
@@ -396,11 +407,12 @@ impl<'s> Planner<'s> {
         }
         if let Some(trim) = request.trim() {
             ops += 2;
-            bytes += 2 * (trim.space.len() + KEY_BYTES + SPACE_HEAD_BYTES) + 256;
+            bytes += 2 * (trim.space.len() + KEY_BYTES + SPACE_HEAD_BYTES) + HEADS_SPARE_BYTES;
         }
         (ops, bytes)
     }
 
+    /// Makes a write part of the plan, and gives its reply.
     fn apply(&mut self, request: &WriteRequest, write: &Write, known: &dyn Known) -> Result<Written> {
         let now = self.now;
         let node = self.node;
@@ -414,6 +426,7 @@ impl<'s> Planner<'s> {
         let first_id = draft.head.floor().next(now)?;
         let last_id = EntryId { ms: first_id.ms, n: first_id.n + write.count - 1 };
         let head = &mut segment.state.head;
+        // Appends to streams do not search for where the segment begins, and where it is not known do not state it.
         let unsought = write.stream().is_some() && head.last_id > draft.head.trimmed;
         let run = Run {
             first_sequence: head.last_sequence + 1,

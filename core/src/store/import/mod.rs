@@ -1,8 +1,8 @@
 //! Importing: what an export gave, space after space. See `export::frame` for what is read.
 //!
 //! A space is written under a head that says *importing*: nobody sees it, and appends to it are
-//! refused. Every commit of an import checks that the head still carries the import's own id (it
-//! stands in the place of the stream's metadata until the end), so an import that another one has
+//! refused. Every commit of an import checks that the head still carries the import's own mark
+//! (`layout::import_mark`, in the place of the stream's metadata until the end), so an import that another one has
 //! taken over fails instead of mixing with it. The last commit writes the true head: only then is
 //! there anything to see.
 
