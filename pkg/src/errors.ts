@@ -12,22 +12,29 @@ export type ErrorCode =
 	| "INVALID_ARGUMENT"
 	/** Too large for this host or this format; details {what, limit, actual}. */
 	| "LIMIT_EXCEEDED"
+	/** What is named does not exist. */
 	| "NOT_FOUND"
+	/** What is named exists already. */
 	| "ALREADY_EXISTS"
+	/** What is named still holds data, and the call was not forced. */
 	| "NOT_EMPTY"
 	/** Lost too many races (retryable), or a store that is not what was asked for (not retryable). */
 	| "CONFLICT"
 	/** Another holder has the lease; details {holder, expires}. */
 	| "LEASE_NOT_ACQUIRED"
+	/** The lease is no longer held; details {key}. Nothing more is stored under it. */
 	| "LEASE_LOST"
+	/** An exclusive group is held, and no more consumers may stand by. */
 	| "GROUP_LOCKED"
 	/** Stored bytes are damaged; details {key}. Other data stays readable. */
 	| "CORRUPT"
 	/** The host lacks the capability named. */
 	| "UNSUPPORTED"
+	/** The store was closed. */
 	| "CLOSED"
 	/** The host failed (retryable); details.applied is false or "unknown". */
 	| "UNAVAILABLE"
+	/** The host has no room left; nothing of the write was stored. */
 	| "QUOTA_EXCEEDED";
 
 const CODES: ReadonlySet<string> = new Set<ErrorCode>([

@@ -9,6 +9,7 @@ import type { Durability, MaybePromise } from "./types.js";
 export interface HostKv {
 	/** Names the host in messages and in health(). */
 	readonly name: string;
+	/** What it can hold and promise; constant over its life. */
 	readonly limits: HostLimits;
 	/** In the order asked. One snapshot where limits.consistent. */
 	get(keys: readonly Bytes[]): MaybePromise<readonly (Uint8Array | undefined)[]>;
@@ -49,20 +50,27 @@ export interface ScanRange {
 
 /** Keys and their values at the same positions; more says whether the range holds further pairs. */
 export interface ScanPage {
+	/** In the order asked for. */
 	readonly keys: readonly Uint8Array[];
+	/** Of the keys, at the same positions; empty where only keys were asked for. */
 	readonly values: readonly Uint8Array[];
+	/** Exact. */
 	readonly more: boolean;
 }
 
 /** One atomic change, guarded by checks of the state before it. */
 export interface HostBatch {
+	/** Keys, and what each must hold. */
 	readonly checks: readonly {
 		readonly key: Bytes;
 		/** undefined: absent. */
 		readonly value: Bytes | undefined;
 	}[];
+	/** Keys to remove, present or not; before any put. */
 	readonly deletes: readonly Bytes[];
+	/** Pairs to store, in place of what the keys hold. */
 	readonly puts: readonly { readonly key: Bytes; readonly value: Bytes }[];
+	/** What the batch must survive once it is answered. */
 	readonly durability: Durability;
 }
 
@@ -78,7 +86,9 @@ export type HostCommit =
 
 /** What a host can hold and promise. */
 export interface HostLimits {
+	/** Bytes of one key. This and the other sizes may be Infinity. */
 	maxKeyBytes: number;
+	/** Bytes of one value. */
 	maxValueBytes: number;
 	/** Deletes and puts of one commit. */
 	maxBatchOps: number;
@@ -100,14 +110,21 @@ export interface HostLimits {
 
 /** What a store runs on. */
 export interface Health {
+	/** The name of the host. */
 	host: string;
+	/** What a write survives that does not say. */
 	durability: Durability;
+	/** What the host can hold and promise. */
 	limits: HostLimits;
+	/** Transactions over several spaces that are neither finished nor given up. */
 	pendingTransactions: number;
 	/** What this host cannot promise, in sentences. */
 	warnings: string[];
+	/** Whether the data stays until it is deleted, as far as the host knows. */
 	persisted?: boolean;
+	/** Bytes in use. */
 	usage?: number;
+	/** Bytes that may be in use. */
 	quota?: number;
 	/** The data that was here at the last visit is gone. */
 	evicted?: boolean;

@@ -4,7 +4,9 @@ import { encodeUtf8, isWellFormed } from "./utf8.js";
 
 /** A part that says its own type; made by i64, u64, f64, uuid and end. */
 export interface TypedPart {
+	/** How the value is encoded. */
 	readonly type: "i64" | "u64" | "f64" | "uuid" | "end";
+	/** An integer, a float64 or a UUID text, as the type says; none for end. */
 	readonly value?: bigint | number | string;
 }
 

@@ -7,6 +7,7 @@ export type MaybePromise<T> = T | Promise<T>;
 
 /** Options of a call that waits: it rejects with the signal's reason when the signal fires. */
 export interface Abortable {
+	/** Ends the call; a write that was handed to the host by then is still waited for. */
 	signal?: AbortSignal | undefined;
 }
 
@@ -39,19 +40,25 @@ export interface RecordInput {
 	sequence?: number | undefined;
 	/** Strings are stored as UTF-8 and must be well-formed. */
 	payload: Uint8Array | string;
+	/** Names and values, well-formed; stored in byte order of the names. Default: none. */
 	metadata?: Readonly<Record<string, string>> | undefined;
 }
 
 /** The transaction an entry was committed by: its id, the store instance, and its number in the segment. */
 export interface Trx {
+	/** A UUID: version 7, or the caller's own. */
 	readonly id: string;
+	/** The UUID of the store instance that committed it. */
 	readonly node: string;
+	/** Counts the transactions of the segment, from 1. */
 	readonly number: number;
 }
 
 /** One stored record. */
 export interface Entry {
+	/** The name of its space. */
 	readonly space: string;
+	/** The name of its segment. */
 	readonly segment: string;
 	/** Dense in the segment, from 1. */
 	readonly sequence: number;
@@ -59,9 +66,11 @@ export interface Entry {
 	readonly timestamp: number;
 	/** "<timestamp>-<n>": unique in the space, strictly increasing in commit order. */
 	readonly id: string;
+	/** The transaction that it was committed by. */
 	readonly trx: Trx;
 	/** A view into the page it was read with: copy what you keep for long. */
 	readonly payload: Bytes;
+	/** Names and values; empty where there are none. */
 	readonly metadata: Readonly<Record<string, string>>;
 	/** "hot": from this instance's memory; "warm": from the host; "cold": from an archive. */
 	readonly tier: "hot" | "warm" | "cold";
@@ -84,11 +93,17 @@ export interface Entry {
  * and firstTimestamp 0.
  */
 export interface SegmentStatus {
+	/** The name of its space. */
 	readonly space: string;
+	/** Its name. */
 	readonly segment: string;
+	/** The sequence of the first entry that is left. */
 	readonly firstSequence: number;
+	/** Milliseconds since the Unix epoch of the first entry that is left. */
 	readonly firstTimestamp: number;
+	/** The sequence of the last entry ever. */
 	readonly lastSequence: number;
+	/** Milliseconds since the Unix epoch of the last entry ever. */
 	readonly lastTimestamp: number;
 	/** In subscriptions: a sign of life that repeats the last status. */
 	readonly heartbeat?: boolean;
@@ -139,7 +154,9 @@ export interface ReadBounds extends Abortable {
 
 /** A read of one segment. A minimum above its maximum: INVALID_ARGUMENT. */
 export interface ConsumeSegment extends ReadBounds {
+	/** The name of the space. */
 	space: string;
+	/** The name of the segment. One that does not exist reads as empty. */
 	segment: string;
 	/** Inclusive. */
 	minSequence?: number | undefined;
@@ -151,6 +168,7 @@ export interface ConsumeSegment extends ReadBounds {
 
 /** A read of one space. */
 export interface ConsumeSpace extends ReadBounds {
+	/** The name of the space. One that does not exist reads as empty. */
 	space: string;
 	/** Exclusive. */
 	offset?: Offset | undefined;
@@ -185,7 +203,9 @@ export interface SubscribeOptions extends Abortable {
 
 /** A running subscription. */
 export interface Subscription extends Disposable {
+	/** A random UUID. */
 	readonly id: string;
+	/** "failed": ended by an error that is not worth another try. */
 	readonly status: "active" | "closed" | "failed";
 	/** Resolves when closed, rejects when failed. */
 	readonly closed: Promise<void>;
@@ -195,7 +215,9 @@ export interface Subscription extends Disposable {
 
 /** A lease that is held. */
 export interface Lease {
+	/** What is leased. */
 	readonly key: string;
+	/** Who holds it. */
 	readonly holder: string;
 	/** Grows with every acquisition of the key. */
 	readonly fencingToken: number;
@@ -205,22 +227,32 @@ export interface Lease {
 
 /** How far a long operation is; total is undefined while it is not known. */
 export interface Progress {
+	/** Entries so far. */
 	readonly done: number;
+	/** Entries in all. */
 	readonly total: number | undefined;
 }
 
 /** What merging did: blocks (of entries, and the rows of commits) and their bytes as stored. */
 export interface CompactReport {
+	/** Rows that were looked at. */
 	blocksBefore: number;
+	/** Rows that there are of them now. */
 	blocksAfter: number;
+	/** Bytes of the rows that were looked at. */
 	bytesBefore: number;
+	/** Bytes of those that there are of them now. */
 	bytesAfter: number;
 }
 
 /** What verifying found. key: hex of the row. */
 export interface VerifyReport {
+	/** Entries found. */
 	entries: number;
+	/** Segments found. */
 	segments: number;
+	/** Spaces found. */
 	spaces: number;
+	/** What is wrong: a code such as CORRUPT, a sentence for people, and the row. */
 	problems: { code: string; message: string; key: string }[];
 }

@@ -44,7 +44,9 @@ export interface StreamOptions {
 
 /** A stream as it stands. */
 export interface StreamInfo {
+	/** Its name. */
 	name: string;
+	/** How many partitions it has. */
 	partitions: number;
 	/** "0-0" when it is empty. */
 	firstId: string;
@@ -72,9 +74,13 @@ export interface AppendOptions extends Omit<ProduceOptions, "expectedSequence"> 
 
 /** What an append made. */
 export interface AppendResult {
+	/** The id of the first record. */
 	firstId: string;
+	/** The id of the last record. */
 	lastId: string;
+	/** How many records were appended. */
 	count: number;
+	/** The partition that they are in. */
 	partition: number;
 }
 
@@ -130,6 +136,7 @@ export type TrimOptions = { dryRun?: boolean | undefined } & (
 
 /** What a trim removed. */
 export interface TrimResult {
+	/** How many records it removed, or would remove. */
 	trimmed: number;
 	/** The first record left. "0-0" when empty. */
 	firstId: string;
@@ -199,6 +206,7 @@ export interface Group {
 
 /** A record as handed to a consumer. */
 export interface Delivery {
+	/** The record. */
 	readonly entry: Entry;
 	/** From 1. */
 	readonly deliveryCount: number;
@@ -208,7 +216,9 @@ export interface Delivery {
 
 /** A record that is not acknowledged. */
 export interface Pending {
+	/** The record's id. */
 	id: string;
+	/** Whom it was delivered to last. */
 	consumer: string;
 	/** From 1. */
 	deliveryCount: number;
@@ -220,8 +230,11 @@ export interface Pending {
 
 /** The state of a group. */
 export interface GroupInfo {
+	/** The name of its stream. */
 	stream: string;
+	/** Its name. */
 	group: string;
+	/** How it shares records: see GroupOptions. */
 	mode: "shared" | "exclusive" | "key_shared";
 	/** Who has joined, or has records pending, in byte order. active: may be given records. */
 	consumers: { name: string; active: boolean; pending: number }[];
