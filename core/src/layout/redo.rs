@@ -34,6 +34,10 @@ use crate::codec::{Reader, length8, length32};
 use crate::error::{Error, Result};
 use crate::kv::Put;
 
+/// How long a transaction may stay *preparing* without change before others give it up, on their own
+/// timers, in milliseconds.
+pub(crate) const ABANDONED_AFTER: u64 = 4_000;
+
 pub(crate) fn key(id: Uuid, n: u64) -> Vec<u8> {
     key::begin(&["TXN"]).uuid(id).u64(n).finish()
 }

@@ -20,13 +20,10 @@ use super::Inner;
 use super::pump::NO_CHECK;
 use crate::error::{Error, Result};
 use crate::kv::{Batch, Bytes, Check, Commit, Durability, Put};
-use crate::layout::redo::{self, RedoHeader, RedoPlace, RedoShare, RedoState};
+use crate::layout::redo::{self, ABANDONED_AFTER, RedoHeader, RedoPlace, RedoShare, RedoState};
 use crate::plan::{AttachedRows, PlannedSpace};
 use crate::sorted::SortedSet;
 
-/// How long a transaction may stay *preparing* without change before others give it up, on their own
-/// timers, in milliseconds.
-pub(super) const ABANDONED_AFTER: u64 = 4_000;
 /// Pause between two looks at a transaction that is being prepared, in milliseconds.
 const LOOK_AGAIN: u64 = 50;
 /// Tries at one step whose replies get lost.

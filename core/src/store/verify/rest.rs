@@ -6,11 +6,10 @@ use super::{MOST_ROWS, PAGE_BYTES, Verifier};
 use crate::error::{ErrorCode, Result};
 use crate::kv::Atomicity;
 use crate::layout::lease::{self, LeaseRow};
-use crate::layout::redo::{self, RedoHeader};
+use crate::layout::redo::{self, ABANDONED_AFTER, RedoHeader};
 use crate::layout::{KeyRange, Scope, block, commit, scope_of, segment, space, successor, trx};
 use crate::name::check_name;
 use crate::store::Inner;
-use crate::store::redo::ABANDONED_AFTER;
 
 impl Verifier {
     /// Looks at the first row of every space in these ranges, and skips the rest of it.
