@@ -419,6 +419,55 @@ fn an_import_that_goes_on_slowly_is_not_broken_off() {
 }
 
 #[test]
+fn an_import_by_a_clock_that_was_ahead_does_not_keep_the_space_shut() {
+    let world = World::new();
+    let source = small_store(&world);
+    let target = open(&world, &small_blocks());
+    world.run(async {
+        let bytes = export(&source).await;
+        let now = world.clock.0.get();
+        world.clock.0.set(now + 400 * 86_400_000);
+        let mut importer = target.importer();
+        importer.push(&bytes[..150]).await.expect("takes it");
+        world.clock.0.set(now);
+        importer.push(&bytes[150..160]).await.expect("goes on by the clock as it is");
+        let refused = target.append(records("a", "s", &["x"]), WriteOptions::default()).await;
+        assert_eq!(refused.expect_err("it goes on").code(), ErrorCode::Conflict);
+
+        world.clock.0.set(now - 30_000);
+        target.append(records("a", "s", &["x"]), WriteOptions::default()).await.expect("appends");
+        assert_eq!(importer.push(&bytes[160..]).await.expect_err("it is lost").code(), ErrorCode::Conflict);
+        healthy(&target).await;
+    });
+}
+
+#[test]
+fn by_a_clock_that_fails_no_import_begins_and_none_is_broken_off() {
+    let world = World::new();
+    let source = small_store(&world);
+    let kv = small_blocks();
+    let (target, other) = (open(&world, &kv), open(&world, &kv));
+    world.run(async {
+        let now = world.clock.0.get();
+        world.clock.0.set(u64::MAX);
+        let bytes = export(&source).await;
+        let refused = target.importer().push(&bytes).await.expect_err("there is no time");
+        assert_eq!(refused.code(), ErrorCode::InvalidArgument);
+        world.clock.0.set(now);
+        let mut importer = target.importer();
+        importer.push(&bytes[..150]).await.expect("what was exported by it is read");
+        world.clock.0.set(u64::MAX);
+        let refused = other.append(records("a", "s", &["x"]), WriteOptions::default()).await;
+        assert!(refused.is_err());
+        world.clock.0.set(now);
+        importer.push(&bytes[150..]).await.expect("goes on");
+        importer.finish().await.expect("ends");
+        assert_eq!(contents(&target).await, contents(&source).await);
+        healthy(&target).await;
+    });
+}
+
+#[test]
 fn another_instance_sees_the_import() {
     let world = World::new();
     let store = small_store(&world);

@@ -9,6 +9,7 @@ use super::load::decode_head;
 #[cfg(feature = "guarded-writes")]
 use super::queue::{Job, Ticket};
 use crate::error::Result;
+use crate::id::check_time;
 use crate::kv::{Batch, Bytes, Check, Commit, Durability, Put};
 use crate::layout::import_mark::ImportMark;
 use crate::layout::space::{SPACE_HEAD_BYTES, SpaceHead};
@@ -70,8 +71,11 @@ impl Inner {
         // Elsewhere a space has one writer, and rows that were removed may be seen again.
         head.importing
             && self.host.is_exact()
-            && ImportMark::decode(&head.metadata)
-                .is_none_or(|mark| self.env.clock.now() >= mark.ms.saturating_add(BROKEN_OFF_AFTER))
+            && check_time(self.env.clock.now()).is_ok_and(|now| {
+                // One of the future too: a clock that was ahead must not keep the space shut until then.
+                ImportMark::decode(&head.metadata)
+                    .is_none_or(|mark| now.abs_diff(mark.ms) >= BROKEN_OFF_AFTER)
+            })
     }
 
     /// Removes what is left of it. Ends early where another instance changes the space meanwhile.
@@ -83,7 +87,7 @@ impl Inner {
             return Ok(());
         }
         // Under a mark of our own: one that was only slow must not go on.
-        let now = self.env.clock.now();
+        let now = check_time(self.env.clock.now())?;
         let id = self.random.borrow_mut().uuid(&*self.env.entropy, now);
         let mut next = SpaceHead {
             revision: head.revision + 1,

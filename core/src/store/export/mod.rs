@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 use super::{Part, Store};
 use crate::codec::Crc32c;
 use crate::error::{Error, ErrorCode, Result};
+use crate::id::MAX_MS;
 use crate::layout::KeyRange;
 use crate::layout::space as space_row;
 use crate::layout::space::SpaceHead;
@@ -129,7 +130,7 @@ impl Exporter {
             self.total = Some(self.count().await?);
             frame::put_preamble(&mut self.out);
             let mut body = self.store.inner.id.as_bytes().to_vec();
-            frame::put_u64s(&mut body, &[self.store.inner.env.clock.now()]);
+            frame::put_u64s(&mut body, &[self.store.inner.env.clock.now().min(MAX_MS)]);
             frame::put_frame(&mut self.out, Kind::Store, &body, &mut Crc32c::new())?;
             self.waiting.extend(self.chosen.iter().flatten().cloned());
             self.stage = Stage::Spaces;

@@ -13,7 +13,7 @@ use super::blocks::Gathering;
 use super::commits::Timeline;
 use crate::codec::{Crc32c, Reader, measure_entries};
 use crate::error::{Error, ErrorCode, Result};
-use crate::id::EntryId;
+use crate::id::{EntryId, check_time};
 use crate::kv::{Bytes, Durability, Put};
 use crate::layout::import_mark::ImportMark;
 use crate::layout::segment::{SEGMENT_HEAD_BYTES, SegmentHead};
@@ -79,7 +79,7 @@ impl SpaceImport {
             return Err(Error::limit("bytes of a stream's metadata", limit, start.metadata.len() as u64));
         }
         inner.sizes.check_key(start.name.len(), 0)?;
-        let now = inner.env.clock.now();
+        let now = check_time(inner.env.clock.now())?;
         let id = inner.random.borrow_mut().uuid(&*inner.env.entropy, now);
         let trimmed = start.trimmed;
         let space = Self {
@@ -138,6 +138,11 @@ impl SpaceImport {
         &mut self.sum
     }
 
+    /// The time; that of the last step by a clock that fails.
+    fn now(&self, inner: &Inner) -> u64 {
+        check_time(inner.env.clock.now()).unwrap_or(self.stepped.get())
+    }
+
     async fn commit(
         &self,
         inner: &Rc<Inner>,
@@ -146,7 +151,7 @@ impl SpaceImport {
         deletes: Vec<Bytes>,
         durability: Durability,
     ) -> Result {
-        self.stepped.set(inner.env.clock.now());
+        self.stepped.set(self.now(inner));
         let patch = Patch { space: Rc::clone(&self.name), edit, puts, deletes, durability };
         inner.submit(Job::Patch(patch), 0).await.map(drop)
     }
@@ -158,7 +163,7 @@ impl SpaceImport {
         edit: impl Fn(&mut SpaceHead) + 'static,
     ) -> Box<dyn Fn(&mut SpaceHead) -> Result> {
         let name = Rc::clone(&self.name);
-        let step = ImportMark { id: self.id, ms: inner.env.clock.now() };
+        let step = ImportMark { id: self.id, ms: self.now(inner) };
         Box::new(move |head| {
             let mark = ImportMark::decode(&head.metadata);
             if !head.importing || mark.is_none_or(|mark| mark.id != step.id) {
@@ -233,7 +238,7 @@ impl SpaceImport {
 
     /// Says that the import goes on, where rows come too slowly to say so.
     pub(super) async fn renew(&self, inner: &Rc<Inner>) -> Result {
-        if inner.env.clock.now().saturating_sub(self.stepped.get()) < RENEW_AFTER {
+        if self.now(inner).abs_diff(self.stepped.get()) < RENEW_AFTER {
             return Ok(());
         }
         self.commit(inner, self.ours(inner, |_| {}), Vec::new(), Vec::new(), Durability::Relaxed).await
