@@ -23,6 +23,10 @@ const PIECE_BYTES = 1 << 20;
 /** Options of long operations. */
 export type ProgressOptions = Abortable & { onProgress?: ((p: Progress) => void) | undefined };
 
+/** How often an import gives a sign of life while its source is silent: without one for 30 seconds it was broken off. */
+const SIGN_OF_LIFE_MS = 10_000;
+const NOTHING: Bytes = new Uint8Array(0);
+
 interface Operation {
 	free(): void;
 }
@@ -126,6 +130,24 @@ function checkSpaces(spaces: unknown): string[] {
 	return [...new Set(spaces as string[])];
 }
 
+/** The answer, however late: as long as it does not come, something is done now and then. */
+async function whileSilent<T>(answer: Promise<T>, act: () => Promise<unknown>): Promise<T> {
+	// Where an act fails, nobody waits for the answer any more.
+	const given = answer.then((value) => ({ value }));
+	given.catch(() => {});
+	for (;;) {
+		let timer: ReturnType<typeof setTimeout> | undefined;
+		const silent = new Promise<undefined>((resolve) => {
+			timer = setTimeout(() => resolve(undefined), SIGN_OF_LIFE_MS);
+			// A source that nothing stands behind any more must not keep a process alive.
+			(timer as { unref?: () => unknown }).unref?.();
+		});
+		const first = await Promise.race([given, silent]).finally(() => clearTimeout(timer));
+		if (first !== undefined) return first.value;
+		await act();
+	}
+}
+
 /** Takes in what exportAll gave. */
 export async function importAll(
 	slot: EngineSlot,
@@ -143,7 +165,8 @@ export async function importAll(
 	let exhausted = false;
 	try {
 		for (;;) {
-			const step = await slot.unlessClosed(unlessAborted(Promise.resolve(iterator.next()), signal));
+			const next = slot.unlessClosed(unlessAborted(Promise.resolve(iterator.next()), signal));
+			const step = await whileSilent(next, () => session.call("write", (importer) => importer.push(NOTHING), signal));
 			if (checkStep("source", step).done === true) {
 				exhausted = true;
 				break;

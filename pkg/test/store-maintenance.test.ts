@@ -13,6 +13,7 @@ import {
 	type Store,
 	StreamkitError,
 } from "../src/entry/node.js";
+import { manualClock } from "../src/testing.js";
 import { collect, numbered, refuses, rejection, storeIn } from "./support/store.js";
 
 async function filled(store: Store): Promise<void> {
@@ -545,4 +546,44 @@ test("a namespace that another one deleted is there again with the next thing st
 	for (const namespaces of [one, other]) assert.deepEqual(await namespaces.list(), ["default", "n"]);
 	await one.close();
 	await other.close();
+});
+
+test("an import whose source is silent for long keeps its space", { timeout: 120_000 }, async (t) => {
+	const from = await storeIn(t);
+	await filled(from);
+	const whole = Buffer.concat(await collect(from.export({ spaces: ["log"] })));
+	const clock = manualClock(1_700_000_000_000);
+	const host = memoryHost();
+	const to = await storeIn(t, { clock, hostTimeout: 0 }, host);
+	const other = await storeIn(t, { clock, hostTimeout: 0 }, host);
+	t.mock.timers.enable({ apis: ["setTimeout"] });
+	let speak = (): void => {};
+	const silence = new Promise<void>((resolve) => {
+		speak = resolve;
+	});
+	let asked = (): void => {};
+	const isAsked = new Promise<void>((resolve) => {
+		asked = resolve;
+	});
+	const importing = to.import(
+		(async function* () {
+			yield whole.subarray(0, whole.length / 2);
+			asked();
+			await silence;
+			yield whole.subarray(whole.length / 2);
+		})(),
+	);
+	importing.catch(() => {});
+	await isAsked;
+	for (let passed = 0; passed < 60_000; passed += 10_000) {
+		await turn();
+		clock.advance(10_000);
+		t.mock.timers.tick(10_000);
+		await turn();
+		await refuses("CONFLICT", other.publish("log", "main", "x"));
+	}
+	speak();
+	assert.equal((await importing).entries, 500);
+	assert.equal((await other.publish("log", "main", "x")).lastSequence, 501);
+	t.mock.timers.reset();
 });
