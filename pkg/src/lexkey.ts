@@ -239,5 +239,10 @@ export class LexKey {
 	toString(): string {
 		return this.toHex();
 	}
+
+	// What console.log shows in Node: the bytes one by one say nothing.
+	[Symbol.for("nodejs.util.inspect.custom")](): string {
+		return `LexKey(${this})`;
+	}
 }
 Object.defineProperty(LexKey.prototype, BRAND, { value: true });

@@ -26,7 +26,11 @@ import type {
 export interface Store extends AsyncDisposable {
 	/** The store's UUID, written once into the host. */
 	readonly id: string;
-	/** What one record and one commit may hold on this host; more is LIMIT_EXCEEDED before anything is written. */
+	/**
+	 * What one record and one commit may hold on this host; more is LIMIT_EXCEEDED before anything is written. A record
+	 * counts its payload and, where it has metadata, four bytes, its keys and values as UTF-8, and eight for each pair;
+	 * a commit eight more for each record.
+	 */
 	readonly limits: {
 		readonly maxRecordBytes: number;
 		readonly maxCommitBytes: number;

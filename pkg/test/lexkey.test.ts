@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { inspect } from "node:util";
 import fc from "fast-check";
 import { isStreamkitError } from "../src/errors.js";
 import { end, f64, i64, LexKey, type LexKeyPart, u64, uuid } from "../src/lexkey.js";
@@ -178,4 +179,11 @@ test("first and last enclose what goes on", () => {
 			assert.ok(LexKey.compare(key, LexKey.encodeLast(a)) < 0);
 		}),
 	);
+});
+
+test("a key that is printed shows its hex", () => {
+	const key = LexKey.encode("a", u64(1));
+	assert.equal(inspect(key), "LexKey(61000000000000000001)");
+	assert.equal(inspect({ offset: key }), "{ offset: LexKey(61000000000000000001) }");
+	assert.equal(`${key}`, key.toHex());
 });
