@@ -111,7 +111,15 @@ export function failure(error: unknown, path: string, applied: Applied, doing: s
 			details: { path, applied: false },
 		});
 	}
-	if (GONE.has(code)) return gone(path, false, error);
+	if (GONE.has(code)) {
+		if (doing !== "opening") return gone(path, false, error);
+		// A drive that is not there, say: nothing was open yet.
+		return new StreamkitError("UNAVAILABLE", message, {
+			cause: error,
+			retryable: false,
+			details: { path, applied: false },
+		});
+	}
 	if (code === MDB_PANIC) {
 		return new StreamkitError("UNAVAILABLE", `${message}; close it and open it again`, {
 			cause: error,
