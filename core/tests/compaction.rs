@@ -82,6 +82,33 @@ fn a_compaction_merges_and_nothing_reads_differently() {
 }
 
 #[test]
+fn what_is_merged_fits_a_commit_of_the_host() {
+    let world = World::new();
+    let kv = MemoryKv::with_limits(HostLimits {
+        block_bytes: 64 << 10,
+        max_batch_ops: 32,
+        max_batch_bytes: 24_000,
+        ..HostLimits::default()
+    });
+    // Rows that are small as they are stored, and large once they are merged.
+    let open = |compression| {
+        let options = OpenOptions { compression, auto_compact: false, ..OpenOptions::default() };
+        world.open_with(Rc::new(kv.clone()), options).expect("opens")
+    };
+    let (writer, other) = (open(Compression::Always), open(Compression::None));
+    world.run(async {
+        for n in 0..60 {
+            let text = format!("{n} {}", "x".repeat(900));
+            writer.append(records("s", "g", &[&text]), WriteOptions::default()).await.expect("appends");
+        }
+        let before = timeline(&other, 100).await;
+        let report = compact(&other).await;
+        assert!(report.blocks_after * 3 < report.blocks_before, "{report:?}");
+        assert_eq!(timeline(&other, 100).await, before);
+    });
+}
+
+#[test]
 fn more_small_rows_than_a_step_takes_become_one_row() {
     let world = World::new();
     let kv = MemoryKv::with_limits(HostLimits { block_bytes: 1 << 20, ..HostLimits::default() });

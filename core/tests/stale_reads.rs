@@ -4,13 +4,14 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
-use common::hooked::hooked;
+use common::hooked::{Hook, HostCall, hooked};
 use common::reads::{segment_read, space_read};
 use common::{StopAfter, World, frame, records};
 use streamkit_core::{
-    Atomicity, EntryId, HostLimits, MemoryKv, OpenOptions, Page, PartitionChoice, Retention, Store,
-    StreamAppend, StreamRead, Trim, WriteOptions,
+    Atomicity, EntryId, HostLimits, MemoryKv, OpenOptions, Page, PartitionChoice, Result, Retention,
+    SpaceRead, Store, StreamAppend, StreamRead, Trim, WriteOptions,
 };
 use uuid::Uuid;
 
@@ -130,6 +131,30 @@ fn leftovers_are_not_shown(payload: &str) {
 }
 
 #[test]
+fn a_space_read_does_not_end_before_what_is_not_shown() {
+    let world = World::new();
+    let kv = single_rows(true);
+    let store = world.open(&kv);
+    let mut stages = Vec::new();
+    for payload in &COMMITTED[..3] {
+        world.clock.0.set(world.clock.0.get() + 10);
+        assert!(write(&world, &store, &[payload]));
+        stages.push(kv.snapshot());
+    }
+    let until = world.clock.0.get() - 1;
+    for (last, stage) in stages.iter().enumerate() {
+        // The heads are those of now, the rest is old.
+        let is_shown = |key: &Vec<u8>| !key.starts_with(b"DAT\0") || stage.contains_key(key);
+        let rows: Rows = kv.snapshot().into_iter().filter(|(key, _)| is_shown(key)).collect();
+        let read = SpaceRead { max_timestamp: Some(until), ..space_read("s", EntryId::ZERO, 100) };
+        let page = world.run(reader(&world, &rows).read_space(read)).expect("reads");
+        assert_eq!(texts(&page), COMMITTED[..2.min(last + 1)]);
+        // Only what comes after the bound tells that nothing before it is to come.
+        assert_eq!((page.done, page.tail), (last == 2, last < 2), "{last}");
+    }
+}
+
+#[test]
 fn a_partition_is_read_up_to_what_is_not_shown() {
     let world = World::new();
     let kv = single_rows(true);
@@ -168,6 +193,59 @@ fn a_partition_is_read_up_to_what_is_not_shown() {
             assert_eq!(found, COMMITTED[passed..all], "block {hidden} hidden, read after {passed}");
         }
     }
+}
+
+/// Shows rows that were hidden after so many calls.
+struct ShowAfter(Rc<StopAfter>, MemoryKv, Rows);
+
+impl Hook for ShowAfter {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        if self.0.before(call).await.is_err() {
+            for (key, value) in &self.2 {
+                self.1.overwrite(key, Some(value.clone()));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_page_of_a_partition_moves_on_where_rows_are_shown_meanwhile() {
+    let world = World::new();
+    let kv = single_rows(true);
+    let store = world.open(&kv);
+    for payload in COMMITTED {
+        let records = records("s", "0", &[payload]);
+        world.run(store.append(records, WriteOptions::default())).expect("appends");
+    }
+    let page = world.run(store.read_space(space_read("s", EntryId::ZERO, 5))).expect("reads");
+    let after = page.entries().last().expect("there are five").id;
+    let is_block = |key: &[u8]| key.starts_with(b"DAT\0SEGMENTS\0");
+    let rows = kv.snapshot();
+    let hidden: Rows = rows.iter().filter(|(key, _)| is_block(key)).skip(1).take(4).map(clone_pair).collect();
+    for calls in 0..40 {
+        let shown = single_rows(false);
+        for (key, value) in rows.iter().filter(|(key, _)| !hidden.contains_key(*key)) {
+            shown.overwrite(key, Some(value.clone()));
+        }
+        let hook = Rc::new(ShowAfter(StopAfter::new(calls), shown.clone(), hidden.clone()));
+        let store = world.open_with(hooked(&shown, &hook), OpenOptions::default()).expect("opens");
+        let read = StreamRead {
+            stream: "s".into(),
+            partitions: PartitionChoice::Number(0),
+            after,
+            last: None,
+            from: None,
+            max_entries: 1,
+            max_bytes: 1 << 20,
+        };
+        let page = world.run(store.read_stream(read)).expect("reads");
+        assert!(page.tail || texts(&page) == COMMITTED[5..6], "after {calls} calls: {page:?}");
+    }
+}
+
+fn clone_pair((key, value): (&Vec<u8>, &Vec<u8>)) -> (Vec<u8>, Vec<u8>) {
+    (key.clone(), value.clone())
 }
 
 /// What an old view shows after `first` stopped after so many calls, and `then` was written by others: every row that
