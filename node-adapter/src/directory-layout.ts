@@ -46,8 +46,9 @@ const LMDB_HANDLES = 4;
  * Makes sure that a path is a directory of ours of that kind, creating it if it is missing or empty, and that it can
  * be written. Touches nothing that is not ours.
  *
- * @throws INVALID_ARGUMENT when the path is a file, or a directory that holds something else or is of a newer format; UNAVAILABLE when it may
- * not be read or written, or too many files are open; QUOTA_EXCEEDED when there is no room to create it.
+ * @throws INVALID_ARGUMENT when the path is a file, or a directory that holds something else or is of a newer format;
+ * UNAVAILABLE when it may not be read or written, or too many files are open; QUOTA_EXCEEDED when there is no room to
+ * create it.
  */
 export function prepareDirectory(path: string, kind: DirectoryKind): string {
 	if (typeof path !== "string") throw badPath(typeof path, "must be a string");

@@ -6,8 +6,8 @@ import { type KeyRange, LmdbEnvironment, type Pages } from "./lmdb-environment.j
 
 /**
  * An LMDB environment with a journal before it, all calls synchronous. A commit goes to the database, which flushes it,
- * or to the journal, which does not: the next commit to the database takes along what is there. Either way every process
- * sees it at once. Errors are those of LMDB and of the file system.
+ * or to the journal, which does not: the next commit to the database takes along what is there. Either way every
+ * process sees it at once. Errors are those of LMDB and of the file system.
  */
 export class JournaledEnvironment {
 	readonly #environment: LmdbEnvironment;

@@ -2,9 +2,9 @@
 const TURN_MILLISECONDS = 10;
 
 /**
- * Gives the event loop its turn now and then: a program that awaits answers which are no promises never does. It does for
- * commits of this host, one after the other, what a class of that name in streamkit does for long reads and writes; that
- * one is not exported.
+ * Gives the event loop its turn now and then: a program that awaits answers which are no promises never does. It does
+ * for commits of this host, one after the other, what a class of that name in streamkit does for long reads and
+ * writes; that one is not exported.
  */
 export class Turns {
 	readonly #now: () => number;

@@ -1,7 +1,10 @@
 import type { HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "./host.js";
 import { answerChecks, hostCall } from "./host-answers.js";
 
-/** A host as the engine sees it, for calls that are made without the engine: each ends in time, in an answer or an error. */
+/**
+ * A host as the engine sees it, for calls that are made without the engine: each ends in time, in an answer or an
+ * error.
+ */
 export interface CheckedHost {
 	readonly limits: HostLimits;
 	get(key: Uint8Array<ArrayBuffer>): Promise<Uint8Array | undefined>;

@@ -64,7 +64,9 @@ const BRAND = Symbol.for("streamkit.error");
 
 const NO_DETAILS: Readonly<Record<string, unknown>> = Object.freeze({});
 
-/** An error with a code. Compare by code (see isStreamkitError), not by class: two copies of the package can be loaded. */
+/**
+ * An error with a code. Compare by code (see isStreamkitError), not by class: two copies of the package can be loaded.
+ */
 export class StreamkitError extends Error {
 	/** What went wrong. */
 	readonly code: ErrorCode;

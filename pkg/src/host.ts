@@ -13,11 +13,19 @@ export interface HostKv {
 	readonly limits: HostLimits;
 	/** In the order asked. One snapshot where limits.consistent. */
 	get(keys: readonly Bytes[]): MaybePromise<readonly (Uint8Array | undefined)[]>;
-	/** Pairs of the half-open range [start, end), from its top when reverse; stops at limit pairs or maxBytes of values, but gives at least one pair if there is one. more is exact. keysOnly: values is []. */
+	/**
+	 * Pairs of the half-open range [start, end), from its top when reverse; stops at limit pairs or maxBytes of values,
+	 * but gives at least one pair if there is one. more is exact. keysOnly: values is [].
+	 */
 	scan(range: ScanRange): MaybePromise<ScanPage>;
-	/** Every check holds and every operation applies, or nothing does. Checks see the state before; then deletes, then puts. No key is in two operations. A failed check is an answer, not an error. */
+	/**
+	 * Every check holds and every operation applies, or nothing does. Checks see the state before; then deletes, then
+	 * puts. No key is in two operations. A failed check is an answer, not an error.
+	 */
 	commit(batch: HostBatch): MaybePromise<HostCommit>;
-	/** Calls back when another instance may have written: a hint that may be late, doubled or lost. Returns how to stop. */
+	/**
+	 * Calls back when another instance may have written: a hint that may be late, doubled or lost. Returns how to stop.
+	 */
 	watch?(changed: () => void): () => void;
 	/** Tells the other instances. */
 	notify?(): void;

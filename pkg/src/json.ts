@@ -1,6 +1,9 @@
 import { describe, invalid } from "./errors.js";
 
-/** A payload of JSON text. @throws INVALID_ARGUMENT for what JSON cannot hold: undefined, functions, symbols, bigints, cycles. */
+/**
+ * A payload of JSON text.
+ * @throws INVALID_ARGUMENT for what JSON cannot hold: undefined, functions, symbols, bigints, cycles.
+ */
 export function json(value: unknown): string {
 	let text: string | undefined;
 	try {

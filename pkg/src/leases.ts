@@ -90,7 +90,10 @@ class HeldLease {
 		this.#schedule(ttl / 3);
 	}
 
-	/** Gives run's result, or rejects as soon as the lease is lost or the signal fires. The lease is released when run has ended. */
+	/**
+	 * Gives run's result, or rejects as soon as the lease is lost or the signal fires. The lease is released when run
+	 * has ended.
+	 */
 	run<T>(run: (lease: Lease) => MaybePromise<T>, signal: AbortSignal | undefined): Promise<T> {
 		return new Promise<T>((resolve, reject) => {
 			this.#fail = reject;

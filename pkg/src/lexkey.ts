@@ -39,7 +39,10 @@ export function u64(v: bigint | number): TypedPart {
 	return { type: "u64", value: integer("u64", v, 0n, U64_MAX) };
 }
 
-/** A float64 part, as a bare number is. NaN orders among the numbers below 0. @throws INVALID_ARGUMENT for anything but a number. */
+/**
+ * A float64 part, as a bare number is. NaN orders among the numbers below 0.
+ * @throws INVALID_ARGUMENT for anything but a number.
+ */
 export function f64(v: number): TypedPart {
 	if (typeof v !== "number") throw invalid("f64", "must be a number");
 	return { type: "f64", value: v };
@@ -55,7 +58,8 @@ export function uuid(v: string): TypedPart {
 /** The part ff, above every text. Bytes, ids and numbers may begin with ff too, and then lie above it. */
 export const end: TypedPart = Object.freeze({ type: "end" });
 
-// Undeclared: a private member would make the class nominal, and keys of another copy of the package would not type-check.
+// Undeclared: a private member would make the class nominal, and keys of another copy of the package would not
+// type-check.
 const CONTENT = Symbol("bytes");
 const BRAND = Symbol.for("streamkit.lexkey");
 const scratch = new DataView(new ArrayBuffer(8));
@@ -185,12 +189,18 @@ export class LexKey {
 		return new LexKey(join(parts));
 	}
 
-	/** The key followed by 00: the lower bound of all keys that go on after these parts. @throws INVALID_ARGUMENT as encode. */
+	/**
+	 * The key followed by 00: the lower bound of all keys that go on after these parts.
+	 * @throws INVALID_ARGUMENT as encode.
+	 */
 	static encodeFirst(...parts: [LexKeyPart, ...LexKeyPart[]]): LexKey {
 		return new LexKey(join(parts, 0x00));
 	}
 
-	/** The key followed by ff. For all that goes on after a name, the tight upper bound is the name followed by 01. @throws INVALID_ARGUMENT as encode. */
+	/**
+	 * The key followed by ff. For all that goes on after a name, the tight upper bound is the name followed by 01.
+	 * @throws INVALID_ARGUMENT as encode.
+	 */
 	static encodeLast(...parts: [LexKeyPart, ...LexKeyPart[]]): LexKey {
 		return new LexKey(join(parts, 0xff));
 	}

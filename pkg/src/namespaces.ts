@@ -295,8 +295,9 @@ class HostNamespaces implements Namespaces {
 
 /**
  * Named stores. The function gives the host for a name (one not seen before included); it is asked once per name, and
- * its hosts are closed by close(). Which names exist is recorded in the host of "default". Deleting removes every row of
- * the namespace's host, so that host must hold nothing else; instances of it that are open elsewhere must be closed.
+ * its hosts are closed by close(). Which names exist is recorded in the host of "default". Deleting removes every row
+ * of the namespace's host, so that host must hold nothing else; instances of it that are open elsewhere must be
+ * closed.
  * @throws INVALID_ARGUMENT for options or a host that break their rules.
  */
 export async function openNamespaces(

@@ -82,7 +82,10 @@ function rest(bytes: Uint8Array, prefix: Bytes, length: number): DataView | unde
 
 const MAX = BigInt(Number.MAX_SAFE_INTEGER);
 
-/** The last sequence handled, 0 for an empty offset. @throws INVALID_ARGUMENT unless it is an offset of this very segment. */
+/**
+ * The last sequence handled, 0 for an empty offset.
+ * @throws INVALID_ARGUMENT unless it is an offset of this very segment.
+ */
 export function parseSegmentOffset(argument: string, offset: Offset, space: string, segment: string): number {
 	const bytes = offsetBytes(argument, offset);
 	if (bytes.length === 0) return 0;
@@ -93,7 +96,10 @@ export function parseSegmentOffset(argument: string, offset: Offset, space: stri
 	return Number(sequence);
 }
 
-/** The last id handled, (0, 0) for an empty offset. @throws INVALID_ARGUMENT unless it is an offset of this very space. */
+/**
+ * The last id handled, (0, 0) for an empty offset.
+ * @throws INVALID_ARGUMENT unless it is an offset of this very space.
+ */
 export function parseSpaceOffset(argument: string, offset: Offset, space: string): SpacePosition {
 	const bytes = offsetBytes(argument, offset);
 	if (bytes.length === 0) return { ms: 0, n: 0 };

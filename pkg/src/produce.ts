@@ -140,8 +140,9 @@ export class Production {
 		// Never before the first chunk, which takes its place in the queue before the call returns.
 		if (this.#committed !== undefined && this.#turns.due(slot.hostWaits)) await this.#turns.next();
 		const filling = this.#filling ?? (this.#cuts.length === 0 ? this.#fill() : undefined);
-		// Where there is nothing to wait for, the chunk is handed over before this returns. A source may be silent for ever, so
-		// closing the store ends the wait for it; but not where it has ended, for then all of its records are there.
+		// Where there is nothing to wait for, the chunk is handed over before this returns. A source may be silent for
+		// ever, so closing the store ends the wait for it; but not where it has ended, for then all of its records are
+		// there.
 		if (filling !== undefined) await (this.#ended ? filling : slot.unlessClosed(filling));
 		this.#filling = undefined;
 		// Before anything that may refuse: what is stored to the end is not undone by a signal or a close that came late.

@@ -43,7 +43,8 @@ export interface Store extends AsyncDisposable {
 	 * Appends records to one segment. What fits one commit is stored whole or not at all; a longer input
 	 * commits in chunks, and an error part-way carries details.committed, the last status stored.
 	 * Concurrent calls share host commits; each succeeds or fails by itself. No records: INVALID_ARGUMENT.
-	 * @throws SEQUENCE_MISMATCH when an expected sequence is not the next one; details {expected, actual}: the caller's, and the next free one.
+	 * @throws SEQUENCE_MISMATCH when an expected sequence is not the next one; details {expected, actual}: the caller's,
+	 * and the next free one.
 	 */
 	produce(
 		space: string,
@@ -51,7 +52,10 @@ export interface Store extends AsyncDisposable {
 		records: Iterable<RecordInput> | AsyncIterable<RecordInput>,
 		options?: ProduceOptions,
 	): Promise<SegmentStatus>;
-	/** The same, yielding a status as each chunk commits. Starts when iterated; leaving the loop stops and closes the source. */
+	/**
+	 * The same, yielding a status as each chunk commits. Starts when iterated; leaving the loop stops and closes the
+	 * source.
+	 */
 	produceStream(
 		space: string,
 		segment: string,
@@ -65,19 +69,28 @@ export interface Store extends AsyncDisposable {
 		payload: Uint8Array | string,
 		options?: ProduceOptions & { metadata?: Readonly<Record<string, string>> | undefined },
 	): Promise<SegmentStatus>;
-	/** All or nothing over any number of segments and spaces; one TRX id for all of it. Must fit one commit per space. One status per write, in the order given. */
+	/**
+	 * All or nothing over any number of segments and spaces; one TRX id for all of it. Must fit one commit per space.
+	 * One status per write, in the order given.
+	 */
 	transact(
 		writes: Iterable<{ space: string; segment: string; records: Iterable<RecordInput> }>,
 		options?: Omit<ProduceOptions, "expectedSequence">,
 	): Promise<SegmentStatus[]>;
 
-	/** The latest entry. An empty segment gives space and segment, sequence 0, timestamp 0, id "0-0", an empty payload, nil TRX. */
+	/**
+	 * The latest entry. An empty segment gives space and segment, sequence 0, timestamp 0, id "0-0", an empty payload,
+	 * nil TRX.
+	 */
 	peek(space: string, segment: string, options?: Abortable): Promise<Entry>;
 	/** The entries of one segment, in sequence order. */
 	consumeSegment(args: ConsumeSegment): EntryStream;
 	/** The entries of one space, in commit order. */
 	consumeSpace(args: ConsumeSpace): EntryStream;
-	/** By (timestamp, n, space) among what is committed when a page is read. Exact within each space; while following, best effort between spaces. */
+	/**
+	 * By (timestamp, n, space) among what is committed when a page is read. Exact within each space; while following,
+	 * best effort between spaces.
+	 */
 	consume(args: Consume): EntryStream;
 
 	/** The names of the spaces, in byte order. */
@@ -87,7 +100,11 @@ export interface Store extends AsyncDisposable {
 	/** The status of a segment; undefined when nothing was written to it, or its stream was deleted since. */
 	getSegmentStatus(space: string, segment: string, options?: Abortable): Promise<SegmentStatus | undefined>;
 
-	/** The segment's status first, then changes. Calls of one handler never overlap; a slow one gets the latest status, not a backlog. A handler that throws: onError, and the subscription goes on. After the host failed for a while: onError, then the status again. */
+	/**
+	 * The segment's status first, then changes. Calls of one handler never overlap; a slow one gets the latest status,
+	 * not a backlog. A handler that throws: onError, and the subscription goes on. After the host failed for a while:
+	 * onError, then the status again.
+	 */
 	subscribeToSegment(
 		space: string,
 		segment: string,
@@ -110,11 +127,18 @@ export interface Store extends AsyncDisposable {
 		options?: Abortable & { holder?: string | undefined; wait?: number | undefined },
 	): Promise<T>;
 
-	/** Everything, self-contained and checksummed, as a byte stream; with ids, timestamps and TRX. spaces: only these. @throws NOT_FOUND for a space that is not there. */
+	/**
+	 * Everything, self-contained and checksummed, as a byte stream; with ids, timestamps and TRX. spaces: only these.
+	 * @throws NOT_FOUND for a space that is not there.
+	 */
 	export(
 		options?: Abortable & { spaces?: readonly string[] | undefined; onProgress?: ((p: Progress) => void) | undefined },
 	): AsyncIterable<Bytes>;
-	/** What export gave, byte for byte the same entries. Only into spaces that are empty: else CONFLICT, and nothing is stored in that space. Given up part-way, by the signal or an error (CORRUPT, details {spacesDone}, for what is damaged or cut short), spaces that came whole are stored, and nothing of the others. */
+	/**
+	 * What export gave, byte for byte the same entries. Only into spaces that are empty: else CONFLICT, and nothing is
+	 * stored in that space. Given up part-way, by the signal or an error (CORRUPT, details {spacesDone}, for what is
+	 * damaged or cut short), spaces that came whole are stored, and nothing of the others.
+	 */
 	import(
 		source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 		options?: Abortable & { onProgress?: ((p: Progress) => void) | undefined },
@@ -132,7 +156,10 @@ export interface Store extends AsyncDisposable {
 	close(): Promise<void>;
 }
 
-/** Namespaces name stores: the same stream name in two namespaces is two streams. Names: a letter, then up to 62 of A-Z a-z 0-9 . _ -, not ending in "-". */
+/**
+ * Namespaces name stores: the same stream name in two namespaces is two streams. Names: a letter, then up to 62 of A-Z
+ * a-z 0-9 . _ -, not ending in "-".
+ */
 export interface Namespaces extends AsyncDisposable {
 	/** @throws ALREADY_EXISTS */
 	create(name: string): Promise<void>;

@@ -210,7 +210,8 @@ class EngineStore implements Store {
 /**
  * Opens the store on a host, finishing what an earlier instance left unfinished. A host may be opened again later, or
  * twice at once. Closing the store does not close a host it was given.
- * @throws INVALID_ARGUMENT for a host or options that break their rules; CONFLICT when the host holds another store than options.storeId; UNAVAILABLE.
+ * @throws INVALID_ARGUMENT for a host or options that break their rules; CONFLICT when the host holds another store
+ * than options.storeId; UNAVAILABLE.
  */
 export async function openStore(host: HostKv, options?: OpenOptions): Promise<Store> {
 	const checked = checkOpenOptions(options);

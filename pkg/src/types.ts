@@ -11,7 +11,10 @@ export interface Abortable {
 	signal?: AbortSignal | undefined;
 }
 
-/** "strict": a resolved write survives power loss. "relaxed": it survives the process, and power loss costs at most the last moments, never integrity. */
+/**
+ * "strict": a resolved write survives power loss. "relaxed": it survives the process, and power loss costs at most the
+ * last moments, never integrity.
+ */
 export type Durability = "strict" | "relaxed";
 
 /** How to open a store. */
@@ -28,7 +31,9 @@ export interface OpenOptions extends Abortable {
 	hostTimeout?: number | undefined;
 	/** How often (milliseconds) waiters look where the host gives no hint. Default 1000. */
 	pollInterval?: number | undefined;
-	/** Retention sweep, in milliseconds, while a stream with retention is known. Default 10000; 0: only while appending. */
+	/**
+	 * Retention sweep, in milliseconds, while a stream with retention is known. Default 10000; 0: only while appending.
+	 */
 	retentionInterval?: number | undefined;
 	/** Background merging of small blocks. Default true. */
 	autoCompact?: boolean | undefined;
@@ -89,8 +94,8 @@ export interface Entry {
 }
 
 /**
- * First and last position of a segment. Where everything of it was trimmed, firstSequence is the one after lastSequence,
- * and firstTimestamp 0.
+ * First and last position of a segment. Where everything of it was trimmed, firstSequence is the one after
+ * lastSequence, and firstTimestamp 0.
  */
 export interface SegmentStatus {
 	/** The name of its space. */
@@ -109,16 +114,23 @@ export interface SegmentStatus {
 	readonly heartbeat?: boolean;
 }
 
-/** string: hex; "" or an empty key: from the beginning. An offset of another space or segment, or of nonsense: INVALID_ARGUMENT. */
+/**
+ * string: hex; "" or an empty key: from the beginning. An offset of another space or segment, or of nonsense:
+ * INVALID_ARGUMENT.
+ */
 export type Offset = LexKey | Uint8Array | string;
 
 /** Options of a write. */
 export interface ProduceOptions extends Abortable {
-	/** The segment's last sequence as the caller knows it (0: empty): the records get the sequences after it. Not together with record.sequence. */
+	/**
+	 * The segment's last sequence as the caller knows it (0: empty): the records get the sequences after it. Not
+	 * together with record.sequence.
+	 */
 	expectedSequence?: number | undefined;
 	/**
-	 * Makes a retry safe at any time until the entries are trimmed: a TRX already committed to this segment is answered with
-	 * the status it had and stores nothing. All records must fit one commit. With a number, it must be the segment's last + 1.
+	 * Makes a retry safe at any time until the entries are trimmed: a TRX already committed to this segment is answered
+	 * with the status it had and stores nothing. All records must fit one commit. With a number, it must be the
+	 * segment's last + 1.
 	 */
 	trx?: { id: string; number?: number | undefined } | undefined;
 	/** Commits only while this lease still holds its key: else LEASE_LOST, and nothing is stored. */
@@ -180,7 +192,10 @@ export interface Consume extends ReadBounds {
 	offsets: Readonly<Record<string, Offset>>;
 }
 
-/** Cold: each iteration starts a fresh read; arguments are checked at the first step; leaving the loop or aborting ends a wait at once. */
+/**
+ * Cold: each iteration starts a fresh read; arguments are checked at the first step; leaving the loop or aborting ends
+ * a wait at once.
+ */
 export interface EntryStream extends AsyncIterable<Entry> {
 	/** The fast path: whole pages, decoded lazily. maxEntries: the most one page may hold. */
 	pages(options?: { maxEntries?: number | undefined }): AsyncIterable<readonly Entry[]>;

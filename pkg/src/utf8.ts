@@ -8,7 +8,9 @@ const strict = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 const native = (String.prototype as { isWellFormed?: (this: string) => boolean }).isWellFormed;
 const LONE = /\p{Surrogate}/u;
 
-/** Whether a string has no lone surrogates. Two different lone surrogates would both be stored as U+FFFD and collide. */
+/**
+ * Whether a string has no lone surrogates. Two different lone surrogates would both be stored as U+FFFD and collide.
+ */
 export function isWellFormed(text: string): boolean {
 	return native !== undefined ? native.call(text) : !LONE.test(text);
 }

@@ -254,7 +254,10 @@ export interface CheckedOptions {
 	readonly autoCompact: boolean;
 }
 
-/** Whether this is a browser's page or worker, where a strict commit costs far more than losing the last moments is worth. */
+/**
+ * Whether this is a browser's page or worker, where a strict commit costs far more than losing the last moments is
+ * worth.
+ */
 function inBrowser(): boolean {
 	const scope = globalThis as {
 		document?: unknown;

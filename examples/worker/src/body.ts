@@ -11,7 +11,10 @@ function tooLarge(actual: number): StreamkitError {
 	return new StreamkitError("LIMIT_EXCEEDED", `body: at most ${MAX_BODY_BYTES} bytes`, { details });
 }
 
-/** The body as JSON. @throws LIMIT_EXCEEDED as soon as it is too large; INVALID_ARGUMENT for what is no JSON in UTF-8. */
+/**
+ * The body as JSON.
+ * @throws LIMIT_EXCEEDED as soon as it is too large; INVALID_ARGUMENT for what is no JSON in UTF-8.
+ */
 export async function jsonOf(request: Request): Promise<unknown> {
 	const announced = Number(request.headers.get("content-length") ?? 0);
 	if (announced > MAX_BODY_BYTES) throw tooLarge(announced);

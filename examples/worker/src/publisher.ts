@@ -1,22 +1,23 @@
 // Copies what a store holds into Workers KV, range by range.
 //
-// The copy is a store of its own, on workersKvHost. A range is what was appended to one space since the last one, up to a
-// few megabytes; it becomes one commit of the copy. In every segment the copy's entries have the sequences that they have
-// here. Entries of one range stand segment by segment; the id that an entry has here goes along as metadata.
+// The copy is a store of its own, on workersKvHost. A range is what was appended to one space since the last one, up
+// to a few megabytes; it becomes one commit of the copy. In every segment the copy's entries have the sequences that
+// they have here. Entries of one range stand segment by segment; the id that an entry has here goes along as metadata.
 //
-// Why nothing is lost: a range begins after the checkpoint, and the checkpoint moves only after the range is committed. An
-// object that ends in between leaves an alarm behind, and one that fails sets the next; a run begins at the last
-// checkpoint. A space read that is resumed from an offset gives every entry committed later, so the checkpoint never
-// passes over one.
+// Why nothing is lost: a range begins after the checkpoint, and the checkpoint moves only after the range is
+// committed. An object that ends in between leaves an alarm behind, and one that fails sets the next; a run begins at
+// the last checkpoint. A space read that is resumed from an offset gives every entry committed later, so the
+// checkpoint never passes over one.
 //
-// Why nothing is doubled: after an end in between, the checkpoint lags behind the copy. So entries whose sequence the copy
-// has are left out, and each of the others carries the sequence it must get. The engine commits a range only if all of
-// these are the next ones, so a range that is there already, or that would leave a gap, is refused as a whole.
+// Why nothing is doubled: after an end in between, the checkpoint lags behind the copy. So entries whose sequence the
+// copy has are left out, and each of the others carries the sequence it must get. The engine commits a range only if
+// all of these are the next ones, so a range that is there already, or that would leave a gap, is refused as a whole.
 //
-// Why what the copy is asked is true: Workers KV may answer what was there minutes ago. The journal keeps in this object's
-// own storage what was written to the copy, before it is written there, so a publisher that starts anew, wherever that is,
-// knows the copy's state for certain, and first finishes what the last one may have left unfinished. And as one object is
-// one thread, with its storage taken from it before another instance gets it, there is never a second publisher.
+// Why what the copy is asked is true: Workers KV may answer what was there minutes ago. The journal keeps in this
+// object's own storage what was written to the copy, before it is written there, so a publisher that starts anew,
+// wherever that is, knows the copy's state for certain, and first finishes what the last one may have left unfinished.
+// And as one object is one thread, with its storage taken from it before another instance gets it, there is never a
+// second publisher.
 
 import { type Entry, openStore, type RecordInput, type Store } from "streamkit";
 import { durableObjectHost, workersKvHost } from "streamkit/cloudflare";

@@ -1,5 +1,5 @@
-// The Worker that reads: from the copies in Workers KV, close to whoever asks. What it shows may be a minute old or more;
-// it is always the state after some whole range, with no gap.
+// The Worker that reads: from the copies in Workers KV, close to whoever asks. What it shows may be a minute old or
+// more; it is always the state after some whole range, with no gap.
 //
 //   GET /stores/<store>/spaces/<space>/segments/<segment>   ?from=<sequence>&limit=<n>
 //   GET /stores/<store>/spaces/<space>                      ?offset=<hex>&limit=<n>      (offsets of the copy)

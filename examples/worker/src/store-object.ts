@@ -91,7 +91,10 @@ export class StoreObject {
 		return this.#publisher.run(await this.#store());
 	}
 
-	/** One alarm after the other until all is published: the platform calls one that throws a few times more, then no more. */
+	/**
+	 * One alarm after the other until all is published: the platform calls one that throws a few times more, then no
+	 * more.
+	 */
 	async alarm(): Promise<void> {
 		const { storage } = this.#state;
 		const name = await storage.get<string>("name");

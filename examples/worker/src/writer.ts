@@ -6,8 +6,8 @@
 //   GET  /stores/<store>/health
 //   POST /stores/<store>/publish                             does at once what the alarm would do later
 //
-// HEAD is GET without the body. An answer has up to `limit` entries, and no more than some 4 MB: its `next` or `offset` is
-// where to go on, until one has none.
+// HEAD is GET without the body. An answer has up to `limit` entries, and no more than some 4 MB: its `next` or
+// `offset` is where to go on, until one has none.
 
 import { answerTo, failure, routeOf } from "./http.js";
 import type { Env } from "./store-object.js";

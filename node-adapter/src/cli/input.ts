@@ -12,7 +12,10 @@ export interface Input {
 	readonly isFile: boolean;
 }
 
-/** Opens a file, or standard input for "-" or undefined. @throws INVALID_ARGUMENT for none of a name, and when a person would have to type it in. */
+/**
+ * Opens a file, or standard input for "-" or undefined.
+ * @throws INVALID_ARGUMENT for none of a name, and when a person would have to type it in.
+ */
 export async function openInput(path: string | undefined, argument: string, signal: AbortSignal): Promise<Input> {
 	if (path === "") throw usage(argument, "must not be empty; - is standard input");
 	if (path !== undefined && path !== "-") {

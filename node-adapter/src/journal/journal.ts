@@ -86,7 +86,9 @@ export class Journal {
 		return this.#base !== undefined || readSync(this.#handle, this.#first, 0, HEADER_BYTES, 0) > 0;
 	}
 
-	/** Reads what is in the journal of the latest commit of the database, and drops one of another. To be called alone. */
+	/**
+	 * Reads what is in the journal of the latest commit of the database, and drops one of another. To be called alone.
+	 */
 	settle(base: number): void {
 		if (this.#base !== base) {
 			this.#forget();

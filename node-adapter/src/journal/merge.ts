@@ -6,7 +6,9 @@ export interface Pair {
 	readonly value: Uint8Array;
 }
 
-/** Stored rows with the pending ones among them and in their place; both in the same order, downwards when `reverse`. */
+/**
+ * Stored rows with the pending ones among them and in their place; both in the same order, downwards when `reverse`.
+ */
 export function* merged(stored: Iterable<Pair>, pending: Iterator<PendingRow>, reverse: boolean): Generator<Pair> {
 	let next = pending.next();
 	for (const pair of stored) {

@@ -3,7 +3,8 @@ import type { CompactReport, VerifyReport } from "../types.js";
 
 // What the wasm module exports. Numbers stand for "none" where an argument may be missing, so that a call passes
 // no objects; errors are plain {code, message, details, retryable}. What each argument means is said at the method of
-// the same name in wasm/src/engine. A ticket is a number by which cancel knows a call, 0 for none: the core calls it a tag.
+// the same name in wasm/src/engine. A ticket is a number by which cancel knows a call, 0 for none: the core calls it a
+// tag.
 
 /** Options of an engine instance. */
 export interface EngineOptions {
@@ -23,8 +24,8 @@ export interface EngineLease {
 }
 
 /**
- * A call that the engine answers without a promise. It does so from within its own code, so an answer must not call into
- * the engine.
+ * A call that the engine answers without a promise. It does so from within its own code, so an answer must not call
+ * into the engine.
  */
 export interface EngineCall {
 	answer(a: number, b: number, c: number, d: number, e: number): void;

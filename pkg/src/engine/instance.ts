@@ -503,7 +503,10 @@ export class EngineSlot {
 		}
 	}
 
-	/** A number that moves whenever something may have changed: also with every instance of the engine, which must be there. */
+	/**
+	 * A number that moves whenever something may have changed: also with every instance of the engine, which must be
+	 * there.
+	 */
 	epoch(): number {
 		return this.now((engine) => this.#instances * EPOCHS + engine.epoch());
 	}

@@ -6,8 +6,8 @@ import type { CheckedOptions } from "../validate.js";
 import type { Glue } from "./abi.js";
 
 /**
- * full: everything. light: less than a quarter of it, without what most pages never call: streams, leases, export, import,
- * compact and verify, what is compressed, and hosts without atomic, checked, consistent commits.
+ * full: everything. light: less than a quarter of it, without what most pages never call: streams, leases, export,
+ * import, compact and verify, what is compressed, and hosts without atomic, checked, consistent commits.
  */
 export type Variant = "full" | "light";
 

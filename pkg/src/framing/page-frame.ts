@@ -8,14 +8,16 @@ export const RUN_FIELDS = 80;
 /** The same of a run whose entries lie elsewhere, and where. */
 export const LENT_FIELDS = RUN_FIELDS + 4;
 
-/** The bits of a tier that say that the entries of a run lie in an array of the host, and that this is the next array. */
+/**
+ * The bits of a tier that say that the entries of a run lie in an array of the host, and that this is the next array.
+ */
 const LENT = 2;
 const NEXT_ARRAY = 4;
 
 /**
- * The frame of a page, and where entries lie: in it, or in an array of the host. A run is known by where its fields lie:
- * in a page of many segments there are as many runs as entries, and an object for each would be as much to collect
- * again.
+ * The frame of a page, and where entries lie: in it, or in an array of the host. A run is known by where its fields
+ * lie: in a page of many segments there are as many runs as entries, and an object for each would be as much to
+ * collect again.
  */
 export class PageFrame {
 	/** What holds the entries. */
@@ -116,7 +118,10 @@ export class PageFrame {
 		return new Uint8Array(bytes.buffer, bytes.byteOffset + at + 4, view.getUint32(at, true));
 	}
 
-	/** Checks a run once, so that its entries, from start on, can be read without checks later. Gives where the last lies. */
+	/**
+	 * Checks a run once, so that its entries, from start on, can be read without checks later. Gives where the last
+	 * lies.
+	 */
 	check(run: number, start: number): number {
 		const { view, fields } = this;
 		if (fields.getUint32(run, true) >= this.names.length) throw broken("a run names no segment");

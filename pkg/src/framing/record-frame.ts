@@ -161,7 +161,10 @@ export class FrameWriter {
 		return this.#frame(HEADER, this.#at, 0, this.count);
 	}
 
-	/** The frame of what lies between two marks; valid until the next call. Only for frames that are not added to any more. */
+	/**
+	 * The frame of what lies between two marks; valid until the next call. Only for frames that are not added to any
+	 * more.
+	 */
 	cut(from: Mark, to: Mark): Bytes {
 		return this.#frame(from.at, to.at, from.count, to.count);
 	}

@@ -17,8 +17,9 @@ export function keyBytesOf(characters: number): number {
 }
 
 /**
- * The key as text whose order, by code or by UTF-8 byte, is that of the bytes: 5 digits for every 4 bytes, the last group
- * filled up with zeros, and one character that says how many of its bytes count. The empty key is the empty text.
+ * The key as text whose order, by code or by UTF-8 byte, is that of the bytes: 5 digits for every 4 bytes, the last
+ * group filled up with zeros, and one character that says how many of its bytes count. The empty key is the empty
+ * text.
  */
 export function textOfKey(key: Uint8Array): string {
 	if (key.length === 0) return "";

@@ -12,8 +12,9 @@ import { Turns } from "../turns.js";
 export const PAGE_ENTRIES = 16_384;
 export const PAGE_BYTES = 1 << 20;
 
-// A host that takes its time takes some of it for each page, however little that holds: where its rows are as large as a
-// page, those of a long read hold several. Not elsewhere: a host far away has a deadline for what it is asked for at once.
+// A host that takes its time takes some of it for each page, however little that holds: where its rows are as large as
+// a page, those of a long read hold several. Not elsewhere: a host far away has a deadline for what it is asked for at
+// once.
 const LONG_PAGE_ROWS = 4;
 const LONG_PAGE_BYTES = LONG_PAGE_ROWS * PAGE_BYTES;
 

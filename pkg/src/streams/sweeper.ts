@@ -5,15 +5,16 @@ import { callsOf } from "../with-calls.js";
 
 // What one turn looks at: a store of very many spaces takes several turns.
 const STEPS_A_TURN = 4;
-// How often it is looked whether any stream has a retention: every so many turns, but in this many milliseconds at least.
+// How often it is looked whether any stream has a retention: every so many turns, but in this many milliseconds at
+// least.
 const LOOK_TURNS = 60;
 const LOOK_MILLISECONDS = 600_000;
 const LOOK_STREAMS = 1000;
 
 /**
  * Applies the retention of all streams now and then, while this instance knows of a stream that has one. It looks for
- * such streams when streams are used: at first, and rarely after that. An idle store without any is left alone: on hosts
- * where calls are paid for, and a timer keeps an object awake, that is most of what it would cost.
+ * such streams when streams are used: at first, and rarely after that. An idle store without any is left alone: on
+ * hosts where calls are paid for, and a timer keeps an object awake, that is most of what it would cost.
  */
 export class Sweeper {
 	readonly #slot: EngineSlot;

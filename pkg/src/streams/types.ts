@@ -9,7 +9,11 @@ export interface Streams {
 	create(name: string, options?: StreamOptions & Abortable): Promise<StreamInfo>;
 	/** Replaces the whole retention; null clears it. The next append or sweep applies it. @throws NOT_FOUND */
 	alter(name: string, options: { retention: StreamOptions["retention"] | null } & Abortable): Promise<StreamInfo>;
-	/** Deletes a stream and its groups; one that does not exist is no error. force: also when it holds records, default false. @throws NOT_EMPTY unless forced. */
+	/**
+	 * Deletes a stream and its groups; one that does not exist is no error. force: also when it holds records, default
+	 * false.
+	 * @throws NOT_EMPTY unless forced.
+	 */
 	delete(name: string, options?: { force?: boolean | undefined } & Abortable): Promise<void>;
 	/** Spaces that were created or appended to as streams, in byte order. */
 	list(options?: ListOptions): Promise<StreamInfo[]>;
@@ -38,7 +42,10 @@ export interface Streams {
 export interface StreamOptions {
 	/** 1 to 65536. Default 1. */
 	partitions?: number | undefined;
-	/** What the stream keeps at most: milliseconds, records, bytes as StreamInfo counts them; each at least 1. Default: everything. */
+	/**
+	 * What the stream keeps at most: milliseconds, records, bytes as StreamInfo counts them; each at least 1. Default:
+	 * everything.
+	 */
 	retention?: { maxAge?: number | undefined; maxCount?: number | undefined; maxBytes?: number | undefined } | undefined;
 }
 
@@ -66,7 +73,10 @@ export interface StreamInfo {
 export interface AppendOptions extends Omit<ProduceOptions, "expectedSequence"> {
 	/** Range-checked. Default 0. Not together with partitionKey. */
 	partition?: number | undefined;
-	/** Wyhash (final v4, seed 0) modulo partitions; kept in the metadata as "partition-key", which records may not set themselves. */
+	/**
+	 * Wyhash (final v4, seed 0) modulo partitions; kept in the metadata as "partition-key", which records may not set
+	 * themselves.
+	 */
 	partitionKey?: string | undefined;
 	/** Metadata for every record; a record's own wins. */
 	headers?: Readonly<Record<string, string>> | undefined;
@@ -159,7 +169,10 @@ export interface GroupOptions {
 	consumerTimeout?: number | undefined;
 	/** exclusive: how many may wait. 0: a singleton. Default: any number. */
 	maxStandbys?: number | undefined;
-	/** key_shared: Wyhash(key) modulo slots picks the consumer; without a key, the segment's name is the key. 1 to 4096, default 256. */
+	/**
+	 * key_shared: Wyhash(key) modulo slots picks the consumer; without a key, the segment's name is the key. 1 to 4096,
+	 * default 256.
+	 */
 	slots?: number | undefined;
 	/** Default "<stream>.<group>.dlq"; checked when the group is created. */
 	deadLetterStream?: string | undefined;
@@ -180,8 +193,8 @@ export interface Group {
 	leave(consumer: string, options?: Abortable): Promise<void>;
 	/**
 	 * Creates the group and joins the consumer where needed. Due redeliveries first, by (deadline, id), then new records.
-	 * A standby waits out `block` and gets nothing. limit: default 10, at most 1000. block: as in ReadOptions. noAck: as if
-	 * acknowledged at once, default false. @throws GROUP_LOCKED when no standby may wait; NOT_FOUND when the group is
+	 * A standby waits out `block` and gets nothing. limit: default 10, at most 1000. block: as in ReadOptions. noAck: as
+	 * if acknowledged at once, default false. @throws GROUP_LOCKED when no standby may wait; NOT_FOUND when the group is
 	 * deleted while the read waits.
 	 */
 	read(
@@ -190,15 +203,30 @@ export interface Group {
 	): Promise<Delivery[]>;
 	/** Acknowledges: these never come back. How many were pending for that consumer. @throws NOT_FOUND */
 	ack(consumer: string, ids: readonly string[], options?: Abortable): Promise<number>;
-	/** Gives back, to be due after delay milliseconds (default 0); at the last attempt: to the dead-letter stream at once. How many were pending for that consumer. @throws NOT_FOUND */
+	/**
+	 * Gives back, to be due after delay milliseconds (default 0); at the last attempt: to the dead-letter stream at
+	 * once. How many were pending for that consumer.
+	 * @throws NOT_FOUND
+	 */
 	nack(consumer: string, ids: readonly string[], options?: Abortable & { delay?: number | undefined }): Promise<number>;
-	/** Deadline = now + extend (milliseconds), also where ackTimeout is 0. How many were pending for that consumer. @throws NOT_FOUND */
+	/**
+	 * Deadline = now + extend (milliseconds), also where ackTimeout is 0. How many were pending for that consumer.
+	 * @throws NOT_FOUND
+	 */
 	touch(consumer: string, ids: readonly string[], options: Abortable & { extend: number }): Promise<number>;
-	/** What is delivered and not acknowledged, by id. consumer: only that one's. after: an exclusive id. limit: default and at most 1000. @throws NOT_FOUND */
+	/**
+	 * What is delivered and not acknowledged, by id. consumer: only that one's. after: an exclusive id. limit: default
+	 * and at most 1000.
+	 * @throws NOT_FOUND
+	 */
 	pending(
 		options?: Abortable & { consumer?: string | undefined; limit?: number | undefined; after?: string | undefined },
 	): Promise<Pending[]>;
-	/** Dead letters back to the end of the stream, oldest first, up to the first that is not this group's; how many. limit: default all. @throws NOT_FOUND */
+	/**
+	 * Dead letters back to the end of the stream, oldest first, up to the first that is not this group's; how many.
+	 * limit: default all.
+	 * @throws NOT_FOUND
+	 */
 	replay(options?: Abortable & { limit?: number | undefined }): Promise<number>;
 	/** The group as it stands. @throws NOT_FOUND */
 	info(options?: Abortable): Promise<GroupInfo>;

@@ -1,6 +1,9 @@
 import { checkInteger, optionalInteger } from "../validate.js";
 
-/** A clock for OpenOptions.clock that stands still until it is moved. start: milliseconds since the Unix epoch, default 1700000000000. */
+/**
+ * A clock for OpenOptions.clock that stands still until it is moved. start: milliseconds since the Unix epoch, default
+ * 1700000000000.
+ */
 export function manualClock(start?: number): (() => number) & { advance(ms: number): void; set(ms: number): void } {
 	let now = optionalInteger("start", start, 0, 1_700_000_000_000);
 	return Object.assign(() => now, {

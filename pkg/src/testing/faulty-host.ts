@@ -11,7 +11,10 @@ export interface FaultPlan {
 	failRate?: number;
 	/** Share of the commits that are applied but answered with an error. Default 0. */
 	lostReplyRate?: number;
-	/** Share of the calls of get that answer with what an earlier one saw. Default 0; above 0 the host says that it is not consistent. */
+	/**
+	 * Share of the calls of get that answer with what an earlier one saw. Default 0; above 0 the host says that it is
+	 * not consistent.
+	 */
 	staleRate?: number;
 	/** After so many calls of get, scan and commit every further one fails. Default: never. */
 	crashAfter?: number;
@@ -33,7 +36,8 @@ function unavailable(call: string, applied: false | "unknown"): StreamkitError {
 }
 
 /**
- * Fails, delays, answers late or stale, drops replies, or cuts off the calls that a seeded plan picks. log: one line per call.
+ * Fails, delays, answers late or stale, drops replies, or cuts off the calls that a seeded plan picks. log: one line
+ * per call.
  * @throws INVALID_ARGUMENT for what is no host, a seed that is no safe integer, and a rate outside 0 to 1.
  */
 export function faultyHost(inner: HostKv, plan: FaultPlan): HostKv & { readonly log: readonly string[] } {

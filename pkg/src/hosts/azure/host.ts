@@ -111,10 +111,10 @@ class AzureTableHost implements HostKv {
 /**
  * A host on a table of Azure Table Storage. The table must exist. Any number of processes may have it open; a commit
  * covers one space. client: a TableClient of @azure/data-tables, used with no retries of its own for what the host
- * sends. prefix: what all partition keys begin with, so that several stores can share a table: up to 64 letters, digits,
- * ".", "_" and "-"; default "". recoveryInterval: how often, in milliseconds, an open store looks for transactions over
- * several spaces that others left unfinished; default 300000; 0: only when it is opened. It never keeps a process alive.
- * Closing the client is the caller's business.
+ * sends. prefix: what all partition keys begin with, so that several stores can share a table: up to 64 letters,
+ * digits, ".", "_" and "-"; default "". recoveryInterval: how often, in milliseconds, an open store looks for
+ * transactions over several spaces that others left unfinished; default 300000; 0: only when it is opened. It never
+ * keeps a process alive. Closing the client is the caller's business.
  * @throws INVALID_ARGUMENT for anything that is not such a client, and for options that break these rules.
  */
 export function azureTableHost(

@@ -11,7 +11,10 @@ export const MOST_PREFIX = 64;
 
 /** Bytes of a request. */
 const REQUEST_BYTES = 4 << 20;
-/** What an operation takes of a request besides keys and values: its headers, the table's URL, the names of its properties. */
+/**
+ * What an operation takes of a request besides keys and values: its headers, the table's URL, the names of its
+ * properties.
+ */
 const OPERATION_BYTES = 1_024;
 /** What a byte of a key takes: a character of three bytes, percent-encoded in the URL and as it is in the body. */
 const KEY_FACTOR = 9 + 3;

@@ -42,7 +42,9 @@ export async function readKeys(
 	return { rows, values: keys.map((key) => rows.get(toHex(key))?.value) };
 }
 
-/** Heads of one space in one query, with all that is between them. Gives nothing where that is too much for one answer. */
+/**
+ * Heads of one space in one query, with all that is between them. Gives nothing where that is too much for one answer.
+ */
 async function nearby(
 	session: Session,
 	wide: Wide,
@@ -96,7 +98,8 @@ async function snapshot(
 
 /**
  * One query sees one moment of one partition. Gives nothing where one answer, with so many rows at most, does not do. A
- * filter by row does not end the service's search for more of them, so it is left out where few rows are wanted at most.
+ * filter by row does not end the service's search for more of them, so it is left out where few rows are wanted at
+ * most.
  */
 async function query(
 	session: Session,

@@ -28,9 +28,9 @@ function sqlOf(storage: { sql?: unknown }): Sql | undefined {
 
 /**
  * A host in the storage of a Durable Object: `durableObjectHost(ctx.storage)`. Objects of a class with SQLite keep
- * small rows in one table and large ones in another, others use the key-value API. Several stores of one object may be open at once, each on
- * any number of hosts. strict: a commit is answered when storage.sync() is done; relaxed: at once, and the platform's
- * output gate still holds responses back until it is stored.
+ * small rows in one table and large ones in another, others use the key-value API. Several stores of one object may be
+ * open at once, each on any number of hosts. strict: a commit is answered when storage.sync() is done; relaxed: at
+ * once, and the platform's output gate still holds responses back until it is stored.
  * @throws INVALID_ARGUMENT for anything that is not such a storage.
  */
 export function durableObjectHost(

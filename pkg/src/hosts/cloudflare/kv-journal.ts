@@ -53,8 +53,8 @@ function knownOf(stored: Uint8Array): Known {
 }
 
 /**
- * What the writer has written, so that it sees its own writes at once, which Workers KV does not promise. Every write is
- * here before it is there, and what may not have reached it is written again before anything else is.
+ * What the writer has written, so that it sees its own writes at once, which Workers KV does not promise. Every write
+ * is here before it is there, and what may not have reached it is written again before anything else is.
  */
 export class KvJournal {
 	readonly #host: HostKv;

@@ -29,8 +29,8 @@ interface Left {
  *
  * A list starts at a prefix, never in its middle. So the prefix is chosen as long as it must be for the start of the
  * range to lie in the first page of a list; where a long one holds nothing, shorter ones are tried, and the lists that
- * were left are gone on with by turns. That takes one list for every 1,000 names of the range, and a few more to find its
- * start: never more than twice as many as listing all that comes before it.
+ * were left are gone on with by turns. That takes one list for every 1,000 names of the range, and a few more to find
+ * its start: never more than twice as many as listing all that comes before it.
  */
 class Names {
 	readonly #kv: KvNamespace;

@@ -1,5 +1,5 @@
-// A host whose tables were removed, and made again by another host, must not take the new ones for its own. Only the hosts
-// in the memory of one Durable Object share its storage, so it is enough to count there.
+// A host whose tables were removed, and made again by another host, must not take the new ones for its own. Only the
+// hosts in the memory of one Durable Object share its storage, so it is enough to count there.
 
 /** How often the tables were made. */
 export interface Makings {

@@ -25,8 +25,8 @@ export interface SqlStorage {
 const MAX_ROW_BYTES = 2_000_000;
 const MAX_KEY_BYTES = 2048;
 /**
- * Larger values stand in a table of their own, at the price of one more row written. SQLite reads the whole row for every
- * comparison of keys in a table without row ids, and for every step along it.
+ * Larger values stand in a table of their own, at the price of one more row written. SQLite reads the whole row for
+ * every comparison of keys in a table without row ids, and for every step along it.
  */
 const LARGE_BYTES = 16 << 10;
 /** What SQLite adds to a row of two blobs, and more. */
@@ -79,7 +79,9 @@ export class SqlHost implements HostKv {
 		this.#sql.exec(`CREATE TABLE IF NOT EXISTS ${this.#large} (id INTEGER PRIMARY KEY, value BLOB NOT NULL)`);
 	}
 
-	/** Runs what needs the tables. Where they are missing at first they are made; where they went later the host is over. */
+	/**
+	 * Runs what needs the tables. Where they are missing at first they are made; where they went later the host is over.
+	 */
 	#run<T>(call: string, work: () => T): T {
 		try {
 			if (this.#making !== undefined && this.#making !== this.#makings.count) throw emptied(this.name);

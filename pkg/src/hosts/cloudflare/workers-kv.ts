@@ -19,9 +19,9 @@ export interface WorkersKvOptions {
 	/** Commits are refused with UNSUPPORTED. Default false. */
 	readOnly?: boolean | undefined;
 	/**
-	 * A consistent host of the writer's own, such as durableObjectHost(ctx.storage, { name: "journal" }): what was written is
-	 * kept there, so that a writer that starts anew knows it for certain. It belongs to one prefix of one namespace. Default:
-	 * in memory, which knows only what this host wrote itself.
+	 * A consistent host of the writer's own, such as durableObjectHost(ctx.storage, { name: "journal" }): what was
+	 * written is kept there, so that a writer that starts anew knows it for certain. It belongs to one prefix of one
+	 * namespace. Default: in memory, which knows only what this host wrote itself.
 	 */
 	journal?: HostKv | undefined;
 	/** Milliseconds between two writes of one key. Default 1000, which is what Workers KV takes; 0: none. */
@@ -158,7 +158,10 @@ class WorkersKvHost implements HostKv {
 		}
 	}
 
-	/** The rows of a range in order: those that are listed and those that the writer knows, which is right where they differ. */
+	/**
+	 * The rows of a range in order: those that are listed and those that the writer knows, which is right where they
+	 * differ.
+	 */
 	async *#rows({ start, end }: ScanRange): AsyncGenerator<Found> {
 		const own = this.#journal?.range(start, end);
 		try {
@@ -309,8 +312,8 @@ function readFailure(call: string, error: unknown): StreamkitError {
 }
 
 /**
- * A host in a Workers KV namespace: no atomic commits, no checks, eventually consistent. It is for a copy that many read,
- * and for an archive, beside a Durable Object that one writer feeds it from; see docs/hosts.md.
+ * A host in a Workers KV namespace: no atomic commits, no checks, eventually consistent. It is for a copy that many
+ * read, and for an archive, beside a Durable Object that one writer feeds it from; see docs/hosts.md.
  * @throws INVALID_ARGUMENT for anything that is not such a namespace, and for a prefix that is too long.
  */
 export function workersKvHost(

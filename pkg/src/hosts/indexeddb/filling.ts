@@ -14,10 +14,10 @@ const GROWTH = 4;
 const SMALL_BYTES = 32 << 10;
 
 /**
- * Fills a page with pairs whose sizes are not known before they are read. Where bytes bound the page it asks for as many
- * as fit by the mean size that is expected. Without one it asks for one pair first, then for as many as fit by the mean
- * so far, but for no more than four times what it has. It may stop below maxBytes when the next row is likely to be large
- * and not to fit.
+ * Fills a page with pairs whose sizes are not known before they are read. Where bytes bound the page it asks for as
+ * many as fit by the mean size that is expected. Without one it asks for one pair first, then for as many as fit by
+ * the mean so far, but for no more than four times what it has. It may stop below maxBytes when the next row is likely
+ * to be large and not to fit.
  */
 export class Filling {
 	readonly keys: Uint8Array[] = [];

@@ -1,4 +1,6 @@
-/** Tells other hosts on the same database, in this tab or another, that something was written. Messages may get lost. */
+/**
+ * Tells other hosts on the same database, in this tab or another, that something was written. Messages may get lost.
+ */
 export class Hints {
 	readonly #name: string;
 	readonly #watchers = new Set<() => void>();

@@ -119,9 +119,9 @@ class IndexedDbHost implements HostKv {
 }
 
 /**
- * A host in the browser's IndexedDB, in the database of that name, created if it is missing. Any number of tabs, workers
- * and service workers of one origin may have it open, and all may write. persist (default false): ask the browser to
- * keep the origin's data; whether it does is in health().
+ * A host in the browser's IndexedDB, in the database of that name, created if it is missing. Any number of tabs,
+ * workers and service workers of one origin may have it open, and all may write. persist (default false): ask the
+ * browser to keep the origin's data; whether it does is in health().
  * @throws INVALID_ARGUMENT; UNSUPPORTED where there is no IndexedDB or it is forbidden; CONFLICT when the database is
  * another program's or a later release's; QUOTA_EXCEEDED; UNAVAILABLE.
  */

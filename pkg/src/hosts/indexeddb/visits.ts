@@ -1,6 +1,6 @@
 /**
- * Remembers outside of IndexedDB which database was there, so that its disappearance is noticed. Browsers that remove an
- * origin's IndexedDB to make room may leave its localStorage; workers have none, and notice nothing.
+ * Remembers outside of IndexedDB which database was there, so that its disappearance is noticed. Browsers that remove
+ * an origin's IndexedDB to make room may leave its localStorage; workers have none, and notice nothing.
  */
 export class Visits {
 	readonly #storage: Storage | undefined;
