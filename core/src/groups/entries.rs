@@ -36,7 +36,8 @@ impl Group {
         bytes: usize,
     ) -> Result<Page> {
         let last = self.last_read();
-        // Who goes on where it ended is mostly the only one to read, and needs what follows next.
+        // A read that goes on where the last one ended is mostly followed by another that does: more is fetched ahead
+        // for it.
         let ahead = if last.as_ref().is_some_and(|last| last.reached == after) { AHEAD_BYTES } else { 0 };
         let step = usize::try_from(usual_bytes(head).saturating_mul(entries)).unwrap_or(usize::MAX);
         let mut step = step.clamp(LEAST_BYTES, bytes.max(LEAST_BYTES));

@@ -127,7 +127,7 @@ impl Inner {
     async fn find_collectable(&self, space: &str, head: &SpaceHead) -> Result<Found> {
         let mut found = Found { reached: head.collected, ..Found::default() };
         let range = commit::range(space, head.collected, EntryId::MAX);
-        // What leftovers name was given out again since.
+        // Void rows are passed over: the sequences that they name were given out again since.
         let (rows, more) = self.commit_rows(range, space, (MOST_ROWS, STEP_BYTES), &head.voids).await?;
         let mut items: Vec<Item> = Vec::new();
         // Whether everything up to the bound was looked at.

@@ -25,11 +25,12 @@ use crate::sorted::SortedMap;
 const WORTH_MERGING: usize = 512;
 /// How long nothing small must have been written before they are merged, in milliseconds.
 const QUIET: u64 = 100;
-/// Small rows of a space that are merged whether or not writing pauses.
+/// So many small rows of a space are merged even while writing goes on.
 const TOO_MANY: usize = 32 * WORTH_MERGING;
-/// Small blocks of one segment that do.
+/// Small blocks of one segment that make a background merge of it worth its commits.
 const WORTH_MERGING_OF_SEGMENT: usize = 4;
-/// Segments that are remembered for it; more wait for an explicit compaction.
+/// Segments whose small blocks are remembered. With more of them all is forgotten, and what was small until then
+/// waits for an explicit compaction.
 const MOST_REMEMBERED: usize = 20_000;
 /// Bytes that one step looks at.
 const STEP_BYTES: usize = 2 << 20;
@@ -73,7 +74,7 @@ struct SmallOfSpace {
     merging: bool,
 }
 
-/// The rows of a segment, or the commit rows of a space.
+/// Rows whose neighbours may be merged, from some place on: the blocks of a segment, or the commit rows of a space.
 #[derive(Debug, Clone)]
 enum Lane {
     Blocks { segment: Rc<str>, from: u64 },
@@ -97,7 +98,8 @@ struct Row {
 struct Step {
     /// From where the lane goes on.
     next: Option<Lane>,
-    /// What it merged is still small: it ended where a step's rows did.
+    /// All rows that it looked at became one with room for as much again: it ended only because a step looks at so many
+    /// rows, and what it made may be joined with what the next step makes.
     small: bool,
     seen: CompactReport,
 }
@@ -106,7 +108,7 @@ struct Step {
 #[derive(Debug, Default)]
 struct Passes {
     done: u32,
-    /// Another one merges what this one made.
+    /// A step of this pass made rows that another pass may join.
     again: bool,
 }
 

@@ -70,7 +70,8 @@ impl Store {
         append.check()?;
         let _tagged = Tagged::begin(&self.inner, options.tag);
         let name = Rc::<str>::from(&*append.stream);
-        // Whatever is looked up first, what was called first queues first.
+        // The turn is asked for before anything is looked up: so appends to a stream are queued in the order of the
+        // calls.
         let turn = take_turn(&self.inner, space::key(&name));
         let mut cached = self.inner.cached_meta(&name)?;
         let (mut turn, mut looked_up) = match cached {
@@ -87,7 +88,7 @@ impl Store {
             };
             let partition = match choose(&append, &meta) {
                 Ok(partition) => partition,
-                // The cache may be about a stream that is another one by now.
+                // What the cache knows may be of a stream that was deleted since.
                 Err(_) if cached.take().is_some() => continue,
                 Err(error) => return Err(error),
             };
@@ -137,7 +138,7 @@ impl Store {
         };
         let tagged = Tagged::begin(&self.inner, options.tag);
         let (records, stream) = append.write(partition, &meta);
-        // It lies in the store's own queue, and keeps no store alive.
+        // The callback lies in the store's own queue: with a strong reference the store would keep itself alive.
         let inner = Rc::downgrade(&self.inner);
         self.write_one_then(records, Some(stream), options.clone(), move |written| {
             let Some(inner) = inner.upgrade() else {
@@ -173,12 +174,12 @@ impl Store {
     fn known_partition(&self, append: &StreamAppend) -> Result<Option<(u32, StreamMeta)>> {
         self.inner.check_open()?;
         append.check()?;
-        // Nobody overtakes who looks for the stream.
+        // Somebody is looking the stream up, and was called before this: it is not overtaken.
         if self.inner.turns.borrow().is_taken(|| space::key(&append.stream)) {
             return Ok(None);
         }
         let cached = self.inner.cached_meta(&append.stream)?;
-        // What is refused is looked at again: the stream may be another one by now.
+        // Where the cache would have it refused, the stream is looked up: it may be another one by now.
         Ok(cached.and_then(|meta| Some((choose(append, &meta).ok()?, meta))))
     }
 

@@ -58,9 +58,10 @@ export interface ReadPlan {
 	readonly read: ReadCall;
 	/** Told of the last entry of every page that has any. */
 	readonly passed?: (entry: PageEntry) => void;
+	/** Where the read begins: the cursor that `read` takes. */
 	readonly a: number;
 	readonly b: number;
-	/** 0: no cap. */
+	/** Most entries; 0: no cap. */
 	readonly limit: number;
 	readonly follow: boolean;
 	readonly signal: AbortSignal | undefined;
@@ -75,9 +76,12 @@ export class PageReader implements PageSource {
 	readonly #slot: EngineSlot;
 	readonly #plan: ReadPlan;
 	readonly signal: AbortSignal | undefined;
+	/** Where the next page begins: see ReadCall. */
 	#a: number;
 	#b: number;
+	/** Entries that are still wanted. */
 	#left: number;
+	/** Entries that the next page asks for: pages grow. */
 	#size: number;
 	#closed = false;
 	#waiting = 0;
@@ -85,9 +89,9 @@ export class PageReader implements PageSource {
 	/** The next page, asked for while the last one is being used. */
 	#ahead: PageRequest | undefined;
 	readonly #turns = new Turns();
-	/** Nothing will come any more. */
+	/** The read has reached its bound or limit, or was closed: nothing comes any more. */
 	ended = false;
-	/** Nothing more was committed when the last page was read. */
+	/** Nothing more was committed when the last page was read; following goes on from here by waiting. */
 	tail = false;
 
 	constructor(slot: EngineSlot, plan: ReadPlan) {

@@ -525,7 +525,10 @@ impl State {
         })
     }
 
-    /// Checks one call, and says how many entries are its own.
+    /// Checks one call, and says how many entries are its own. Of each of its parts, every record must be stored where
+    /// the call put it, whole, with the call's TRX, and right after the one before it; records may be missing only where
+    /// they were trimmed. All of the call is stored or nothing; of one that was acknowledged all, unless the power went
+    /// off and it was not strict; of one that was refused nothing.
     fn check_operation(
         &self,
         operation: &Operation,
