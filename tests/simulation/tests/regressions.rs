@@ -27,6 +27,10 @@ const SEEDS: &[(u64, &str)] = &[
     (11442, "a transaction whose one space was deleted was tried again: refused, and not for other segments"),
     (6327, "single rows: the same, where a segment was read"),
     (9121, "single rows: the same, in a space that had nothing committed"),
+    (
+        7_105_507,
+        "a try again was refused as ahead, before the first try came late behind what it was ahead of",
+    ),
 ];
 
 #[test]

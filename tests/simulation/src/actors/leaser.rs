@@ -43,7 +43,7 @@ pub async fn leaser(world: Rc<World>, number: usize, rounds: usize) {
             let id = operation.id;
             operation.lease = Some((key.into(), holder.clone(), proof.token));
             world.trace.say(|| format!("op {id} is under token {}", proof.token));
-            attempt_write(&world, index, &operation).await;
+            attempt_write(&world, index, &operation, false).await;
             world.executor.sleep(random.between(1, 400)).await;
         }
         if random.chance(300) {
@@ -78,7 +78,7 @@ pub async fn leaser(world: Rc<World>, number: usize, rounds: usize) {
         if random.chance(300) {
             let mut operation = draw(&world, &random);
             operation.lease = Some((key.into(), holder.clone(), proof.token));
-            attempt_write(&world, world.any_writer(&random), &operation).await;
+            attempt_write(&world, world.any_writer(&random), &operation, false).await;
         }
     }
 }

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use futures_util::future::join_all;
 use streamkit_core::{
-    Appended, Durability, Error, ErrorCode, LeaseProof, NewRecords, RecordFrame, Result as StoreResult,
-    Store, WriteOptions, encode_entry_body, encode_record_frame,
+    Appended, Detail, Durability, Error, ErrorCode, LeaseProof, NewRecords, RecordFrame,
+    Result as StoreResult, Store, WriteOptions, encode_entry_body, encode_record_frame,
 };
 use uuid::Uuid;
 
@@ -41,8 +41,10 @@ pub async fn writer(world: Rc<World>, number: usize, calls: usize) {
 /// Makes one call, and again after an unknown answer where a TRX makes that safe.
 async fn write(world: Rc<World>, random: Random, mut index: usize, operation: Operation) {
     let mut answered = false;
+    let mut unclear = false;
     for attempt in 0..TRIES {
-        let outcome = attempt_write(&world, index, &operation).await;
+        let outcome = attempt_write(&world, index, &operation, unclear).await;
+        unclear |= matches!(outcome, None | Some(Outcome::Unknown));
         match outcome {
             Some(Outcome::Acked(..)) if operation.trx.is_some() && !answered && random.chance(300) => {
                 // The caller forgot, or never heard; others append meanwhile.
@@ -58,8 +60,23 @@ async fn write(world: Rc<World>, random: Random, mut index: usize, operation: Op
     }
 }
 
-/// One try; `None`: the instance was not there, or died.
-pub async fn attempt_write(world: &Rc<World>, index: usize, operation: &Operation) -> Option<Outcome> {
+/// Whether a refusal says that the segment is not where the caller expects it yet.
+fn is_ahead(error: &Error) -> bool {
+    let number = |name: &str| match error.detail(name) {
+        Some(Detail::Number(number)) => Some(*number),
+        _ => None,
+    };
+    matches!(error.code(), ErrorCode::SequenceMismatch | ErrorCode::TrxNumberBehind)
+        && number("expected") > number("actual")
+}
+
+/// One try; `None`: the instance was not there, or died. `unclear`: what became of an earlier one is unknown.
+pub async fn attempt_write(
+    world: &Rc<World>,
+    index: usize,
+    operation: &Operation,
+    unclear: bool,
+) -> Option<Outcome> {
     world.until_open(index).await;
     let must_fail =
         operation.lease.as_ref().is_some_and(|(key, _, token)| world.oracle.lease_is_lost(key, *token));
@@ -89,6 +106,8 @@ pub async fn attempt_write(world: &Rc<World>, index: usize, operation: &Operatio
         Err(error) if error.may_have_applied() => Some(Outcome::Unknown),
         // A failure of a try that comes after one whose fate is unknown says nothing about that one.
         Err(error) if is_fault(&error) => Some(Outcome::Unknown),
+        // Nor does this: that one may have been planned behind others, and come late together with them.
+        Err(error) if unclear && is_ahead(&error) => Some(Outcome::Unknown),
         Err(error) => {
             let now = world.executor.now();
             world.check(world.oracle.refused(operation, &error));
