@@ -1,4 +1,4 @@
-import { type Bytes, equalBytes } from "./bytes.js";
+import { type Bytes, equalBytes, sameBytes } from "./bytes.js";
 import type { CheckedHost } from "./checked-host.js";
 import { StreamkitError } from "./errors.js";
 import type { HostBatch } from "./host.js";
@@ -50,7 +50,7 @@ export async function removeRows(removal: Removal): Promise<boolean> {
 	if (!guards(host)) return removePages(removal, [], wanted);
 	for (let left = TRIES; left > 0; left--) {
 		const found = (await host.get(MARK)) as Bytes | undefined;
-		if (found === undefined || !equalBytes(found, id)) {
+		if (!sameBytes(found, id)) {
 			const checks = [{ key: MARK, value: found }];
 			const { applied } = await host.commit({ checks, deletes: [], puts: [{ key: MARK, value: id }], durability });
 			if (!applied) continue;

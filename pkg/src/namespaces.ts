@@ -1,4 +1,4 @@
-import { type Bytes, equalBytes } from "./bytes.js";
+import { type Bytes, sameBytes } from "./bytes.js";
 import { type CheckedHost, checkedHost } from "./checked-host.js";
 import { closedError, invalid, StreamkitError } from "./errors.js";
 import type { HostKv } from "./host.js";
@@ -215,10 +215,7 @@ class HostNamespaces implements Namespaces {
 		await Promise.all([...(this.#stores.get(name) ?? [])].map((store) => store.close()));
 		const host = await this.#caller(name);
 		const { durability } = this.#checked;
-		const wanted = async (): Promise<boolean> => {
-			const state = await this.#state(name);
-			return state !== undefined && equalBytes(state, id);
-		};
+		const wanted = async (): Promise<boolean> => sameBytes(await this.#state(name), id);
 		if (!(await removeRows({ host, id, durability, wanted }))) return;
 		if (await this.#move(name, id, undefined)) await endRemovals(host, durability);
 	}

@@ -88,8 +88,8 @@ export async function runIn(place: Place, run: (store: Store) => Promise<void>):
 /** The host of a store, whose directory is made where it is missing. */
 function hostIn(directory: string, name: string | undefined): HostKv {
 	if (isOwnStore(directory, name)) return new DirectoryHost(directory);
-	const path = prepareDirectory(namespacesPath(directory), "namespaces");
-	return new NamespaceHost(join(path, directoryNameOf(name ?? DEFAULT_NAMESPACE)));
+	prepareDirectory(namespacesPath(directory), "namespaces");
+	return new NamespaceHost(directoryOf(directory, name));
 }
 
 /** Whether there is nothing at a path, and nothing that is known to stand in the way of a directory there. */
