@@ -28,10 +28,10 @@ import { PendingRows } from "./pending-rows.js";
 /** The file of what was written and is not in the database yet. */
 export const JOURNAL_FILE = "journal";
 
-// What is larger costs less when it is written to the database at once.
-const MAX_RECORD_BYTES = 64 * 1024;
+// What fills the journal at once would be written twice and flushed all the same.
+const MAX_RECORD_BYTES = 4 * 1024 * 1024;
 // Every process has the rows in memory, and looks through them when it opens the store.
-const MAX_JOURNAL_BYTES = 4 * 1024 * 1024;
+const MAX_JOURNAL_BYTES = 16 * 1024 * 1024;
 const MAX_ROWS = 10_000;
 // Until then, the system may keep what was written to itself.
 const FLUSH_MILLISECONDS = 1000;
