@@ -99,10 +99,11 @@ function line(name, ...cells) {
 }
 
 await main(async () => {
-	const engineOf = (wasm) => sizes(readFileSync(at("pkg", "dist", "generated", wasm)));
+	const wasms = [browser.wasm, full];
+	const engines = new Map(wasms.map((wasm) => [wasm, sizes(readFileSync(at("pkg", "dist", "generated", wasm)))]));
 	line("bytes", ...columns, ...columns);
 	line("", "JavaScript", "", "", "together");
-	for (const wasm of [browser.wasm, full]) line(wasm, ...columns.map((column) => engineOf(wasm)[column]));
+	for (const [wasm, size] of engines) line(wasm, ...columns.map((column) => size[column]));
 	let gzip = 0;
 	for (const entry of entries) {
 		const missing = entry.imports.filter((specifier) => !isThere(specifier));
@@ -111,7 +112,7 @@ await main(async () => {
 			continue;
 		}
 		const script = await bundle(entry);
-		const total = entry.inline === true ? script : together(script, engineOf(entry.wasm ?? full));
+		const total = entry.inline === true ? script : together(script, engines.get(entry.wasm ?? full));
 		if (entry.name === budgeted) gzip = total.gzip;
 		line(entry.name, ...columns.map((column) => script[column]), ...columns.map((column) => total[column]));
 	}

@@ -1,5 +1,5 @@
-// TypeScript -> ES modules and CommonJS with declarations of both kinds, file by file: modules that
-// two subpaths share exist once, in either format.
+// TypeScript -> ES modules and CommonJS with declarations of both kinds. Modules that two subpaths share exist once, in
+// either format: of ES modules, what subpaths share is in files of their own; CommonJS stays file by file.
 
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -11,34 +11,68 @@ import { filesBelow } from "../lib/stamp.mjs";
 // Entries that load the engine in ways that only ES modules can express, and the program that nobody imports.
 const modulesOnly = /\/src\/(entry\/(browser|edge-light|workerd)|cli|cli\/.+)\.ts$/;
 
+/** What is no source of the package is imported when it runs: packages, Node's modules, and the engine. */
+const ownSourcesOnly = {
+	name: "own-sources-only",
+	setup(builder) {
+		builder.onResolve({ filter: /^[^.]|\.wasm(\?module)?$/ }, ({ path, kind }) =>
+			kind === "entry-point" ? undefined : { path, external: true },
+		);
+	},
+};
+
 /** Every import stays an import; a relative one names the file as it is called in the output. */
-const keepImports = (extension) => ({
-	name: "keep-imports",
+const everyImport = {
+	name: "every-import",
 	setup(builder) {
 		builder.onResolve({ filter: /.*/ }, ({ path, kind }) => {
 			if (kind === "entry-point") return undefined;
-			const own = path.startsWith(".") ? path.replace(/\.[jt]s$/, extension) : path;
-			return { path: own, external: true };
+			return { path: path.startsWith(".") ? path.replace(/\.[jt]s$/, ".cjs") : path, external: true };
 		});
 	},
-});
+};
 
-function compile(folder, files, format, options) {
-	const commonJs = format === "cjs";
-	return build({
+const compile = (folder, files, options) =>
+	build({
 		entryPoints: files.map((path) => at(path)),
 		outbase: at(folder, "src"),
 		outdir: at(folder, "dist"),
-		outExtension: { ".js": commonJs ? ".cjs" : ".js" },
 		bundle: true,
-		plugins: [keepImports(commonJs ? ".cjs" : ".js")],
-		format,
-		// For CommonJS this adds the list of names by which an ES module may import them.
-		platform: commonJs ? "node" : "neutral",
 		target: "es2022",
 		logLevel: "warning",
 		...options,
 	});
+
+/** Few files: a program that imports many begins late, and so does a page that is served without a bundler. */
+const compileModules = (folder, entries) =>
+	compile(folder, entries, {
+		format: "esm",
+		platform: "neutral",
+		splitting: true,
+		chunkNames: "shared/[name]-[hash]",
+		plugins: [ownSourcesOnly],
+	});
+
+const compileCommonJs = (folder, files, options) =>
+	compile(folder, files, {
+		format: "cjs",
+		// This adds the list of names by which an ES module may import them.
+		platform: "node",
+		outExtension: { ".js": ".cjs" },
+		plugins: [everyImport],
+		...options,
+	});
+
+/** The sources of the ES modules that a package's subpaths and programs begin with. */
+function entriesOf(folder) {
+	const { exports, bin } = JSON.parse(readFileSync(at(folder, "package.json"), "utf8"));
+	const targets = (value) => (typeof value === "string" ? [value] : Object.values(value).flatMap(targets));
+	const modules = new Set(targets(exports).filter((path) => path.endsWith(".js")));
+	for (const program of Object.values(bin ?? {})) {
+		const [, path] = /"\.\.\/(dist\/.+\.js)"/.exec(readFileSync(at(folder, program), "utf8"));
+		modules.add(path);
+	}
+	return [...modules].map((path) => join(folder, path.replace(/^(\.\/)?dist\/(.+)\.js$/, "src/$2.ts")));
 }
 
 /** What stands for import.meta.url in CommonJS; only files that use it may ask for a Node module. */
@@ -64,15 +98,14 @@ export async function buildPackage(folder) {
 	const code = all.filter((path) => /\.[jt]s$/.test(path) && !path.endsWith(".d.ts"));
 
 	await run("tsc", ["--project", join(folder, "tsconfig.build.json")]);
-	await compile(folder, code, "esm");
+	await compileModules(folder, entriesOf(folder));
 	const both = code.filter((path) => !modulesOnly.test(path));
 	const usesUrl = (path) => readFileSync(at(path), "utf8").includes("import.meta.url");
-	await compile(
+	await compileCommonJs(
 		folder,
 		both.filter((path) => !usesUrl(path)),
-		"cjs",
 	);
-	await compile(folder, both.filter(usesUrl), "cjs", ownUrl);
+	await compileCommonJs(folder, both.filter(usesUrl), ownUrl);
 	for (const path of all) {
 		if (path.endsWith(".wasm") || (path.includes("generated") && path.endsWith(".d.ts"))) {
 			copyFileSync(at(path), join(dist, relative(join(folder, "src"), path)));

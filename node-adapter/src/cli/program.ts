@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { Command } from "commander";
 import { commands } from "./commands/index.js";
 import { type Context, DEFAULT_DIRECTORY } from "./context.js";
@@ -6,8 +6,8 @@ import { EXIT_CODES_HELP } from "./exit-codes.js";
 import { usage } from "./usage.js";
 
 function version(): string {
-	const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-	return (JSON.parse(text) as { version: string }).version;
+	const require = createRequire(import.meta.url);
+	return (require("@streamkit/node/package.json") as { version: string }).version;
 }
 
 /** The command line: all commands of all groups. json: what goes to standard error must be JSON. */

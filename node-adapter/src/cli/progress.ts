@@ -1,4 +1,4 @@
-import cliProgress from "cli-progress";
+import { createRequire } from "node:module";
 import type { Output } from "./output.js";
 import { count, size } from "./terminal.js";
 
@@ -21,7 +21,9 @@ export function progressBar(
 ): Bar {
 	if (quiet || !output.isTerminal) return NONE;
 	const show = (value: number): string => (unit === "bytes" ? size(value) : count(value));
-	const bar = new cliProgress.SingleBar({
+	// Loaded here, since few runs have a bar and every run would wait for it.
+	const { SingleBar } = createRequire(import.meta.url)("cli-progress") as typeof import("cli-progress");
+	const bar = new SingleBar({
 		stream: process.stderr,
 		clearOnComplete: true,
 		hideCursor: true,
