@@ -1,8 +1,8 @@
 // TypeScript -> ES modules and CommonJS with declarations of both kinds. Modules that two subpaths share exist once, in
 // either format: of ES modules, what subpaths share is in files of their own; CommonJS stays file by file.
 
-import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
 import { build } from "esbuild";
 import { run } from "../lib/process.mjs";
 import { at } from "../lib/root.mjs";
@@ -44,14 +44,21 @@ const compile = (folder, files, options) =>
 	});
 
 /** Few files: a program that imports many begins late, and so does a page that is served without a bundler. */
-const compileModules = (folder, entries) =>
-	compile(folder, entries, {
+async function compileModules(folder, entries) {
+	const { outputFiles } = await compile(folder, entries, {
 		format: "esm",
 		platform: "neutral",
 		splitting: true,
 		chunkNames: "shared/[name]-[hash]",
 		plugins: [ownSourcesOnly],
+		write: false,
 	});
+	for (const { path, text } of outputFiles) {
+		mkdirSync(dirname(path), { recursive: true });
+		// Importing what nothing is taken from does nothing, since shared modules have no side effects; bundlers warn of it.
+		writeFileSync(path, text.replace(/^import "\.{1,2}\/[^"]+";\n/gm, ""));
+	}
+}
 
 const compileCommonJs = (folder, files, options) =>
 	compile(folder, files, {

@@ -3,6 +3,8 @@
 //   counts  its commands are test runners: their totals are read, and none at all is a failure
 //   steps   a list of commands, or a function that makes it (it may leave some out, saying why)
 
+import { availableParallelism } from "node:os";
+
 import { chromiumHelp, findChromium } from "../lib/chromium.mjs";
 import { filesBelow } from "../lib/stamp.mjs";
 import { hasBareTarget } from "../setup/rust.mjs";
@@ -34,7 +36,9 @@ function nodeTests(...folders) {
 	const skipped = (path) => apart.has(path) && !folders.includes(path);
 	const files = filesBelow(folders, (path) => /(^|\/)(node_modules|fixtures)$/.test(path) || skipped(path));
 	const tests = files.filter((path) => /\.test\.ts$/.test(path));
-	const runner = ["--import", "tsx", "--test", "--test-reporter=spec", `--test-timeout=${perFile}`];
+	// By itself the runner leaves one processor free, which of two is half: files mostly wait for other programs.
+	const limits = [`--test-timeout=${perFile}`, `--test-concurrency=${availableParallelism()}`];
+	const runner = ["--import", "tsx", "--test", "--test-reporter=spec", ...limits];
 	return tests.length === 0 ? [] : [["node", [...runner, ...tests]]];
 }
 

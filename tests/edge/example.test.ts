@@ -8,6 +8,7 @@ import { type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { text as textOf } from "node:stream/consumers";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Miniflare, MiniflareOptions, WorkerOptions } from "miniflare";
@@ -169,20 +170,27 @@ test("append, read, and what is refused", async () => {
 	}
 });
 
-/** Sends the beginning of a body that has no end; what is answered all the same. */
+/**
+ * Sends the beginning of a body that has no end; what is answered all the same. The connection is then closed, and what
+ * is under way to there can reset it before the answer was read: that is no answer, and asked once more.
+ */
 async function sendEndless(url: URL, headers: Record<string, string>): Promise<[number | undefined, string]> {
-	const sending = request(url, { method: "POST", headers });
-	sending.on("error", () => {});
-	const chunk = Buffer.alloc(64 << 10, " ");
-	const more = setInterval(() => sending.write(chunk), 5);
-	try {
-		const [response] = (await once(sending, "response", { signal: AbortSignal.timeout(20_000) })) as [IncomingMessage];
-		let text = "";
-		for await (const part of response.setEncoding("utf8")) text += part;
-		return [response.statusCode, text];
-	} finally {
-		clearInterval(more);
-		sending.destroy();
+	for (let tries = 1; ; tries += 1) {
+		const sending = request(url, { method: "POST", headers });
+		sending.on("error", () => {});
+		const chunk = Buffer.alloc(64 << 10, " ");
+		const more = setInterval(() => sending.write(chunk), 5);
+		try {
+			const signal = AbortSignal.timeout(20_000);
+			const [response] = (await once(sending, "response", { signal })) as [IncomingMessage];
+			clearInterval(more);
+			return [response.statusCode, await textOf(response)];
+		} catch (error) {
+			if ((error as { code?: unknown }).code !== "ECONNRESET" || tries === 5) throw error;
+		} finally {
+			clearInterval(more);
+			sending.destroy();
+		}
 	}
 }
 
