@@ -4,7 +4,6 @@
 //   steps   a list of commands, or a function that makes it (it may leave some out, saying why)
 
 import { availableParallelism } from "node:os";
-
 import { chromiumHelp, findChromium } from "../lib/chromium.mjs";
 import { filesBelow } from "../lib/stamp.mjs";
 import { hasBareTarget } from "../setup/rust.mjs";
