@@ -2,24 +2,47 @@
 
 mod common;
 
+use std::rc::Rc;
+
 use common::{World, frame};
-use streamkit_core::{MemoryKv, OpenOptions, StreamAppend, Trim, WriteOptions};
+use futures::future::{FutureExt, LocalBoxFuture};
+use streamkit_core::{GroupOptions, MemoryKv, OpenOptions, Result, Store, StreamAppend, Trim, WriteOptions};
+
+/// What a wait came to; `None`: it still waits.
+type Woken = Option<Result>;
+
+/// A wait that has begun, for a space, or for anything.
+fn begun(store: &Store, space: Option<&'static str>) -> LocalBoxFuture<'static, Result> {
+    let store = store.clone();
+    let mut wait = async move { store.wait(space, store.epoch(), None, 0).await }.boxed_local();
+    assert_eq!((&mut wait).now_or_never(), None);
+    wait
+}
+
+/// A store that never looks by itself, where every wake has a cause.
+fn quiet(world: &World) -> Store {
+    let options = OpenOptions { auto_compact: false, poll_interval: 0, ..OpenOptions::default() };
+    world.open_with(Rc::new(MemoryKv::default()), options).expect("opens")
+}
+
+async fn append(store: &Store, stream: &str) {
+    let append = StreamAppend {
+        stream: stream.into(),
+        records: frame(&["payload"]),
+        partition: None,
+        partition_key: None,
+    };
+    store.append_to_stream(append, WriteOptions::default()).await.expect("appends");
+}
 
 #[test]
 fn merging_and_collecting_wake_nobody() {
-    let (world, kv) = (World::new(), MemoryKv::default());
-    let options = OpenOptions { auto_compact: false, ..OpenOptions::default() };
-    let store = world.open_with(std::rc::Rc::new(kv), options).expect("opens");
+    let world = World::new();
+    let store = quiet(&world);
     world.run(async {
         for _ in 0..50 {
-            let append = StreamAppend {
-                stream: "s".into(),
-                records: frame(&["payload"]),
-                partition: None,
-                partition_key: None,
-            };
             let before = store.epoch();
-            store.append_to_stream(append, WriteOptions::default()).await.expect("appends");
+            append(&store, "s").await;
             assert!(store.epoch() > before);
         }
         let before = store.epoch();
@@ -32,5 +55,76 @@ fn merging_and_collecting_wake_nobody() {
         assert!(after > before, "what is left is another first record");
         store.collect("s").await.expect("collects");
         assert_eq!(store.epoch(), after);
+    });
+}
+
+#[test]
+fn a_write_wakes_who_waits_for_its_spaces_or_for_anything() {
+    let world = World::new();
+    let store = quiet(&world);
+    world.run(async {
+        let group = store.group("one", "g");
+        append(&store, "one").await;
+        // What may wake a reader of "one", by the word for it.
+        for what in ["append", "group", "trim", "delete", "hint"] {
+            let mut waits = [Some("one"), Some("two"), None].map(|space| begun(&store, space));
+            append(&store, "three").await;
+            assert_eq!(waits.each_mut().map(FutureExt::now_or_never), [None, None, Some(Ok(()))], "{what}");
+            let [mut one, mut two, _] = waits;
+            match what {
+                "append" => append(&store, "one").await,
+                "group" => drop(group.create(&GroupOptions::default()).await.expect("creates")),
+                "trim" => drop(store.trim_stream("one", Trim::MaxCount(1), false).await.expect("trims")),
+                "delete" => store.delete_stream("one", true).await.expect("deletes"),
+                _ => store.hint(),
+            }
+            assert_eq!((&mut one).now_or_never(), Some(Ok(())), "{what}");
+            let all: Woken = (what == "hint").then_some(Ok(()));
+            assert_eq!((&mut two).now_or_never(), all, "{what}");
+        }
+        let mut waits = [Some("one"), None].map(|space| begun(&store, space));
+        store.acquire_lease("key", "holder", 1000).await.expect("acquires");
+        assert_eq!(waits.each_mut().map(FutureExt::now_or_never), [None, Some(Ok(()))], "a lease");
+    });
+}
+
+#[test]
+fn what_changed_between_the_epoch_and_the_wait_is_not_waited_for() {
+    let world = World::new();
+    let store = quiet(&world);
+    world.run(async {
+        for others in [0, 1, 63, 64, 65, 200] {
+            let before = store.epoch();
+            append(&store, "one").await;
+            let after = store.epoch();
+            for _ in 0..others {
+                append(&store, "other").await;
+            }
+            let looks = |space, epoch| store.wait(space, epoch, None, 0).now_or_never();
+            assert_eq!(looks(Some("one"), before), Some(Ok(())), "{others}");
+            assert_eq!(looks(Some("other"), after), (others > 0).then_some(Ok(())), "{others}");
+            assert_eq!(looks(None, after), (others > 0).then_some(Ok(())), "{others}");
+            // Beyond what is remembered a reader looks once more.
+            assert_eq!(looks(Some("one"), after), (others > 64).then_some(Ok(())), "{others}");
+            assert_eq!(looks(Some("one"), store.epoch()), None, "{others}");
+        }
+        let before = store.epoch();
+        store.hint();
+        assert_eq!(store.wait(Some("one"), before, None, 0).now_or_never(), Some(Ok(())));
+    });
+}
+
+#[test]
+fn waits_that_were_given_up_are_in_nobodys_way() {
+    let world = World::new();
+    let store = quiet(&world);
+    world.run(async {
+        let mut kept = begun(&store, Some("one"));
+        for _ in 0..1000 {
+            drop(begun(&store, Some("two")));
+        }
+        assert_eq!((&mut kept).now_or_never(), None);
+        append(&store, "one").await;
+        assert_eq!((&mut kept).now_or_never(), Some(Ok(())));
     });
 }

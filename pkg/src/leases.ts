@@ -64,7 +64,7 @@ async function acquire(
 			const until = typeof expires === "number" ? expires - slot.options.clock() + 1 : RETRY_MS;
 			const pause = Math.max(1, Math.min(left, until, RETRY_MS));
 			const ticket = slot.ticket();
-			await slot.wait(epoch, pause, signal, ticket);
+			await slot.wait("", epoch, pause, signal, ticket);
 		}
 	}
 }

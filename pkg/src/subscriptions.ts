@@ -145,7 +145,7 @@ class StatusSubscription implements Subscription {
 			try {
 				if (epoch !== undefined) {
 					const ticket = slot.ticket();
-					await slot.wait(epoch, -1, signal, ticket);
+					await slot.wait(this.#target.space, epoch, -1, signal, ticket);
 				}
 				epoch = undefined;
 				epoch = await this.#poll();

@@ -187,9 +187,9 @@ test("the epochs of two instances never meet", async (t) => {
 	await slot.full();
 	const after = slot.epoch();
 	assert.ok(after > before);
-	await slot.wait(before, -1, undefined, slot.ticket());
+	await slot.wait("", before, -1, undefined, slot.ticket());
 	const ticket = slot.ticket();
-	const waiting = slot.wait(after, -1, undefined, ticket);
+	const waiting = slot.wait("", after, -1, undefined, ticket);
 	slot.now((one) => one.hint());
 	await waiting;
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Lease, memoryHost, type SegmentStatus } from "../src/entry/node.js";
+import { type HostKv, type Lease, memoryHost, type SegmentStatus } from "../src/entry/node.js";
 import { manualClock } from "../src/testing.js";
 import { numbered, refuses, rejection, storeIn, until } from "./support/store.js";
 
@@ -155,6 +155,57 @@ test("a reader that follows keeps the process alive, also where nobody else may 
 		assert.equal((await next).done, true);
 		await until(() => timers() === idle);
 	}
+});
+
+test("who waits for one space is not woken by writes to another", async (t) => {
+	const host = memoryHost();
+	let gets = 0;
+	let scans = 0;
+	const counted: HostKv = {
+		name: "counted",
+		limits: host.limits,
+		get: (keys) => {
+			gets++;
+			return host.get(keys);
+		},
+		scan: (range) => {
+			scans++;
+			return host.scan(range);
+		},
+		commit: (batch) => host.commit(batch),
+	};
+	const store = await storeIn(t, { pollInterval: 600_000, autoCompact: false }, counted);
+	const stop = new AbortController();
+	const { signal } = stop;
+	const told: string[] = [];
+	await store.streams.group("blocked 1", "g").create();
+	const waits = Array.from({ length: 20 }, async (_, i) => {
+		const blocked = await store.streams.read(`blocked ${i}`, { start: "$", block: 0 });
+		told.push(`blocked ${i}: ${blocked.map((entry) => entry.text())}`);
+		for await (const entry of store.consumeSpace({ space: `followed ${i}`, follow: true, signal }))
+			told.push(`followed ${i}: ${entry.text()}`);
+	});
+	const grouped = store.streams.group("blocked 1", "g").read("c", { block: 0 });
+	await store.subscribeToSpace("followed 3", ({ segment }) => void told.push(`subscribed: ${segment}`), { signal });
+	const publishing = async (space: string): Promise<[number, number]> => {
+		await pause(20);
+		[gets, scans] = [0, 0];
+		for (let i = 0; i < 10; i++) await store.publish(space, "segment", "x");
+		await pause(20);
+		return [gets, scans];
+	};
+	await publishing("other");
+	assert.deepEqual(await publishing("other"), [0, 0]);
+	for (let i = 0; i < 20; i++) await store.streams.append(`blocked ${i}`, "a");
+	assert.equal((await grouped).length, 1);
+	await until(() => told.length === 20);
+	await publishing("other");
+	assert.deepEqual(await publishing("other"), [0, 0]);
+	await store.publish("followed 3", "segment", "b");
+	await until(() => told.length === 22);
+	assert.deepEqual(told.slice(20).sort(), ["followed 3: b", "subscribed: segment"]);
+	stop.abort();
+	await Promise.allSettled(waits);
 });
 
 test("a subscription that waits for its host to come back ends with the store", { timeout: 60_000 }, async (t) => {

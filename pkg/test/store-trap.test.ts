@@ -11,7 +11,7 @@ test("a trap rejects what is pending, and the next call opens another instance o
 	t.after(() => slot.close());
 	const engine = await slot.ready();
 	const id = engine.id();
-	const waiting = slot.run("wait", (one) => one.wait(one.epoch(), -1, 1));
+	const waiting = slot.run("wait", (one) => one.wait("", one.epoch(), -1, 1));
 	const outcome = refuses("UNAVAILABLE", waiting, /^the engine stopped: /);
 	await refuses("UNAVAILABLE", async () => slot.now((one) => one.trap()), /^the engine stopped: .*trap: asked for/s);
 	const error = await outcome;

@@ -179,8 +179,8 @@ async fn bad_arguments_are_named() {
         (store.engine.spaces(None, None, f64::NAN), "limit: "),
         (store.engine.changes("s", None, 1.0, -1.0), "afterN: "),
         (store.engine.lease_acquire("k", "h", 0.5, 0.0), "ttl: "),
-        (store.engine.wait(-1.0, -1.0, 0.0), "epoch: "),
-        (store.engine.wait(0.0, f64::NAN, 0.0), "timeout: "),
+        (store.engine.wait("", -1.0, -1.0, 0.0), "epoch: "),
+        (store.engine.wait("", 0.0, f64::NAN, 0.0), "timeout: "),
     ] {
         assert_refused(&rejection(promise).await, "INVALID_ARGUMENT", message);
     }
@@ -363,19 +363,21 @@ async fn waits_end_with_a_write_a_hint_a_timer_or_a_ticket() {
     let bridge = MemoryBridge::new();
     let store = open(&bridge).await;
     let epoch = store.engine.epoch();
-    let wait = store.engine.wait(epoch, -1.0, 1.0);
+    let [of_space, of_any] = ["s", ""].map(|space| store.engine.wait(space, epoch, -1.0, 1.0));
     store.append("g", &["a"]).await.unwrap();
-    settled(wait).await.unwrap();
+    settled(of_space).await.unwrap();
+    settled(of_any).await.unwrap();
     assert!(store.engine.epoch() > epoch);
-    settled(store.engine.wait(epoch, -1.0, 1.0)).await.unwrap();
+    settled(store.engine.wait("", epoch, -1.0, 1.0)).await.unwrap();
+    settled(store.engine.wait("other", epoch, 0.5, 1.0)).await.unwrap();
     let epoch = store.engine.epoch();
-    let wait = store.engine.wait(epoch, -1.0, 1.0);
+    let wait = store.engine.wait("", epoch, -1.0, 1.0);
     store.engine.hint();
     settled(wait).await.unwrap();
     let epoch = store.engine.epoch();
-    settled(store.engine.wait(epoch, 0.5, 1.0)).await.unwrap();
+    settled(store.engine.wait("", epoch, 0.5, 1.0)).await.unwrap();
     assert_eq!(store.engine.epoch(), epoch);
-    let wait = store.engine.wait(epoch, 60_000.0, 9.0);
+    let wait = store.engine.wait("", epoch, 60_000.0, 9.0);
     store.engine.cancel(9.0);
     assert_eq!(text(&rejection(wait).await, "code"), "ABORTED");
     assert_eq!(bridge.running(), 0);
@@ -386,7 +388,7 @@ async fn closing_ends_waits_and_settles_writes() {
     let bridge = MemoryBridge::new();
     bridge.set_later(true);
     let store = open(&bridge).await;
-    let wait = store.engine.wait(store.engine.epoch(), -1.0, 0.0);
+    let wait = store.engine.wait("", store.engine.epoch(), -1.0, 0.0);
     let write = store.start("g", &["a"], 0.0);
     let closed = store.engine.close();
     assert_eq!(text(&rejection(wait).await, "code"), "CLOSED");

@@ -213,7 +213,7 @@ impl Group {
 
     /// Consumers that wait may have something to do.
     pub(super) fn wake(&self) {
-        self.inner().changed();
+        self.inner().changed_in(core::slice::from_ref(&self.stream));
         self.inner().env.notify.notify();
     }
 

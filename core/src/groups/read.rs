@@ -101,7 +101,7 @@ impl Group {
             if !got.marks.is_empty() || read.block.is_none() {
                 return Ok(got);
             }
-            let woken = core::pin::pin!(self.store.wait(epoch, next, self.tag));
+            let woken = core::pin::pin!(self.store.wait(Some(&self.stream), epoch, next, self.tag));
             match &mut end {
                 None => woken.await?,
                 // The end first: others may keep the group moving for ever.

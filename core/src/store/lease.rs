@@ -159,7 +159,7 @@ impl Inner {
             self.check_running(tag).map_err(|error| unclear.clone().unwrap_or(error))?;
             match self.host.commit(batch).await {
                 Ok(Commit::Applied) => {
-                    self.changed();
+                    self.changed_in(&[]);
                     self.env.notify.notify();
                     return Ok(next);
                 }

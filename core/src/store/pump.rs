@@ -344,13 +344,14 @@ impl Inner {
 
     /// Takes in what a commit made, and tells everybody.
     pub(crate) fn applied(self: &Rc<Self>, spaces: Vec<PlannedSpace>) {
+        let names: Vec<Rc<str>> = spaces.iter().map(|planned| Rc::clone(&planned.space)).collect();
         for planned in spaces {
             self.queue.borrow_mut().set_apart(&planned.space, false);
             self.note_small_rows(&planned);
             let PlannedSpace { space, head_row, head, states, .. } = planned;
             self.cache.borrow_mut().committed(&space, head_row.value, head, states);
         }
-        self.changed();
+        self.changed_in(&names);
         self.env.notify.notify();
     }
 
@@ -588,7 +589,7 @@ impl Inner {
                 self.queue.borrow_mut().set_apart(&name, false);
                 self.cache.borrow_mut().committed(&name, head_row, head, Vec::new());
                 if is_seen {
-                    self.changed();
+                    self.changed_in(&[name]);
                     self.env.notify.notify();
                 }
                 ticket.settle(Ok(Outcome::Patched));

@@ -85,7 +85,7 @@ export interface Engine {
 	status(space: string, segment: string): Promise<Float64Array | undefined>;
 	changes(space: string, segment: string | undefined, afterMs: number, afterN: number): Promise<Bytes>;
 	epoch(): number;
-	wait(epoch: number, timeout: number, ticket: number): Promise<void>;
+	wait(space: string, epoch: number, timeout: number, ticket: number): Promise<void>;
 	streamCreate(
 		name: string,
 		partitions: number,

@@ -511,8 +511,17 @@ export class EngineSlot {
 		return this.now((engine) => this.#instances * EPOCHS + engine.epoch());
 	}
 
-	/** Waits until the epoch has moved, it is time to look, or so many milliseconds have passed (-1: never). */
-	async wait(epoch: number, timeout: number, signal: AbortSignal | undefined, ticket: number): Promise<void> {
+	/**
+	 * Waits until a space, or for "" anything, may have changed since the epoch, it is time to look, or so many
+	 * milliseconds have passed (-1: never).
+	 */
+	async wait(
+		space: string,
+		epoch: number,
+		timeout: number,
+		signal: AbortSignal | undefined,
+		ticket: number,
+	): Promise<void> {
 		while (this.#instance === undefined || this.#closing !== undefined) await unlessAborted(this.ready(), signal);
 		const since = epoch - this.#instances * EPOCHS;
 		// Another instance counts anew: its number says nothing of what changed before it was there.
@@ -520,7 +529,7 @@ export class EngineSlot {
 		// Where nobody else may write there is no timer to look by: without one the process would end while somebody waits.
 		const alive = this.host.limits.shared ? undefined : setInterval(() => {}, 0x7fffffff);
 		try {
-			await this.run("wait", (engine) => engine.wait(since, timeout, ticket), signal, ticket);
+			await this.run("wait", (engine) => engine.wait(space, since, timeout, ticket), signal, ticket);
 		} finally {
 			clearInterval(alive);
 		}

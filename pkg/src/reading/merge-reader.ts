@@ -128,7 +128,7 @@ export class MergeReader implements PageSource {
 			const ticket = slot.ticket();
 			this.#waiting = ticket;
 			try {
-				await slot.wait(epoch, -1, signal, ticket);
+				await slot.wait("", epoch, -1, signal, ticket);
 			} finally {
 				this.#waiting = 0;
 			}

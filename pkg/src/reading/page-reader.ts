@@ -191,7 +191,7 @@ export class PageReader implements PageSource {
 	/** Waits until something may have changed since the last page, or so many milliseconds (-1: for ever). */
 	async wait(timeout = -1): Promise<void> {
 		const slot = this.#slot;
-		const { signal } = this.#plan;
+		const { space, signal } = this.#plan;
 		if (signal?.aborted === true) throw signal.reason;
 		while (slot.engine === undefined || slot.closed) await unlessAborted(slot.ready(), signal);
 		// A wait that has not begun cannot be cancelled.
@@ -199,7 +199,7 @@ export class PageReader implements PageSource {
 		const ticket = slot.ticket();
 		this.#waiting = ticket;
 		try {
-			await slot.wait(this.#epoch, timeout, signal, ticket);
+			await slot.wait(space, this.#epoch, timeout, signal, ticket);
 		} finally {
 			this.#waiting = 0;
 			this.#turns.begin();

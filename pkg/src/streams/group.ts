@@ -102,7 +102,7 @@ class StreamGroup implements Group {
 			const timeout = Math.min(left, next < 0 ? Number.POSITIVE_INFINITY : next);
 			const ticket = slot.ticket();
 			const milliseconds = timeout === Number.POSITIVE_INFINITY ? -1 : timeout;
-			await slot.wait(epoch, milliseconds, signal, ticket);
+			await slot.wait(this.#stream, epoch, milliseconds, signal, ticket);
 		}
 	}
 

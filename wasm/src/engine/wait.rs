@@ -1,5 +1,7 @@
 //! Waiting for something to change.
 
+use alloc::string::String;
+
 use js_sys::Promise;
 use streamkit_core::Result;
 use wasm_bindgen::JsValue;
@@ -17,10 +19,10 @@ impl Engine {
         number(self.store.epoch())
     }
 
-    /// Waits until the epoch has moved, it is time to look, or so many milliseconds have passed (-1:
-    /// never). `ticket`: what [`Engine::cancel`] knows it by, 0 for nothing.
+    /// Waits until the space, or for "" anything, may have changed since the epoch, it is time to look, or so
+    /// many milliseconds have passed (-1: never). `ticket`: what [`Engine::cancel`] knows it by, 0 for nothing.
     #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
-    pub fn wait(&self, epoch: f64, timeout: f64, ticket: f64) -> Promise {
+    pub fn wait(&self, space: String, epoch: f64, timeout: f64, ticket: f64) -> Promise {
         let arguments = || -> Result<_> {
             let epoch = integer("epoch", epoch)?;
             let timeout = if timeout < 0.0 { None } else { Some(duration("timeout", timeout)?) };
@@ -28,7 +30,10 @@ impl Engine {
         };
         promise_or_refusal(arguments().map(|(epoch, timeout, tag)| {
             let store = self.store.clone();
-            async move { store.wait(epoch, timeout, tag).await.map(|()| JsValue::UNDEFINED) }
+            async move {
+                let space = Some(&*space).filter(|space| !space.is_empty());
+                store.wait(space, epoch, timeout, tag).await.map(|()| JsValue::UNDEFINED)
+            }
         }))
     }
 

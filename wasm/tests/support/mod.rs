@@ -119,7 +119,7 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(crate) fn health(this: &EngineObject) -> Promise;
     #[wasm_bindgen(method)]
-    pub(crate) fn wait(this: &EngineObject, epoch: f64, timeout: f64, ticket: f64) -> Promise;
+    pub(crate) fn wait(this: &EngineObject, space: &str, epoch: f64, timeout: f64, ticket: f64) -> Promise;
     #[wasm_bindgen(method, js_name = append)]
     fn append_told(
         this: &EngineObject,

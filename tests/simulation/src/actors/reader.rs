@@ -165,9 +165,10 @@ fn shows_nothing_below(page: &Page, cut: Option<EntryId>) -> Result<(), String> 
 /// Reads a page; a follower that finds nothing waits, then reads again.
 async fn follow_page(store: Store, read: SpaceRead, follow: bool) -> streamkit_core::Result<Page> {
     let epoch = store.epoch();
+    let space = read.space.clone();
     let page = store.read_space(read).await?;
     if follow && page.tail && page.is_empty() {
-        store.wait(epoch, None, 0).await?;
+        store.wait(Some(&space), epoch, None, 0).await?;
     }
     Ok(page)
 }
