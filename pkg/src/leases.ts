@@ -1,4 +1,4 @@
-import { unlessAborted } from "./abort.js";
+import { onAbort, unlessAborted } from "./abort.js";
 import { randomUuid } from "./bytes.js";
 import type { EngineSlot } from "./engine/instance.js";
 import { closedError, invalid, isStreamkitError, StreamkitError } from "./errors.js";
@@ -97,15 +97,15 @@ class HeldLease {
 	run<T>(run: (lease: Lease) => MaybePromise<T>, signal: AbortSignal | undefined): Promise<T> {
 		return new Promise<T>((resolve, reject) => {
 			this.#fail = reject;
-			const onAbort = (): void => {
+			const aborted = (): void => {
 				// It stays held until run has ended, so that nobody else starts beside it, but is not prolonged any more.
 				this.#stop();
 				this.#lost.abort(signal?.reason);
 				reject(signal?.reason);
 			};
-			signal?.addEventListener("abort", onAbort, { once: true });
+			const unheed = signal && onAbort(signal, aborted);
 			const finish = async (): Promise<void> => {
-				signal?.removeEventListener("abort", onAbort);
+				unheed?.();
 				await this.release();
 			};
 			(async () => run(this.#lease))().then(

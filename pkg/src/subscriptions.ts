@@ -1,4 +1,4 @@
-import { sleep, unlessAborted } from "./abort.js";
+import { onAbort, sleep, unlessAborted } from "./abort.js";
 import { randomUuid } from "./bytes.js";
 import type { EngineSlot } from "./engine/instance.js";
 import { invalid, isStreamkitError } from "./errors.js";
@@ -25,6 +25,7 @@ class StatusSubscription implements Subscription {
 	readonly #onError: ((error: unknown) => void) | undefined;
 	readonly #heartbeat: number | undefined;
 	readonly #signal: AbortSignal | undefined;
+	#unheed: (() => void) | undefined;
 	readonly #stop = new AbortController();
 	#resolve!: () => void;
 	#reject!: (error: unknown) => void;
@@ -63,7 +64,7 @@ class StatusSubscription implements Subscription {
 
 	/** Reads the statuses there are; from then on no change is missed. */
 	async start(): Promise<void> {
-		this.#signal?.addEventListener("abort", this.#aborted);
+		this.#unheed = this.#signal && onAbort(this.#signal, () => this.unsubscribe());
 		try {
 			// One that fired before it was listened to tells nobody again.
 			if (this.#signal?.aborted === true) throw this.#signal.reason;
@@ -78,8 +79,6 @@ class StatusSubscription implements Subscription {
 		void this.#deliver();
 	}
 
-	readonly #aborted = (): void => this.unsubscribe();
-
 	unsubscribe(): void {
 		this.#finish("closed", undefined);
 	}
@@ -91,7 +90,7 @@ class StatusSubscription implements Subscription {
 	#finish(status: "closed" | "failed", error: unknown): void {
 		if (this.#status !== "active") return;
 		this.#status = status;
-		this.#signal?.removeEventListener("abort", this.#aborted);
+		this.#unheed?.();
 		clearTimeout(this.#beat);
 		this.#due.clear();
 		this.#stop.abort();

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { getEventListeners, once } from "node:events";
 import { test } from "node:test";
 import { type HostKv, type Lease, memoryHost, type SegmentStatus } from "../src/entry/node.js";
 import { manualClock } from "../src/testing.js";
@@ -206,6 +207,46 @@ test("who waits for one space is not woken by writes to another", async (t) => {
 	assert.deepEqual(told.slice(20).sort(), ["followed 3: b", "subscribed: segment"]);
 	stop.abort();
 	await Promise.allSettled(waits);
+});
+
+test("a signal that many calls heed has one listener, and ends all of them", async (t) => {
+	const warnings: Error[] = [];
+	const warned = (warning: Error): void => void warnings.push(warning);
+	process.on("warning", warned);
+	t.after(() => process.off("warning", warned));
+	const store = await storeIn(t);
+	const stop = new AbortController();
+	const { signal } = stop;
+	const reason = new Error("enough");
+	await Promise.all(Array.from({ length: 50 }, () => store.publish("s", "a", "x", { signal })));
+	assert.equal(getEventListeners(signal, "abort").length, 0);
+	const ended: unknown[] = [];
+	const follows = Array.from({ length: 50 }, async () => {
+		try {
+			for await (const _ of store.consumeSegment({ space: "s", segment: "b", follow: true, signal }));
+		} catch (error) {
+			ended.push(error);
+		}
+	});
+	const subscription = await store.subscribeToSpace("s", () => {}, { signal });
+	const held = store.withLease("key", 60_000, (lease) => once(lease.signal, "abort"), { signal });
+	await until(() => getEventListeners(signal, "abort").length === 1);
+	await pause(20);
+	assert.equal(getEventListeners(signal, "abort").length, 1);
+	stop.abort(reason);
+	await assert.rejects(held, reason);
+	await subscription.closed;
+	await Promise.all(follows);
+	assert.deepEqual(
+		ended,
+		Array.from({ length: 50 }, () => reason),
+	);
+	await pause(10);
+	assert.equal(getEventListeners(signal, "abort").length, 0);
+	assert.deepEqual(
+		warnings.filter(({ name }) => name.startsWith("MaxListeners")),
+		[],
+	);
 });
 
 test("a subscription that waits for its host to come back ends with the store", { timeout: 60_000 }, async (t) => {

@@ -1,4 +1,4 @@
-import { unlessAborted } from "../abort.js";
+import { onAbort, unlessAborted } from "../abort.js";
 import { createBridge } from "../bridge.js";
 import type { Bytes } from "../bytes.js";
 import { closedError, describe, fromEngine, fromHost, StreamkitError } from "../errors.js";
@@ -441,15 +441,15 @@ export class EngineSlot {
 		}
 		if (signal !== undefined && !pending.settled) {
 			pending.signal = signal;
-			pending.onAbort = () => {
+			const aborted = (): void => {
 				if (ticket > 0) this.#cancel(engine, ticket);
 				if (pending.kind === "write" || pending.settled) return;
 				this.#settle(pending);
 				pending.reject(signal.reason);
 			};
-			signal.addEventListener("abort", pending.onAbort);
 			// The host is asked from within the start, and may be what fires it.
-			if (signal.aborted) pending.onAbort();
+			if (signal.aborted) aborted();
+			else pending.unheed = onAbort(signal, aborted);
 		}
 		return started;
 	}

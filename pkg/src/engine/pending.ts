@@ -14,7 +14,8 @@ export class Pending {
 	previous: Pending | undefined;
 	next: Pending | undefined;
 	signal: AbortSignal | undefined;
-	onAbort: (() => void) | undefined;
+	/** Stops heeding the signal. */
+	unheed: (() => void) | undefined;
 
 	constructor(kind: Kind, reject: (reason: unknown) => void, wake?: () => void) {
 		this.kind = kind;
@@ -95,7 +96,7 @@ export class PendingCalls {
 		// One that lives on as garbage must not keep those alive that were its neighbours.
 		pending.previous = undefined;
 		pending.next = undefined;
-		if (pending.onAbort !== undefined) pending.signal?.removeEventListener("abort", pending.onAbort);
+		pending.unheed?.();
 		this.#count--;
 		if (pending.kind === "write") this.#writes--;
 	}
