@@ -45,6 +45,11 @@ export function namespaceOf(directoryName: string): string | undefined {
 	return isName(name) && directoryNameOf(name) === directoryName ? name : undefined;
 }
 
+/** The refusal to create a namespace that is there. */
+export function existsAlready(name: string): StreamkitError {
+	return new StreamkitError("ALREADY_EXISTS", `namespace "${name}" exists already`, { details: { name } });
+}
+
 /** @throws INVALID_ARGUMENT when it is no name of a namespace. */
 export function checkNamespaceName(argument: string, name: unknown): asserts name is string {
 	if (typeof name !== "string" || !isName(name)) {
@@ -75,7 +80,7 @@ class DirectoryNamespaces implements Namespaces {
 		} catch (error) {
 			throw failure(error, path, false, "creating");
 		}
-		throw new StreamkitError("ALREADY_EXISTS", `namespace "${name}" exists already`, { details: { name } });
+		throw existsAlready(name);
 	}
 
 	async list(): Promise<string[]> {

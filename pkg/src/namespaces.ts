@@ -138,7 +138,9 @@ class HostNamespaces implements Namespaces {
 		checkNamespace(name);
 		for (let left = TRIES; left > 0; left--) {
 			const state = name === DEFAULT ? LIVE : await this.#settled(name);
-			if (state !== undefined) throw new StreamkitError("ALREADY_EXISTS", `namespace "${name}" already exists`);
+			if (state !== undefined) {
+				throw new StreamkitError("ALREADY_EXISTS", `namespace "${name}" exists already`, { details: { name } });
+			}
 			if (await this.#begin(name)) return;
 		}
 		throw changed(name);

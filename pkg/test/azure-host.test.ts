@@ -4,6 +4,7 @@ import { azureTableHost } from "../src/azure.js";
 import { memoryHost, openStore } from "../src/entry/node.js";
 import { isStreamkitError } from "../src/errors.js";
 import type { HostBatch, HostKv } from "../src/host.js";
+import { withResolvers } from "./support/with-resolvers.js";
 
 const KEY = new TextEncoder().encode("INV\0SPACES\0s");
 const BATCH: HostBatch = {
@@ -237,10 +238,7 @@ describe("recoveryInterval of a host", () => {
 
 	test("an open store looks for leftovers again and again", async () => {
 		let looks = 0;
-		let enough = (): void => {};
-		const seen = new Promise<void>((resolve) => {
-			enough = resolve;
-		});
+		const { promise: seen, resolve: enough } = withResolvers();
 		// A wait keeps the process alive, which the looks do not.
 		const alive = setInterval(() => {}, 1000);
 		const store = await openStore(

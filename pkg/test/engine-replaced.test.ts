@@ -10,6 +10,7 @@ import { createGlue as createLightGlue } from "../src/generated/light/glue.js";
 import { type HostKv, memoryHost, openStore, type Store } from "../src/index.js";
 import { checkOpenOptions } from "../src/validate.js";
 import { refuses } from "./support/store.js";
+import { withResolvers } from "./support/with-resolvers.js";
 
 // What happens while the light engine makes way for the full one. Nothing here polls: a change that nobody is told of
 // is waited for until the test's time is over.
@@ -67,14 +68,8 @@ function gated(inner: HostKv = memoryHost()): Gated {
 		watchers: new Set(),
 		stoppedTwice: 0,
 		hold(call) {
-			let open = (): void => {};
-			let reach = (): void => {};
-			const opened = new Promise<void>((resolve) => {
-				open = resolve;
-			});
-			const reached = new Promise<void>((resolve) => {
-				reach = resolve;
-			});
+			const { promise: opened, resolve: open } = withResolvers();
+			const { promise: reached, resolve: reach } = withResolvers();
 			gates.set(call, { reach, opened });
 			return { open, reached };
 		},
@@ -431,10 +426,7 @@ test("subscriptions and hints go on", PATIENCE, async () => {
 	const one = gated();
 	const store = await openStore(one.host, OPTIONS);
 	const other = await openStore(one.host, OPTIONS);
-	let told = (_: number): void => {};
-	const last = new Promise<number>((resolve) => {
-		told = resolve;
-	});
+	const { promise: last, resolve: told } = withResolvers<number>();
 	const subscription = await store.subscribeToSegment("s", "a", ({ lastSequence }) => {
 		if (lastSequence === 3) told(lastSequence);
 	});
@@ -505,10 +497,7 @@ test("a long read that has asked ahead gives every entry once", PATIENCE, async 
 });
 
 test("a signal takes back a change to a stream that waits for the full engine", PATIENCE, async () => {
-	let arrive = (): void => {};
-	const arrived = new Promise<void>((resolve) => {
-		arrive = resolve;
-	});
+	const { promise: arrived, resolve: arrive } = withResolvers();
 	start(() => arrived);
 	const store = await openStore(memoryHost(), OPTIONS);
 	const { streams } = store;

@@ -8,6 +8,7 @@ import { createGlue } from "../src/generated/glue.js";
 import { createGlue as createLightGlue } from "../src/generated/light/glue.js";
 import { type HostKv, memoryHost, openStore, type SegmentStatus, type Store } from "../src/index.js";
 import { refuses, until } from "./support/store.js";
+import { withResolvers } from "./support/with-resolvers.js";
 
 // The light engine cannot decompress: what it meets is expanded by the full one, which the store then goes on with.
 
@@ -122,10 +123,7 @@ test("following goes on from the light engine into compressed rows", PATIENCE, a
 	const host = memoryHost();
 	const store = await openStore(host, { pollInterval: 600_000 });
 	await store.publish("s", "a", "1");
-	let first = (): void => {};
-	const begun = new Promise<void>((resolve) => {
-		first = resolve;
-	});
+	const { promise: begun, resolve: first } = withResolvers();
 	const seen: string[] = [];
 	const following = (async () => {
 		for await (const entry of store.consumeSpace({ space: "s", follow: true, limit: 3 })) {

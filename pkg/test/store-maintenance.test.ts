@@ -15,6 +15,7 @@ import {
 } from "../src/entry/node.js";
 import { manualClock } from "../src/testing.js";
 import { collect, numbered, refuses, rejection, storeIn } from "./support/store.js";
+import { withResolvers } from "./support/with-resolvers.js";
 
 async function filled(store: Store): Promise<void> {
 	for (let i = 0; i < 40; i++)
@@ -434,14 +435,8 @@ test("who is held up while deleting a namespace removes nothing of what others s
 			return host;
 		};
 		let left = Number.POSITIVE_INFINITY;
-		let reached = (): void => {};
-		const isHeld = new Promise<void>((resolve) => {
-			reached = resolve;
-		});
-		let goOn = (): void => {};
-		const gate = new Promise<void>((resolve) => {
-			goOn = resolve;
-		});
+		const { promise: isHeld, resolve: reached } = withResolvers();
+		const { promise: gate, resolve: goOn } = withResolvers();
 		const slow = await openNamespaces((name) => {
 			const inner = shared(name);
 			return {
@@ -557,14 +552,8 @@ test("an import whose source is silent for long keeps its space", { timeout: 120
 	const to = await storeIn(t, { clock, hostTimeout: 0 }, host);
 	const other = await storeIn(t, { clock, hostTimeout: 0 }, host);
 	t.mock.timers.enable({ apis: ["setTimeout"] });
-	let speak = (): void => {};
-	const silence = new Promise<void>((resolve) => {
-		speak = resolve;
-	});
-	let asked = (): void => {};
-	const isAsked = new Promise<void>((resolve) => {
-		asked = resolve;
-	});
+	const { promise: silence, resolve: speak } = withResolvers();
+	const { promise: isAsked, resolve: asked } = withResolvers();
 	const importing = to.import(
 		(async function* () {
 			yield whole.subarray(0, whole.length / 2);

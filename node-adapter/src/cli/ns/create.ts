@@ -1,6 +1,5 @@
 import type { Command } from "commander";
-import { StreamkitError } from "streamkit";
-import { checkNamespaceName, DEFAULT_NAMESPACE } from "../../namespaces.js";
+import { checkNamespaceName, DEFAULT_NAMESPACE, existsAlready } from "../../namespaces.js";
 import type { Context } from "../context.js";
 import { withNamespaces } from "../places.js";
 
@@ -13,9 +12,7 @@ export function addCreate(ns: Command, context: Context): void {
 		.action(async (name: string) => {
 			// Before a directory is made for it.
 			checkNamespaceName("name", name);
-			if (name === DEFAULT_NAMESPACE) {
-				throw new StreamkitError("ALREADY_EXISTS", `namespace "${name}" exists already`, { details: { name } });
-			}
+			if (name === DEFAULT_NAMESPACE) throw existsAlready(name);
 			await withNamespaces(context.directory, (namespaces) => namespaces.create(name));
 			await context.print({ namespace: name, status: "created" }, () => `Created namespace: ${name}`);
 		});
