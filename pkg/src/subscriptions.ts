@@ -173,13 +173,13 @@ class StatusSubscription implements Subscription {
 		if (this.#calling) return;
 		this.#calling = true;
 		try {
-			for (;;) {
-				const next = this.#due.values().next();
-				if (next.done === true || this.#status !== "active") return;
-				this.#due.delete(next.value.segment);
-				this.#last = next.value;
+			// What becomes due meanwhile comes at the end. One iterator: each new one would pass over all that was deleted.
+			for (const [segment, status] of this.#due) {
+				if (this.#status !== "active") return;
+				this.#due.delete(segment);
+				this.#last = status;
 				clearTimeout(this.#beat);
-				await this.#tell(next.value);
+				await this.#tell(status);
 			}
 		} finally {
 			this.#calling = false;
