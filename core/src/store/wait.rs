@@ -69,8 +69,8 @@ impl Waiters {
         let Some(space) = space else {
             return self.epoch != since;
         };
-        let later = self.recent.iter().rev().take_while(|(epoch, _)| *epoch > since);
-        self.anything > since || later.into_iter().any(|(_, name)| **name == *space)
+        let mut later = self.recent.iter().rev().take_while(|(epoch, _)| *epoch > since);
+        self.anything > since || later.any(|(_, name)| **name == *space)
     }
 
     fn add(&mut self, waiter: Waiter) {

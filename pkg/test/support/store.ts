@@ -12,6 +12,7 @@ import {
 	type Store,
 	type StreamkitError,
 } from "../../src/entry/node.js";
+import { withResolvers } from "./with-resolvers.js";
 
 /** A store in memory that is closed when the test ends. */
 export async function storeIn(t: TestContext, options?: OpenOptions, host: HostKv = memoryHost()): Promise<Store> {
@@ -91,9 +92,7 @@ export function gated(inner: HostKv): HostKv & { shut(): void; open(): void; rea
 			return inner.commit(batch);
 		},
 		shut() {
-			gate = new Promise((resolve) => {
-				lift = resolve;
-			});
+			({ promise: gate, resolve: lift } = withResolvers());
 		},
 		open() {
 			gate = undefined;
