@@ -2,7 +2,7 @@
 // Uses nothing but Node itself: nothing else is there yet.
 
 import { duration, main, Problem, say } from "./lib/console.mjs";
-import { chromium } from "./setup/chromium.mjs";
+import { browsers } from "./setup/browsers.mjs";
 import { packages } from "./setup/packages.mjs";
 import { rust } from "./setup/rust.mjs";
 import { wasmBindgen } from "./setup/wasm-bindgen.mjs";
@@ -19,7 +19,7 @@ await main(async () => {
 	const compiler = await rust();
 	await wasmBindgen();
 	await packages();
-	await chromium();
+	await browsers();
 	// Loaded only now: the build uses packages.
 	const { build } = await import("./build/build.mjs");
 	await build(compiler);

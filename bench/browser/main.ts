@@ -4,7 +4,7 @@
 
 import { fileURLToPath } from "node:url";
 import { type BrowserContext, chromium } from "playwright-core";
-import { chromiumHelp, findChromium } from "../../scripts/lib/chromium.mjs";
+import { chromiumHelp, findChromium } from "../../scripts/lib/browsers.mjs";
 import { Folders } from "../src/folders.js";
 import { machine } from "../src/machine.js";
 import { report, say } from "../src/report.js";

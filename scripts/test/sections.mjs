@@ -4,7 +4,7 @@
 //   steps   a list of commands, or a function that makes it (it may leave some out, saying why)
 
 import { availableParallelism } from "node:os";
-import { chromiumHelp, findChromium } from "../lib/chromium.mjs";
+import { chromiumHelp, findChromium, findFirefox, findWebKit, firefoxHelp, webKitHelp } from "../lib/browsers.mjs";
 import { filesBelow } from "../lib/stamp.mjs";
 import { hasBareTarget } from "../setup/rust.mjs";
 
@@ -34,19 +34,29 @@ const perFile = 10 * 60_000;
 function nodeTests(...folders) {
 	const skipped = (path) => apart.has(path) && !folders.includes(path);
 	const files = filesBelow(folders, (path) => /(^|\/)(node_modules|fixtures)$/.test(path) || skipped(path));
-	const tests = files.filter((path) => /\.test\.ts$/.test(path));
+	return testsIn(files.filter((path) => /\.test\.ts$/.test(path)));
+}
+
+/** These files of tests, through Node's own runner. */
+function testsIn(tests) {
 	// By itself the runner leaves one processor free, which of two is half: files mostly wait for other programs.
 	const limits = [`--test-timeout=${perFile}`, `--test-concurrency=${availableParallelism()}`];
 	const runner = ["--import", "tsx", "--test", "--test-reporter=spec", ...limits];
 	return tests.length === 0 ? [] : [["node", [...runner, ...tests]]];
 }
 
-/** Tests that need Chromium. Where it is not there after set-up, they are left out, and the summary says so. */
-const inChromium = (folder) => (leaveOut) => {
-	if (findChromium() !== undefined) return nodeTests(folder);
-	leaveOut(chromiumHelp);
-	return [];
+const browsers = {
+	chromium: { find: findChromium, help: chromiumHelp },
+	firefox: { find: findFirefox, help: firefoxHelp },
+	webkit: { find: findWebKit, help: webKitHelp },
 };
+
+/** True where the browser is there. Its tests are left out where it is not after set-up, and the summary says so. */
+function isThere({ find, help }, leaveOut) {
+	const there = find() !== undefined;
+	if (!there) leaveOut(help);
+	return there;
+}
 
 export const sections = [
 	{
@@ -175,10 +185,13 @@ export const sections = [
 	{
 		name: "browser",
 		group: "npm",
-		title: "In a browser",
+		title: "In browsers",
 		counts: true,
 		needs: ["tests/browser"],
-		steps: inChromium("tests/browser"),
+		steps: (leaveOut) => {
+			const there = Object.entries(browsers).filter(([, browser]) => isThere(browser, leaveOut));
+			return testsIn(there.map(([name]) => `tests/browser/${name}.test.ts`));
+		},
 	},
 	{
 		name: "offline",
@@ -186,7 +199,7 @@ export const sections = [
 		title: "The offline example, in a browser",
 		counts: true,
 		needs: ["tests/offline", "examples/offline"],
-		steps: inChromium("tests/offline"),
+		steps: (leaveOut) => (isThere(browsers.chromium, leaveOut) ? nodeTests("tests/offline") : []),
 	},
 	{
 		name: "size",

@@ -8,7 +8,7 @@ import { type BuildOptions, build } from "esbuild";
 import { Log, LogLevel, Miniflare, type MiniflareOptions } from "miniflare";
 
 /** What Miniflare takes as the modules of a Worker. */
-export type Modules = Extract<MiniflareOptions, { modules?: unknown }>["modules"];
+export type Modules = Exclude<Extract<MiniflareOptions, { modules?: unknown }>["modules"], boolean | undefined>;
 
 const ENGINE = "streamkit.wasm";
 
@@ -55,7 +55,7 @@ function withoutCollectingAside(): void {
 }
 
 /** Starts workerd on a port of its own. Whoever starts it disposes of it. */
-export async function start(options: Omit<MiniflareOptions, "log">): Promise<Miniflare> {
+export async function start(options: MiniflareOptions): Promise<Miniflare> {
 	withoutCollectingAside();
 	const miniflare = new Miniflare({
 		host: "127.0.0.1",

@@ -1,19 +1,22 @@
-import { existsSync } from "node:fs";
 import type { TestContext } from "node:test";
 import { chromium } from "playwright-core";
+import { chromiumHelp, findChromium } from "../../scripts/lib/browsers.mjs";
 
 // A machine that has much else to do takes its time.
 const PATIENCE = 180_000;
 
-// Where Debian puts it; set-up installs it on machines that can.
-const executablePath = "/usr/bin/chromium";
+const executablePath = findChromium();
 
 /** Why pages cannot be opened here, or false. */
-export const noChromium: string | false = existsSync(executablePath) ? false : `${executablePath} is not there`;
+export const noChromium: string | false = executablePath === undefined ? chromiumHelp : false;
 
 /** Opens a page and gives what its promise `result` comes to. What goes wrong in the page fails the test. */
 export async function resultOf(t: TestContext, url: string): Promise<string> {
-	const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"], timeout: PATIENCE });
+	const browser = await chromium.launch({
+		executablePath: executablePath ?? "",
+		args: ["--no-sandbox"],
+		timeout: PATIENCE,
+	});
 	t.after(() => browser.close());
 	const page = await browser.newPage();
 	page.setDefaultTimeout(PATIENCE);

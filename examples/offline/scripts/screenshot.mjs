@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { build, preview } from "vite";
-import { chromiumHelp, findChromium } from "../../../scripts/lib/chromium.mjs";
+import { chromiumHelp, findChromium } from "../../../scripts/lib/browsers.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const target = fileURLToPath(new URL("../../../docs/images/offline.png", import.meta.url));

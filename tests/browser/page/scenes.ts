@@ -103,19 +103,17 @@ export async function compete(database: string, tab: string, segment: string, co
 	return written;
 }
 
-/** Tells what was acknowledged, in the order in which it was. Set by the test. */
-declare global {
-	var acknowledged: (written: Written) => Promise<void>;
-}
-
-/** Appends until the tab is gone: single records and batches, side by side. */
+/** Begins to append until the tab is gone: single records and batches, side by side. Tells the site what was acknowledged. */
 export async function writeForEver(database: string, round: number): Promise<void> {
 	const store = await opened(database);
+	const acknowledged = (written: Written): void => {
+		void fetch("/tell", { method: "POST", body: JSON.stringify(written) });
+	};
 	const singles = async (segment: string): Promise<void> => {
 		for (let i = 0; ; i++) {
 			const payload = `${round}:${segment}:${i}`;
 			const { lastSequence } = await insisting(() => store.publish(SPACE, segment, payload));
-			void acknowledged({ payload, segment, sequence: lastSequence });
+			acknowledged({ payload, segment, sequence: lastSequence });
 		}
 	};
 	const batches = async (segment: string): Promise<void> => {
@@ -123,10 +121,10 @@ export async function writeForEver(database: string, round: number): Promise<voi
 			const payload = `${round}:${segment}:${i}:${"x".repeat(500)}`;
 			const records = Array.from({ length: BATCH }, () => ({ payload }));
 			const { lastSequence } = await insisting(() => store.produce(SPACE, segment, records));
-			void acknowledged({ payload, segment, sequence: lastSequence });
+			acknowledged({ payload, segment, sequence: lastSequence });
 		}
 	};
-	await Promise.all([singles("a"), singles("b"), batches("c")]);
+	void Promise.all([singles("a"), singles("b"), batches("c")]);
 }
 
 /** What is in a segment: its payloads from sequence 1 on. Throws where a sequence is missing or out of order. */

@@ -1,82 +1,100 @@
-// One Chromium for all tests, with a profile on the disk as users have it: windows without one keep IndexedDB in memory.
+// Chromium, by Playwright. With a profile on the disk as users have it: windows without one keep IndexedDB in memory.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type BrowserContext, type CDPSession, chromium, type Page } from "playwright-core";
-import { chromiumHelp, findChromium } from "../../../scripts/lib/chromium.mjs";
-import { Site } from "./site.js";
+import { type BrowserContext, type CDPSession, chromium, type Frame, type Page } from "playwright-core";
+import { chromiumHelp, findChromium } from "../../../scripts/lib/browsers.mjs";
+import { type Browser, PATIENCE, type Tab } from "./browser.js";
+import { type Site, sharedSite } from "./site.js";
 
-// A slow machine is no failure; a test that is stuck is one, whenever it is found out.
-const PATIENCE = 120_000;
+/** A tab of Chromium, with the browser's own controls. */
+export class ChromiumTab implements Tab {
+	readonly #page: Page;
 
-let profile: string | undefined;
-let context: BrowserContext | undefined;
-const sites: Site[] = [];
-let first: Promise<Site> | undefined;
+	constructor(page: Page) {
+		this.#page = page;
+	}
 
-async function launch(): Promise<BrowserContext> {
-	if (context !== undefined) return context;
-	const executablePath = findChromium();
-	if (executablePath === undefined) throw new Error(chromiumHelp);
-	profile ??= await mkdtemp(join(tmpdir(), "streamkit-browser-"));
-	context = await chromium.launchPersistentContext(profile, {
-		executablePath,
-		// The sandbox refuses to run as root.
-		args: ["--no-sandbox"],
-		timeout: PATIENCE,
-	});
-	context.setDefaultTimeout(PATIENCE);
-	return context;
+	evaluate<T, A = undefined>(run: (given: A) => T | Promise<T>, given?: A): Promise<T> {
+		return this.#page.evaluate(run as (given: unknown) => T | Promise<T>, given);
+	}
+
+	async reload(): Promise<void> {
+		await this.#page.reload();
+		await this.loaded();
+	}
+
+	close(): Promise<void> {
+		return this.#page.close();
+	}
+
+	/** Waits for the page's module. */
+	async loaded(): Promise<void> {
+		await this.#page.waitForFunction(() => "streamkit" in globalThis);
+	}
+
+	/** Goes to another page, and gives the frame within it, with the same modules. */
+	async frameOf(url: string): Promise<Frame> {
+		await this.#page.goto(url);
+		const frame = this.#page.frames().find((frame) => frame !== this.#page.mainFrame());
+		if (frame === undefined) throw new Error(`${url} has no frame`);
+		await frame.waitForFunction(() => "streamkit" in globalThis);
+		return frame;
+	}
+
+	controls(): Promise<CDPSession> {
+		return this.#page.context().newCDPSession(this.#page);
+	}
+
+	/** Kills the process of the tab. */
+	async crash(): Promise<void> {
+		const crashed = this.#page.waitForEvent("crash");
+		const session = await this.controls();
+		// The process that would answer is the one that is killed.
+		session.send("Page.crash").catch(() => {});
+		await crashed;
+		await this.#page.close();
+	}
 }
 
-/** A site of an origin of its own, with storage of its own. */
-export async function newSite(): Promise<Site> {
-	const site = await Site.start();
-	sites.push(site);
-	return site;
-}
+export class Chromium implements Browser {
+	readonly name = "Chromium";
+	readonly remembers = true;
+	readonly ends = [{ title: "its process is killed", bring: (tab: Tab) => (tab as ChromiumTab).crash() }];
+	#profile: string | undefined;
+	#context: BrowserContext | undefined;
 
-/** The site that most tests share. */
-export function sharedSite(): Promise<Site> {
-	first ??= newSite();
-	return first;
-}
+	async #launch(): Promise<BrowserContext> {
+		if (this.#context !== undefined) return this.#context;
+		const executablePath = findChromium();
+		if (executablePath === undefined) throw new Error(chromiumHelp);
+		this.#profile ??= await mkdtemp(join(tmpdir(), "streamkit-chromium-"));
+		this.#context = await chromium.launchPersistentContext(this.#profile, {
+			executablePath,
+			// The sandbox refuses to run as root.
+			args: ["--no-sandbox"],
+			timeout: PATIENCE,
+		});
+		this.#context.setDefaultTimeout(PATIENCE);
+		return this.#context;
+	}
 
-/** A tab with the modules of page/main.ts. Errors that nobody caught fail the test that looks at `errors`. */
-export async function openTab(site?: Site): Promise<Page> {
-	const page = await (await launch()).newPage();
-	await load(page, site ?? (await sharedSite()));
-	return page;
-}
+	async openTab(site?: Site): Promise<ChromiumTab> {
+		const page = await (await this.#launch()).newPage();
+		const tab = new ChromiumTab(page);
+		await page.goto((site ?? (await sharedSite())).url("/"));
+		await tab.loaded();
+		return tab;
+	}
 
-/** Loads the page, and waits for its module. */
-export async function load(page: Page, site: Site): Promise<void> {
-	await page.goto(site.url("/"));
-	await page.waitForFunction(() => "streamkit" in globalThis);
-}
+	async quit(): Promise<void> {
+		await this.#context?.close();
+		this.#context = undefined;
+	}
 
-/** The browser's own controls, for one tab. */
-export async function controls(page: Page): Promise<CDPSession> {
-	return (await launch()).newCDPSession(page);
-}
-
-/** Ends the browser as a user does; the next tab is opened by another one, with the same profile. */
-export async function quit(): Promise<void> {
-	await context?.close();
-	context = undefined;
-}
-
-/** Ends everything and removes the profile. */
-export async function shutDown(): Promise<void> {
-	await quit();
-	await Promise.all(sites.map((site) => site.stop()));
-	if (profile !== undefined) await rm(profile, { recursive: true, force: true, maxRetries: 5 });
-}
-
-let names = 0;
-
-/** A database that no other test uses. */
-export function freshName(): string {
-	return `test-${++names}`;
+	async shutDown(): Promise<void> {
+		await this.quit();
+		if (this.#profile !== undefined) await rm(this.#profile, { recursive: true, force: true, maxRetries: 5 });
+	}
 }

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { json } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -52,6 +53,8 @@ let bundled: Promise<Map<string, File>> | undefined;
 export class Site {
 	readonly #server: Server;
 	readonly origin: string;
+	/** Takes what pages say to `/tell`. */
+	told: (message: unknown) => void = () => {};
 
 	private constructor(server: Server) {
 		this.#server = server;
@@ -62,6 +65,12 @@ export class Site {
 		bundled ??= bundle();
 		const files = await bundled;
 		const server = createServer((request, response) => {
+			if (request.method === "POST") {
+				// What a page that ended did not say to its end was not said.
+				json(request).then(site.told, () => {});
+				response.writeHead(204).end();
+				return;
+			}
 			const file = files.get(new URL(request.url ?? "/", "http://site").pathname);
 			// A sandboxed frame has an origin of its own, and may import nothing without this.
 			response.setHeader("access-control-allow-origin", "*");
@@ -69,7 +78,8 @@ export class Site {
 			response.end(file?.body ?? "not here");
 		});
 		await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-		return new Site(server);
+		const site = new Site(server);
+		return site;
 	}
 
 	url(path: string): string {
@@ -80,4 +90,24 @@ export class Site {
 		this.#server.closeAllConnections();
 		return new Promise((resolve) => this.#server.close(() => resolve()));
 	}
+}
+
+const sites: Site[] = [];
+let first: Promise<Site> | undefined;
+
+/** A site of an origin of its own, with storage of its own. */
+export async function newSite(): Promise<Site> {
+	const site = await Site.start();
+	sites.push(site);
+	return site;
+}
+
+/** The site that most tests share. */
+export function sharedSite(): Promise<Site> {
+	first ??= newSite();
+	return first;
+}
+
+export async function stopSites(): Promise<void> {
+	await Promise.all(sites.splice(0).map((site) => site.stop()));
 }

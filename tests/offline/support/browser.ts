@@ -5,7 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BrowserContext, chromium, type Locator, type Page } from "playwright-core";
-import { chromiumHelp, findChromium } from "../../../scripts/lib/chromium.mjs";
+import { chromiumHelp, findChromium } from "../../../scripts/lib/browsers.mjs";
 import { buildExample, Site } from "./site.js";
 
 // A slow machine is no failure; a test that is stuck is one, whenever it is found out.

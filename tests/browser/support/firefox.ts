@@ -1,0 +1,93 @@
+// Firefox, by Puppeteer, which speaks to it as it comes: Playwright needs one of its own.
+
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { launch, type Page, type Browser as Running } from "puppeteer-core";
+import { findFirefox, firefoxHelp } from "../../../scripts/lib/browsers.mjs";
+import { type Browser, PATIENCE, type Tab } from "./browser.js";
+import { type Site, sharedSite } from "./site.js";
+
+class FirefoxTab implements Tab {
+	readonly #page: Page;
+
+	constructor(page: Page) {
+		this.#page = page;
+	}
+
+	evaluate<T, A = undefined>(run: (given: A) => T | Promise<T>, given?: A): Promise<T> {
+		return this.#page.evaluate(run as (given: unknown) => T | Promise<T>, given) as Promise<T>;
+	}
+
+	async reload(): Promise<void> {
+		await this.#page.reload();
+		await this.loaded();
+	}
+
+	close(): Promise<void> {
+		return this.#page.close();
+	}
+
+	/** Waits for the page's module. */
+	async loaded(): Promise<void> {
+		await this.#page.waitForFunction(() => "streamkit" in globalThis);
+	}
+}
+
+export class Firefox implements Browser {
+	readonly name = "Firefox";
+	readonly remembers = true;
+	readonly ends = [{ title: "the browser is killed", bring: () => this.#kill() }];
+	#profile: string | undefined;
+	#running: Running | undefined;
+
+	async #launch(): Promise<Running> {
+		if (this.#running !== undefined) return this.#running;
+		const executablePath = findFirefox();
+		if (executablePath === undefined) throw new Error(firefoxHelp);
+		this.#profile ??= await mkdtemp(join(tmpdir(), "streamkit-firefox-"));
+		this.#running = await launch({
+			browser: "firefox",
+			executablePath,
+			userDataDir: this.#profile,
+			timeout: PATIENCE,
+			protocolTimeout: PATIENCE,
+		});
+		return this.#running;
+	}
+
+	async openTab(site?: Site): Promise<Tab> {
+		const page = await (await this.#launch()).newPage();
+		page.setDefaultTimeout(PATIENCE);
+		const tab = new FirefoxTab(page);
+		await page.goto((site ?? (await sharedSite())).url("/"));
+		await tab.loaded();
+		return tab;
+	}
+
+	async #kill(): Promise<void> {
+		const running = this.#running;
+		this.#running = undefined;
+		const child = running?.process();
+		if (!child) throw new Error("Firefox does not run");
+		const ended = once(child, "exit");
+		child.kill("SIGKILL");
+		await ended;
+		// Puppeteer lends the profile settings, and takes them back once Firefox has ended.
+		const own = join(this.#profile ?? "", "user.js.puppeteer");
+		while (existsSync(own)) await delay(10);
+	}
+
+	async quit(): Promise<void> {
+		await this.#running?.close();
+		this.#running = undefined;
+	}
+
+	async shutDown(): Promise<void> {
+		await this.quit();
+		if (this.#profile !== undefined) await rm(this.#profile, { recursive: true, force: true, maxRetries: 5 });
+	}
+}
