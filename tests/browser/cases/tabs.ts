@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Written } from "../page/scenes.js";
-import { type Browser, freshName, type Tab } from "../support/browser.js";
+import { type Browser, freshName, loaded, type Tab } from "../support/browser.js";
 
 const TABS = 3;
 const APPENDS = 40;
@@ -52,6 +52,7 @@ export function tabs(browser: Browser): void {
 		}
 		const [first, offset] = await tab.evaluate((name) => streamkit.readOn(name, "", 4), name);
 		await tab.reload();
+		await loaded(tab);
 		await tab.evaluate((name) => streamkit.publish(name, "segment-0", "one more"), name);
 		const [rest] = await tab.evaluate(([name, offset]) => streamkit.readOn(name, offset, 100), [name, offset] as const);
 		assert.equal(first.length, 4);

@@ -1,15 +1,15 @@
 // What the cases need of a browser. Each of chromium.ts, firefox.ts and webkit.ts is one.
 
-import type { Site } from "./site.js";
+import { setTimeout as delay } from "node:timers/promises";
+import { type Site, sharedSite } from "./site.js";
 
 // A slow machine is no failure; a test that is stuck is one, whenever it is found out.
 export const PATIENCE = 120_000;
 
-/** A tab with the modules of page/main.ts. */
 export interface Tab {
 	/** Runs a function in the page: it sees nothing but what it is given, and both that and its answer are plain values. */
 	evaluate<T, A = undefined>(run: (given: A) => T | Promise<T>, given?: A): Promise<T>;
-	/** Loads the page anew, and waits for its module. */
+	/** Loads the page anew. */
 	reload(): Promise<void>;
 	close(): Promise<void>;
 }
@@ -20,20 +20,37 @@ export interface End {
 	bring(tab: Tab): Promise<void>;
 }
 
+/** Waits until a page answers yes. */
+export async function until(tab: Tab, look: () => boolean): Promise<void> {
+	while (!(await tab.evaluate(look))) await delay(20);
+}
+
+/** Waits for the modules of page/main.ts. */
+export function loaded(tab: Tab): Promise<void> {
+	return until(tab, () => "streamkit" in globalThis);
+}
+
 /** A browser with one profile. It is started when a tab is opened. */
-export interface Browser {
+export abstract class Browser<T extends Tab = Tab> {
 	/** As tests name it. */
-	readonly name: string;
+	abstract readonly name: string;
 	/** Whether it finds what was stored before it was quit. */
-	readonly remembers: boolean;
+	abstract readonly remembers: boolean;
 	/** Besides being closed. */
-	readonly ends: readonly End[];
-	/** A tab of the site that most tests share, or of one with an origin and storage of its own. */
-	openTab(site?: Site): Promise<Tab>;
+	abstract readonly ends: readonly End[];
+	/** A tab with the page at that address. */
+	abstract visit(url: string): Promise<T>;
 	/** Ends it as a user does; the next tab is opened by another one, with the same profile. */
-	quit(): Promise<void>;
+	abstract quit(): Promise<void>;
 	/** Ends it and removes the profile. */
-	shutDown(): Promise<void>;
+	abstract shutDown(): Promise<void>;
+
+	/** A tab of the site that most tests share, or of one with an origin and storage of its own. */
+	async openTab(site?: Site): Promise<T> {
+		const tab = await this.visit((site ?? (await sharedSite())).url("/"));
+		await loaded(tab);
+		return tab;
+	}
 }
 
 let names = 0;

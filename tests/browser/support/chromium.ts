@@ -5,8 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BrowserContext, type CDPSession, chromium, type Frame, type Page } from "playwright-core";
 import { chromiumHelp, findChromium } from "../../../scripts/lib/browsers.mjs";
-import { type Browser, PATIENCE, type Tab } from "./browser.js";
-import { type Site, sharedSite } from "./site.js";
+import { Browser, PATIENCE, type Tab } from "./browser.js";
 
 /** A tab of Chromium, with the browser's own controls. */
 export class ChromiumTab implements Tab {
@@ -22,16 +21,10 @@ export class ChromiumTab implements Tab {
 
 	async reload(): Promise<void> {
 		await this.#page.reload();
-		await this.loaded();
 	}
 
 	close(): Promise<void> {
 		return this.#page.close();
-	}
-
-	/** Waits for the page's module. */
-	async loaded(): Promise<void> {
-		await this.#page.waitForFunction(() => "streamkit" in globalThis);
 	}
 
 	/** Goes to another page, and gives the frame within it, with the same modules. */
@@ -58,7 +51,7 @@ export class ChromiumTab implements Tab {
 	}
 }
 
-export class Chromium implements Browser {
+export class Chromium extends Browser<ChromiumTab> {
 	readonly name = "Chromium";
 	readonly remembers = true;
 	readonly ends = [{ title: "its process is killed", bring: (tab: Tab) => (tab as ChromiumTab).crash() }];
@@ -80,12 +73,10 @@ export class Chromium implements Browser {
 		return this.#context;
 	}
 
-	async openTab(site?: Site): Promise<ChromiumTab> {
+	async visit(url: string): Promise<ChromiumTab> {
 		const page = await (await this.#launch()).newPage();
-		const tab = new ChromiumTab(page);
-		await page.goto((site ?? (await sharedSite())).url("/"));
-		await tab.loaded();
-		return tab;
+		await page.goto(url);
+		return new ChromiumTab(page);
 	}
 
 	async quit(): Promise<void> {

@@ -8,8 +8,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { launch, type Page, type Browser as Running } from "puppeteer-core";
 import { findFirefox, firefoxHelp } from "../../../scripts/lib/browsers.mjs";
-import { type Browser, PATIENCE, type Tab } from "./browser.js";
-import { type Site, sharedSite } from "./site.js";
+import { Browser, PATIENCE, type Tab } from "./browser.js";
 
 class FirefoxTab implements Tab {
 	readonly #page: Page;
@@ -24,20 +23,14 @@ class FirefoxTab implements Tab {
 
 	async reload(): Promise<void> {
 		await this.#page.reload();
-		await this.loaded();
 	}
 
 	close(): Promise<void> {
 		return this.#page.close();
 	}
-
-	/** Waits for the page's module. */
-	async loaded(): Promise<void> {
-		await this.#page.waitForFunction(() => "streamkit" in globalThis);
-	}
 }
 
-export class Firefox implements Browser {
+export class Firefox extends Browser {
 	readonly name = "Firefox";
 	readonly remembers = true;
 	readonly ends = [{ title: "the browser is killed", bring: () => this.#kill() }];
@@ -59,13 +52,11 @@ export class Firefox implements Browser {
 		return this.#running;
 	}
 
-	async openTab(site?: Site): Promise<Tab> {
+	async visit(url: string): Promise<Tab> {
 		const page = await (await this.#launch()).newPage();
 		page.setDefaultTimeout(PATIENCE);
-		const tab = new FirefoxTab(page);
-		await page.goto((site ?? (await sharedSite())).url("/"));
-		await tab.loaded();
-		return tab;
+		await page.goto(url);
+		return new FirefoxTab(page);
 	}
 
 	async #kill(): Promise<void> {

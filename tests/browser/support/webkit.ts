@@ -8,8 +8,7 @@ import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { Builder, Capabilities, type WebDriver } from "selenium-webdriver";
 import { findWebKit, webKitHelp } from "../../../scripts/lib/browsers.mjs";
-import { type Browser, PATIENCE, type Tab } from "./browser.js";
-import { type Site, sharedSite } from "./site.js";
+import { Browser, PATIENCE, type Tab } from "./browser.js";
 
 // How long a call in the page takes: nobody waits for it in the meantime, and other tabs can be asked.
 const LOOK_EVERY = 10;
@@ -98,16 +97,10 @@ class WebKitTab implements Tab {
 
 	async open(url: string): Promise<void> {
 		await this.#session.at(this.#handle, (driver) => driver.get(url));
-		await this.#loaded();
 	}
 
 	async reload(): Promise<void> {
 		await this.#session.at(this.#handle, (driver) => driver.navigate().refresh());
-		await this.#loaded();
-	}
-
-	async #loaded(): Promise<void> {
-		while (!(await this.#script<boolean>('return "streamkit" in globalThis'))) await delay(LOOK_EVERY);
 	}
 
 	close(): Promise<void> {
@@ -125,7 +118,7 @@ async function freePort(): Promise<number> {
 	return address.port;
 }
 
-export class WebKit implements Browser {
+export class WebKit extends Browser {
 	readonly name = "WebKit";
 	readonly remembers = false;
 	readonly ends = [];
@@ -163,7 +156,7 @@ export class WebKit implements Browser {
 		return new Session(await new Builder().usingServer(server).withCapabilities(capabilities).build());
 	}
 
-	async openTab(site?: Site): Promise<Tab> {
+	async visit(url: string): Promise<Tab> {
 		this.#starting ??= this.#launch();
 		const session = await this.#starting;
 		const handle = await session.alone(async () => {
@@ -174,7 +167,7 @@ export class WebKit implements Browser {
 			return session.driver.getWindowHandle();
 		});
 		const tab = new WebKitTab(session, handle);
-		await tab.open((site ?? (await sharedSite())).url("/"));
+		await tab.open(url);
 		return tab;
 	}
 
