@@ -3,26 +3,44 @@
 // a ratio that of two medians. A bar that is missed is printed, and no failure.
 
 import { fileURLToPath } from "node:url";
-import { type BrowserContext, chromium } from "playwright-core";
-import { chromiumHelp, findChromium } from "../../scripts/lib/browsers.mjs";
+import { type Browser, until } from "../../tests/browser/support/browser.js";
+import { Chromium } from "../../tests/browser/support/chromium.js";
+import { Firefox } from "../../tests/browser/support/firefox.js";
+import { WebKit } from "../../tests/browser/support/webkit.js";
 import { Folders } from "../src/folders.js";
 import { machine } from "../src/machine.js";
 import { report, say } from "../src/report.js";
 import type { Line } from "../src/table.js";
 import { inRounds, type Measure, mediansOf, rateOf } from "../src/timing.js";
 import { type BrowserOptions, DEFAULT_EVENTS, readOptions, USAGE } from "./options.js";
-import { type BrowserRow, linesOf, rows, type SideRow } from "./rows.js";
+import { type BrowserRow, linesOf, rows, type SideRow, withoutBars } from "./rows.js";
 import { serve } from "./site.js";
 
+/** What went wrong in the page before it could be asked anything; set by the page itself. */
+declare global {
+	var broken: string | undefined;
+}
+
+function start(options: BrowserOptions, profile: string): Browser {
+	switch (options.browser) {
+		case "chromium":
+			return new Chromium({ profile, args: ["--js-flags=--expose-gc"] });
+		case "firefox":
+			return new Firefox({ profile });
+		case "webkit":
+			return new WebKit();
+	}
+}
+
 class Bench {
-	readonly #context: BrowserContext;
+	readonly #browser: Browser;
 	readonly #url: string;
 	/** Waits until the disk of the profile is idle. */
 	readonly #settle: () => void;
 	readonly #options: BrowserOptions;
 
-	constructor(context: BrowserContext, url: string, settle: () => void, options: BrowserOptions) {
-		this.#context = context;
+	constructor(browser: Browser, url: string, settle: () => void, options: BrowserOptions) {
+		this.#browser = browser;
 		this.#url = url;
 		this.#settle = settle;
 		this.#options = options;
@@ -30,22 +48,29 @@ class Bench {
 
 	/** Runs one step of a side in a page of its own. */
 	async #inPage(row: string, side: string, count: number, step: "prepare" | "run" | "remove"): Promise<Measure> {
-		const page = await this.#context.newPage();
+		const tab = await this.#browser.visit(this.#url);
 		try {
-			const broken = new Promise<never>((_, reject) => page.once("pageerror", reject));
-			// What breaks later fails the step itself.
-			broken.catch(() => {});
-			await page.goto(this.#url);
-			await Promise.race([page.waitForFunction(() => "bench" in globalThis), broken]);
-			return await page.evaluate(([row, side, count, step]) => bench(row, side, count, step), [
+			await until(tab, () => {
+				if (globalThis.broken !== undefined) throw new Error(globalThis.broken);
+				return "bench" in globalThis;
+			});
+			return await tab.evaluate(([row, side, count, step]) => bench(row, side, count, step), [
 				row,
 				side,
 				count,
 				step,
 			] as const);
 		} finally {
-			await page.close();
+			await tab.close();
 		}
+	}
+
+	/** Which browser it is. */
+	async agent(): Promise<string> {
+		const tab = await this.#browser.visit(this.#url);
+		const agent = await tab.evaluate(() => navigator.userAgent);
+		await tab.close();
+		return agent;
 	}
 
 	async row(row: BrowserRow): Promise<Line[]> {
@@ -67,37 +92,31 @@ class Bench {
 
 /** Whether all rows were measured. */
 async function measure(options: BrowserOptions): Promise<boolean> {
-	const executablePath = findChromium();
-	if (executablePath === undefined) throw new Error(chromiumHelp);
 	const { events, some, rounds, only, json } = options;
 	const folders = new Folders(options.folder);
 	const profile = folders.fresh();
 	const site = await serve();
-	const context = await chromium.launchPersistentContext(profile, {
-		executablePath,
-		args: ["--no-sandbox", "--js-flags=--expose-gc"],
-	});
-	context.setDefaultTimeout(120_000);
+	const browser = start(options, profile);
 	try {
 		const shown = (count: number): string => count.toLocaleString("en-US");
 		const about = [
 			`${shown(events)} JSON events of 1 KiB, ${shown(some)} where that would take minutes; medians of ${rounds} rounds;`,
-			`the profile is in ${profile}`,
+			browser.remembers ? `the profile is in ${profile}` : `${browser.name} keeps its storage in memory`,
 		];
 		if (events < DEFAULT_EVENTS)
 			about.push("fewer events than the bars are meant for: this shows that it works, not how fast it is");
-		const bench = new Bench(context, site.url, () => folders.settle(profile), options);
+		const bench = new Bench(browser, site.url, () => folders.settle(profile), options);
 		return await report({
-			machine: { ...machine(["dexie", "rxdb"]), chromium: context.browser()?.version() ?? "?" },
+			machine: { ...machine(["dexie", "rxdb"]), browser: await bench.agent() },
 			about,
-			rows,
+			rows: options.browser === "chromium" ? rows : rows.map(withoutBars),
 			measure: (row) => bench.row(row),
 			only,
 			json,
 			settings: { events, some, rounds },
 		});
 	} finally {
-		await context.close();
+		await browser.quit();
 		site.stop();
 	}
 }

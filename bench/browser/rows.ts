@@ -88,3 +88,8 @@ export function linesOf(row: BrowserRow, medians: ReadonlyMap<string, number>): 
 	}
 	return lines.all;
 }
+
+/** A row without what its numbers should come to: the bars are meant for Chromium. */
+export function withoutBars(row: BrowserRow): BrowserRow {
+	return { ...row, lines: row.lines.map(({ ours, others }) => ({ ours, others })) };
+}

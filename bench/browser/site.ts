@@ -6,6 +6,10 @@ import { build } from "esbuild";
 
 const folder = fileURLToPath(new URL("./page", import.meta.url));
 
+const page = `<!doctype html><title>bench</title>
+<script>onerror = (message) => { globalThis.broken = String(message); };</script>
+<script type="module" src="/scripts/main.js"></script>`;
+
 /** The page of the benchmark on a free port. */
 export interface BenchSite {
 	readonly url: string;
@@ -28,7 +32,7 @@ export async function serve(): Promise<BenchSite> {
 	});
 	const wasm = (specifier: string): Promise<Buffer> => readFile(fileURLToPath(import.meta.resolve(specifier)));
 	const files = new Map<string, readonly [type: string, body: string | Uint8Array]>([
-		["/", ["text/html", '<!doctype html><title>bench</title><script type="module" src="/scripts/main.js"></script>']],
+		["/", ["text/html", page]],
 		["/generated/streamkit.wasm", ["application/wasm", await wasm("streamkit/wasm")]],
 		["/generated/light/streamkit.wasm", ["application/wasm", await wasm("streamkit/wasm/light")]],
 	]);

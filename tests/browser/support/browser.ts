@@ -20,6 +20,13 @@ export interface End {
 	bring(tab: Tab): Promise<void>;
 }
 
+/** How a browser is started. */
+export interface Start {
+	/** The folder of its profile, which stays; else it has one of its own, which is removed. */
+	readonly profile?: string;
+	readonly args?: readonly string[];
+}
+
 /** Waits until a page answers yes. */
 export async function until(tab: Tab, look: () => boolean): Promise<void> {
 	while (!(await tab.evaluate(look))) await delay(20);

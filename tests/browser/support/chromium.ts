@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BrowserContext, type CDPSession, chromium, type Frame, type Page } from "playwright-core";
 import { chromiumHelp, findChromium } from "../../../scripts/lib/browsers.mjs";
-import { Browser, PATIENCE, type Tab } from "./browser.js";
+import { Browser, PATIENCE, type Start, type Tab } from "./browser.js";
 
 /** A tab of Chromium, with the browser's own controls. */
 export class ChromiumTab implements Tab {
@@ -55,18 +55,24 @@ export class Chromium extends Browser<ChromiumTab> {
 	readonly name = "Chromium";
 	readonly remembers = true;
 	readonly ends = [{ title: "its process is killed", bring: (tab: Tab) => (tab as ChromiumTab).crash() }];
+	readonly #start: Start;
 	#profile: string | undefined;
 	#context: BrowserContext | undefined;
+
+	constructor(start: Start = {}) {
+		super();
+		this.#start = start;
+	}
 
 	async #launch(): Promise<BrowserContext> {
 		if (this.#context !== undefined) return this.#context;
 		const executablePath = findChromium();
 		if (executablePath === undefined) throw new Error(chromiumHelp);
-		this.#profile ??= await mkdtemp(join(tmpdir(), "streamkit-chromium-"));
+		this.#profile ??= this.#start.profile ?? (await mkdtemp(join(tmpdir(), "streamkit-chromium-")));
 		this.#context = await chromium.launchPersistentContext(this.#profile, {
 			executablePath,
 			// The sandbox refuses to run as root.
-			args: ["--no-sandbox"],
+			args: ["--no-sandbox", ...(this.#start.args ?? [])],
 			timeout: PATIENCE,
 		});
 		this.#context.setDefaultTimeout(PATIENCE);
@@ -86,6 +92,7 @@ export class Chromium extends Browser<ChromiumTab> {
 
 	async shutDown(): Promise<void> {
 		await this.quit();
-		if (this.#profile !== undefined) await rm(this.#profile, { recursive: true, force: true, maxRetries: 5 });
+		if (this.#profile !== undefined && this.#start.profile === undefined)
+			await rm(this.#profile, { recursive: true, force: true, maxRetries: 5 });
 	}
 }

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { launch, type Page, type Browser as Running } from "puppeteer-core";
 import { findFirefox, firefoxHelp } from "../../../scripts/lib/browsers.mjs";
-import { Browser, PATIENCE, type Tab } from "./browser.js";
+import { Browser, PATIENCE, type Start, type Tab } from "./browser.js";
 
 class FirefoxTab implements Tab {
 	readonly #page: Page;
@@ -34,18 +34,25 @@ export class Firefox extends Browser {
 	readonly name = "Firefox";
 	readonly remembers = true;
 	readonly ends = [{ title: "the browser is killed", bring: () => this.#kill() }];
+	readonly #start: Start;
 	#profile: string | undefined;
 	#running: Running | undefined;
+
+	constructor(start: Start = {}) {
+		super();
+		this.#start = start;
+	}
 
 	async #launch(): Promise<Running> {
 		if (this.#running !== undefined) return this.#running;
 		const executablePath = findFirefox();
 		if (executablePath === undefined) throw new Error(firefoxHelp);
-		this.#profile ??= await mkdtemp(join(tmpdir(), "streamkit-firefox-"));
+		this.#profile ??= this.#start.profile ?? (await mkdtemp(join(tmpdir(), "streamkit-firefox-")));
 		this.#running = await launch({
 			browser: "firefox",
 			executablePath,
 			userDataDir: this.#profile,
+			args: [...(this.#start.args ?? [])],
 			timeout: PATIENCE,
 			protocolTimeout: PATIENCE,
 		});
@@ -79,6 +86,7 @@ export class Firefox extends Browser {
 
 	async shutDown(): Promise<void> {
 		await this.quit();
-		if (this.#profile !== undefined) await rm(this.#profile, { recursive: true, force: true, maxRetries: 5 });
+		if (this.#profile !== undefined && this.#start.profile === undefined)
+			await rm(this.#profile, { recursive: true, force: true, maxRetries: 5 });
 	}
 }

@@ -52,23 +52,38 @@ async function putAll(db: IDBDatabase, all: readonly Uint8Array[][]): Promise<vo
 	}
 }
 
-interface RecordsStore {
-	getAllRecords(options: {
-		query: IDBKeyRange;
-		count: number;
-	}): IDBRequest<{ readonly key: number; readonly value: Uint8Array }[]>;
+interface Row {
+	readonly key: number;
+	readonly value: Uint8Array;
+}
+
+interface RecordsStore extends IDBObjectStore {
+	getAllRecords?(options: { query: IDBKeyRange; count: number }): IDBRequest<Row[]>;
+}
+
+function answerOf<T>(request: IDBRequest<T>): Promise<T> {
+	return new Promise((resolve, reject) => {
+		request.onsuccess = () => resolve(request.result);
+		request.onerror = () => reject(request.error);
+	});
+}
+
+/** As many rows after a key; where there is no getAllRecords, by the two calls that it is made of. */
+async function rowsAfter(store: RecordsStore, last: number, count: number): Promise<Row[]> {
+	const query = IDBKeyRange.lowerBound(last, true);
+	if (store.getAllRecords !== undefined) return answerOf(store.getAllRecords({ query, count }));
+	const [keys, values] = await Promise.all([
+		answerOf(store.getAllKeys(query, count)),
+		answerOf<Uint8Array[]>(store.getAll(query, count)),
+	]);
+	return values.map((value, index) => ({ key: keys[index] as number, value }));
 }
 
 async function readAll(db: IDBDatabase, count: number): Promise<Tally> {
 	const tally = new Tally();
 	let last = 0;
 	for (;;) {
-		const store = db.transaction(STORE).objectStore(STORE) as unknown as RecordsStore;
-		const request = store.getAllRecords({ query: IDBKeyRange.lowerBound(last, true), count });
-		const records = await new Promise<typeof request.result>((resolve, reject) => {
-			request.onsuccess = () => resolve(request.result);
-			request.onerror = () => reject(request.error);
-		});
+		const records = await rowsAfter(db.transaction(STORE).objectStore(STORE), last, count);
 		for (const { value } of records) {
 			if (value.length === EVENT_BYTES) tally.bytes(value);
 			else for (let at = 0; at < value.length; at += EVENT_BYTES) tally.bytes(value.subarray(at, at + EVENT_BYTES));
