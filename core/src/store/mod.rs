@@ -5,6 +5,7 @@ mod answer;
 mod append;
 mod cache;
 mod collect;
+mod commit;
 mod compact;
 mod export;
 mod health;
@@ -15,7 +16,6 @@ mod lease;
 mod load;
 mod open;
 mod options;
-mod pump;
 mod queue;
 mod read;
 #[cfg(feature = "every-host")]
@@ -27,6 +27,7 @@ mod running;
 mod shrinkage;
 #[cfg(not(feature = "every-host"))]
 mod stand_ins;
+mod tasks;
 mod turns;
 mod verify;
 mod wait;

@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 use uuid::Uuid;
 
 use super::Inner;
-use super::pump::NO_CHECK;
+use super::commit::NO_CHECK;
 use crate::error::{Error, Result};
 use crate::kv::{Batch, Bytes, Check, Commit, Durability, Put};
 use crate::layout::redo::{self, ABANDONED_AFTER, RedoHeader, RedoPlace, RedoShare, RedoState};
