@@ -90,7 +90,7 @@
 //!
 //! * *Session*: one stay of a consumer in the group; its row is a *member*. It is *silent* when its consumer was not
 //!   heard of for the consumer timeout, and *ended* once a commit says so.
-//! * *Draft* (`plan/draft.rs`): the group while one commit to it is planned, each row as it was loaded and as it will
+//! * *Draft* (`plan/draft/`): the group while one commit to it is planned, each row as it was loaded and as it will
 //!   be. Finished, it is a *plan*: the rows that differ, the head, and what to check.
 //! * *Kept* (`plan/kept.rs`): rows that are known as of a head; with that head, *left* by the commit that made it.
 //! * *Floor* of an id: the page of a session that answers for it, the last one that begins at or below it.

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use super::Draft;
 use super::draft::ASIDE;
+use super::keys::assign;
 use crate::id::EntryId;
 use crate::layout::group::GroupMode;
 use crate::layout::group_page::{NEVER, Pending};
@@ -78,6 +79,34 @@ impl Draft {
         due
     }
 
+    /// The session that each slot belongs to.
+    pub(crate) fn owners(&self) -> Vec<u64> {
+        let members: Vec<(u64, &str)> = self
+            .members()
+            .filter(|(_, _, row)| row.ended.is_none())
+            .map(|(session, held, _)| (session, &*held.consumer))
+            .collect();
+        assign(&members, self.head.slots)
+    }
+
+    /// The ended sessions that this one takes records from, each with the slots that are taken from it, in their
+    /// order: of each slot that is its own, the session that took it over last.
+    pub(crate) fn left_behind(&self, session: u64, owners: &[u64]) -> Vec<(u64, Vec<u64>)> {
+        let mut sources: Vec<(u64, Vec<u64>)> = Vec::new();
+        for (slot, takers) in self.slots_taken().filter(|(slot, _)| owner(owners, *slot) == session) {
+            let last = takers.iter().rev().find(|taker| taker.session != session);
+            if let Some(taker) = last
+                && self.member(taker.session).is_some_and(|row| row.ended.is_some())
+            {
+                match sources.iter_mut().find(|(from, _)| *from == taker.session) {
+                    Some((_, slots)) => slots.push(slot),
+                    None => sources.push((taker.session, Vec::from([slot]))),
+                }
+            }
+        }
+        sources
+    }
+
     /// Whether a record of an ended session may go to this one: no other session has an earlier record
     /// of its slot.
     pub(crate) fn may_take_over(&self, session: u64, from: u64, slot: u64) -> bool {
@@ -132,6 +161,6 @@ impl Draft {
 }
 
 /// The session that a slot belongs to; 0: none.
-fn owner(owners: &[u64], slot: u64) -> u64 {
+pub(crate) fn owner(owners: &[u64], slot: u64) -> u64 {
     usize::try_from(slot).ok().and_then(|slot| owners.get(slot)).copied().unwrap_or_default()
 }

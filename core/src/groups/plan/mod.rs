@@ -11,9 +11,8 @@ mod members;
 mod settle;
 
 pub(crate) use affairs::Affairs;
-pub(crate) use deliver::{Offer, Place, Taken};
+pub(crate) use deliver::{Offer, Place, Taken, owner};
 pub(crate) use draft::{ASIDE, Draft, GroupPlan};
 pub(crate) use kept::Kept;
-pub(crate) use keys::assign;
 pub(crate) use left::Left;
 pub(crate) use settle::Settle;
