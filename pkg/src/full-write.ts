@@ -1,5 +1,5 @@
 import type { Engine } from "./engine/abi.js";
-import type { EngineSlot } from "./engine/instance.js";
+import type { EngineSlot } from "./engine/slot.js";
 
 /** Runs a write of the full engine that a signal takes back until it is handed to the host. */
 export async function fullWrite<T>(

@@ -1,6 +1,6 @@
 import { onAbort, unlessAborted } from "./abort.js";
 import { randomUuid } from "./bytes.js";
-import type { EngineSlot } from "./engine/instance.js";
+import type { EngineSlot } from "./engine/slot.js";
 import { closedError, invalid, isStreamkitError, StreamkitError } from "./errors.js";
 import { fullWrite } from "./full-write.js";
 import type { Abortable, Lease, MaybePromise } from "./types.js";

@@ -1,6 +1,6 @@
 import type { Bytes } from "./bytes.js";
 import type { Engine } from "./engine/abi.js";
-import type { EngineSlot } from "./engine/instance.js";
+import type { EngineSlot } from "./engine/slot.js";
 import { readNames } from "./framing/answers.js";
 import { broken } from "./framing/reader.js";
 import type { ListOptions } from "./types.js";

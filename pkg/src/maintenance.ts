@@ -1,7 +1,7 @@
 import { unlessAborted } from "./abort.js";
 import { type Bytes, isUint8Array } from "./bytes.js";
 import type { Engine, Stepper } from "./engine/abi.js";
-import type { EngineSlot } from "./engine/instance.js";
+import type { EngineSlot } from "./engine/slot.js";
 import type { Kind } from "./engine/pending.js";
 import { invalid, StreamkitError } from "./errors.js";
 import { unheeded } from "./host-answers.js";

@@ -1,6 +1,6 @@
 import { unlessAborted } from "./abort.js";
 import type { Bytes } from "./bytes.js";
-import { EngineSlot } from "./engine/instance.js";
+import { EngineSlot } from "./engine/slot.js";
 import { closedError } from "./errors.js";
 import { readStatus } from "./framing/answers.js";
 import { emptyEntry, readPage } from "./framing/page.js";

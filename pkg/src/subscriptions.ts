@@ -1,6 +1,6 @@
 import { onAbort, sleep, unlessAborted } from "./abort.js";
 import { randomUuid } from "./bytes.js";
-import type { EngineSlot } from "./engine/instance.js";
+import type { EngineSlot } from "./engine/slot.js";
 import { invalid, isStreamkitError } from "./errors.js";
 import { type Place, readChanges, readStatus } from "./framing/answers.js";
 import type { SegmentStatus, StatusHandler, SubscribeOptions, Subscription } from "./types.js";

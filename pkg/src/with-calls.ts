@@ -1,4 +1,4 @@
-import type { EngineSlot } from "./engine/instance.js";
+import type { EngineSlot } from "./engine/slot.js";
 
 /** The calls that only the full engine can answer. */
 export type FullCalls = typeof import("./full-calls.js");

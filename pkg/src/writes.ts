@@ -1,5 +1,5 @@
 import type { EngineLease } from "./engine/abi.js";
-import type { EngineSlot } from "./engine/instance.js";
+import type { EngineSlot } from "./engine/slot.js";
 import type { Store } from "./store-types.js";
 import type { ProduceOptions } from "./types.js";
 import {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { EngineSlot } from "../src/engine/instance.js";
+import { EngineSlot } from "../src/engine/slot.js";
 import { type EngineModule, engineModule, registerEngine } from "../src/engine/loader.js";
 import * as calls from "../src/full-calls.js";
 import { createGlue } from "../src/generated/glue.js";

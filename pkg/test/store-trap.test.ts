@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { EngineSlot } from "../src/engine/instance.js";
+import { EngineSlot } from "../src/engine/slot.js";
 import "../src/entry/node.js";
 import { memoryHost } from "../src/hosts/memory.js";
 import { checkOpenOptions } from "../src/validate.js";

@@ -69,6 +69,8 @@ export class PendingCalls {
 	#first: Pending | undefined;
 	#count = 0;
 	#writes = 0;
+	#idle: (() => void) | undefined;
+	#written: (() => void) | undefined;
 
 	get count(): number {
 		return this.#count;
@@ -99,6 +101,22 @@ export class PendingCalls {
 		pending.unheed?.();
 		this.#count--;
 		if (pending.kind === "write") this.#writes--;
+		if (this.#count === 0) this.#idle?.();
+		if (this.#writes === 0) this.#written?.();
+	}
+
+	/** Resolves when the last call is settled: there are some. */
+	idle(): Promise<void> {
+		return new Promise((resolve) => {
+			this.#idle = resolve;
+		});
+	}
+
+	/** Resolves when the last write is settled: there are some. */
+	written(): Promise<void> {
+		return new Promise((resolve) => {
+			this.#written = resolve;
+		});
 	}
 
 	/** The newest first; each may be settled meanwhile. */

@@ -1,4 +1,4 @@
-import type { EngineSlot } from "../engine/instance.js";
+import type { EngineSlot } from "../engine/slot.js";
 import { closedError, invalid } from "../errors.js";
 import { parseSegmentOffset, parseSpaceOffset } from "../offsets.js";
 import type { Consume, ConsumeSegment, ConsumeSpace, EntryStream, ReadBounds } from "../types.js";

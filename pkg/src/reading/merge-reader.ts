@@ -1,5 +1,5 @@
 import { unlessAborted } from "../abort.js";
-import type { EngineSlot } from "../engine/instance.js";
+import type { EngineSlot } from "../engine/slot.js";
 import type { PageEntry } from "../framing/page.js";
 import { PAGE_BYTES, PAGE_ENTRIES, PageReader, type PageSource, type ReadPlan } from "./page-reader.js";
 

@@ -1,6 +1,6 @@
 import { unlessAborted } from "../abort.js";
 import type { Engine, PageBytes } from "../engine/abi.js";
-import type { EngineSlot } from "../engine/instance.js";
+import type { EngineSlot } from "../engine/slot.js";
 import { type PageEntry, readPage } from "../framing/page.js";
 import { broken } from "../framing/reader.js";
 import { Turns } from "../turns.js";

@@ -1,6 +1,6 @@
 import type { Bytes } from "../bytes.js";
 import { isUint8Array } from "../bytes.js";
-import type { EngineSlot } from "../engine/instance.js";
+import type { EngineSlot } from "../engine/slot.js";
 import { invalid, limitExceeded } from "../errors.js";
 import { giveBack, takeWriter } from "../framing/frame-pool.js";
 import type { FrameWriter } from "../framing/record-frame.js";

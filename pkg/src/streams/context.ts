@@ -1,4 +1,4 @@
-import type { EngineSlot } from "../engine/instance.js";
+import type { EngineSlot } from "../engine/slot.js";
 import type { Store } from "../store-types.js";
 import type { Sweeper } from "./sweeper.js";
 

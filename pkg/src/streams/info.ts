@@ -1,6 +1,6 @@
 import type { Bytes } from "../bytes.js";
 import type { Engine } from "../engine/abi.js";
-import type { EngineSlot } from "../engine/instance.js";
+import type { EngineSlot } from "../engine/slot.js";
 import { invalid } from "../errors.js";
 import { FrameReader } from "../framing/reader.js";
 import { fullWrite } from "../full-write.js";

@@ -1,4 +1,4 @@
-import type { EngineSlot } from "../engine/instance.js";
+import type { EngineSlot } from "../engine/slot.js";
 import { closedError, invalid } from "../errors.js";
 import type { PageEntry } from "../framing/page.js";
 import { LateSource } from "../reading/late-source.js";

@@ -1,4 +1,4 @@
-import type { EngineSlot } from "../engine/instance.js";
+import type { EngineSlot } from "../engine/slot.js";
 import { isStreamkitError } from "../errors.js";
 import type { Handle } from "../timers.js";
 import { callsOf } from "../with-calls.js";
