@@ -185,9 +185,10 @@ impl Store {
         let consistent = self.inner.host.is_consistent();
         let mut names: Vec<(Rc<str>, EntryId)> = Vec::new();
         match (segment_name, after) {
-            (Some(name), _) if consistent => names.push((Rc::from(name), EntryId::ZERO)),
-            (Some(name), None) => names.push((Rc::from(name), EntryId::ZERO)),
-            (None, None) => {
+            (Some(name), _) if consistent || after.is_none() => {
+                names.push((Rc::from(name), EntryId::ZERO));
+            }
+            (_, None) => {
                 let all = self.inner.all_segments(space_name, &head).await?;
                 names.extend(all.into_iter().map(|name| (name, EntryId::ZERO)));
             }
