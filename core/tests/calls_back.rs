@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use common::hooked::{Hook, HostCall, hooked};
-use common::{World, frame, records, told};
+use common::{World, records, told};
 use futures::channel::oneshot;
 use streamkit_core::{
     EntryId, ErrorCode, MemoryKv, NewRecords, OpenOptions, PartitionChoice, Result, Retention, Store,
@@ -24,7 +24,7 @@ fn start(store: &Store, answers: &Answers, number: u32, records: NewRecords) {
 }
 
 fn to_stream(payload: &str) -> StreamAppend {
-    StreamAppend { stream: "s".into(), records: frame(&[payload]), partition: None, partition_key: None }
+    common::to_stream("s", &[payload], None)
 }
 
 async fn append(store: &Store, payload: &str) -> Result<StreamAppended> {

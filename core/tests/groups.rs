@@ -4,34 +4,18 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{World, records, small_blocks};
+use common::{World, records, small_blocks, to_stream};
 use streamkit_core::{
     Deliveries, EntryId, ErrorCode, Group, GroupMode, GroupOptions, GroupRead, GroupStart, Listing, MemoryKv,
-    PartitionChoice, PendingRead, RecordFrame, Retention, Store, StreamAppend, StreamRead, Trim,
-    WriteOptions, encode_entry_body, encode_record_frame,
+    PartitionChoice, PendingRead, Retention, Store, StreamRead, Trim, WriteOptions,
 };
-
-fn frame(texts: &[&str], key: Option<&str>) -> RecordFrame {
-    let mut metadata = BTreeMap::new();
-    if let Some(key) = key {
-        metadata.insert(String::from("partition-key"), String::from(key));
-    }
-    let bodies: Vec<Vec<u8>> =
-        texts.iter().map(|text| encode_entry_body(text.as_bytes(), &metadata).expect("encodes")).collect();
-    RecordFrame::parse(encode_record_frame(&bodies, None).expect("encodes")).expect("parses")
-}
 
 async fn append(store: &Store, texts: &[&str]) -> EntryId {
     append_keyed(store, texts, None).await
 }
 
 async fn append_keyed(store: &Store, texts: &[&str], key: Option<&str>) -> EntryId {
-    let append = StreamAppend {
-        stream: "s".into(),
-        records: frame(texts, key),
-        partition: None,
-        partition_key: key.map(String::from),
-    };
+    let append = to_stream("s", texts, key);
     store.append_to_stream(append, WriteOptions::default()).await.expect("appends").first_id
 }
 

@@ -3,12 +3,12 @@
 
 mod common;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use common::World;
+use common::{World, to_stream};
 use streamkit_core::{
-    Atomicity, EntryId, Group, GroupMode, GroupOptions, GroupRead, HostLimits, MemoryKv, PendingRead,
-    RecordFrame, Store, StreamAppend, Trim, WriteOptions, encode_entry_body, encode_record_frame,
+    Atomicity, EntryId, Group, GroupMode, GroupOptions, GroupRead, HostLimits, MemoryKv, PendingRead, Store,
+    Trim, WriteOptions,
 };
 
 const MODES: [GroupMode; 3] = [GroupMode::Shared, GroupMode::Exclusive, GroupMode::KeyShared];
@@ -20,12 +20,7 @@ fn narrow(atomic: Atomicity) -> MemoryKv {
 }
 
 async fn append(store: &Store, count: usize, key: &str) -> EntryId {
-    let metadata = BTreeMap::from([(String::from("partition-key"), String::from(key))]);
-    let body = encode_entry_body(b"a record", &metadata).expect("encodes");
-    let bodies: Vec<&Vec<u8>> = (0..count).map(|_| &body).collect();
-    let records = RecordFrame::parse(encode_record_frame(&bodies, None).expect("encodes")).expect("parses");
-    let append =
-        StreamAppend { stream: "s".into(), records, partition: None, partition_key: Some(key.into()) };
+    let append = to_stream("s", &vec!["a record"; count], Some(key));
     store.append_to_stream(append, WriteOptions::default()).await.expect("appends").last_id
 }
 

@@ -3,14 +3,12 @@
 mod common;
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use common::World;
+use common::{World, to_stream};
 use streamkit_core::{
     Batch, Commit, EntryId, Group, GroupMode, GroupOptions, GroupRead, HostLimits, Kv, MemoryKv, OpenOptions,
-    RecordFrame, Result, ScanPage, ScanRange, Store, StreamAppend, WriteOptions, encode_entry_body,
-    encode_record_frame,
+    Result, ScanPage, ScanRange, Store, WriteOptions,
 };
 
 /// Calls and rows of a host.
@@ -69,15 +67,7 @@ impl Kv for CountingKv {
 }
 
 async fn append(store: &Store, count: usize, key: Option<&str>) {
-    let mut metadata = BTreeMap::new();
-    if let Some(key) = key {
-        metadata.insert(String::from("partition-key"), String::from(key));
-    }
-    let body = encode_entry_body(b"a record", &metadata).expect("encodes");
-    let bodies: Vec<&Vec<u8>> = (0..count).map(|_| &body).collect();
-    let records = RecordFrame::parse(encode_record_frame(&bodies, None).expect("encodes")).expect("parses");
-    let append =
-        StreamAppend { stream: "s".into(), records, partition: None, partition_key: key.map(String::from) };
+    let append = to_stream("s", &vec!["a record"; count], key);
     store.append_to_stream(append, WriteOptions::default()).await.expect("appends");
 }
 

@@ -5,10 +5,10 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::hooked::hooked;
-use common::{StopAfter, World};
+use common::{StopAfter, World, to_stream};
 use streamkit_core::{
     EntryId, Group, GroupMode, GroupOptions, GroupRead, HostLimits, MemoryKv, OpenOptions, PendingRead,
-    RecordFrame, Store, StreamAppend, WriteOptions, encode_entry_body, encode_record_frame,
+    Store, WriteOptions,
 };
 
 /// One key of each of four slots. Of the consumers "e1" and "f1", the first has slots 2 and 3; of "e6" and
@@ -27,20 +27,11 @@ fn small_pages() -> MemoryKv {
 }
 
 async fn append(store: &Store, slot: usize, count: usize) {
-    let metadata = BTreeMap::from([(String::from("partition-key"), String::from(KEYS[slot]))]);
-    let body = encode_entry_body(b"", &metadata).expect("encodes");
     let mut left = count;
     while left > 0 {
-        let bodies: Vec<&Vec<u8>> = (0..left.min(100)).map(|_| &body).collect();
-        left -= bodies.len();
-        let records =
-            RecordFrame::parse(encode_record_frame(&bodies, None).expect("encodes")).expect("parses");
-        let append = StreamAppend {
-            stream: "s".into(),
-            records,
-            partition: None,
-            partition_key: Some(KEYS[slot].into()),
-        };
+        let payloads = vec![""; left.min(100)];
+        left -= payloads.len();
+        let append = to_stream("s", &payloads, Some(KEYS[slot]));
         store.append_to_stream(append, WriteOptions::default()).await.expect("appends");
     }
 }

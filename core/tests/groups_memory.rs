@@ -10,12 +10,11 @@ use std::fmt::Debug;
 use std::rc::Rc;
 
 use common::hooked::{Hook, HostCall, hooked};
-use common::{QuickTimer, TestClock, World, small_blocks};
+use common::{QuickTimer, TestClock, World, small_blocks, to_stream};
 use futures::future::{FutureExt, LocalBoxFuture};
 use streamkit_core::{
     EntryId, Env, Error, ErrorCode, Group, GroupMode, GroupOptions, GroupRead, HostLimits, Kv, MemoryKv,
-    OpenOptions, PendingRead, RecordFrame, Result, SplitMix64, Store, StreamAppend, Trim, WriteOptions,
-    encode_entry_body, encode_record_frame,
+    OpenOptions, PendingRead, Result, SplitMix64, Store, Trim, WriteOptions,
 };
 
 /// A host that counts, and loses the replies of commits when it is told so.
@@ -108,25 +107,12 @@ fn storage() -> MemoryKv {
     MemoryKv::with_limits(HostLimits { max_batch_bytes: 24 << 10, ..HostLimits::default() })
 }
 
-fn frame(count: usize, key: Option<&str>, payload: &[u8]) -> RecordFrame {
-    let metadata: BTreeMap<String, String> =
-        key.into_iter().map(|key| ("partition-key".into(), key.into())).collect();
-    let body = encode_entry_body(payload, &metadata).expect("encodes");
-    let bodies: Vec<&Vec<u8>> = (0..count).map(|_| &body).collect();
-    RecordFrame::parse(encode_record_frame(&bodies, None).expect("encodes")).expect("parses")
-}
-
 async fn append(store: &Store, count: usize, key: Option<&str>) -> Result<EntryId> {
     append_of(store, count, key, b"a record").await
 }
 
 async fn append_of(store: &Store, count: usize, key: Option<&str>, payload: &[u8]) -> Result<EntryId> {
-    let append = StreamAppend {
-        stream: STREAM.into(),
-        records: frame(count, key, payload),
-        partition: None,
-        partition_key: key.map(String::from),
-    };
+    let append = to_stream(STREAM, &vec![payload; count], key);
     Ok(store.append_to_stream(append, WriteOptions::default()).await?.first_id)
 }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use common::calls::Calls;
 use common::hooked::hooked;
-use common::{World, frame, records};
+use common::{World, records, to_stream};
 use futures::future::{FutureExt, LocalBoxFuture, pending};
 use streamkit_core::{Env, MemoryKv, OpenOptions, Retention, Store, StreamAppend, Timer, Trim, WriteOptions};
 
@@ -44,12 +44,8 @@ impl Counted {
 
     async fn append(&self, number: u64, partitions: u64) {
         self.world.clock.0.set(self.world.clock.0.get() + 1);
-        let append = StreamAppend {
-            stream: "s".into(),
-            records: frame(&["payload"]),
-            partition: Some(u32::try_from(number % partitions).expect("is small")),
-            partition_key: None,
-        };
+        let partition = Some(u32::try_from(number % partitions).expect("is small"));
+        let append = StreamAppend { partition, ..to_stream("s", &["payload"], None) };
         self.store.append_to_stream(append, WriteOptions::default()).await.expect("appends");
     }
 
@@ -174,12 +170,8 @@ fn what_is_remembered_is_what_is_there() {
                     _ => {
                         let payloads = ["one", "three", "eleven"];
                         let some = usize::try_from(1 + draw(&mut state, 3)).expect("is small");
-                        let append = StreamAppend {
-                            stream: "s".into(),
-                            records: frame(&payloads[..some]),
-                            partition: Some(u32::from(kept.is_multiple_of(3))),
-                            partition_key: None,
-                        };
+                        let partition = Some(u32::from(kept.is_multiple_of(3)));
+                        let append = StreamAppend { partition, ..to_stream("s", &payloads[..some], None) };
                         store.append_to_stream(append, WriteOptions::default()).await.expect("appends");
                     }
                 }

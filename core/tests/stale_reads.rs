@@ -8,10 +8,10 @@ use std::rc::Rc;
 
 use common::hooked::{Hook, HostCall, hooked};
 use common::reads::{segment_read, space_read};
-use common::{StopAfter, World, frame, records};
+use common::{StopAfter, World, records, to_stream};
 use streamkit_core::{
     Atomicity, EntryId, HostLimits, MemoryKv, OpenOptions, Page, PartitionChoice, Result, Retention,
-    SpaceRead, Store, StreamAppend, StreamRead, Trim, WriteOptions,
+    SpaceRead, Store, StreamRead, Trim, WriteOptions,
 };
 use uuid::Uuid;
 
@@ -159,12 +159,7 @@ fn a_partition_is_read_up_to_what_is_not_shown() {
     let world = World::new();
     let kv = single_rows(true);
     let store = world.open(&kv);
-    let append = |payload: &str| StreamAppend {
-        stream: "s".into(),
-        records: frame(&[payload]),
-        partition: None,
-        partition_key: None,
-    };
+    let append = |payload: &str| to_stream("s", &[payload], None);
     let mut ids = vec![EntryId::ZERO];
     for payload in COMMITTED {
         let appended = world.run(store.append_to_stream(append(payload), WriteOptions::default()));

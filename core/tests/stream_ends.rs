@@ -6,17 +6,15 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use common::hooked::{Hook, HostCall, hooked};
-use common::{World, frame};
+use common::{World, to_stream};
 use streamkit_core::{
-    EntryId, MemoryKv, OpenOptions, Page, PartitionChoice, Result, Store, StreamAppend, StreamRead, Trim,
-    WriteOptions,
+    EntryId, MemoryKv, OpenOptions, Page, PartitionChoice, Result, Store, StreamRead, Trim, WriteOptions,
 };
 
 async fn append(store: &Store, count: usize) -> Vec<EntryId> {
     let mut ids = Vec::new();
     for _ in 0..count {
-        let records = frame(&["payload"]);
-        let append = StreamAppend { stream: "s".into(), records, partition: None, partition_key: None };
+        let append = to_stream("s", &["payload"], None);
         ids.push(store.append_to_stream(append, WriteOptions::default()).await.expect("appends").first_id);
     }
     ids

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use common::hooked::{Hook, HostCall, hooked};
 use common::reads::{segment_read, space_read};
-use common::{World, frame};
+use common::{World, to_stream};
 use streamkit_core::{
     Atomicity, EntryId, Error, ErrorCode, FaultPlan, FaultyKv, HostLimits, MemoryKv, OpenOptions, Result,
     Retention, SpaceRead, Store, StreamAppend, StreamAppended, Trim, Trimmed, WriteOptions,
@@ -23,7 +23,7 @@ fn limits(kind: Atomicity) -> HostLimits {
 }
 
 fn records(stream: &str, payloads: &[&str]) -> StreamAppend {
-    StreamAppend { stream: stream.into(), records: frame(payloads), partition: None, partition_key: None }
+    to_stream(stream, payloads, None)
 }
 
 /// Ids and payloads of all records.

@@ -6,13 +6,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use common::hooked::{Hook, HostCall, hooked};
-use common::{World, frame};
-use streamkit_core::{Listing, MemoryKv, OpenOptions, Result, Store, StreamAppend, Trim, WriteOptions};
+use common::{World, to_stream};
+use streamkit_core::{Listing, MemoryKv, OpenOptions, Result, Store, Trim, WriteOptions};
 
 async fn append(store: &Store, payloads: &[&str]) -> Result<()> {
-    let append =
-        StreamAppend { stream: "s".into(), records: frame(payloads), partition: None, partition_key: None };
-    store.append_to_stream(append, WriteOptions::default()).await.map(drop)
+    store.append_to_stream(to_stream("s", payloads, None), WriteOptions::default()).await.map(drop)
 }
 
 /// Before a scan of commit rows, another instance appends, trims all that there was before, and collects it.

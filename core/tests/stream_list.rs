@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use common::calls::Calls;
 use common::hooked::hooked;
-use common::{World, frame, records};
+use common::{World, records, to_stream};
 use streamkit_core::{
     Listing, MemoryKv, OpenOptions, Retention, Store, StreamAppend, StreamInfo, Trim, WriteOptions,
 };
@@ -18,8 +18,7 @@ fn counted(world: &World, kv: &MemoryKv) -> (Store, Rc<Calls>) {
 }
 
 async fn append(store: &Store, name: &str, partition: u32) {
-    let (records, partition) = (frame(&["payload"]), Some(partition));
-    let append = StreamAppend { stream: name.into(), records, partition, partition_key: None };
+    let append = StreamAppend { partition: Some(partition), ..to_stream(name, &["payload"], None) };
     store.append_to_stream(append, WriteOptions::default()).await.expect("appends");
 }
 

@@ -2,14 +2,13 @@
 
 mod common;
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use common::{World, small_blocks};
+use common::{World, keyed_frame, small_blocks, to_stream};
 use proptest::prelude::*;
 use streamkit_core::{
-    EntryId, ErrorCode, HostLimits, MemoryKv, OpenOptions, PartitionChoice, RecordFrame, Retention, Store,
-    StreamAppend, StreamRead, Trim, WriteOptions, encode_entry_body, encode_record_frame, partition_of_key,
+    EntryId, ErrorCode, HostLimits, MemoryKv, OpenOptions, PartitionChoice, Retention, Store, StreamAppend,
+    StreamRead, Trim, WriteOptions, partition_of_key,
 };
 
 /// A record as it is expected back.
@@ -60,19 +59,8 @@ impl Model {
     }
 }
 
-fn frame(payloads: &[Vec<u8>], metadata: &BTreeMap<String, String>) -> RecordFrame {
-    let bodies: Vec<Vec<u8>> =
-        payloads.iter().map(|payload| encode_entry_body(payload, metadata).expect("encodes")).collect();
-    RecordFrame::parse(encode_record_frame(&bodies, None).expect("encodes")).expect("parses")
-}
-
 fn append(stream: &str, partition: Option<u32>, payloads: &[Vec<u8>]) -> StreamAppend {
-    StreamAppend {
-        stream: stream.into(),
-        records: frame(payloads, &BTreeMap::new()),
-        partition,
-        partition_key: None,
-    }
+    StreamAppend { partition, ..to_stream(stream, payloads, None) }
 }
 
 fn read(stream: &str, partitions: PartitionChoice, after: EntryId, most: u64) -> StreamRead {
@@ -308,13 +296,7 @@ fn a_key_chooses_the_partition_and_stays_with_the_record() {
     world.run(async {
         store.create_stream("s", 8, Retention::default()).await.expect("creates");
         for key in ["alice", "bob", "carol", "order-12345"] {
-            let metadata = BTreeMap::from([("partition-key".into(), key.into())]);
-            let request = StreamAppend {
-                stream: "s".into(),
-                records: frame(&[b"x".to_vec()], &metadata),
-                partition: None,
-                partition_key: Some(key.into()),
-            };
+            let request = to_stream("s", &["x"], Some(key));
             let made = store.append_to_stream(request, WriteOptions::default()).await.expect("appends");
             assert_eq!(made.partition, partition_of_key(key, 8));
             let page = store
@@ -323,10 +305,7 @@ fn a_key_chooses_the_partition_and_stays_with_the_record() {
                 .expect("reads");
             assert!(page.entries().any(|entry| entry.id == made.first_id), "{key}");
         }
-        let forged = StreamAppend {
-            records: frame(&[b"x".to_vec()], &BTreeMap::from([("partition-key".into(), "eve".into())])),
-            ..append("s", None, &[])
-        };
+        let forged = StreamAppend { records: keyed_frame(&["x"], Some("eve")), ..append("s", None, &[]) };
         let error = store.append_to_stream(forged, WriteOptions::default()).await.expect_err("refused");
         assert_eq!(error.code(), ErrorCode::InvalidArgument);
         let error = store

@@ -4,9 +4,9 @@ mod common;
 
 use std::rc::Rc;
 
-use common::{World, frame};
+use common::{World, to_stream};
 use futures::future::{FutureExt, LocalBoxFuture};
-use streamkit_core::{GroupOptions, MemoryKv, OpenOptions, Result, Store, StreamAppend, Trim, WriteOptions};
+use streamkit_core::{GroupOptions, MemoryKv, OpenOptions, Result, Store, Trim, WriteOptions};
 
 /// What a wait came to; `None`: it still waits.
 type Woken = Option<Result>;
@@ -26,12 +26,7 @@ fn quiet(world: &World) -> Store {
 }
 
 async fn append(store: &Store, stream: &str) {
-    let append = StreamAppend {
-        stream: stream.into(),
-        records: frame(&["payload"]),
-        partition: None,
-        partition_key: None,
-    };
+    let append = to_stream(stream, &["payload"], None);
     store.append_to_stream(append, WriteOptions::default()).await.expect("appends");
 }
 

@@ -7,11 +7,9 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use common::hooked::{Hook, HostCall, hooked};
-use common::{World, frame, records, told};
+use common::{World, records, told};
 use futures::channel::oneshot;
-use streamkit_core::{
-    ErrorCode, HostLimits, MemoryKv, OpenOptions, Result, Store, StreamAppend, WriteOptions,
-};
+use streamkit_core::{ErrorCode, HostLimits, MemoryKv, OpenOptions, Result, Store, WriteOptions};
 
 /// Timers fire at once here, and are not to end calls of the host.
 fn patient() -> OpenOptions {
@@ -105,8 +103,7 @@ fn taken_back_at(call: Call, to_stream: bool, calls_back: bool) -> (Result<u64>,
         let store = store.clone();
         async move {
             if to_stream {
-                let (stream, records) = ("orders".into(), frame(&["x"]));
-                let append = StreamAppend { stream, records, partition: None, partition_key: None };
+                let append = common::to_stream("orders", &["x"], None);
                 let made = if calls_back {
                     told(|then| store.append_to_stream_then(append, options, then)).await
                 } else {

@@ -16,8 +16,8 @@ use futures::executor::{LocalPool, LocalSpawner};
 use futures::future::{FutureExt, LocalBoxFuture};
 use hooked::{Hook, HostCall};
 use streamkit_core::{
-    Clock, Entropy, Env, Error, HostLimits, Kv, MemoryKv, NewRecords, NoNotify, OpenOptions, RecordFrame,
-    Result, Store, Timer, encode_entry_body, encode_record_frame,
+    Clock, Entropy, Env, Error, HostLimits, Kv, MemoryKv, NewRecords, NoNotify, OpenOptions, PARTITION_KEY,
+    RecordFrame, Result, Store, StreamAppend, Timer, encode_entry_body, encode_record_frame,
 };
 
 /// Time that moves when a test says so.
@@ -127,11 +127,28 @@ pub(crate) fn small_blocks() -> MemoryKv {
 }
 
 pub(crate) fn frame(payloads: &[&str]) -> RecordFrame {
+    keyed_frame(payloads, None)
+}
+
+/// Records that carry a partition key.
+pub(crate) fn keyed_frame(payloads: &[impl AsRef<[u8]>], key: Option<&str>) -> RecordFrame {
+    let metadata: BTreeMap<String, String> =
+        key.into_iter().map(|key| (PARTITION_KEY.into(), key.into())).collect();
     let bodies: Vec<Vec<u8>> = payloads
         .iter()
-        .map(|payload| encode_entry_body(payload.as_bytes(), &BTreeMap::new()).expect("encodes"))
+        .map(|payload| encode_entry_body(payload.as_ref(), &metadata).expect("encodes"))
         .collect();
     RecordFrame::parse(encode_record_frame(&bodies, None).expect("encodes")).expect("parses")
+}
+
+/// Records for a stream: for the partition of a key, or for any.
+pub(crate) fn to_stream(stream: &str, payloads: &[impl AsRef<[u8]>], key: Option<&str>) -> StreamAppend {
+    StreamAppend {
+        stream: stream.into(),
+        records: keyed_frame(payloads, key),
+        partition: None,
+        partition_key: key.map(String::from),
+    }
 }
 
 pub(crate) fn records(space: &str, segment: &str, payloads: &[&str]) -> NewRecords {

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use streamkit_core::{
     Atomicity, EntryId, Group, GroupMode, GroupOptions, GroupRead, OpenOptions, PendingRead, PendingRecord,
-    Store, StreamAppend, Trim, WriteOptions,
+    Store, Trim, WriteOptions,
 };
 
-use crate::common::World;
-use crate::{frame, open_still, tight};
+use crate::common::{World, to_stream};
+use crate::{open_still, tight};
 
 const CONSUMERS: [&str; 4] = ["a", "ab", "b", "c"];
 const KEYS: [&str; 7] = ["k1", "k2", "k3", "k4", "k5", "k6", "k7"];
@@ -145,12 +145,7 @@ fn run(by_space: bool, most_ops: usize, instances: usize, slots: u64, calls: Vec
             match call {
                 Call::Append { key, count } => {
                     let texts: Vec<String> = (0..count).map(|n| format!("{key} {n}")).collect();
-                    let append = StreamAppend {
-                        stream: "s".into(),
-                        records: frame(&texts, Some(KEYS[key])),
-                        partition: None,
-                        partition_key: Some(KEYS[key].into()),
-                    };
+                    let append = to_stream("s", &texts, Some(KEYS[key]));
                     let done =
                         store.append_to_stream(append, WriteOptions::default()).await.expect("appends");
                     for n in done.first_id.n..=done.last_id.n {

@@ -6,18 +6,16 @@ mod common;
 mod keyed;
 mod model;
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use common::World;
+use common::{World, to_stream};
 use futures::future::{FutureExt, LocalBoxFuture};
 use model::Model;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use streamkit_core::{
     Atomicity, EntryId, Env, ErrorCode, Group, GroupMode, GroupOptions, GroupRead, HostLimits, Kv, MemoryKv,
-    OpenOptions, PartitionChoice, PendingRead, RecordFrame, Store, StreamAppend, StreamRead, Timer, Trim,
-    WriteOptions, encode_entry_body, encode_record_frame,
+    OpenOptions, PartitionChoice, PendingRead, Store, StreamRead, Timer, Trim, WriteOptions,
 };
 
 #[derive(Debug, Clone)]
@@ -127,16 +125,6 @@ fn setting() -> impl Strategy<Value = Setting> {
                 }
             },
         )
-}
-
-pub(crate) fn frame(texts: &[String], key: Option<&str>) -> RecordFrame {
-    let mut metadata = BTreeMap::new();
-    if let Some(key) = key {
-        metadata.insert(String::from("partition-key"), String::from(key));
-    }
-    let bodies: Vec<Vec<u8>> =
-        texts.iter().map(|text| encode_entry_body(text.as_bytes(), &metadata).expect("encodes")).collect();
-    RecordFrame::parse(encode_record_frame(&bodies, None).expect("encodes")).expect("parses")
 }
 
 /// Rows and commits so small that pages split and calls take several commits.
@@ -307,12 +295,7 @@ fn run(setting: &Setting, calls: Vec<Call>) {
                 Call::Append(count) => {
                     let texts: Vec<String> = (0..count).map(|n| format!("record {}", appended + n)).collect();
                     appended += count;
-                    let append = StreamAppend {
-                        stream: "s".into(),
-                        records: frame(&texts, None),
-                        partition: None,
-                        partition_key: None,
-                    };
+                    let append = to_stream("s", &texts, None);
                     let first = store
                         .append_to_stream(append, WriteOptions::default())
                         .await
