@@ -5,7 +5,7 @@ import { tap } from "../../tests/azure/tap.js";
 import { batches, type Events } from "../src/data.js";
 
 /** What one run took, and how many requests. */
-export interface Measure {
+interface Measure {
 	readonly milliseconds: number;
 	readonly requests: number;
 }

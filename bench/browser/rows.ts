@@ -16,7 +16,7 @@ import { atLeast, Lines } from "../src/lines.js";
 import type { Bar, Line } from "../src/table.js";
 
 /** How many events a side gets, of what was asked for. */
-export type Share = "all" | "some";
+type Share = "all" | "some";
 
 export interface SideRow {
 	readonly name: string;

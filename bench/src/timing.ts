@@ -31,7 +31,7 @@ export function median(values: readonly number[]): number {
 }
 
 /** The order of sides in one round: each comes first in turn, and every other round goes backwards. */
-export function orderOf<T>(sides: readonly T[], round: number): T[] {
+function orderOf<T>(sides: readonly T[], round: number): T[] {
 	const turn = Math.floor(round / 2) % Math.max(sides.length, 1);
 	const order = [...sides.slice(turn), ...sides.slice(0, turn)];
 	return round % 2 === 0 ? order : order.reverse();

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
 /** What a measuring process sends when it is done. */
-export type Answer<T> = { readonly result: T } | { readonly error: string };
+type Answer<T> = { readonly result: T } | { readonly error: string };
 
 /** Runs one of the programs beside this file in a fresh process, and gives what it answers. */
 export async function inProcess<T>(program: string, args: readonly string[]): Promise<T> {

@@ -18,7 +18,7 @@ export async function open(folder: string): Promise<Level> {
 }
 
 /** The key of the n-th row: 8 bytes, big-endian. */
-export function keyOf(index: number): Buffer {
+function keyOf(index: number): Buffer {
 	const key = Buffer.alloc(8);
 	key.writeBigUInt64BE(BigInt(index));
 	return key;

@@ -24,7 +24,7 @@ async function readAll(store: Store): Promise<Tally> {
 }
 
 /** Appends in batches, each awaited. */
-export async function appendAll(store: Store, all: readonly Uint8Array[][]): Promise<void> {
+async function appendAll(store: Store, all: readonly Uint8Array[][]): Promise<void> {
 	for (const batch of all) await store.streams.append(STREAM, batch);
 }
 

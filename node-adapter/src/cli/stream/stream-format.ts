@@ -59,7 +59,7 @@ const UNITS = [
 ] as const;
 
 /** A length of time in the largest unit that has a whole number of it. */
-export function age(ms: number): string {
+function age(ms: number): string {
 	const [unit, one, many] = UNITS.find(([unit]) => ms % unit === 0) ?? UNITS[3];
 	return counted(ms / unit, one, many);
 }
