@@ -11,7 +11,7 @@ import { JOURNAL_FILE } from "./journal/journal.js";
 import { JournaledEnvironment } from "./journaled-environment.js";
 import type { KeyRange } from "./lmdb-environment.js";
 import { lackingRoom, limitOnFiles } from "./room.js";
-import { Turns } from "./turns.js";
+import { Yielder } from "./yielder.js";
 import { WakeFile } from "./watch.js";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -29,7 +29,7 @@ export class DirectoryHost implements HostKv {
 	readonly #environment: JournaledEnvironment;
 	readonly #wake: WakeFile;
 	readonly #largestFile = limitOnFiles();
-	readonly #turns = new Turns();
+	readonly #yielder = new Yielder();
 	/** Who watches through this very host: to them, its own commits are another's. */
 	readonly #watchers = new Set<() => void>();
 	#unlisten: () => void = () => {};
@@ -101,7 +101,7 @@ export class DirectoryHost implements HostKv {
 		}
 		this.#freeDeadReaders();
 		if (result.applied) this.#requirePresent("unknown");
-		return this.#turns.due() ? this.#turns.next().then(() => result) : result;
+		return this.#yielder.due() ? this.#yielder.next().then(() => result) : result;
 	}
 
 	watch(changed: () => void): () => void {

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import type { HostBatch, HostCommit } from "streamkit";
 import { DirectoryHost, directoryHost } from "../src/directory-host.js";
 import { LmdbEnvironment } from "../src/lmdb-environment.js";
-import { Turns } from "../src/turns.js";
+import { Yielder } from "../src/yielder.js";
 import { type Bytes, batch, bytes, coded, numberKey, randomFrom, temporaryDirectory, text } from "./support.js";
 
 function opened(t: { after(run: () => Promise<void>): void }): DirectoryHost {
@@ -22,13 +22,13 @@ test("answers reads without a promise, and commits as long as it is not time for
 	assert.equal(host.scan({ start: bytes("a"), end: bytes("z"), limit: 10 }).keys.length, 2);
 
 	let now = 5;
-	const turns = new Turns(() => now);
+	const yielder = new Yielder(() => now);
 	now += 9.9;
-	assert.equal(turns.due(), false);
+	assert.equal(yielder.due(), false);
 	now += 0.1;
-	assert.equal(turns.due(), true);
-	await turns.next();
-	assert.equal(turns.due(), false);
+	assert.equal(yielder.due(), true);
+	await yielder.next();
+	assert.equal(yielder.due(), false);
 });
 
 test("a chain of commits lets the rest of the process run", async (t) => {

@@ -5,9 +5,9 @@ import type { EngineSlot } from "./engine/slot.js";
 export async function fullWrite<T>(
 	slot: EngineSlot,
 	signal: AbortSignal | undefined,
-	start: (engine: Engine, ticket: number) => Promise<T>,
+	start: (engine: Engine, tag: number) => Promise<T>,
 ): Promise<T> {
 	if (signal?.aborted === true) throw signal.reason;
-	const ticket = signal === undefined ? 0 : slot.ticket();
-	return slot.callFull("write", (engine) => start(engine, ticket), signal, ticket);
+	const tag = signal === undefined ? 0 : slot.nextTag();
+	return slot.callFull("write", (engine) => start(engine, tag), signal, tag);
 }

@@ -55,7 +55,7 @@ async function acquire(
 		while (!slot.isFull || slot.closed) await unlessAborted(slot.full(), signal);
 		const epoch = slot.epoch();
 		try {
-			return await fullWrite(slot, signal, (engine, ticket) => engine.leaseAcquire(key, holder, ttl, ticket));
+			return await fullWrite(slot, signal, (engine, tag) => engine.leaseAcquire(key, holder, ttl, tag));
 		} catch (error) {
 			if (signal?.aborted === true) throw signal.reason;
 			const left = deadline - performance.now();
@@ -63,8 +63,8 @@ async function acquire(
 			const { expires } = error.details;
 			const until = typeof expires === "number" ? expires - slot.options.clock() + 1 : RETRY_MS;
 			const pause = Math.max(1, Math.min(left, until, RETRY_MS));
-			const ticket = slot.ticket();
-			await slot.wait("", epoch, pause, signal, ticket);
+			const tag = slot.nextTag();
+			await slot.wait("", epoch, pause, signal, tag);
 		}
 	}
 }

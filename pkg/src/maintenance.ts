@@ -1,11 +1,11 @@
 import { unlessAborted } from "./abort.js";
 import { type Bytes, isUint8Array } from "./bytes.js";
 import type { Engine, Stepper } from "./engine/abi.js";
-import type { EngineSlot } from "./engine/slot.js";
 import type { Kind } from "./engine/pending.js";
+import type { EngineSlot } from "./engine/slot.js";
 import { invalid, StreamkitError } from "./errors.js";
 import { unheeded } from "./host-answers.js";
-import { Turns } from "./turns.js";
+import { Yielder } from "./yielder.js";
 import type { Abortable, CompactReport, Progress, VerifyReport } from "./types.js";
 import {
 	checkIterable,
@@ -37,7 +37,7 @@ class Session<T extends Operation> {
 	readonly #engine: Engine;
 	readonly operation: T;
 	#running: Promise<unknown> = Promise.resolve();
-	readonly #turns = new Turns();
+	readonly #yielder = new Yielder();
 
 	private constructor(slot: EngineSlot, engine: Engine, operation: T) {
 		this.#slot = slot;
@@ -62,7 +62,7 @@ class Session<T extends Operation> {
 	}
 
 	async call<R>(kind: Kind, start: (operation: T) => Promise<R>, signal: AbortSignal | undefined): Promise<R> {
-		if (this.#turns.due(this.#slot.hostWaits)) await this.#turns.next();
+		if (this.#yielder.due(this.#slot.hostWaits)) await this.#yielder.next();
 		if (signal?.aborted === true) throw signal.reason;
 		this.#check();
 		return this.#slot.run(

@@ -4,7 +4,7 @@ import { invalid, isStreamkitError, limitExceeded, StreamkitError } from "./erro
 import { giveBack, takeWriter } from "./framing/frame-pool.js";
 import { FrameWriter, type Mark } from "./framing/record-frame.js";
 import { unheeded } from "./host-answers.js";
-import { Turns } from "./turns.js";
+import { Yielder } from "./yielder.js";
 import type { ProduceOptions, RecordInput, SegmentStatus } from "./types.js";
 import { checkIterable, checkName, checkStep, iteratorOf } from "./validate.js";
 import { checkWriteOptions, isReady, later, type WriteContext, type WriteOptions } from "./writes.js";
@@ -21,8 +21,8 @@ function append(
 	{ signal, trxId, trxNumber, lease, durability }: WriteOptions,
 ): Promise<SegmentStatus> {
 	return slot.write(
-		(engine, call, ticket) =>
-			engine.append(space, segment, frame, expected, trxId, trxNumber, lease, durability, ticket, call),
+		(engine, call, tag) =>
+			engine.append(space, segment, frame, expected, trxId, trxNumber, lease, durability, tag, call),
 		statusOf(space, segment),
 		signal,
 	);
@@ -100,7 +100,7 @@ export class Production {
 	#filling: Promise<void> | undefined;
 	#committed: SegmentStatus | undefined;
 	#expected: number;
-	readonly #turns = new Turns();
+	readonly #yielder = new Yielder();
 
 	constructor(
 		context: WriteContext,
@@ -138,7 +138,7 @@ export class Production {
 		const writer = this.#writer;
 		if (writer === undefined) return undefined;
 		// Never before the first chunk, which takes its place in the queue before the call returns.
-		if (this.#committed !== undefined && this.#turns.due(slot.hostWaits)) await this.#turns.next();
+		if (this.#committed !== undefined && this.#yielder.due(slot.hostWaits)) await this.#yielder.next();
 		const filling = this.#filling ?? (this.#cuts.length === 0 ? this.#fill() : undefined);
 		// Where there is nothing to wait for, the chunk is handed over before this returns. A source may be silent for
 		// ever, so closing the store ends the wait for it; but not where it has ended, for then all of its records are

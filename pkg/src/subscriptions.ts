@@ -143,8 +143,8 @@ class StatusSubscription implements Subscription {
 		while (this.#status === "active") {
 			try {
 				if (epoch !== undefined) {
-					const ticket = slot.ticket();
-					await slot.wait(this.#target.space, epoch, -1, signal, ticket);
+					const tag = slot.nextTag();
+					await slot.wait(this.#target.space, epoch, -1, signal, tag);
 				}
 				epoch = undefined;
 				epoch = await this.#poll();

@@ -98,9 +98,9 @@ export async function transact(
 	if (targets.length === 0) throw invalid("writes", "must hold at least one write");
 	const { signal, trxId, trxNumber, lease, durability } = options;
 	const frame = transactFrame(frames);
-	const ticket = signal === undefined ? 0 : slot.ticket();
+	const tag = signal === undefined ? 0 : slot.nextTag();
 	const hand = (): Promise<Float64Array> =>
-		slot.run("write", (engine) => engine.transact(frame, trxId, trxNumber, lease, durability, ticket), signal, ticket);
+		slot.run("write", (engine) => engine.transact(frame, trxId, trxNumber, lease, durability, tag), signal, tag);
 	const numbers = await (isReady(slot, options) ? hand() : later(slot, options, hand));
 	return targets.map(({ space, segment }, i) => readStatus(numbers, space, segment, 4 * i));
 }

@@ -171,7 +171,7 @@ test("pages are read back as entries", () => {
 				.finish();
 			const page = readPage(bytes, "space");
 			assert.ok(page.done && page.tail);
-			assert.equal(page.a, 9);
+			assert.equal(page.next[0], 9);
 			const entries = [...page.entries];
 			assert.equal(entries.length, records.length);
 			assert.equal(page.count, records.length);

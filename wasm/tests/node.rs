@@ -153,8 +153,8 @@ async fn bad_arguments_are_named() {
     let store = open(&MemoryBridge::new()).await;
     let records = frame(&["a"]);
     let none = JsValue::UNDEFINED;
-    let append = |expected: f64, id: Option<&str>, number: f64, lease: &JsValue, how: f64, ticket: f64| {
-        store.engine.append("s", "g", &records, expected, id.map(Into::into), number, lease, how, ticket)
+    let append = |expected: f64, id: Option<&str>, number: f64, lease: &JsValue, how: f64, tag: f64| {
+        store.engine.append("s", "g", &records, expected, id.map(Into::into), number, lease, how, tag)
     };
     for (promise, message) in [
         (append(0.5, None, 0.0, &none, 0.0, 0.0), "expectedSequence: "),
@@ -169,7 +169,7 @@ async fn bad_arguments_are_named() {
             "lease.fencingToken: ",
         ),
         (append(-1.0, None, 0.0, &none, 3.0, 0.0), "durability: "),
-        (append(-1.0, None, 0.0, &none, 0.0, -3.0), "ticket: "),
+        (append(-1.0, None, 0.0, &none, 0.0, -3.0), "tag: "),
         (store.engine.read_segment("s", "g", -1.0, 0.0, -1.0, -1.0, 1.0, 1.0), "fromSequence: "),
         (store.engine.read_segment("s", "g", 1.0, 0.0, -1.0, -1.0, 0.0, 1.0), "maxEntries: "),
         (store.engine.read_segment("s", "g", 1.0, 0.0, -1.0, -1.0, 1.0, f64::NAN), "maxBytes: "),
@@ -359,7 +359,7 @@ async fn a_write_is_taken_back_before_it_is_handed_over() {
 }
 
 #[wasm_bindgen_test]
-async fn waits_end_with_a_write_a_hint_a_timer_or_a_ticket() {
+async fn waits_end_with_a_write_a_hint_a_timer_or_a_tag() {
     let bridge = MemoryBridge::new();
     let store = open(&bridge).await;
     let epoch = store.engine.epoch();

@@ -161,7 +161,7 @@ impl Group {
     pub async fn replay(&self, limit: Option<u64>) -> Result<u64> {
         let _run = self.check()?;
         check_number("limit", limit.unwrap_or(1), 1, MAX_INTEGER)?;
-        let _turn = self.turn().boxed_local().await;
+        let _lock = self.lock().boxed_local().await;
         let (draft, _) = self.load_existing().boxed_local().await?;
         let letters: Rc<str> = Rc::from(&*draft.head.dead_letters);
         let upto = self.inner().fresh_head(&letters).await?.last_id;

@@ -19,7 +19,7 @@ use crate::layout::group::{self, GroupHead};
 use crate::layout::space::SpaceHead;
 use crate::layout::stream::StreamMeta;
 use crate::name::check_name;
-use crate::store::{Store, take_turn};
+use crate::store::{Store, lock_key};
 
 /// Rows that one step of a sweep removes.
 const SWEEP_ROWS: usize = 256;
@@ -36,7 +36,7 @@ impl Group {
         let _run = self.check()?;
         let dead_letters = options.check(&self.stream, &self.name)?;
         {
-            let _turn = self.turn().boxed_local().await;
+            let _lock = self.lock().boxed_local().await;
             self.create_group(options, &dead_letters, true).boxed_local().await?;
         }
         self.info().await
@@ -48,7 +48,7 @@ impl Group {
     /// `NOT_FOUND`; otherwise like [`Group::create`].
     pub async fn delete(&self) -> Result {
         let _run = self.check()?;
-        let _turn = self.turn().boxed_local().await;
+        let _lock = self.lock().boxed_local().await;
         let mut tries = Tries::default();
         loop {
             let (draft, _) = self.load_existing().boxed_local().await?;
@@ -170,8 +170,8 @@ impl Group {
         )
     }
 
-    pub(super) async fn turn(&self) -> crate::store::Turn {
-        take_turn(self.inner(), group::key(&self.stream, &self.name)).await
+    pub(super) async fn lock(&self) -> crate::store::KeyLock {
+        lock_key(self.inner(), group::key(&self.stream, &self.name)).await
     }
 
     /// Whether rows stand there besides the head.

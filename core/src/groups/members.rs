@@ -21,7 +21,7 @@ impl Group {
     pub async fn join(&self, consumer: &str) -> Result {
         let _run = self.check()?;
         self.check_consumer(consumer)?;
-        let _turn = self.turn().boxed_local().await;
+        let _lock = self.lock().boxed_local().await;
         let mut tries = Tries::default();
         loop {
             let Some(mut draft) = self.load_or_recall(&mut tries).boxed_local().await? else {
@@ -45,7 +45,7 @@ impl Group {
     pub async fn leave(&self, consumer: &str) -> Result {
         let _run = self.check()?;
         self.check_consumer(consumer)?;
-        let _turn = self.turn().boxed_local().await;
+        let _lock = self.lock().boxed_local().await;
         let mut tries = Tries::default();
         loop {
             let draft = self.load_or_recall(&mut tries).boxed_local().await?;

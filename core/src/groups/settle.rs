@@ -63,7 +63,7 @@ impl Group {
         let mut count = 0;
         // How many ids a commit is tried with.
         let mut most = rest.len();
-        let _turn = self.turn().boxed_local().await;
+        let _lock = self.lock().boxed_local().await;
         let mut tries = Tries::unread(true);
         while !rest.is_empty() {
             let some: Vec<EntryId> = rest.iter().copied().take(most).collect();

@@ -58,7 +58,7 @@ pub struct WriteOptions {
     pub lease: Option<LeaseProof>,
     /// What the write must survive; `None`: as the store was opened.
     pub durability: Option<Durability>,
-    /// What [`Store::cancel`] knows this write by; 0: nothing. JavaScript calls it a ticket.
+    /// What [`Store::cancel`] knows this write by; 0: nothing.
     pub tag: u64,
 }
 

@@ -12,6 +12,7 @@ mod health;
 mod host;
 mod import;
 mod inventory;
+mod key_locks;
 mod lease;
 mod load;
 mod open;
@@ -28,7 +29,6 @@ mod shrinkage;
 #[cfg(not(feature = "every-host"))]
 mod stand_ins;
 mod tasks;
-mod turns;
 mod verify;
 mod wait;
 
@@ -62,10 +62,10 @@ pub(crate) use answer::{Answer, went_away};
 pub(crate) use cache::{Cache, CachedSpace};
 use host::Host;
 pub(crate) use host::{Call, Part, Row};
+pub(crate) use key_locks::{KeyLock, lock_key};
 use queue::Queue;
 pub(crate) use queue::{Job, Patch};
 pub(crate) use running::{Run, Tagged};
-pub(crate) use turns::{Turn, take_turn};
 use wait::Waiters;
 
 /// An open store. Clones share it.
@@ -75,7 +75,7 @@ use wait::Waiters;
 #[derive(Clone)]
 pub struct Store {
     pub(crate) inner: Rc<Inner>,
-    /// What [`Store::cancel`] knows the calls of this handle by; 0: nothing. JavaScript calls it a ticket.
+    /// What [`Store::cancel`] knows the calls of this handle by; 0: nothing.
     pub(crate) tag: u64,
 }
 
@@ -107,7 +107,7 @@ pub(crate) struct Inner {
     /// Spaces whose trimmed rows wait to be collected.
     collecting: RefCell<SortedSet<Rc<str>>>,
     /// Calls that go one after another: on one stream, or on one group.
-    pub(crate) turns: RefCell<turns::Turns>,
+    pub(crate) locks: RefCell<key_locks::KeyLocks>,
     /// Calls under way that can be taken back by their tags.
     running: RefCell<running::Running>,
     /// What streams remember between calls. The store does not know what it is.

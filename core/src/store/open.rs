@@ -60,7 +60,7 @@ impl Store {
             random: RefCell::new(random),
             small: RefCell::default(),
             collecting: RefCell::default(),
-            turns: RefCell::default(),
+            locks: RefCell::default(),
             running: RefCell::default(),
             stream_memory: RefCell::default(),
             group_memory: RefCell::default(),

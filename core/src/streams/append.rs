@@ -15,7 +15,7 @@ use crate::layout::space;
 use crate::layout::stream::StreamMeta;
 use crate::name::check_name;
 use crate::plan::{StreamWrite, Written};
-use crate::store::{Answer, Inner, NewRecords, Store, Tagged, WriteOptions, take_turn, went_away};
+use crate::store::{Answer, Inner, NewRecords, Store, Tagged, WriteOptions, lock_key, went_away};
 
 /// The metadata under which a record keeps the key that chose its partition.
 pub const PARTITION_KEY: &str = "partition-key";
@@ -70,15 +70,15 @@ impl Store {
         append.check()?;
         let _tagged = Tagged::begin(&self.inner, options.tag);
         let name = Rc::<str>::from(&*append.stream);
-        // The turn is asked for before anything is looked up: so appends to a stream are queued in the order of the
+        // The lock is asked for before anything is looked up: so appends to a stream are queued in the order of the
         // calls.
-        let turn = take_turn(&self.inner, space::key(&name));
+        let lock = lock_key(&self.inner, space::key(&name));
         let mut cached = self.inner.cached_meta(&name)?;
-        let (mut turn, mut looked_up) = match cached {
-            Some(_) => (Some(turn.boxed_local().await), None),
+        let (mut lock, mut looked_up) = match cached {
+            Some(_) => (Some(lock.boxed_local().await), None),
             None => {
-                let (turn, head) = join(turn, self.inner.stream_head(&name)).boxed_local().await;
-                (Some(turn), Some(head?.1))
+                let (lock, head) = join(lock, self.inner.stream_head(&name)).boxed_local().await;
+                (Some(lock), Some(head?.1))
             }
         };
         for _ in 0..TRIES {
@@ -96,7 +96,7 @@ impl Store {
             let mut writing = self.write_one(records, Some(stream), options.clone()).boxed_local();
             let written = poll_fn(|context| {
                 let written = writing.as_mut().poll(context);
-                turn = None;
+                lock = None;
                 written
             });
             match written.await {
@@ -175,7 +175,7 @@ impl Store {
         self.inner.check_open()?;
         append.check()?;
         // Somebody is looking the stream up, and was called before this: it is not overtaken.
-        if self.inner.turns.borrow().is_taken(|| space::key(&append.stream)) {
+        if self.inner.locks.borrow().is_locked(|| space::key(&append.stream)) {
             return Ok(None);
         }
         let cached = self.inner.cached_meta(&append.stream)?;

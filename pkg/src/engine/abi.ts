@@ -3,8 +3,7 @@ import type { CompactReport, VerifyReport } from "../types.js";
 
 // What the wasm module exports. Numbers stand for "none" where an argument may be missing, so that a call passes
 // no objects; errors are plain {code, message, details, retryable}. What each argument means is said at the method of
-// the same name in wasm/src/engine. A ticket is a number by which cancel knows a call, 0 for none: the core calls it a
-// tag.
+// the same name in wasm/src/engine. A tag is a number by which cancel knows a call, 0 for none.
 
 /** Options of an engine instance. */
 export interface EngineOptions {
@@ -48,7 +47,7 @@ export interface Engine {
 		trxNumber: number,
 		lease: EngineLease | undefined,
 		durability: number,
-		ticket: number,
+		tag: number,
 		call: EngineCall,
 	): void;
 	transact(
@@ -57,9 +56,9 @@ export interface Engine {
 		trxNumber: number,
 		lease: EngineLease | undefined,
 		durability: number,
-		ticket: number,
+		tag: number,
 	): Promise<Float64Array>;
-	cancel(ticket: number): void;
+	cancel(tag: number): void;
 	peek(space: string, segment: string): Promise<PageBytes>;
 	readSegment(
 		space: string,
@@ -85,17 +84,17 @@ export interface Engine {
 	status(space: string, segment: string): Promise<Float64Array | undefined>;
 	changes(space: string, segment: string | undefined, afterMs: number, afterN: number): Promise<Bytes>;
 	epoch(): number;
-	wait(space: string, epoch: number, timeout: number, ticket: number): Promise<void>;
+	wait(space: string, epoch: number, timeout: number, tag: number): Promise<void>;
 	streamCreate(
 		name: string,
 		partitions: number,
 		maxAge: number,
 		maxCount: number,
 		maxBytes: number,
-		ticket: number,
+		tag: number,
 	): Promise<Bytes>;
-	streamAlter(name: string, maxAge: number, maxCount: number, maxBytes: number, ticket: number): Promise<Bytes>;
-	streamDelete(name: string, force: boolean, ticket: number): Promise<void>;
+	streamAlter(name: string, maxAge: number, maxCount: number, maxBytes: number, tag: number): Promise<Bytes>;
+	streamDelete(name: string, force: boolean, tag: number): Promise<void>;
 	streamInfo(name: string): Promise<Bytes>;
 	streamList(after: string | undefined, prefix: string | undefined, limit: number): Promise<Bytes>;
 	streamAppend(
@@ -107,7 +106,7 @@ export interface Engine {
 		trxNumber: number,
 		lease: EngineLease | undefined,
 		durability: number,
-		ticket: number,
+		tag: number,
 		call: EngineCall,
 	): void;
 	streamRead(
@@ -130,7 +129,7 @@ export interface Engine {
 		value: number,
 		n: number,
 		dryRun: boolean,
-		ticket: number,
+		tag: number,
 	): Promise<Float64Array>;
 	streamSweep(after: string | undefined): Promise<string | undefined>;
 	groupCreate(
@@ -145,11 +144,11 @@ export interface Engine {
 		maxStandbys: number,
 		slots: number,
 		deadLetterStream: string | undefined,
-		ticket: number,
+		tag: number,
 	): Promise<Bytes>;
-	groupDelete(stream: string, group: string, ticket: number): Promise<void>;
-	groupJoin(stream: string, group: string, consumer: string, ticket: number): Promise<void>;
-	groupLeave(stream: string, group: string, consumer: string, ticket: number): Promise<void>;
+	groupDelete(stream: string, group: string, tag: number): Promise<void>;
+	groupJoin(stream: string, group: string, consumer: string, tag: number): Promise<void>;
+	groupLeave(stream: string, group: string, consumer: string, tag: number): Promise<void>;
 	groupRead(
 		stream: string,
 		group: string,
@@ -157,7 +156,7 @@ export interface Engine {
 		limit: number,
 		noAck: boolean,
 		first: boolean,
-		ticket: number,
+		tag: number,
 	): Promise<PageBytes>;
 	groupSettle(
 		stream: string,
@@ -166,7 +165,7 @@ export interface Engine {
 		ids: Float64Array,
 		kind: number,
 		ms: number,
-		ticket: number,
+		tag: number,
 	): Promise<number>;
 	groupPending(
 		stream: string,
@@ -176,9 +175,9 @@ export interface Engine {
 		afterMs: number,
 		afterN: number,
 	): Promise<Bytes>;
-	groupReplay(stream: string, group: string, limit: number, ticket: number): Promise<number>;
+	groupReplay(stream: string, group: string, limit: number, tag: number): Promise<number>;
 	groupInfo(stream: string, group: string): Promise<Bytes>;
-	leaseAcquire(key: string, holder: string, ttl: number, ticket: number): Promise<number>;
+	leaseAcquire(key: string, holder: string, ttl: number, tag: number): Promise<number>;
 	leaseRenew(key: string, holder: string, token: number, ttl: number): Promise<void>;
 	leaseRelease(key: string, holder: string, token: number): Promise<void>;
 	exporter(spaces: string[] | undefined): Exporter;

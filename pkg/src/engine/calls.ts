@@ -13,7 +13,7 @@ export abstract class EngineCalls {
 	protected closing: Promise<void> | undefined;
 	protected readonly pending = new PendingCalls();
 	/** The last number that was given to a call which may be cancelled. */
-	#tickets = 0;
+	#lastTag = 0;
 
 	/** The full engine. */
 	abstract full(): Promise<Engine>;
@@ -38,21 +38,21 @@ export abstract class EngineCalls {
 	}
 
 	/** A number for the next request that may be cancelled. */
-	ticket(): number {
-		return ++this.#tickets;
+	nextTag(): number {
+		return ++this.#lastTag;
 	}
 
 	/**
 	 * Runs one asynchronous call of the engine, which must be there. `start` runs before this returns, so buffers it
-	 * hands over may be used again afterwards. With a signal, ticket is the number that the call was given; of a write
+	 * hands over may be used again afterwards. With a signal, tag is the number that the call was given; of a write
 	 * the engine's answer is waited for, everything else is left at once.
 	 */
-	run<T>(kind: Kind, start: (engine: Engine) => Promise<T>, signal?: AbortSignal, ticket = 0): Promise<T> {
+	run<T>(kind: Kind, start: (engine: Engine) => Promise<T>, signal?: AbortSignal, tag = 0): Promise<T> {
 		return new Promise((resolve, reject) => {
 			// Nobody needs what a wait gives.
 			const wake = kind === "wait" ? () => resolve(undefined as T) : undefined;
 			const pending = new Pending(kind, reject, wake);
-			this.#start(pending, signal, ticket, start)?.then(
+			this.#start(pending, signal, tag, start)?.then(
 				(value) => {
 					if (pending.settled) return;
 					this.settle(pending);
@@ -69,17 +69,17 @@ export abstract class EngineCalls {
 
 	/**
 	 * Runs one write that the engine answers by itself: with a promise less for each of a thousand in flight. `start` as
-	 * of run, with the call and its ticket; `made` makes the result of what the engine answers.
+	 * of run, with the call and its tag; `made` makes the result of what the engine answers.
 	 */
 	write<T>(
-		start: (engine: Engine, call: EngineCall, ticket: number) => void,
+		start: (engine: Engine, call: EngineCall, tag: number) => void,
 		made: Made<T>,
 		signal: AbortSignal | undefined,
 	): Promise<T> {
 		return new Promise((resolve, reject) => {
-			const ticket = signal === undefined ? 0 : this.ticket();
+			const tag = signal === undefined ? 0 : this.nextTag();
 			const pending = new PendingWrite(this.#settled, made, resolve, reject);
-			this.#start(pending, signal, ticket, (engine) => start(engine, pending, ticket));
+			this.#start(pending, signal, tag, (engine) => start(engine, pending, tag));
 		});
 	}
 
@@ -87,7 +87,7 @@ export abstract class EngineCalls {
 	#start<R>(
 		pending: Pending,
 		signal: AbortSignal | undefined,
-		ticket: number,
+		tag: number,
 		start: (engine: Engine) => R,
 	): R | undefined {
 		const engine = this.instance?.engine;
@@ -115,7 +115,7 @@ export abstract class EngineCalls {
 		if (signal !== undefined && !pending.settled) {
 			pending.signal = signal;
 			const aborted = (): void => {
-				if (ticket > 0) this.#cancel(engine, ticket);
+				if (tag > 0) this.#cancel(engine, tag);
 				if (pending.kind === "write" || pending.settled) return;
 				this.settle(pending);
 				pending.reject(signal.reason);
@@ -140,16 +140,16 @@ export abstract class EngineCalls {
 	}
 
 	/** Cancels a queued write or a wait by its number; of no effect on anything else. */
-	cancel(ticket: number): void {
+	cancel(tag: number): void {
 		const engine = this.instance?.engine;
-		if (engine !== undefined) this.#cancel(engine, ticket);
+		if (engine !== undefined) this.#cancel(engine, tag);
 	}
 
-	#cancel(engine: Engine, ticket: number): void {
+	#cancel(engine: Engine, tag: number): void {
 		// What waits in one that makes way can still be taken back.
 		if (this.instance?.engine !== engine && this.leaving?.engine !== engine) return;
 		try {
-			engine.cancel(ticket);
+			engine.cancel(tag);
 		} catch (error) {
 			this.thrown(engine, error);
 		}

@@ -176,16 +176,16 @@ export class EngineSlot extends EngineCalls {
 	}
 
 	/** Opens the engine again if need be, then runs the call. */
-	async call<T>(kind: Kind, start: (engine: Engine) => Promise<T>, signal?: AbortSignal, ticket = 0): Promise<T> {
+	async call<T>(kind: Kind, start: (engine: Engine) => Promise<T>, signal?: AbortSignal, tag = 0): Promise<T> {
 		// It may have made way again before this goes on.
 		while (this.instance === undefined) await unlessAborted(this.ready(), signal);
-		return this.run(kind, start, signal, ticket);
+		return this.run(kind, start, signal, tag);
 	}
 
 	/** The same with everything in the engine. */
-	async callFull<T>(kind: Kind, start: (engine: Engine) => Promise<T>, signal?: AbortSignal, ticket = 0): Promise<T> {
+	async callFull<T>(kind: Kind, start: (engine: Engine) => Promise<T>, signal?: AbortSignal, tag = 0): Promise<T> {
 		while (!this.isFull) await unlessAborted(this.full(), signal);
-		return this.run(kind, start, signal, ticket);
+		return this.run(kind, start, signal, tag);
 	}
 
 	/**
@@ -229,7 +229,7 @@ export class EngineSlot extends EngineCalls {
 		epoch: number,
 		timeout: number,
 		signal: AbortSignal | undefined,
-		ticket: number,
+		tag: number,
 	): Promise<void> {
 		while (this.instance === undefined || this.closing !== undefined) await unlessAborted(this.ready(), signal);
 		const since = epoch - this.#instances * EPOCHS;
@@ -238,7 +238,7 @@ export class EngineSlot extends EngineCalls {
 		// Where nobody else may write there is no timer to look by: without one the process would end while somebody waits.
 		const alive = this.host.limits.shared ? undefined : setInterval(() => {}, 0x7fffffff);
 		try {
-			await this.run("wait", (engine) => engine.wait(space, since, timeout, ticket), signal, ticket);
+			await this.run("wait", (engine) => engine.wait(space, since, timeout, tag), signal, tag);
 		} finally {
 			clearInterval(alive);
 		}

@@ -11,16 +11,16 @@ import { broken, FrameReader } from "./reader.js";
 const NIL = "00000000-0000-0000-0000-000000000000";
 const NO_METADATA: Readonly<Record<string, string>> = Object.freeze({});
 
+/** Where a read goes on: in a segment the next sequence, and 0; in a space the last id passed, its ms and its n. */
+export type Cursor = readonly [number, number];
+
 /** A page: entries, whether the read is over, and where it goes on. */
 export interface Page {
 	/** The read has reached its own upper bound. */
 	readonly done: boolean;
 	/** Nothing more is committed at present. */
 	readonly tail: boolean;
-	/** Segment reads: the next sequence. Space reads: ms of the last id passed. */
-	readonly a: number;
-	/** Space reads: n of the last id passed. */
-	readonly b: number;
+	readonly next: Cursor;
 	/** How many entries it holds. */
 	readonly count: number;
 	/** The last of them. */
@@ -259,8 +259,7 @@ export function readPage(answer: PageBytes, space: string, stream = false): Page
 	reader.skip(2);
 	const names: string[] = [];
 	for (let left = reader.u32(); left > 0; left--) names.push(reader.text());
-	const a = reader.u64();
-	const b = reader.u64();
+	const next: Cursor = [reader.u64(), reader.u64()];
 	const frame = new PageFrame(bytes, bytes, space, names, stream);
 	const lent: PageFrame[] = [];
 	let left = reader.u32();
@@ -292,5 +291,5 @@ export function readPage(answer: PageBytes, space: string, stream = false): Page
 	if (reader.at !== bytes.length || lent.length !== arrays.length) throw broken("it goes on after its last run");
 	const last = count === 0 ? undefined : new PageEntry(lastHolder, lastRun, frame.count(lastRun) - 1, lastAt);
 	const entries = { [Symbol.iterator]: () => new PageEntryIterator(frame, lent, runs) };
-	return { done, tail, a, b, count, last, entries };
+	return { done, tail, next, count, last, entries };
 }

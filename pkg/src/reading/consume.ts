@@ -66,10 +66,9 @@ export function consumeSegment(slot: EngineSlot, args: ConsumeSegment): EntryStr
 		const { minTimestamp, maxTimestamp, limit, follow, signal } = bounds;
 		return new PageReader(slot, {
 			space,
-			read: (engine, a, _, maxEntries, maxBytes) =>
-				engine.readSegment(space, segment, a, maxSequence ?? 0, minTimestamp, maxTimestamp, maxEntries, maxBytes),
-			a: from,
-			b: 0,
+			read: (engine, [next], maxEntries, maxBytes) =>
+				engine.readSegment(space, segment, next, maxSequence ?? 0, minTimestamp, maxTimestamp, maxEntries, maxBytes),
+			from: [from, 0],
 			limit,
 			follow,
 			signal,
@@ -86,10 +85,9 @@ function spacePlan(space: string, ms: number, n: number, bounds: Bounds): Omit<R
 	const { minTimestamp, maxTimestamp, limit, follow, signal } = bounds;
 	return {
 		space,
-		read: (engine, a, b, maxEntries, maxBytes) =>
-			engine.readSpace(space, a, b, minTimestamp, maxTimestamp, maxEntries, maxBytes),
-		a: ms,
-		b: n,
+		read: (engine, [passedMs, passedN], maxEntries, maxBytes) =>
+			engine.readSpace(space, passedMs, passedN, minTimestamp, maxTimestamp, maxEntries, maxBytes),
+		from: [ms, n],
 		limit,
 		follow,
 		signal,

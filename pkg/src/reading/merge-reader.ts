@@ -125,10 +125,10 @@ export class MergeReader implements PageSource {
 			while (slot.engine === undefined || slot.closed) await unlessAborted(slot.ready(), signal);
 			// A wait that has not begun cannot be cancelled.
 			if (this.#closed) return undefined;
-			const ticket = slot.ticket();
-			this.#waiting = ticket;
+			const tag = slot.nextTag();
+			this.#waiting = tag;
 			try {
-				await slot.wait("", epoch, -1, signal, ticket);
+				await slot.wait("", epoch, -1, signal, tag);
 			} finally {
 				this.#waiting = 0;
 			}

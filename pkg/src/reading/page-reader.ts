@@ -1,9 +1,9 @@
 import { unlessAborted } from "../abort.js";
 import type { Engine, PageBytes } from "../engine/abi.js";
 import type { EngineSlot } from "../engine/slot.js";
-import { type PageEntry, readPage } from "../framing/page.js";
+import { type Cursor, type PageEntry, readPage } from "../framing/page.js";
 import { broken } from "../framing/reader.js";
-import { Turns } from "../turns.js";
+import { Yielder } from "../yielder.js";
 
 /**
  * The most entries and bytes that one page asks for; but see LONG_PAGE_BYTES. A page, or the row of the host that it
@@ -24,14 +24,10 @@ const LONG_READ_ENTRIES = 4096;
 // Who looks at the first few entries only, and does not say how many, should not pay for a whole page.
 const FIRST_PAGE_ENTRIES = 256;
 
-/** One page from a cursor, which is (next sequence, 0) in a segment and the id passed in a space. */
-export type ReadCall = (
-	engine: Engine,
-	a: number,
-	b: number,
-	maxEntries: number,
-	maxBytes: number,
-) => Promise<PageBytes>;
+/** One page from a cursor. */
+export type ReadCall = (engine: Engine, cursor: Cursor, maxEntries: number, maxBytes: number) => Promise<PageBytes>;
+
+const isSame = (one: Cursor, other: Cursor): boolean => one[0] === other[0] && one[1] === other[1];
 
 /** A page that was asked for. */
 interface PageRequest {
@@ -58,9 +54,8 @@ export interface ReadPlan {
 	readonly read: ReadCall;
 	/** Told of the last entry of every page that has any. */
 	readonly passed?: (entry: PageEntry) => void;
-	/** Where the read begins: the cursor that `read` takes. */
-	readonly a: number;
-	readonly b: number;
+	/** Where the read begins. */
+	readonly from: Cursor;
 	/** Most entries; 0: no cap. */
 	readonly limit: number;
 	readonly follow: boolean;
@@ -76,9 +71,8 @@ export class PageReader implements PageSource {
 	readonly #slot: EngineSlot;
 	readonly #plan: ReadPlan;
 	readonly signal: AbortSignal | undefined;
-	/** Where the next page begins: see ReadCall. */
-	#a: number;
-	#b: number;
+	/** Where the next page begins. */
+	#next: Cursor;
 	/** Entries that are still wanted. */
 	#left: number;
 	/** Entries that the next page asks for: pages grow. */
@@ -88,7 +82,7 @@ export class PageReader implements PageSource {
 	#epoch = 0;
 	/** The next page, asked for while the last one is being used. */
 	#ahead: PageRequest | undefined;
-	readonly #turns = new Turns();
+	readonly #yielder = new Yielder();
 	/** The read has reached its bound or limit, or was closed: nothing comes any more. */
 	ended = false;
 	/** Nothing more was committed when the last page was read; following goes on from here by waiting. */
@@ -98,8 +92,7 @@ export class PageReader implements PageSource {
 		this.#slot = slot;
 		this.#plan = plan;
 		this.signal = plan.signal;
-		this.#a = plan.a;
-		this.#b = plan.b;
+		this.#next = plan.from;
 		this.#left = plan.limit === 0 ? Number.POSITIVE_INFINITY : plan.limit;
 		this.#size = plan.limit === 0 ? FIRST_PAGE_ENTRIES : Math.min(plan.limit, PAGE_ENTRIES);
 	}
@@ -126,8 +119,8 @@ export class PageReader implements PageSource {
 		const { read, signal } = this.#plan;
 		const most = Math.min(maxEntries, this.#size, this.#left);
 		const epoch = this.#slot.epoch();
-		const { a, b } = { a: this.#a, b: this.#b };
-		const bytes = this.#slot.run("read", (engine) => read(engine, a, b, most, this.#room()), signal);
+		const cursor = this.#next;
+		const bytes = this.#slot.run("read", (engine) => read(engine, cursor, most, this.#room()), signal);
 		return { most, epoch, bytes };
 	}
 
@@ -137,7 +130,7 @@ export class PageReader implements PageSource {
 		const { space, stream, signal } = this.#plan;
 		for (;;) {
 			if (this.ended) return undefined;
-			if (this.#turns.due(slot.hostWaits)) await this.#turns.next();
+			if (this.#yielder.due(slot.hostWaits)) await this.#yielder.next();
 			if (signal?.aborted === true) throw signal.reason;
 			if (stream === true) {
 				while (!slot.isFull || slot.closed) await unlessAborted(slot.full(), signal);
@@ -148,11 +141,10 @@ export class PageReader implements PageSource {
 			const ahead = this.#ahead;
 			this.#ahead = undefined;
 			const request = ahead !== undefined && ahead.most <= maxEntries ? ahead : this.#request(maxEntries);
-			const { a, b } = { a: this.#a, b: this.#b };
+			const cursor = this.#next;
 			const page = readPage(await request.bytes, space, stream);
 			this.#epoch = request.epoch;
-			this.#a = page.a;
-			this.#b = page.b;
+			this.#next = page.next;
 			this.tail = page.tail;
 			const { count, last } = page;
 			if (last !== undefined) this.#plan.passed?.(last);
@@ -163,7 +155,7 @@ export class PageReader implements PageSource {
 			if (isLong && !this.ended && !this.tail) this.#askAhead(maxEntries);
 			if (count > 0) return page.entries;
 			if (page.done || page.tail) return undefined;
-			if (page.a === a && page.b === b) throw broken("a page without entries does not move on");
+			if (isSame(page.next, cursor)) throw broken("a page without entries does not move on");
 		}
 	}
 
@@ -196,13 +188,13 @@ export class PageReader implements PageSource {
 		while (slot.engine === undefined || slot.closed) await unlessAborted(slot.ready(), signal);
 		// A wait that has not begun cannot be cancelled.
 		if (this.#closed) return;
-		const ticket = slot.ticket();
-		this.#waiting = ticket;
+		const tag = slot.nextTag();
+		this.#waiting = tag;
 		try {
-			await slot.wait(space, this.#epoch, timeout, signal, ticket);
+			await slot.wait(space, this.#epoch, timeout, signal, tag);
 		} finally {
 			this.#waiting = 0;
-			this.#turns.begin();
+			this.#yielder.begin();
 		}
 	}
 

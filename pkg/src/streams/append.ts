@@ -112,8 +112,8 @@ function append(
 	{ signal, trxId, trxNumber, lease, durability }: WriteOptions,
 ): Promise<AppendResult> {
 	return slot.write(
-		(engine, call, ticket) =>
-			engine.streamAppend(name, frame, partition, partitionKey, trxId, trxNumber, lease, durability, ticket, call),
+		(engine, call, tag) =>
+			engine.streamAppend(name, frame, partition, partitionKey, trxId, trxNumber, lease, durability, tag, call),
 		result,
 		signal,
 	);

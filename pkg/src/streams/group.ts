@@ -39,7 +39,7 @@ class StreamGroup implements Group {
 		const { mode, start, ackTimeout, maxDeliver, consumerTimeout, maxStandbys, slots, deadLetterStream } =
 			checkGroupOptions(options);
 		const signal = checkSignal(options.signal);
-		const bytes = await this.#write(signal, (engine, ticket) =>
+		const bytes = await this.#write(signal, (engine, tag) =>
 			engine.groupCreate(
 				this.#stream,
 				this.#group,
@@ -52,7 +52,7 @@ class StreamGroup implements Group {
 				maxStandbys,
 				slots,
 				deadLetterStream,
-				ticket,
+				tag,
 			),
 		);
 		return readGroup(bytes);
@@ -60,19 +60,19 @@ class StreamGroup implements Group {
 
 	async delete(options?: Abortable): Promise<void> {
 		const signal = checkSignal(optionsObject(options).signal);
-		await this.#write(signal, (engine, ticket) => engine.groupDelete(this.#stream, this.#group, ticket));
+		await this.#write(signal, (engine, tag) => engine.groupDelete(this.#stream, this.#group, tag));
 	}
 
 	async join(consumer: string, options?: Abortable): Promise<void> {
 		checkName("consumer", consumer);
 		const signal = checkSignal(optionsObject(options).signal);
-		await this.#write(signal, (engine, ticket) => engine.groupJoin(this.#stream, this.#group, consumer, ticket));
+		await this.#write(signal, (engine, tag) => engine.groupJoin(this.#stream, this.#group, consumer, tag));
 	}
 
 	async leave(consumer: string, options?: Abortable): Promise<void> {
 		checkName("consumer", consumer);
 		const signal = checkSignal(optionsObject(options).signal);
-		await this.#write(signal, (engine, ticket) => engine.groupLeave(this.#stream, this.#group, consumer, ticket));
+		await this.#write(signal, (engine, tag) => engine.groupLeave(this.#stream, this.#group, consumer, tag));
 	}
 
 	async read(
@@ -92,17 +92,17 @@ class StreamGroup implements Group {
 			while (!slot.isFull || slot.closed) await unlessAborted(slot.full(), signal);
 			// Before the read: what changes between the two ends the wait at once.
 			const epoch = slot.epoch();
-			const bytes = await this.#write(signal, (engine, ticket) =>
-				engine.groupRead(this.#stream, this.#group, consumer, limit, noAck, first, ticket),
+			const bytes = await this.#write(signal, (engine, tag) =>
+				engine.groupRead(this.#stream, this.#group, consumer, limit, noAck, first, tag),
 			);
 			const { next, deliveries } = readDeliveries(bytes, this.#stream);
 			if (deliveries.length > 0 || block === undefined) return deliveries;
 			const left = end - performance.now();
 			if (left <= 0) return [];
 			const timeout = Math.min(left, next < 0 ? Number.POSITIVE_INFINITY : next);
-			const ticket = slot.ticket();
+			const tag = slot.nextTag();
 			const milliseconds = timeout === Number.POSITIVE_INFINITY ? -1 : timeout;
-			await slot.wait(this.#stream, epoch, milliseconds, signal, ticket);
+			await slot.wait(this.#stream, epoch, milliseconds, signal, tag);
 		}
 	}
 
@@ -149,7 +149,7 @@ class StreamGroup implements Group {
 		const options = optionsObject(input);
 		const limit = optionalInteger("limit", options.limit, 1, 0);
 		const signal = checkSignal(options.signal);
-		return this.#write(signal, (engine, ticket) => engine.groupReplay(this.#stream, this.#group, limit, ticket));
+		return this.#write(signal, (engine, tag) => engine.groupReplay(this.#stream, this.#group, limit, tag));
 	}
 
 	async info(options?: Abortable): Promise<GroupInfo> {
@@ -168,13 +168,13 @@ class StreamGroup implements Group {
 		checkName("consumer", consumer);
 		const numbers = checkIds(ids);
 		const signal = checkSignal(options.signal);
-		return this.#write(signal, (engine, ticket) =>
-			engine.groupSettle(this.#stream, this.#group, consumer, numbers, kind, milliseconds, ticket),
+		return this.#write(signal, (engine, tag) =>
+			engine.groupSettle(this.#stream, this.#group, consumer, numbers, kind, milliseconds, tag),
 		);
 	}
 
 	/** A call that a signal takes back until it is handed to the host. */
-	async #write<T>(signal: AbortSignal | undefined, start: (engine: Engine, ticket: number) => Promise<T>): Promise<T> {
+	async #write<T>(signal: AbortSignal | undefined, start: (engine: Engine, tag: number) => Promise<T>): Promise<T> {
 		const { slot, sweeper } = this.#context;
 		if (signal?.aborted === true) throw signal.reason;
 		sweeper.used();

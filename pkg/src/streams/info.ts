@@ -67,8 +67,8 @@ export async function createStream(
 	const partitions = optionalInteger("partitions", options.partitions, 1, 1, MOST_PARTITIONS);
 	const [maxAge, maxCount, maxBytes] = checkRetention(options.retention);
 	const signal = checkSignal(options.signal);
-	const create = (engine: Engine, ticket: number): Promise<Bytes> =>
-		engine.streamCreate(name, partitions, maxAge, maxCount, maxBytes, ticket);
+	const create = (engine: Engine, tag: number): Promise<Bytes> =>
+		engine.streamCreate(name, partitions, maxAge, maxCount, maxBytes, tag);
 	return met(context, await fullWrite(context.slot, signal, create));
 }
 
@@ -85,8 +85,8 @@ export async function alterStream(
 	}
 	const [maxAge, maxCount, maxBytes] = checkRetention(input.retention ?? undefined);
 	const signal = checkSignal(input.signal);
-	const alter = (engine: Engine, ticket: number): Promise<Bytes> =>
-		engine.streamAlter(name, maxAge, maxCount, maxBytes, ticket);
+	const alter = (engine: Engine, tag: number): Promise<Bytes> =>
+		engine.streamAlter(name, maxAge, maxCount, maxBytes, tag);
 	return met(context, await fullWrite(context.slot, signal, alter));
 }
 
@@ -101,7 +101,7 @@ export async function deleteStream(
 	const { force = false } = options;
 	if (typeof force !== "boolean") throw invalid("force", "must be true or false");
 	const signal = checkSignal(options.signal);
-	await fullWrite(slot, signal, (engine, ticket) => engine.streamDelete(name, force, ticket));
+	await fullWrite(slot, signal, (engine, tag) => engine.streamDelete(name, force, tag));
 }
 
 /** A stream as it stands. */

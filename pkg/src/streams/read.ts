@@ -46,7 +46,7 @@ function planOf(
 		...rest,
 		space: name,
 		stream: true,
-		read: (engine, ms, n, maxEntries, maxBytes) => {
+		read: (engine, [ms, n], maxEntries, maxBytes) => {
 			// Whoever follows makes no other call.
 			sweeper.used();
 			return engine.streamRead(
@@ -66,8 +66,7 @@ function planOf(
 		passed: (entry: PageEntry) => {
 			if (isOfOne) [fromPartition, fromSequence] = [entry.partition ?? -1, entry.sequence + 1];
 		},
-		a: after.ms,
-		b: after.n,
+		from: [after.ms, after.n],
 		maxBytes: PAGE_BYTES,
 	};
 }

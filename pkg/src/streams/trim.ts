@@ -39,8 +39,8 @@ export async function trimStream(
 	}
 	const signal = checkSignal(optionsObject(input).signal);
 	const index = KINDS.indexOf(kind);
-	const trim = (engine: Engine, ticket: number): Promise<Float64Array> =>
-		engine.streamTrim(name, index, value, n, dryRun, ticket);
+	const trim = (engine: Engine, tag: number): Promise<Float64Array> =>
+		engine.streamTrim(name, index, value, n, dryRun, tag);
 	const numbers = await fullWrite(slot, signal, trim);
 	return { trimmed: numbers[0] as number, firstId: idText(numbers[1] as number, numbers[2] as number) };
 }

@@ -41,8 +41,8 @@ fn start(ms: f64, n: f64) -> Result<GroupStart> {
 }
 
 impl Engine {
-    fn group(&self, stream: &str, name: &str, ticket: f64) -> Result<Group> {
-        Ok(self.store.group(stream, name).tagged(integer("ticket", ticket)?))
+    fn group(&self, stream: &str, name: &str, tag: f64) -> Result<Group> {
+        Ok(self.store.group(stream, name).tagged(integer("tag", tag)?))
     }
 }
 
@@ -65,7 +65,7 @@ impl Engine {
         max_standbys: f64,
         slots: f64,
         dead_letter_stream: Option<String>,
-        ticket: f64,
+        tag: f64,
     ) -> Promise {
         let arguments = || {
             let options = GroupOptions {
@@ -78,7 +78,7 @@ impl Engine {
                 slots: integer("slots", slots)?,
                 dead_letter_stream,
             };
-            Ok((self.group(stream, group, ticket)?, options))
+            Ok((self.group(stream, group, tag)?, options))
         };
         promise_or_refusal(arguments().map(|(group, options)| async move {
             Ok(copied_out(&write_group(&group.create(&options).await?)))
@@ -87,27 +87,27 @@ impl Engine {
 
     /// Deletes a group.
     #[wasm_bindgen(js_name = groupDelete, unchecked_return_type = "Promise<void>")]
-    pub fn group_delete(&self, stream: &str, group: &str, ticket: f64) -> Promise {
+    pub fn group_delete(&self, stream: &str, group: &str, tag: f64) -> Promise {
         promise_or_refusal(
-            self.group(stream, group, ticket)
+            self.group(stream, group, tag)
                 .map(|group| async move { group.delete().await.map(|()| JsValue::UNDEFINED) }),
         )
     }
 
     /// Joins a consumer.
     #[wasm_bindgen(js_name = groupJoin, unchecked_return_type = "Promise<void>")]
-    pub fn group_join(&self, stream: &str, group: &str, consumer: String, ticket: f64) -> Promise {
+    pub fn group_join(&self, stream: &str, group: &str, consumer: String, tag: f64) -> Promise {
         promise_or_refusal(
-            self.group(stream, group, ticket)
+            self.group(stream, group, tag)
                 .map(|group| async move { group.join(&consumer).await.map(|()| JsValue::UNDEFINED) }),
         )
     }
 
     /// Ends a consumer's session.
     #[wasm_bindgen(js_name = groupLeave, unchecked_return_type = "Promise<void>")]
-    pub fn group_leave(&self, stream: &str, group: &str, consumer: String, ticket: f64) -> Promise {
+    pub fn group_leave(&self, stream: &str, group: &str, consumer: String, tag: f64) -> Promise {
         promise_or_refusal(
-            self.group(stream, group, ticket)
+            self.group(stream, group, tag)
                 .map(|group| async move { group.leave(&consumer).await.map(|()| JsValue::UNDEFINED) }),
         )
     }
@@ -123,11 +123,11 @@ impl Engine {
         limit: f64,
         no_ack: bool,
         first: bool,
-        ticket: f64,
+        tag: f64,
     ) -> Promise {
         let arguments = || {
             let read = GroupRead { limit: integer("limit", limit)?, block: None, no_ack };
-            Ok((self.group(stream, group, ticket)?, read))
+            Ok((self.group(stream, group, tag)?, read))
         };
         promise_or_refusal(arguments().map(|(group, read)| async move {
             let (got, next) = group.read_once(&consumer, read, first).await?;
@@ -147,7 +147,7 @@ impl Engine {
         id_numbers: &[f64],
         kind: f64,
         ms: f64,
-        ticket: f64,
+        tag: f64,
     ) -> Promise {
         let arguments = || {
             let kind = integer("kind", kind)?;
@@ -155,7 +155,7 @@ impl Engine {
                 return Err(Error::invalid("kind: must be from 0 to 2"));
             }
             let ms = integer(if kind == 1 { "delay" } else { "extend" }, ms)?;
-            Ok((self.group(stream, group, ticket)?, ids(id_numbers)?, kind, ms))
+            Ok((self.group(stream, group, tag)?, ids(id_numbers)?, kind, ms))
         };
         promise_or_refusal(arguments().map(|(group, ids, kind, ms)| async move {
             let count = match kind {
@@ -192,8 +192,8 @@ impl Engine {
 
     /// Puts dead letters back; `limit`: 0 for all. Gives how many.
     #[wasm_bindgen(js_name = groupReplay, unchecked_return_type = "Promise<number>")]
-    pub fn group_replay(&self, stream: &str, group: &str, limit: f64, ticket: f64) -> Promise {
-        let arguments = || Ok((self.group(stream, group, ticket)?, integer_unless_zero("limit", limit)?));
+    pub fn group_replay(&self, stream: &str, group: &str, limit: f64, tag: f64) -> Promise {
+        let arguments = || Ok((self.group(stream, group, tag)?, integer_unless_zero("limit", limit)?));
         promise_or_refusal(
             arguments().map(|(group, limit)| async move { Ok(number(group.replay(limit).await?).into()) }),
         )

@@ -15,8 +15,8 @@ use crate::promise::promise_or_refusal;
 impl Engine {
     /// Acquires a lease for so many milliseconds. Gives its fencing token.
     #[wasm_bindgen(js_name = leaseAcquire, unchecked_return_type = "Promise<number>")]
-    pub fn lease_acquire(&self, key: String, holder: String, ttl: f64, ticket: f64) -> Promise {
-        let arguments = || Ok((self.tagged(ticket)?, integer("ttl", ttl)?));
+    pub fn lease_acquire(&self, key: String, holder: String, ttl: f64, tag: f64) -> Promise {
+        let arguments = || Ok((self.tagged(tag)?, integer("ttl", ttl)?));
         promise_or_refusal(arguments().map(|(store, ttl)| async move {
             let proof = store.acquire_lease(&key, &holder, ttl).await?;
             Ok(number(proof.token).into())

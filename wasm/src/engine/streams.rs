@@ -39,9 +39,9 @@ fn id(name: &str, ms: f64, n: f64) -> Result<EntryId> {
 }
 
 impl Engine {
-    /// The store, for a call that is known by this ticket.
-    pub(super) fn tagged(&self, ticket: f64) -> Result<Store> {
-        Ok(self.store.tagged(integer("ticket", ticket)?))
+    /// The store, for a call that is known by this tag.
+    pub(super) fn tagged(&self, tag: f64) -> Result<Store> {
+        Ok(self.store.tagged(integer("tag", tag)?))
     }
 }
 
@@ -56,11 +56,11 @@ impl Engine {
         max_age: f64,
         max_count: f64,
         max_bytes: f64,
-        ticket: f64,
+        tag: f64,
     ) -> Promise {
         let arguments = || {
             let partitions = u32::try_from(integer("partitions", partitions)?).unwrap_or(u32::MAX);
-            Ok((self.tagged(ticket)?, partitions, retention(max_age, max_count, max_bytes)?))
+            Ok((self.tagged(tag)?, partitions, retention(max_age, max_count, max_bytes)?))
         };
         promise_or_refusal(arguments().map(|(store, partitions, retention)| async move {
             let stream = store.create_stream(&name, partitions, retention).await?;
@@ -76,9 +76,9 @@ impl Engine {
         max_age: f64,
         max_count: f64,
         max_bytes: f64,
-        ticket: f64,
+        tag: f64,
     ) -> Promise {
-        let arguments = || Ok((self.tagged(ticket)?, retention(max_age, max_count, max_bytes)?));
+        let arguments = || Ok((self.tagged(tag)?, retention(max_age, max_count, max_bytes)?));
         promise_or_refusal(arguments().map(|(store, retention)| async move {
             Ok(copied_out(&write_stream(&store.alter_stream(&name, retention).await?)))
         }))
@@ -86,8 +86,8 @@ impl Engine {
 
     /// Deletes a stream, if it is empty or `force` is set.
     #[wasm_bindgen(js_name = streamDelete, unchecked_return_type = "Promise<void>")]
-    pub fn stream_delete(&self, name: String, force: bool, ticket: f64) -> Promise {
-        promise_or_refusal(self.tagged(ticket).map(|store| async move {
+    pub fn stream_delete(&self, name: String, force: bool, tag: f64) -> Promise {
+        promise_or_refusal(self.tagged(tag).map(|store| async move {
             store.delete_stream(&name, force).await?;
             // Its groups went with it; what they leave is only room, and may wait for another sweep.
             let _ = store.sweep_groups(&name).await;
@@ -128,7 +128,7 @@ impl Engine {
         trx_number: f64,
         lease: &JsValue,
         durability: f64,
-        ticket: f64,
+        tag: f64,
         call: Call,
     ) {
         let arguments = || {
@@ -138,7 +138,7 @@ impl Engine {
                 partition: partition_if_any(partition)?,
                 partition_key,
             };
-            Ok((append, read_options(trx_id, trx_number, lease, durability, ticket)?))
+            Ok((append, read_options(trx_id, trx_number, lease, durability, tag)?))
         };
         match arguments() {
             Ok((append, options)) => self.store.append_to_stream_then(append, options, move |made| {
@@ -217,7 +217,7 @@ impl Engine {
         value: f64,
         n: f64,
         dry_run: bool,
-        ticket: f64,
+        tag: f64,
     ) -> Promise {
         let arguments = || {
             let trim = match integer("kind", kind)? {
@@ -227,7 +227,7 @@ impl Engine {
                 3 => Trim::MaxBytes(integer("maxBytes", value)?),
                 _ => return Err(Error::invalid("kind: must be from 0 to 3")),
             };
-            Ok((self.tagged(ticket)?, trim))
+            Ok((self.tagged(tag)?, trim))
         };
         promise_or_refusal(arguments().map(|(store, trim)| async move {
             let trimmed = store.trim_stream(&name, trim, dry_run).await?;

@@ -20,13 +20,13 @@ impl Engine {
     }
 
     /// Waits until the space, or for "" anything, may have changed since the epoch, it is time to look, or so
-    /// many milliseconds have passed (-1: never). `ticket`: what [`Engine::cancel`] knows it by, 0 for nothing.
+    /// many milliseconds have passed (-1: never). `tag`: what [`Engine::cancel`] knows it by, 0 for nothing.
     #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
-    pub fn wait(&self, space: String, epoch: f64, timeout: f64, ticket: f64) -> Promise {
+    pub fn wait(&self, space: String, epoch: f64, timeout: f64, tag: f64) -> Promise {
         let arguments = || -> Result<_> {
             let epoch = integer("epoch", epoch)?;
             let timeout = if timeout < 0.0 { None } else { Some(duration("timeout", timeout)?) };
-            Ok((epoch, timeout, integer("ticket", ticket)?))
+            Ok((epoch, timeout, integer("tag", tag)?))
         };
         promise_or_refusal(arguments().map(|(epoch, timeout, tag)| {
             let store = self.store.clone();

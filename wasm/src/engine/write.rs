@@ -33,7 +33,7 @@ pub(super) fn read_options(
     trx_number: f64,
     lease: &JsValue,
     durability: f64,
-    ticket: f64,
+    tag: f64,
 ) -> Result<WriteOptions> {
     Ok(WriteOptions {
         trx_id: trx_id.map(|id| uuid("trx.id", &id)).transpose()?,
@@ -45,7 +45,7 @@ pub(super) fn read_options(
             2 => Some(Durability::Relaxed),
             _ => return Err(Error::invalid("durability: must be 0, 1 or 2")),
         },
-        tag: integer("ticket", ticket)?,
+        tag: integer("tag", tag)?,
     })
 }
 
@@ -53,7 +53,7 @@ pub(super) fn read_options(
 impl Engine {
     /// Appends a record frame to a segment. `expected`: its last sequence as the caller knows it, -1
     /// for none; `trx_number`: 0 for none; `durability`: 0 as the store was opened, 1 strict, 2
-    /// relaxed; `ticket`: what [`Engine::cancel`] knows it by, 0 for nothing. `call` is told first sequence,
+    /// relaxed; `tag`: what [`Engine::cancel`] knows it by, 0 for nothing. `call` is told first sequence,
     /// its milliseconds, last sequence and its milliseconds of the segment as it stands then.
     #[expect(clippy::too_many_arguments, reason = "a call passes no objects: they cost more")]
     pub fn append(
@@ -66,7 +66,7 @@ impl Engine {
         trx_number: f64,
         lease: &JsValue,
         durability: f64,
-        ticket: f64,
+        tag: f64,
         call: Call,
     ) {
         let arguments = || {
@@ -76,7 +76,7 @@ impl Engine {
                 records: RecordFrame::parse(frame)?,
                 expected: integer_unless_negative("expectedSequence", expected)?,
             };
-            Ok((records, read_options(trx_id, trx_number, lease, durability, ticket)?))
+            Ok((records, read_options(trx_id, trx_number, lease, durability, tag)?))
         };
         match arguments() {
             Ok((records, options)) => {
@@ -100,11 +100,11 @@ impl Engine {
         trx_number: f64,
         lease: &JsValue,
         durability: f64,
-        ticket: f64,
+        tag: f64,
     ) -> Promise {
         let arguments = || {
             let writes = read_writes(frame)?;
-            Ok((writes, read_options(trx_id, trx_number, lease, durability, ticket)?))
+            Ok((writes, read_options(trx_id, trx_number, lease, durability, tag)?))
         };
         promise_or_refusal(arguments().map(|(writes, options)| {
             let store = self.store.clone();
@@ -118,8 +118,8 @@ impl Engine {
 
     /// Takes back a write that is queued, or ends a wait. Of no effect on a write that was handed to
     /// the host.
-    pub fn cancel(&self, ticket: f64) {
-        if let Ok(tag) = integer("ticket", ticket) {
+    pub fn cancel(&self, tag: f64) {
+        if let Ok(tag) = integer("tag", tag) {
             self.store.cancel(tag);
         }
     }

@@ -113,13 +113,13 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(crate) fn hint(this: &EngineObject);
     #[wasm_bindgen(method)]
-    pub(crate) fn cancel(this: &EngineObject, ticket: f64);
+    pub(crate) fn cancel(this: &EngineObject, tag: f64);
     #[wasm_bindgen(method)]
     pub(crate) fn close(this: &EngineObject) -> Promise;
     #[wasm_bindgen(method)]
     pub(crate) fn health(this: &EngineObject) -> Promise;
     #[wasm_bindgen(method)]
-    pub(crate) fn wait(this: &EngineObject, space: &str, epoch: f64, timeout: f64, ticket: f64) -> Promise;
+    pub(crate) fn wait(this: &EngineObject, space: &str, epoch: f64, timeout: f64, tag: f64) -> Promise;
     #[wasm_bindgen(method, js_name = append)]
     fn append_told(
         this: &EngineObject,
@@ -131,7 +131,7 @@ extern "C" {
         trx_number: f64,
         lease: &JsValue,
         durability: f64,
-        ticket: f64,
+        tag: f64,
         call: &PromisedCall,
     );
     #[wasm_bindgen(method)]
@@ -142,7 +142,7 @@ extern "C" {
         trx_number: f64,
         lease: &JsValue,
         durability: f64,
-        ticket: f64,
+        tag: f64,
     ) -> Promise;
     #[wasm_bindgen(method)]
     pub(crate) fn peek(this: &EngineObject, space: &str, segment: &str) -> Promise;
@@ -187,13 +187,7 @@ extern "C" {
         after_n: f64,
     ) -> Promise;
     #[wasm_bindgen(method, js_name = leaseAcquire)]
-    pub(crate) fn lease_acquire(
-        this: &EngineObject,
-        key: &str,
-        holder: &str,
-        ttl: f64,
-        ticket: f64,
-    ) -> Promise;
+    pub(crate) fn lease_acquire(this: &EngineObject, key: &str, holder: &str, ttl: f64, tag: f64) -> Promise;
     #[wasm_bindgen(method)]
     pub(crate) fn exporter(this: &EngineObject, spaces: Option<Vec<String>>) -> JobObject;
     #[wasm_bindgen(method)]
@@ -235,12 +229,10 @@ impl EngineObject {
         trx_number: f64,
         lease: &JsValue,
         durability: f64,
-        ticket: f64,
+        tag: f64,
     ) -> Promise {
         let call = PromisedCall::new();
-        self.append_told(
-            space, segment, frame, expected, trx_id, trx_number, lease, durability, ticket, &call,
-        );
+        self.append_told(space, segment, frame, expected, trx_id, trx_number, lease, durability, tag, &call);
         call.promise()
     }
 }
@@ -251,9 +243,9 @@ pub(crate) struct Handle {
 
 impl Handle {
     /// Starts to append records of these payloads.
-    pub(crate) fn start(&self, segment: &str, payloads: &[&str], ticket: f64) -> Promise {
+    pub(crate) fn start(&self, segment: &str, payloads: &[&str], tag: f64) -> Promise {
         let none = JsValue::UNDEFINED;
-        self.engine.append("s", segment, &frame(payloads), -1.0, None, 0.0, &none, 0.0, ticket)
+        self.engine.append("s", segment, &frame(payloads), -1.0, None, 0.0, &none, 0.0, tag)
     }
 
     pub(crate) async fn append(&self, segment: &str, payloads: &[&str]) -> Result<Vec<f64>, JsValue> {

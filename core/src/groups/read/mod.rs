@@ -108,7 +108,7 @@ impl Group {
         read: GroupRead,
         first: bool,
     ) -> Result<(Deliveries, Option<u64>)> {
-        let _turn = self.turn().boxed_local().await;
+        let _lock = self.lock().boxed_local().await;
         // A later step of a read that waits mostly finds nothing. What it finds in remembered heads would have to be
         // looked at again, so it begins with reading them.
         let mut tries = Tries::unread(first);

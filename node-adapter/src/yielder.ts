@@ -1,12 +1,12 @@
 // How long a chain of synchronous answers may keep the event loop to itself.
-const TURN_MILLISECONDS = 10;
+const SLICE_MILLISECONDS = 10;
 
 /**
- * Gives the event loop its turn now and then: a program that awaits answers which are no promises never does. It does
+ * Yields to the event loop now and then: a program that awaits answers which are no promises never does. It does
  * for commits of this host, one after the other, what a class of that name in streamkit does for long reads and
  * writes; that one is not exported.
  */
-export class Turns {
+export class Yielder {
 	readonly #now: () => number;
 	#at: number;
 
@@ -18,7 +18,7 @@ export class Turns {
 
 	/** Whether it is time. */
 	due(): boolean {
-		return this.#now() - this.#at >= TURN_MILLISECONDS;
+		return this.#now() - this.#at >= SLICE_MILLISECONDS;
 	}
 
 	/** Resolves in the event loop's next turn. */
