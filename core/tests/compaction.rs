@@ -6,7 +6,8 @@ use common::reads::{segment_read, space_read};
 use common::{World, records, small_blocks};
 use std::rc::Rc;
 use streamkit_core::{
-    Compression, EntryId, HostLimits, MemoryKv, OpenOptions, SegmentRead, SpaceRead, Store, WriteOptions,
+    Compression, EntryId, ErrorCode, HostLimits, MemoryKv, OpenOptions, SegmentRead, SpaceRead, Store,
+    WriteOptions,
 };
 
 async fn timeline(store: &Store, page: u64) -> Vec<(String, u64, EntryId, Vec<u8>)> {
@@ -181,5 +182,47 @@ fn what_is_merged_fits_a_small_commit_with_the_keys_of_what_it_replaces() {
                 assert!(length > 1 || report.blocks_after < report.blocks_before / 2, "{report:?}");
             });
         }
+    }
+}
+
+/// How many entries a read gives to its end, or what stops it.
+async fn count(store: &Store, mut read: SegmentRead) -> Result<u64, ErrorCode> {
+    let mut count = 0;
+    loop {
+        let page = store.read_segment(read.clone()).await.map_err(|error| error.code())?;
+        count += page.len();
+        read.from = page.next.0;
+        if page.done || page.tail {
+            return Ok(count);
+        }
+    }
+}
+
+#[test]
+fn what_is_missing_is_not_merged_over() {
+    for kind in ["SEGMENTS", "SPACES"] {
+        let world = World::new();
+        let kv = MemoryKv::new();
+        let options = OpenOptions { auto_compact: false, ..OpenOptions::default() };
+        let store = world.open_with(Rc::new(kv.clone()), options).expect("opens");
+        world.run(async {
+            // Too large to stand in their commit rows as well.
+            for _ in 0..9 {
+                let text = "x".repeat(5000);
+                store.append(records("s", "g", &[&text]), WriteOptions::default()).await.expect("appends");
+            }
+            let prefix = ["DAT\0", kind, "\0s\0"].concat();
+            let rows: Vec<_> =
+                kv.snapshot().into_keys().filter(|key| key.starts_with(prefix.as_bytes())).collect();
+            assert_eq!(rows.len(), 9, "{prefix:?}");
+            kv.overwrite(&rows[4], None);
+            let report = compact(&store).await;
+            assert!(report.blocks_after < report.blocks_before, "{report:?}");
+            let head = SegmentRead { max_sequence: Some(4), ..segment_read("s", "g", 1, 9) };
+            assert_eq!(count(&store, head).await, Ok(4), "{kind}");
+            assert_eq!(count(&store, segment_read("s", "g", 6, 9)).await, Ok(4), "{kind}");
+            let space = store.read_space(space_read("s", EntryId::ZERO, 9)).await;
+            assert_eq!(space.expect_err("damaged").code(), ErrorCode::Corrupt, "{kind}");
+        });
     }
 }

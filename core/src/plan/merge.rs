@@ -13,6 +13,9 @@ pub(crate) struct MergeSize {
     pub(crate) rewrite: bool,
     /// It could not be read, and stands between its neighbours.
     pub(crate) damaged: bool,
+    /// It does not begin where the row before it ends: what lay between is trimmed, or lost. Joined to that one it would
+    /// claim what it does not hold.
+    pub(crate) apart: bool,
 }
 
 /// Neighbours that become one row: positions `start .. end`.
@@ -43,7 +46,7 @@ pub(crate) fn plan_merges(rows: &[MergeSize], more: bool, sizes: &Sizes) -> (Vec
             close(start, position);
             start = position + 1;
             bytes = 0;
-        } else if bytes > 0 && bytes + row.body > sizes.merged_bytes {
+        } else if row.apart || bytes > 0 && bytes + row.body > sizes.merged_bytes {
             close(start, position);
             start = position;
             bytes = row.body;
@@ -71,13 +74,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn groups_are_apart_fit_a_row_and_leave_out_what_is_damaged(
-            bodies in proptest::collection::vec((1_usize..6000, any::<bool>(), prop::bool::weighted(0.1)), 0..60),
+        fn groups_are_apart_fit_a_row_and_leave_out_what_is_damaged_or_missing(
+            bodies in proptest::collection::vec(
+                (1_usize..6000, any::<bool>(), prop::bool::weighted(0.1), prop::bool::weighted(0.1)),
+                0..60,
+            ),
             more in any::<bool>(),
         ) {
             let rows: Vec<MergeSize> = bodies
                 .iter()
-                .map(|(body, rewrite, damaged)| MergeSize { body: *body, rewrite: *rewrite, damaged: *damaged })
+                .map(|(body, rewrite, damaged, apart)| MergeSize {
+                    body: *body,
+                    rewrite: *rewrite,
+                    damaged: *damaged,
+                    apart: *apart,
+                })
                 .collect();
             let (groups, next) = plan_merges(&rows, more, &sizes());
             let mut before = 0;
@@ -86,6 +97,7 @@ mod tests {
                 before = group.end;
                 let inside = &rows[group.start..group.end];
                 prop_assert!(inside.iter().all(|row| !row.damaged));
+                prop_assert!(inside.iter().skip(1).all(|row| !row.apart));
                 let total: usize = inside.iter().map(|row| row.body).sum();
                 prop_assert!(inside.len() == 1 || total <= sizes().merged_bytes);
             }

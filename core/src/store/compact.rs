@@ -269,7 +269,9 @@ impl Inner {
             }
             let (rows, more) = self.look(space, &lane, &head).await?;
             let compress = self.compresses(explicit);
-            let sizes: Vec<MergeSize> = rows.iter().map(|row| row.size(compress)).collect();
+            let before = core::iter::once(None).chain(rows.iter().map(Some));
+            let sizes: Vec<MergeSize> =
+                rows.iter().zip(before).map(|(row, before)| row.size(before, compress)).collect();
             let (groups, next) = plan_merges(&sizes, more, &self.sizes);
             let next_lane = more.then(|| lane.after(rows.get(..next).unwrap_or_default(), space)).flatten();
             // All of them became one row, and it has room for as much again.
@@ -527,13 +529,23 @@ impl Inner {
 }
 
 impl Row {
-    fn size(&self, compress: bool) -> MergeSize {
+    fn size(&self, before: Option<&Self>, compress: bool) -> MergeSize {
         let (body, damaged) = match &self.content {
             Content::Block(block) => (block.body_len(), false),
             Content::Commit(row) => (row.body_len(), false),
             Content::Damaged => (0, true),
         };
-        MergeSize { body, rewrite: compress && self.raw, damaged }
+        let apart = before.is_some_and(|before| !self.follows(before));
+        MergeSize { body, rewrite: compress && self.raw, damaged, apart }
+    }
+
+    /// Whether nothing is missing between the row before and this one.
+    fn follows(&self, before: &Self) -> bool {
+        match (&before.content, &self.content) {
+            (Content::Block(before), Content::Block(row)) => before.last_sequence + 1 == row.first_sequence,
+            (Content::Commit(before), Content::Commit(row)) => before.last_id() == Some(row.previous),
+            _ => false,
+        }
     }
 }
 
