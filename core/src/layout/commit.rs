@@ -179,6 +179,9 @@ pub(crate) fn decode_sharing(row: Value, last: EntryId, names: &mut Names) -> Re
     let buffer = envelope::open(row, "commit row")?;
     let mut reader = Reader::new(buffer.bytes());
     let previous = EntryId { ms: reader.u64("previous milliseconds")?, n: reader.u64("previous n")? };
+    if !previous.in_bounds() {
+        return Err(Error::corrupt("commit row: a number is out of range"));
+    }
     let records = reader.u64("records")?;
     let bytes = reader.u64("bytes")?;
     let length = reader.u32("runs")?;
@@ -222,8 +225,8 @@ fn decode_item(
             let limit = crate::id::MAX_INTEGER;
             if count == 0
                 || first_sequence == 0
-                || first_sequence.saturating_add(count) > limit
-                || first_id.n.saturating_add(count) > limit
+                || first_sequence.saturating_add(count - 1) > limit
+                || first_id.n.saturating_add(count - 1) > limit
                 || first_id.ms > crate::id::MAX_MS
             {
                 return Err(Error::corrupt("commit row: a number is out of range"));
@@ -282,6 +285,24 @@ mod tests {
             })
             .collect();
         CommitRow { previous: EntryId { ms: 4, n: 9 }, records: 1000, bytes: 70_000, items }
+    }
+
+    #[test]
+    fn the_largest_numbers_come_back_and_none_above_them() {
+        use crate::id::MAX_INTEGER;
+        let decoded = |first_sequence: u64, count: u64, previous: EntryId| {
+            let first_id = EntryId { ms: EntryId::MAX.ms, n: MAX_INTEGER - 1 };
+            let item =
+                Item { segment: Rc::from("g"), first_sequence, count, first_id, logical: 9, inline: None };
+            let last = item.last_id();
+            let row = CommitRow { previous, records: 1, bytes: 9, items: vec![item] };
+            decode(row.encode(&mut Packing::Raw).expect("encodes").into(), last).map_err(|error| error.code())
+        };
+        assert!(decoded(MAX_INTEGER - 1, 2, EntryId::ZERO).is_ok());
+        assert_eq!(decoded(MAX_INTEGER, 2, EntryId::ZERO).err(), Some(ErrorCode::Corrupt));
+        assert_eq!(decoded(1, 3, EntryId::ZERO).err(), Some(ErrorCode::Corrupt));
+        let beyond = EntryId { ms: 5, n: MAX_INTEGER + 1 };
+        assert_eq!(decoded(1, 1, beyond).err(), Some(ErrorCode::Corrupt));
     }
 
     proptest! {

@@ -121,10 +121,12 @@ impl<'s> Planner<'s> {
             None => None,
         };
         let count: u64 = request.writes.iter().map(|write| write.count).sum();
+        let logical: u64 = request.writes.iter().map(|write| write.logical).sum();
         for write in &request.writes {
             self.check_write(request, write, known)?;
             let head = self.head(&write.space, known);
             self.check_ids(write, count, head)?;
+            check_totals(count, logical, head)?;
             check_stream(write, head)?;
         }
         if let Some(trim) = request.trim() {
@@ -509,6 +511,16 @@ impl<'s> Planner<'s> {
             .collect();
         Ok((spaces, checks, self.attached))
     }
+}
+
+/// What there ever was in a space must stay in range too: an import may bring any of it along as trimmed.
+fn check_totals(count: u64, logical: u64, head: Option<&SpaceHead>) -> Result {
+    let (records, bytes) = head.map_or((0, 0), |head| (head.records, head.bytes));
+    let most = records.saturating_add(count).max(bytes.saturating_add(logical));
+    if most > MAX_INTEGER {
+        return Err(Error::limit("records or bytes of a space", MAX_INTEGER, most));
+    }
+    Ok(())
 }
 
 /// The stream that the partition was chosen of must still be that one.
