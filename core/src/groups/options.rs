@@ -7,11 +7,10 @@ use alloc::vec::Vec;
 use crate::error::{Error, Result};
 use crate::id::{EntryId, MAX_INTEGER, MAX_MS};
 use crate::layout::GroupMode;
+use crate::layout::group::MOST_SLOTS;
 use crate::name::{MAX_NAME_BYTES, check_name};
 use crate::store::Page;
 
-/// Most slots of a group.
-pub(super) const MOST_SLOTS: u64 = 4096;
 /// Most records of one read or listing, and most ids of one call.
 pub(super) const MOST_RECORDS: u64 = 1000;
 

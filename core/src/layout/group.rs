@@ -46,6 +46,8 @@ use crate::error::{Error, Result};
 use crate::id::EntryId;
 use crate::lexkey::{KeyReader, KeyWriter};
 
+/// Most slots of a group.
+pub(crate) const MOST_SLOTS: u64 = 4096;
 /// So many of the latest rewrites are known by their nonces.
 pub(crate) const NONCES: usize = 16;
 
@@ -268,7 +270,12 @@ impl GroupHead {
             nonces.push(reader.u64("nonce")?);
         }
         reader.end("group head")?;
-        if slots == 0 || consumer_timeout == 0 || holder > last_session || members > last_session {
+        if slots == 0
+            || slots > MOST_SLOTS
+            || consumer_timeout == 0
+            || holder > last_session
+            || members > last_session
+        {
             return Err(Error::corrupt("group head: it contradicts itself"));
         }
         Ok(Self {
@@ -341,7 +348,7 @@ pub(crate) mod tests {
                 epoch: u64::from(small[0]),
                 transaction: Uuid::from_u64_pair(random[2], random[3]),
                 max_standbys: standbys,
-                slots: u64::from(small[1]) + 1,
+                slots: u64::from(small[1]) % MOST_SLOTS + 1,
                 cursor: EntryId::new(u64::from(small[2]), u64::from(small[3])),
                 delivered: EntryId::new(u64::from(small[4]), 0),
                 pending: u64::from(small[5]),
@@ -356,6 +363,12 @@ pub(crate) mod tests {
             }
             prop_assert!(head.nonces.len() <= NONCES);
             prop_assert_eq!(GroupHead::decode(&head.encode()).expect("decodes"), head);
+        }
+
+        #[test]
+        fn more_slots_than_a_group_may_have_are_damage(slots in MOST_SLOTS + 1..1 << 53) {
+            let row = GroupHead { slots, ..some_head() }.encode();
+            prop_assert_eq!(GroupHead::decode(&row).expect_err("damaged").code(), ErrorCode::Corrupt);
         }
 
         #[test]
