@@ -139,3 +139,28 @@ fn what_is_not_visible_yet_is_waited_for() {
         assert_eq!(ends(&page), (shown.min(2) as u64, done, !done), "{shown} rows are visible");
     }
 }
+
+#[test]
+fn bounds_as_large_as_there_are_bound_nothing() {
+    let world = World::new();
+    let store = world.open(&small_blocks());
+    world.run(async {
+        for _ in 0..20 {
+            append(&world, &store, "g").await;
+        }
+        let (most, none) = (Some(u64::MAX), (0, false, true));
+        let read = SegmentRead { max_sequence: most, max_timestamp: most, ..segment_read("s", "g", 1, 50) };
+        let page = store.read_segment(SegmentRead { max_bytes: usize::MAX, ..read.clone() }).await;
+        assert_eq!(page.expect("reads").len(), 20);
+        let page = store.read_segment(SegmentRead { from: u64::MAX, ..read.clone() }).await;
+        assert_eq!(ends(&page.expect("reads")), none);
+        let page = store.read_segment(SegmentRead { min_timestamp: most, ..read }).await;
+        assert_eq!(ends(&page.expect("reads")), none);
+        let read = SpaceRead { max_timestamp: most, ..space_read("s", EntryId::ZERO, 50) };
+        assert_eq!(store.read_space(read.clone()).await.expect("reads").len(), 20);
+        let page = store.read_space(SpaceRead { min_timestamp: most, ..read.clone() }).await;
+        assert_eq!(ends(&page.expect("reads")), none);
+        let after = EntryId::new(u64::MAX, u64::MAX);
+        assert_eq!(ends(&store.read_space(SpaceRead { after, ..read }).await.expect("reads")), none);
+    });
+}

@@ -337,8 +337,9 @@ fn show_run(
     }
     let early = read.min_timestamp.is_some_and(|least| run.first_id.ms < least);
     let skip = expected.saturating_sub(run.first_sequence);
-    let take =
-        read.max_sequence.map_or(u64::MAX, |most| (most + 1).saturating_sub(run.first_sequence + skip));
+    let take = read
+        .max_sequence
+        .map_or(u64::MAX, |most| most.saturating_add(1).saturating_sub(run.first_sequence + skip));
     let shown =
         run.slice(skip, take)?.map(|run| run.between(head.trimmed, head.last_id)).transpose()?.flatten();
     if let Some(run) = shown
