@@ -7,10 +7,10 @@ use alloc::vec::Vec;
 use crate::error::Result;
 use crate::layout::space::SpaceHead;
 use crate::plan::SegmentState;
-use crate::sorted::SortedMap;
+use crate::sorted::{SortedMap, SortedSet};
 
-/// Past so many segments the cache starts over: it holds what is hot, not what exists.
-const MOST_SEGMENTS: usize = 50_000;
+/// Past so many heads of spaces and segments the cache starts over: it holds what is hot, not what exists.
+const MOST_HEADS: usize = 65_536;
 
 /// A space's head, and the segments that were seen under it.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(crate) struct CachedSpace {
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
     spaces: SortedMap<Rc<str>, CachedSpace>,
-    segments: usize,
+    heads: usize,
 }
 
 impl Cache {
@@ -52,6 +52,7 @@ impl Cache {
             None => SpaceHead::EMPTY,
         };
         self.forget(space);
+        self.heads += 1;
         self.spaces.insert(Rc::clone(space), CachedSpace { base, head, segments: SortedMap::new() });
         Ok(())
     }
@@ -60,7 +61,7 @@ impl Cache {
         if let Some(known) = self.spaces.get_mut(space)
             && known.segments.insert(Rc::clone(segment), state).is_none()
         {
-            self.segments += 1;
+            self.heads += 1;
         }
     }
 
@@ -72,18 +73,14 @@ impl Cache {
         head: SpaceHead,
         states: Vec<(Rc<str>, SegmentState)>,
     ) {
-        if self.segments > MOST_SEGMENTS {
-            self.spaces.clear();
-            self.segments = 0;
-        }
-        let known = self.spaces.get_or_insert_with(Rc::clone(space), || CachedSpace {
-            base: None,
-            head: SpaceHead::EMPTY,
-            segments: SortedMap::new(),
+        let heads = &mut self.heads;
+        let known = self.spaces.get_or_insert_with(Rc::clone(space), || {
+            *heads += 1;
+            CachedSpace { base: None, head: SpaceHead::EMPTY, segments: SortedMap::new() }
         });
         // What an import left, or wrote, is not what was seen of the segments before it began or ended.
         if known.head.importing != head.importing {
-            self.segments -= known.segments.len();
+            *heads -= known.segments.len();
             known.segments.clear();
         }
         known.base = Some(base);
@@ -95,7 +92,17 @@ impl Cache {
 
     pub(crate) fn forget(&mut self, space: &str) {
         if let Some(known) = self.spaces.remove(space) {
-            self.segments -= known.segments.len();
+            self.heads -= known.segments.len() + 1;
         }
+    }
+
+    /// Starts over where it has come to hold too much, but for the spaces that commits under way are planned from.
+    pub(crate) fn make_room(&mut self, busy: &SortedSet<Rc<str>>) {
+        if self.heads <= MOST_HEADS {
+            return;
+        }
+        let all = core::mem::take(&mut self.spaces);
+        self.spaces = all.into_iter().filter(|(name, _)| busy.contains(name)).collect();
+        self.heads = self.spaces.values().map(|known| known.segments.len() + 1).sum();
     }
 }

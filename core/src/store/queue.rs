@@ -343,11 +343,13 @@ impl Queue {
         Some(Round { tickets, spaces })
     }
 
-    pub(crate) fn end_round(&mut self, spaces: &SortedSet<Rc<str>>) {
+    /// Gives the spaces that other commits are about.
+    pub(crate) fn end_round(&mut self, spaces: &SortedSet<Rc<str>>) -> &SortedSet<Rc<str>> {
         for space in spaces.iter() {
             self.busy.remove(space);
         }
         self.rounds -= 1;
+        &self.busy
     }
 
     /// Takes everything that waits.

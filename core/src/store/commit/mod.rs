@@ -70,7 +70,7 @@ impl Inner {
             self.spawn(async move {
                 let Round { tickets, spaces } = round;
                 inner.run_round(tickets).await;
-                inner.queue.borrow_mut().end_round(&spaces);
+                inner.cache.borrow_mut().make_room(inner.queue.borrow_mut().end_round(&spaces));
                 inner.start_rounds();
                 inner.drained();
             });
