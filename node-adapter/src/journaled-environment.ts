@@ -127,6 +127,15 @@ export class JournaledEnvironment {
 	/** Brings what was appended to the disk and closes everything; nothing else may be called after it. */
 	async close(): Promise<void> {
 		try {
+			// A commit to the database may have taken the rows along since.
+			if (this.#journal.isUnflushed) this.write(() => {});
+		} finally {
+			await this.#closeFiles();
+		}
+	}
+
+	async #closeFiles(): Promise<void> {
+		try {
 			await this.#journal.close();
 		} finally {
 			await this.#environment.close();

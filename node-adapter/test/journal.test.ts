@@ -507,6 +507,35 @@ test("what cannot be flushed is an error when closing, and goes to the database 
 	assert.deepEqual(await stateOf(path), { a: "2", b: "1", c: "1", d: "1" });
 });
 
+test("a flush that fails counts against what was written while it ran as well", async () => {
+	const path = join(temporaryDirectory(), "store");
+	const host = new DirectoryHost(path);
+	await host.commit(batch({ a: "1" }, "strict"));
+	let fail = (): void => {};
+	const slow = {
+		fdatasync: ((_: number, done: (error: Error | null) => void) => {
+			fail = () => done(inputOutputError());
+		}) as typeof fs.fdatasync,
+	};
+	mock.timers.enable({ apis: ["setTimeout"] });
+	try {
+		await withFileSystem(slow, async () => {
+			await host.commit(batch({ b: "1" }));
+			mock.timers.tick(1000);
+			await new Promise(setImmediate);
+			await host.commit(batch({ c: "1" }, "strict"));
+			await host.commit(batch({ d: "1" }));
+			fail();
+		});
+		assert.ok(journalBytes(path) > 0);
+		await host.commit(batch({ e: "1" }));
+		assert.deepEqual(await stateOf(copied(path, () => Buffer.alloc(0))), { a: "1", b: "1", c: "1", d: "1", e: "1" });
+	} finally {
+		mock.timers.reset();
+		await host.close();
+	}
+});
+
 test("closing waits for every flush that has begun", async () => {
 	const host = new DirectoryHost(join(temporaryDirectory(), "store"));
 	await host.commit(batch({ a: "1" }, "strict"));

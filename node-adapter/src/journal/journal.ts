@@ -76,6 +76,11 @@ export class Journal {
 		return this.#end;
 	}
 
+	/** Whether rows could not be brought to the disk, and no later commit of the database is known that has them. */
+	get isUnflushed(): boolean {
+		return this.#unflushed !== undefined;
+	}
+
 	/** Whether the file is still the one that others open. */
 	isPresent(): boolean {
 		return standsAt(this.#path, this.#identity);
@@ -199,11 +204,10 @@ export class Journal {
 	}
 
 	#flush(): Promise<void> {
-		const base = this.#base;
 		return new Promise((resolve) => {
 			fdatasync(this.#handle, (error) => {
-				// The system tells of it once: the next commit takes the rows to the database.
-				if (error !== null && this.#base === base) this.#unflushed = error;
+				// The system tells of it once, and not of which pages: the next commit takes the rows to the database.
+				if (error !== null && this.#base !== undefined) this.#unflushed = error;
 				resolve();
 			});
 		});
