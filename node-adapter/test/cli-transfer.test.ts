@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { openDirectory } from "../src/open-directory.js";
@@ -41,6 +42,27 @@ test("export and import work through pipes", async () => {
 	const [report] = await objects(["import", "-", "--dir", copy], { input: bytes });
 	assert.deepEqual(report, { format: "streamkit", spaces: 2, segments: 8, entries: 201 });
 	assert.equal(await done(["spaces", "--dir", copy]), "orders\nother\n");
+});
+
+test("export never takes the place of what is no file", async () => {
+	const parent = temporaryDirectory();
+	const directory = join(parent, "directory");
+	const pipe = join(parent, "pipe");
+	mkdirSync(directory);
+	const places = [directory];
+	if (process.platform !== "win32") {
+		execFileSync("mkfifo", [pipe]);
+		places.push(pipe);
+	}
+	for (const path of places) {
+		for (const force of [[], ["--force"]]) {
+			const { code, message } = await failure(2, ["export", path, ...force, "--dir", dir]);
+			assert.equal(code, "INVALID_ARGUMENT");
+			assert.match(message, /is there and is no file/);
+		}
+		assert.ok(!statSync(path).isFile());
+	}
+	assert.deepEqual(readdirSync(parent).length, places.length);
 });
 
 test("export does not replace a file unless told, and leaves no half of one", async () => {
