@@ -33,6 +33,23 @@ const scanning =
 const committing = (change: (batch: HostBatch) => HostBatch) => (inner: HostKv) =>
 	altered(inner, { commit: (batch) => inner.commit(change(batch)) });
 
+/** A host whose checks hold for whatever is taken for the same value. */
+const comparing = (same: (current: Uint8Array, value: Uint8Array) => boolean) => (inner: HostKv) =>
+	altered(inner, {
+		commit: async (batch) => {
+			const found = await inner.get(batch.checks.map(({ key }) => key));
+			const checks = batch.checks.map(({ key, value }, i) => {
+				const current = found[i];
+				const holds = current !== undefined && value !== undefined && same(current, value);
+				return { key, value: holds ? copyBytes(current) : value };
+			});
+			return inner.commit({ ...batch, checks });
+		},
+	});
+
+const utf8 = new TextDecoder();
+const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+const keysBackwards = ({ keysOnly, reverse }: ScanRange): boolean => keysOnly === true && reverse === true;
 const after = (key: Uint8Array): Bytes => new Uint8Array([...key, 0]);
 
 interface Broken {
@@ -376,38 +393,12 @@ const BROKEN: readonly Broken[] = [
 	},
 	{
 		what: "a check compares the beginning",
-		make: (inner) =>
-			altered(inner, {
-				commit: async (batch) => {
-					const found = await inner.get(batch.checks.map(({ key }) => key));
-					const checks = batch.checks.map((check, i) => {
-						const current = found[i];
-						const { value } = check;
-						if (current === undefined || value === undefined || current.length < value.length) return check;
-						return compareBytes(current.subarray(0, value.length), value) === 0
-							? { key: check.key, value: copyBytes(current) }
-							: check;
-					});
-					return inner.commit({ ...batch, checks });
-				},
-			}),
+		make: comparing((a, b) => a.length >= b.length && compareBytes(a.subarray(0, b.length), b) === 0),
 		fails: ["host: a check fails for another value, and says which is there"],
 	},
 	{
 		what: "a check compares lengths",
-		make: (inner) =>
-			altered(inner, {
-				commit: async (batch) => {
-					const found = await inner.get(batch.checks.map(({ key }) => key));
-					const checks = batch.checks.map((check, i) => {
-						const current = found[i];
-						return current !== undefined && current.length === check.value?.length
-							? { key: check.key, value: copyBytes(current) }
-							: check;
-					});
-					return inner.commit({ ...batch, checks });
-				},
-			}),
+		make: comparing((a, b) => a.length === b.length),
 		fails: [
 			"host: a check fails for another value, and says which is there",
 			"host: a check compares all of a large value",
@@ -694,7 +685,7 @@ const BROKEN: readonly Broken[] = [
 				},
 			});
 		},
-		fails: ["host: large values that scan gives belong to the caller, and do not change"],
+		fails: ["host: large values belong to the caller, and do not change"],
 	},
 	{
 		what: "given arrays are written to",
@@ -789,6 +780,397 @@ const BROKEN: readonly Broken[] = [
 				},
 			}),
 		fails: ["host: a hint arrives at another instance, until it stops watching"],
+	},
+	{
+		what: "in reverse a range of keys only includes its end",
+		make: (inner) =>
+			altered(inner, {
+				scan: (range) => inner.scan(keysBackwards(range) ? { ...range, end: after(range.end) } : range),
+			}),
+		fails: ["host: a range of keys only is the same range"],
+	},
+	{
+		what: "in reverse a range of keys only is open at its start",
+		make: (inner) =>
+			altered(inner, {
+				scan: (range) => inner.scan(keysBackwards(range) ? { ...range, start: after(range.start) } : range),
+			}),
+		fails: ["host: a range of keys only is the same range"],
+	},
+	{
+		what: "keys only are bounded by maxBytes of values",
+		make: (inner) =>
+			altered(inner, {
+				scan: async (range) => {
+					const page = await inner.scan({ ...range, keysOnly: false });
+					return range.keysOnly === true ? { ...page, values: [] } : page;
+				},
+			}),
+		fails: ["host: maxBytes means nothing to a scan of keys only"],
+	},
+	{
+		what: "a range that ends before it begins is an error",
+		make: (inner) =>
+			altered(inner, {
+				scan: (range) => {
+					if (compareBytes(range.start, range.end) > 0) throw new StreamkitError("UNAVAILABLE", "bounds");
+					return inner.scan(range);
+				},
+			}),
+		fails: ["host: a range that ends before it begins is empty"],
+	},
+	{
+		what: "the edges of a range are cut to the longest key",
+		inner: small,
+		make: (inner) => {
+			const cut = (bound: Bytes): Bytes => bound.slice(0, inner.limits.maxKeyBytes);
+			return altered(inner, {
+				scan: (range) => inner.scan({ ...range, start: cut(range.start), end: cut(range.end) }),
+			});
+		},
+		fails: ["host: the edges of a range may be longer than any key"],
+	},
+	{
+		what: "a scan reads keys, then values",
+		make: (inner) =>
+			altered(inner, {
+				scan: async (range) => {
+					const page = await inner.scan(range);
+					if (range.keysOnly === true) return page;
+					await turn();
+					const values = (await inner.get(page.keys.map(copyBytes))).filter((value) => value !== undefined);
+					return { ...page, keys: page.keys.slice(0, values.length), values };
+				},
+				commit: (batch) => turn().then(() => inner.commit(batch)),
+			}),
+		fails: ["host: keys and values of a scan belong together, whatever is written meanwhile"],
+	},
+	{
+		what: "a page ends after a thousand rows",
+		make: (inner) =>
+			altered(inner, {
+				scan: async (range) => {
+					const page = await inner.scan({ ...range, limit: Math.min(range.limit, 1000) });
+					return { ...page, more: page.more && range.limit <= 1000 };
+				},
+			}),
+		fails: ["host: a page may hold many rows"],
+	},
+	{
+		what: "in reverse only the first thousand rows are seen",
+		make: (inner) =>
+			altered(inner, {
+				scan: async (range) => {
+					if (range.reverse !== true) return inner.scan(range);
+					const { keys } = await inner.scan({ ...range, reverse: false, limit: 1000 });
+					const last = keys[999];
+					return inner.scan(last === undefined ? range : { ...range, end: after(last) });
+				},
+			}),
+		fails: ["host: a page may hold many rows"],
+	},
+	{
+		what: "each inner page of 256 rows loses one",
+		make: scanning(({ keys, values, more }) => {
+			const kept = (_: Uint8Array, i: number): boolean => i % 257 !== 256;
+			return { keys: keys.filter(kept), values: values.filter(kept), more };
+		}),
+		fails: ["host: a page may hold many rows"],
+	},
+	{
+		what: "keys are kept without their case",
+		make: (inner) => {
+			const lower = (key: Bytes): Bytes => key.map((byte) => (byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte));
+			return altered(inner, {
+				get: (keys) => inner.get(keys.map(lower)),
+				scan: (range) => inner.scan({ ...range, start: lower(range.start), end: lower(range.end) }),
+				commit: ({ checks, deletes, puts, durability }) =>
+					inner.commit({
+						checks: checks.map(({ key, value }) => ({ key: lower(key), value })),
+						deletes: deletes.map(lower),
+						puts: puts.map(({ key, value }) => ({ key: lower(key), value })),
+						durability,
+					}),
+			});
+		},
+		fails: ["host: keys that are alike but for their bytes are different rows"],
+	},
+	{
+		what: "a check compares text",
+		make: comparing((a, b) => utf8.decode(a) === utf8.decode(b)),
+		fails: ["host: a check compares bytes, and not what they may mean"],
+	},
+	{
+		what: "a check does not heed zeros at the end",
+		make: comparing((a, b) => utf8.decode(a).replace(/\0+$/, "") === utf8.decode(b).replace(/\0+$/, "")),
+		fails: ["host: a check compares bytes, and not what they may mean"],
+	},
+	{
+		what: "a check compares the first four thousand bytes",
+		make: comparing((a, b) => a.length === b.length && compareBytes(a.subarray(0, 4000), b.subarray(0, 4000)) === 0),
+		fails: ["host: a check compares all of a large value"],
+	},
+	{
+		what: "only four checks are made",
+		make: committing((batch) => ({ ...batch, checks: batch.checks.slice(0, 4) })),
+		fails: ["host: of many checks all are made"],
+	},
+	{
+		what: "checks of long keys are not made",
+		make: committing((batch) => ({ ...batch, checks: batch.checks.filter(({ key }) => key.length <= 255) })),
+		fails: ["host: a check may be of the longest keys"],
+	},
+	{
+		what: "strict commits make no checks",
+		make: committing((batch) => (batch.durability === "strict" ? { ...batch, checks: [] } : batch)),
+		fails: ["host: checks are made alike whatever the durability, and of deletes alone"],
+	},
+	{
+		what: "commits of deletes alone make no checks",
+		make: committing((batch) =>
+			batch.puts.length === 0 && batch.deletes.length > 0 ? { ...batch, checks: [] } : batch,
+		),
+		fails: ["host: checks are made alike whatever the durability, and of deletes alone"],
+	},
+	{
+		what: "relaxed rows stand before strict ones that came later",
+		make: (inner) => {
+			const relaxed = new Map<string, Uint8Array>();
+			return altered(inner, {
+				get: async (keys) => (await inner.get(keys)).map((value, i) => relaxed.get(`${keys[i]}`)?.slice() ?? value),
+				commit: async (batch) => {
+					const answer = await inner.commit(batch);
+					if (!answer.applied || batch.durability === "strict") return answer;
+					for (const key of batch.deletes) relaxed.delete(`${key}`);
+					for (const { key, value } of batch.puts) relaxed.set(`${key}`, copyBytes(value));
+					return answer;
+				},
+			});
+		},
+		fails: ["host: commits of either durability follow each other"],
+	},
+	{
+		what: "a strict commit undoes the relaxed deletes before it",
+		make: (inner) => {
+			const removed = new Map<string, { key: Bytes; value: Bytes }>();
+			return altered(inner, {
+				commit: async (batch) => {
+					const { deletes, puts, durability } = batch;
+					const before = await inner.get(deletes);
+					const answer = await inner.commit(batch);
+					if (durability === "strict") {
+						await inner.commit({ checks: [], deletes: [], puts: [...removed.values()], durability });
+						removed.clear();
+					}
+					for (const [i, key] of deletes.entries()) {
+						const value = before[i];
+						if (value !== undefined && durability === "relaxed")
+							removed.set(`${key}`, { key, value: copyBytes(value) });
+					}
+					for (const { key } of puts) removed.delete(`${key}`);
+					return answer;
+				},
+			});
+		},
+		fails: ["host: commits of either durability follow each other"],
+	},
+	{
+		what: "strict commits forget deletes when there are puts",
+		make: committing((batch) =>
+			batch.durability === "strict" && batch.puts.length > 0 ? { ...batch, deletes: [] } : batch,
+		),
+		fails: ["host: deletes and puts apply together with either durability"],
+	},
+	{
+		what: "a commit deletes ten rows at most",
+		make: committing((batch) => ({ ...batch, deletes: batch.deletes.slice(0, 10) })),
+		fails: ["host: a commit may delete many rows"],
+	},
+	{
+		what: "a large value stays beside the small one in its place",
+		make: (inner) => {
+			const large = new Map<string, Uint8Array>();
+			return altered(inner, {
+				get: async (keys) => (await inner.get(keys)).map((value, i) => large.get(`${keys[i]}`)?.slice() ?? value),
+				commit: (batch) => {
+					for (const { key, value } of batch.puts) if (value.length > 16_384) large.set(`${key}`, copyBytes(value));
+					for (const key of batch.deletes) large.delete(`${key}`);
+					return inner.commit(batch);
+				},
+			});
+		},
+		fails: ["host: a value of any size may take the place of any other"],
+	},
+	{
+		what: "a shorter value keeps the further pieces of the one before",
+		make: (inner) =>
+			altered(inner, {
+				commit: async (batch) => {
+					const before = await inner.get(batch.puts.map(({ key }) => key));
+					const puts = batch.puts.map(({ key, value }, i) => {
+						const kept = before[i]?.subarray(Math.max(1, Math.ceil(value.length / 65_536)) * 65_536) ?? [];
+						return { key, value: new Uint8Array([...value, ...kept]) };
+					});
+					return inner.commit({ ...batch, puts });
+				},
+			}),
+		fails: ["host: a value of any size may take the place of any other"],
+	},
+	{
+		what: "large rows are not deleted",
+		make: (inner) =>
+			altered(inner, {
+				commit: async (batch) => {
+					const before = await inner.get(batch.deletes);
+					return inner.commit({
+						...batch,
+						deletes: batch.deletes.filter((_, i) => (before[i]?.length ?? 0) <= 16_384),
+					});
+				},
+			}),
+		fails: ["host: a value of any size can be deleted"],
+	},
+	{
+		what: "large rows come after small ones",
+		make: scanning((page, range) => {
+			if (range.keysOnly === true) return page;
+			const isLarge = (i: number): number => Number((page.values[i] as Uint8Array).length > 16_384);
+			const order = [...page.keys.keys()].sort((x, y) => isLarge(x) - isLarge(y) || x - y);
+			return {
+				...page,
+				keys: order.map((i) => page.keys[i] as Uint8Array),
+				values: order.map((i) => page.values[i] as Uint8Array),
+			};
+		}),
+		fails: ["host: rows of all sizes come in the order of their keys"],
+	},
+	{
+		what: "get gives one array for a key that is asked for twice",
+		make: (inner) =>
+			altered(inner, {
+				get: async (keys) => {
+					const values = await inner.get(keys);
+					const texts = keys.map((key) => `${key}`);
+					return texts.map((text) => values[texts.indexOf(text)]);
+				},
+			}),
+		fails: ["host: what get gives for a key that is asked for twice is two arrays"],
+	},
+	{
+		what: "large values that get gives share one buffer",
+		make: (inner) => {
+			const shared = new Uint8Array(1 << 20);
+			return altered(inner, {
+				get: async (keys) =>
+					(await inner.get(keys)).map((value) => {
+						if (value === undefined || value.length < 16_384) return value;
+						shared.set(value);
+						return shared.subarray(0, value.length);
+					}),
+			});
+		},
+		fails: ["host: large values belong to the caller, and do not change"],
+	},
+	{
+		what: "what failed checks give shares one buffer",
+		make: (inner) => {
+			const shared = new Uint8Array(1 << 20);
+			return altered(inner, {
+				commit: async (batch) => {
+					const answer = await inner.commit(batch);
+					if (answer.applied || answer.current === undefined) return answer;
+					shared.set(answer.current);
+					return { ...answer, current: shared.subarray(0, answer.current.length) };
+				},
+			});
+		},
+		fails: ["host: what failed checks give does not change with the next one"],
+	},
+	{
+		what: "a second instance remembers what it scanned until it writes",
+		make: (inner) => inner,
+		second: (inner) => {
+			const pages = new Map<string, ScanPage>();
+			return altered(inner, {
+				scan: async (range) => {
+					const page = pages.get(JSON.stringify(range)) ?? (await inner.scan(range));
+					pages.set(JSON.stringify(range), page);
+					return page;
+				},
+				commit: (batch) => {
+					pages.clear();
+					return inner.commit(batch);
+				},
+			});
+		},
+		fails: ["host: a second instance sees what the first wrote"],
+	},
+	{
+		what: "each instance has a lock of its own",
+		make: (inner) => {
+			let last: Promise<unknown> = Promise.resolve();
+			return altered(inner, {
+				commit: (batch) => {
+					const answer = last.then(async () => {
+						const checked = await inner.commit({ ...batch, deletes: [], puts: [] });
+						await turn();
+						return checked.applied ? inner.commit({ ...batch, checks: [] }) : checked;
+					});
+					last = answer;
+					return answer;
+				},
+			});
+		},
+		fails: ["host: two instances that count by checks lose nothing"],
+	},
+	{
+		what: "a commit under way when the host is closed is answered and not made",
+		make: (inner) => {
+			let open = true;
+			return altered(inner, {
+				commit: async (batch) => {
+					await turn();
+					return open ? inner.commit(batch) : { applied: true };
+				},
+				close() {
+					open = false;
+				},
+			});
+		},
+		fails: ["host: a commit under way is answered when the host is closed, and is there if it was applied"],
+	},
+	{
+		what: "a function that watches twice is stopped at once",
+		make: (inner) => {
+			const stops = new Map<() => void, (() => void) | undefined>();
+			return altered(inner, {
+				watch: (changed) => {
+					if (!stops.has(changed)) stops.set(changed, inner.watch?.(changed));
+					return () => {
+						stops.get(changed)?.();
+						stops.delete(changed);
+					};
+				},
+			});
+		},
+		fails: ["host: a function that watches twice is stopped once"],
+	},
+	{
+		what: "a commit calls its own watchers back",
+		make: (inner) => {
+			const watchers = new Set<() => void>();
+			return altered(inner, {
+				watch: (changed) => {
+					watchers.add(changed);
+					return () => watchers.delete(changed);
+				},
+				commit: (batch) => {
+					for (const changed of watchers) changed();
+					return inner.commit(batch);
+				},
+			});
+		},
+		fails: ["host: no hint arrives from within a call"],
 	},
 	{
 		what: "watching gives nothing to stop it with",

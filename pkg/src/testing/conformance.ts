@@ -10,6 +10,7 @@ import { ownershipCases } from "./conformance/host/ownership.js";
 import { pageCases } from "./conformance/host/pages.js";
 import { rangeCases } from "./conformance/host/ranges.js";
 import { readingCases } from "./conformance/host/reading.js";
+import { valueCases } from "./conformance/host/values.js";
 import { leaseCases } from "./conformance/store/leases.js";
 import { lifeCases } from "./conformance/store/life.js";
 import { liveCases } from "./conformance/store/live.js";
@@ -40,6 +41,7 @@ const PARTS: readonly (readonly [string, readonly (readonly Case[])[]])[] = [
 			rangeCases,
 			pageCases,
 			commitCases,
+			valueCases,
 			checkCases,
 			ownershipCases,
 			instanceCases,

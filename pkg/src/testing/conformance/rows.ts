@@ -77,6 +77,25 @@ export async function refused(host: HostKv, change: Change): Promise<Extract<Hos
 	return answer;
 }
 
+/** Counts a row up so many times, by checks; others may count it as well, up to `all`. */
+export async function countUp(host: HostKv, key: Piece, times: number, all: number): Promise<void> {
+	let current: Uint8Array | undefined;
+	let counted = 0;
+	// Of commits at once one always wins, so nobody can lose more often than all of them count.
+	for (let tries = 0; counted < times; tries++) {
+		assert(tries <= times + all, "a check keeps failing though nobody else counts");
+		const next = current === undefined ? 1 : Number(new TextDecoder().decode(current)) + 1;
+		const answer = await commit(host, {
+			checks: [[key, current === undefined ? undefined : new Uint8Array(current)]],
+			puts: [[key, `${next}`]],
+		});
+		if (answer.applied) counted++;
+		current = answer.applied ? bytes(`${next}`) : answer.current;
+		// Who counts on a host that answers at once would be done before the others had a turn.
+		await new Promise((resolve) => setTimeout(resolve, 0));
+	}
+}
+
 export async function read(host: HostKv, key: Piece): Promise<Uint8Array | undefined> {
 	const answer = await host.get([row(key)]);
 	assert(answer.length === 1, `get of one key gave ${answer.length} values`);

@@ -1,6 +1,32 @@
-import { assert, equal, same } from "../assert.js";
+import { equal, same } from "../assert.js";
 import { type Case, needsBatches, needsChecks } from "../case.js";
-import { applied, bytes, commit, keysOf, put, read, refused, sameKeys } from "../rows.js";
+import {
+	applied,
+	bytes,
+	type Content,
+	commit,
+	content,
+	countUp,
+	keysOf,
+	put,
+	ROW_PREFIX_BYTES,
+	read,
+	refused,
+	sameKeys,
+} from "../rows.js";
+
+/** Values that differ, and are alike where they are compared as anything but bytes. */
+const ALIKE: readonly (readonly [Content, Content])[] = [
+	["a", "A"],
+	["a", "a "],
+	["a", "a\0"],
+	["a", "\0a"],
+	["abcd", "axyd"],
+	["\u00e9", "e\u0301"],
+	[bytes([0x80]), bytes([0x81])],
+	[bytes([0xff, 0xfe]), bytes([0xff, 0xff])],
+	["1", "1.0"],
+];
 
 export const checkCases: readonly Case[] = [
 	{
@@ -61,13 +87,87 @@ export const checkCases: readonly Case[] = [
 		name: "a check compares all of a large value",
 		needs: [needsChecks],
 		async run({ host }) {
-			const value = new Uint8Array(4000).fill(7);
+			const size = Math.min(12_000, host.limits.maxValueBytes, host.limits.maxBatchBytes - 100);
+			const value = new Uint8Array(size).fill(7);
 			await put(host, ["a", value]);
-			const last = value.slice();
-			last[3999] = 8;
-			same((await refused(host, { checks: [["a", last]], puts: [["a", "x"]] })).current, value, "current");
-			await applied(host, { checks: [["a", value]], puts: [["a", last]] });
-			same(await read(host, "a"), last, "a");
+			const other = value.slice();
+			for (const at of [0, size >> 1, size - 1]) {
+				other.set(value);
+				other[at] = 8;
+				same((await refused(host, { checks: [["a", other]], puts: [["a", "x"]] })).current, value, "current");
+			}
+			await applied(host, { checks: [["a", value]], puts: [["a", other]] });
+			same(await read(host, "a"), other, "a");
+		},
+	},
+	{
+		name: "a check compares bytes, and not what they may mean",
+		needs: [needsChecks],
+		async run({ host }) {
+			for (const [one, other] of ALIKE) {
+				for (const [stored, checked] of [
+					[one, other],
+					[other, one],
+				] as const) {
+					await put(host, ["a", stored]);
+					const answer = await refused(host, { checks: [["a", checked]], puts: [["a", "x"]] });
+					same(answer.current, content(stored), "current");
+				}
+			}
+		},
+	},
+	{
+		name: "a check may be of the longest keys",
+		needs: [needsChecks],
+		async run({ host }) {
+			const key = "k".repeat(Math.min(host.limits.maxKeyBytes, 1000) - ROW_PREFIX_BYTES);
+			await refused(host, { checks: [[key, "1"]], puts: [[key, "x"]] });
+			await put(host, [key, "1"]);
+			await refused(host, { checks: [[key, undefined]], puts: [[key, "x"]] });
+			await applied(host, { checks: [[key, "1"]], puts: [[key, "2"]] });
+			same(await read(host, key), bytes("2"), "the row");
+		},
+	},
+	{
+		name: "checks are made alike whatever the durability, and of deletes alone",
+		needs: [needsChecks],
+		async run({ host }) {
+			for (const before of ["strict", "relaxed"] as const) {
+				await applied(host, { puts: [["a", before]], durability: before });
+				for (const durability of ["strict", "relaxed"] as const) {
+					for (const checks of [[["a", undefined]], [["a", "no"]]] as const) {
+						for (const change of [{ puts: [["a", "x"]] }, { deletes: ["a"] }] as const) {
+							const answer = await refused(host, { checks, ...change, durability });
+							same(answer.current, bytes(before), `current, ${durability} after ${before}`);
+						}
+					}
+					same(await read(host, "a"), bytes(before), "a, untouched");
+				}
+			}
+			await applied(host, { checks: [["a", "relaxed"]], deletes: ["a"], durability: "strict" });
+			await applied(host, { checks: [["a", undefined]], puts: [["a", "1"]], durability: "strict" });
+			await applied(host, { checks: [["a", "1"]], deletes: ["a"], durability: "relaxed" });
+			await refused(host, { checks: [["a", "1"]], puts: [["a", "2"]], durability: "strict" });
+			same(await read(host, "a"), undefined, "a");
+		},
+	},
+	{
+		name: "of many checks all are made",
+		needs: [needsChecks, needsBatches],
+		async run({ host }) {
+			const names = Array.from({ length: 12 }, (_, i) => `k${i + 10}`);
+			await put(host, ...names.map((name) => [name, name] as const));
+			for (const [failing, name] of names.entries()) {
+				const answer = await refused(host, {
+					checks: names.map((one) => [one, one === name ? "another" : one] as const),
+					deletes: ["k10"],
+					puts: [["new", "1"]],
+				});
+				equal(answer.check, failing, "check");
+				same(answer.current, bytes(name), "current");
+			}
+			sameKeys(await keysOf(host, { limit: 20 }), names, "keys");
+			await applied(host, { checks: names.map((name) => [name, name] as const), puts: [["new", "1"]] });
 		},
 	},
 	{
@@ -173,25 +273,7 @@ export const checkCases: readonly Case[] = [
 		needs: [needsChecks],
 		async run({ host }) {
 			const [counters, each] = [3, 4];
-			const count = async (): Promise<void> => {
-				let current: Uint8Array | undefined;
-				for (let tries = 0; ; tries++) {
-					// Of commits at once one always wins, so nobody can lose more often than the others count.
-					assert(tries <= counters * each, "a check keeps failing though nobody else counts");
-					const next = current === undefined ? 1 : Number(new TextDecoder().decode(current)) + 1;
-					const answer = await commit(host, {
-						checks: [["n", current === undefined ? undefined : new Uint8Array(current)]],
-						puts: [["n", `${next}`]],
-					});
-					if (answer.applied) return;
-					current = answer.current;
-				}
-			};
-			await Promise.all(
-				Array.from({ length: counters }, async () => {
-					for (let i = 0; i < each; i++) await count();
-				}),
-			);
+			await Promise.all(Array.from({ length: counters }, () => countUp(host, "n", each, counters * each)));
 			same(await read(host, "n"), bytes(`${counters * each}`), "the count");
 		},
 	},

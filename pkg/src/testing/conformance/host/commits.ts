@@ -47,6 +47,16 @@ export const commitCases: readonly Case[] = [
 		},
 	},
 	{
+		name: "a commit may delete many rows",
+		needs: [needsBatches],
+		async run({ host }) {
+			const names = Array.from({ length: Math.min(40, host.limits.maxBatchOps) }, (_, i) => `k${i + 10}`);
+			await put(host, ...names.map((name) => [name, name] as const));
+			await applied(host, { deletes: names.slice(1) });
+			sameKeys(await keysOf(host, { limit: 50 }), ["k10"], "keys");
+		},
+	},
+	{
 		name: "an empty commit applies",
 		async run({ host }) {
 			await applied(host, {});
@@ -61,6 +71,39 @@ export const commitCases: readonly Case[] = [
 			await applied(host, { deletes: ["a"], durability: "strict" });
 			await applied(host, { deletes: ["b"], durability: "relaxed" });
 			sameKeys(await keysOf(host, { limit: 5 }), [], "keys");
+		},
+	},
+	{
+		name: "commits of either durability follow each other",
+		async run({ host }) {
+			const [strict, relaxed] = ["strict", "relaxed"] as const;
+			for (const [first, then] of [
+				[strict, relaxed],
+				[relaxed, strict],
+			] as const) {
+				for (const name of ["a", "b"]) await applied(host, { puts: [[name, "1"]], durability: first });
+				await applied(host, { puts: [["a", "2"]], durability: then });
+				await applied(host, { deletes: ["b"], durability: then });
+				await applied(host, { puts: [["c", "1"]], durability: first });
+				same(await read(host, "a"), bytes("2"), `a, ${then} after ${first}`);
+				sameKeys(await keysOf(host, { limit: 5 }), ["a", "c"], `${then} after ${first}: keys`);
+				for (const name of ["a", "c"]) await applied(host, { deletes: [name], durability: then });
+				await applied(host, { puts: [["d", first]], durability: first });
+				sameKeys(await keysOf(host, { limit: 5 }), ["d"], `${then} after ${first}: keys left`);
+				await applied(host, { deletes: ["d"], durability: then });
+			}
+		},
+	},
+	{
+		name: "deletes and puts apply together with either durability",
+		needs: [needsBatches],
+		async run({ host }) {
+			for (const durability of ["strict", "relaxed", "strict"] as const) {
+				await put(host, ["a", "1"], ["b", "1"]);
+				await applied(host, { deletes: ["a"], puts: [["b", durability]], durability });
+				sameKeys(await keysOf(host, { limit: 5 }), ["b"], "keys");
+				same(await read(host, "b"), bytes(durability), "b");
+			}
 		},
 	},
 ];

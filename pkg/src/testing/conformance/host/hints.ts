@@ -1,7 +1,7 @@
 import type { HostKv } from "../../../host.js";
 import { assert } from "../assert.js";
 import { type Case, needsSecond, type Rule } from "../case.js";
-import { put } from "../rows.js";
+import { ALL, batch, put, row } from "../rows.js";
 
 const needsHints: Rule = ({ watch }) => (watch === undefined ? "the host gives no hints" : undefined);
 const needsTelling: Rule = ({ notify }) => (notify === undefined ? "the host tells nobody" : undefined);
@@ -36,6 +36,56 @@ export const hintCases: readonly Case[] = [
 				stop();
 			}
 			host.notify?.();
+		},
+	},
+	{
+		name: "a function that watches twice is stopped once",
+		needs: [needsHints, needsTelling, needsSecond],
+		async run(setting) {
+			const { host } = setting;
+			const other = await setting.second();
+			let heard = (): void => {};
+			const hint = new Promise<void>((resolve) => {
+				heard = resolve;
+			});
+			const changed = (): void => heard();
+			const stops = [host.watch?.(() => {}), other.watch?.(() => {}), other.watch?.(changed), other.watch?.(changed)];
+			try {
+				stops[2]?.();
+				await tellUntil(host, hint);
+			} finally {
+				for (const stop of stops) stop?.();
+			}
+		},
+	},
+	{
+		name: "no hint arrives from within a call",
+		needs: [needsHints],
+		async run(setting) {
+			const { host } = setting;
+			let calling = false;
+			let early = 0;
+			const stops = [0, 1].map(() =>
+				host.watch?.(() => {
+					if (calling) early++;
+				}),
+			);
+			try {
+				for (const call of [
+					() => host.commit(batch({ puts: [["a", "1"]] })),
+					() => host.get([row("a")]),
+					() => host.scan({ ...ALL, limit: 1 }),
+				]) {
+					calling = true;
+					const answer = call();
+					calling = false;
+					await answer;
+					host.notify?.();
+				}
+			} finally {
+				for (const stop of stops) stop?.();
+			}
+			assert(early === 0, "a hint arrived before the call that it came from had returned");
 		},
 	},
 	{

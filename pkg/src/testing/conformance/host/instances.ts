@@ -1,7 +1,10 @@
 import { isStreamkitError } from "../../../errors.js";
 import { assert, equal, same, thrown } from "../assert.js";
 import { type Case, needsChecks, needsConsistency, needsReopening, needsSecond, type Rule } from "../case.js";
-import { applied, bytes, commit, keysOf, put, read, refused, sameKeys } from "../rows.js";
+import { applied, bytes, commit, countUp, keysOf, put, read, refused, sameKeys } from "../rows.js";
+
+/** How long a host may take to answer what was under way. */
+const ANSWER_MS = 20_000;
 
 const needsClosing: Rule = ({ close }) => (close === undefined ? "the host has nothing to close" : undefined);
 
@@ -14,13 +17,18 @@ export const instanceCases: readonly Case[] = [
 			await put(host, ["a", "0"]);
 			const other = await setting.second();
 			same(await read(other, "a"), bytes("0"), "what was there before");
+			const rows: string[] = [];
 			for (const [writer, reader, value] of [
 				[host, other, "1"],
 				[other, host, "2"],
 				[host, other, "3"],
 			] as const) {
+				same(await read(reader, `row ${value}`), undefined, "a row that is not there yet");
 				await put(writer, ["a", value], [`row ${value}`, ""]);
+				rows.push(`row ${value}`);
 				same(await read(reader, "a"), bytes(value), "a");
+				same(await read(reader, `row ${value}`), bytes(""), "a row that is new");
+				sameKeys(await keysOf(reader, { limit: 10 }), ["a", ...rows], "keys");
 			}
 			await applied(host, { deletes: ["a"] });
 			same(await read(other, "a"), undefined, "a, deleted");
@@ -43,6 +51,17 @@ export const instanceCases: readonly Case[] = [
 				const answer = await refused(one, { checks: [["a", "no"]], puts: [["a", "x"]] });
 				same(answer.current, bytes(`${winner}`), "current");
 			}
+		},
+	},
+	{
+		name: "two instances that count by checks lose nothing",
+		needs: [needsSecond, needsChecks],
+		async run(setting) {
+			const other = await setting.second();
+			const hosts = [other, setting.host, other, setting.host];
+			const each = 4;
+			await Promise.all(hosts.map((host) => countUp(host, "n", each, hosts.length * each)));
+			for (const host of hosts) same(await read(host, "n"), bytes(`${hosts.length * each}`), "the count");
 		},
 	},
 	{
@@ -71,6 +90,25 @@ export const instanceCases: readonly Case[] = [
 			sameKeys(await keysOf(again, { limit: 5 }), ["a", "c"], "keys");
 			await put(again, ["d", "4"]);
 			sameKeys(await keysOf(again, { limit: 5 }), ["a", "c", "d"], "keys");
+		},
+	},
+	{
+		name: "a commit under way is answered when the host is closed, and is there if it was applied",
+		needs: [needsClosing, needsReopening],
+		async run(setting) {
+			const { host } = setting;
+			const names = ["a", "b", "c", "d"];
+			const answers = names.map((name) => commit(host, { puts: [[name, name]], durability: "strict" }));
+			await host.close?.();
+			const late = new Promise<never>((_, reject) => {
+				setTimeout(() => reject(new Error("a commit that was under way is never answered")), ANSWER_MS);
+			});
+			const outcomes = await Promise.race([Promise.allSettled(answers), late]);
+			const again = await setting.reopen();
+			for (const [i, outcome] of outcomes.entries()) {
+				if (outcome.status === "rejected") continue;
+				same(await read(again, names[i] as string), bytes(names[i] as string), "a row that was answered as stored");
+			}
 		},
 	},
 	{

@@ -13,6 +13,15 @@ export const ownershipCases: readonly Case[] = [
 		},
 	},
 	{
+		name: "what get gives for a key that is asked for twice is two arrays",
+		async run({ host }) {
+			await put(host, ["a", "1"]);
+			const [first, second] = await host.get([row("a"), row("a")]);
+			first?.fill(0);
+			same(second, bytes("1"), "the second, after the first was written to");
+		},
+	},
+	{
 		name: "what scan gives belongs to the caller",
 		async run({ host }) {
 			await put(host, ["a", "1"], ["b", "2"]);
@@ -50,17 +59,33 @@ export const ownershipCases: readonly Case[] = [
 		},
 	},
 	{
+		name: "what failed checks give does not change with the next one",
+		needs: [needsChecks],
+		async run({ host }) {
+			await put(host, ["a", "1"], ["b", "2"]);
+			const first = await refused(host, { checks: [["a", "x"]], puts: [["a", "x"]] });
+			const second = await refused(host, { checks: [["b", "x"]], puts: [["b", "x"]] });
+			same(first.current, bytes("1"), "the first");
+			same(second.current, bytes("2"), "the second");
+		},
+	},
+	{
 		// Payloads that readers get are views of such values.
-		name: "large values that scan gives belong to the caller, and do not change",
+		name: "large values belong to the caller, and do not change",
 		async run({ host }) {
 			const [first, second] = [1, 2].map((n) => new Uint8Array(Math.min(70_000, host.limits.maxValueBytes)).fill(n));
 			await put(host, ["a", first as Bytes]);
 			const [given] = (await scan(host, { limit: 1 })).values;
+			const got = await read(host, "a");
 			await put(host, ["a", second as Bytes]);
 			const [later] = (await scan(host, { limit: 1 })).values;
+			const gotLater = await read(host, "a");
 			same(given, first as Bytes, "what scan gave before a was written anew");
+			same(got, first as Bytes, "what get gave before a was written anew");
 			later?.fill(0);
+			gotLater?.fill(0);
 			same((await scan(host, { limit: 1 })).values[0], second as Bytes, "a, after the answer was written to");
+			same(await read(host, "a"), second as Bytes, "a, after the answer was written to");
 		},
 	},
 	{

@@ -1,6 +1,6 @@
-import { assert, equal } from "../assert.js";
-import type { Case } from "../case.js";
-import { ALL, fill, KEYS, keysOf, type Piece, put, sameKeys, scan } from "../rows.js";
+import { assert, equal, same } from "../assert.js";
+import { type Case, needsQuickCommits } from "../case.js";
+import { ALL, bytes, fill, KEYS, keysOf, type Piece, put, ROW_PREFIX_BYTES, row, sameKeys, scan } from "../rows.js";
 
 const DIRECTIONS = [false, true];
 
@@ -87,6 +87,59 @@ export const pageCases: readonly Case[] = [
 				const all = await scan(host, { limit: KEYS.length, keysOnly: true, reverse });
 				sameKeys(all.keys, order, "all keys");
 				assert(!all.more, "more must be false");
+			}
+		},
+	},
+	{
+		name: "maxBytes means nothing to a scan of keys only",
+		async run({ host }) {
+			await put(host, ["a", "1"], ["b", "22"], ["c", "333"]);
+			for (const reverse of DIRECTIONS) {
+				const page = await scan(host, { limit: 5, maxBytes: 1, keysOnly: true, reverse });
+				sameKeys(page.keys, reverse ? ["c", "b", "a"] : ["a", "b", "c"], "keys");
+				assert(!page.more, "more must be false");
+			}
+		},
+	},
+	{
+		// Storages give so many rows at a time, and a host that hides that has seams.
+		name: "a page may hold many rows",
+		needs: [needsQuickCommits],
+		async run({ host }) {
+			const count = 2100;
+			const names = Array.from({ length: count }, (_, i) => `k${String(i).padStart(4, "0")}`);
+			await put(host, ...names.map((name) => [name, name] as const));
+			const look = async (limit: number, reverse: boolean, keysOnly: boolean): Promise<void> => {
+				const page = await scan(host, { limit, keysOnly, reverse });
+				const expected = reverse ? names.slice(-limit).reverse() : names.slice(0, limit);
+				sameKeys(page.keys, expected, `limit ${limit}`);
+				assert(page.more === limit < count, `limit ${limit}: more must be ${limit < count}`);
+				equal(page.values.length, keysOnly ? 0 : expected.length, `limit ${limit}: values`);
+				for (const [i, value] of page.values.entries()) same(value, bytes(expected[i] ?? ""), `value ${i}`);
+			};
+			for (const reverse of DIRECTIONS) {
+				for (const limit of [256, 257, 999, 1000, 1001, 2100, 5000]) {
+					await look(limit, reverse, true);
+				}
+				// Backwards some hosts read every value by itself.
+				for (const limit of reverse ? [1001] : [256, 1000, 1001, 5000]) await look(limit, reverse, false);
+			}
+		},
+	},
+	{
+		// Whoever reads on begins just after the last key, which is a byte longer.
+		name: "the edges of a range may be longer than any key",
+		needs: [({ limits }) => (limits.maxKeyBytes > 1 << 20 ? "keys may be longer than this suite tries" : undefined)],
+		async run({ host }) {
+			const longest = row("k".repeat(host.limits.maxKeyBytes - ROW_PREFIX_BYTES));
+			const after = new Uint8Array([...longest, 0]);
+			await put(host, ["a", "1"], ["k".repeat(longest.length - ROW_PREFIX_BYTES), "2"], ["z", "3"]);
+			for (const reverse of DIRECTIONS) {
+				const rest = await host.scan({ start: after, end: ALL.end, limit: 5, reverse });
+				sameKeys(rest.keys, ["z"], "after the longest key");
+				const first = await host.scan({ start: ALL.start, end: after, limit: 5, reverse });
+				equal(first.keys.length, 2, "keys up to just after the longest key");
+				assert(!first.more && !rest.more, "more must be false");
 			}
 		},
 	},

@@ -61,6 +61,33 @@ export const rangeCases: readonly Case[] = [
 		},
 	},
 	{
+		name: "a range of keys only is the same range",
+		async run({ host }) {
+			await fill(host);
+			for (const { what, start, end, from, to } of RANGES) {
+				for (const reverse of [false, true]) {
+					const expected: Piece[] = KEYS.slice(from, to);
+					if (reverse) expected.reverse();
+					const page = await scan(host, { start, end, limit: 100, keysOnly: true, reverse });
+					sameKeys(page.keys, expected, what);
+					assert(!page.more, `${what}: there is no more`);
+				}
+			}
+		},
+	},
+	{
+		name: "a range that ends before it begins is empty",
+		async run({ host }) {
+			await fill(host);
+			for (const reverse of [false, true]) {
+				for (const keysOnly of [false, true]) {
+					const page = await scan(host, { start: "b", end: "a", limit: 100, reverse, keysOnly });
+					assert(page.keys.length + page.values.length === 0 && !page.more, "scan must be empty");
+				}
+			}
+		},
+	},
+	{
 		name: "a range in reverse is the same range",
 		async run({ host }) {
 			await fill(host);

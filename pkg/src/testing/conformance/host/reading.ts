@@ -1,6 +1,6 @@
 import { assert, equal, same } from "../assert.js";
-import { type Case, needsBatches, needsConsistency, needsWholeStore } from "../case.js";
-import { applied, bytes, put, read, row, scan } from "../rows.js";
+import { type Case, needsBatches, needsConsistency, needsQuickCommits, needsWholeStore } from "../case.js";
+import { applied, bytes, put, ROW_PREFIX_BYTES, read, row, scan } from "../rows.js";
 
 export const readingCases: readonly Case[] = [
 	{
@@ -48,6 +48,18 @@ export const readingCases: readonly Case[] = [
 		},
 	},
 	{
+		name: "keys that are alike but for their bytes are different rows",
+		async run({ host }) {
+			const keys = ["key", "Key", "KEY", "key ", "key\0", "k\u00e9y", "ke\u0301y", [0x6b, 0x80], [0x6b, 0x81]] as const;
+			await put(host, ...keys.map((key, i) => [key, `${i}`] as const));
+			for (const [i, key] of keys.entries()) same(await read(host, key), bytes(`${i}`), `key ${i}`);
+			equal((await scan(host, { limit: 20 })).keys.length, keys.length, "rows");
+			await applied(host, { deletes: ["Key"] });
+			same(await read(host, "Key"), undefined, "a deleted row");
+			same(await read(host, "key"), bytes("0"), "a row that is like it");
+		},
+	},
+	{
 		name: "keys and values hold any bytes",
 		async run({ host }) {
 			const every = new Uint8Array(256).map((_, i) => i);
@@ -73,6 +85,39 @@ export const readingCases: readonly Case[] = [
 			const page = await host.scan({ start: bytes([0x00]), end: bytes([0xff, 0xff, 0xff]), limit: 10 });
 			equal(page.keys.length, keys.length, "pairs");
 			for (const [i, key] of keys.entries()) same(page.keys[i], key, `key ${i}`);
+		},
+	},
+	{
+		name: "keys and values of a scan belong together, whatever is written meanwhile",
+		needs: [needsQuickCommits],
+		async run({ host }) {
+			const names = ["a", "b", "c", "d", "e", "f"];
+			await put(host, ...names.map((name) => [name, name] as const));
+			let writing = true;
+			const write = async (): Promise<void> => {
+				for (let i = 0; i < 12; i++) {
+					const name = names[(i * 5) % names.length] as string;
+					await applied(host, i % 2 === 0 ? { deletes: [name] } : { puts: [[name, name]] });
+				}
+			};
+			const look = async (reverse: boolean): Promise<void> => {
+				while (writing) {
+					const page = await scan(host, { limit: 10, reverse });
+					equal(page.values.length, page.keys.length, "values");
+					for (const [i, key] of page.keys.entries()) {
+						same(page.values[i], key.subarray(ROW_PREFIX_BYTES), "the value, which says its key");
+					}
+					// Hosts that answer at once would starve the writer.
+					await new Promise((resolve) => setTimeout(resolve, 0));
+				}
+			};
+			await Promise.all([
+				write().finally(() => {
+					writing = false;
+				}),
+				look(false),
+				look(true),
+			]);
 		},
 	},
 	{
