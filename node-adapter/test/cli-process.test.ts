@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { chmodSync, chownSync, mkdirSync, readFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -153,6 +153,18 @@ test("a reader that has had enough ends it quietly", async () => {
 		assert.match(stdout, /entry 1/, args);
 		assert.equal(stderr, "code 0\n", args);
 	}
+});
+
+test("output that cannot be written is exit code 5, help included", { skip: !existsSync("/dev/full") }, () => {
+	for (const args of ["--help", "help publish", "--version", "stream --help", `peek s a --dir "${dir}"`]) {
+		const command = `exec "${process.execPath}" "${PROGRAM}" ${args} > /dev/full`;
+		const { status, stderr } = spawnSync("/bin/sh", ["-c", command], { env: plainEnvironment(), encoding: "utf8" });
+		assert.equal(status, 5, args);
+		assert.match(stderr, /^error: the output: ENOSPC\b.* \(QUOTA_EXCEEDED\)\n$/, args);
+	}
+	// Nothing to write, nothing to fail.
+	const command = `exec "${process.execPath}" "${PROGRAM}" > /dev/full`;
+	assert.equal(spawnSync("/bin/sh", ["-c", command], { env: plainEnvironment() }).status, 2);
 });
 
 test("a slow reader is waited for", async () => {

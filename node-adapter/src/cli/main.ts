@@ -1,5 +1,5 @@
 import { CommanderError } from "commander";
-import type { StreamkitError } from "streamkit";
+import { isStreamkitError, type StreamkitError } from "streamkit";
 import { Context } from "./context.js";
 import { describeError, ExitCode, exitCodeOf } from "./exit-codes.js";
 import { abortOnSignals, Interrupted, OutputClosed } from "./interrupt.js";
@@ -14,15 +14,23 @@ export async function main(args: readonly string[]): Promise<void> {
 	abortOnSignals(controller);
 	let code: number;
 	try {
-		await createProgram(context, wantsJson(args)).parseAsync(args, { from: "user" });
+		await run(context, args);
 		code = context.exitCode;
 	} catch (error) {
 		code = await end(context, args, error);
 	}
-	await context.out.flush();
-	await context.err.flush();
+	await context.err.flush().catch(() => {});
 	// Not by itself: standard input may still be open.
 	process.exit(code);
+}
+
+async function run(context: Context, args: readonly string[]): Promise<void> {
+	try {
+		await createProgram(context, wantsJson(args)).parseAsync(args, { from: "user" });
+	} finally {
+		// Help is printed by commander, which does not look at what becomes of it.
+		await context.out.flush();
+	}
 }
 
 /** The exit code for what ended the program, having said what it was. */
@@ -70,7 +78,8 @@ async function report(context: Context, args: readonly string[], error: unknown)
 		? JSON.stringify(described)
 		: `${red("error:")} ${printable(described.message)} ${context.errorColors.dim(`(${described.code})`)}${stack}${hint}`;
 	// LMDB prints a remark without a line's end when it cannot write: ours is a line of its own.
-	const lead = context.opened && (code === ExitCode.storage || code === ExitCode.retry) ? "\n" : "";
+	const ofStore = context.opened && isStreamkitError(error);
+	const lead = ofStore && (code === ExitCode.storage || code === ExitCode.retry) ? "\n" : "";
 	await context.err.write(`${lead}${text}\n`).catch(() => {});
 	return code;
 }

@@ -11,6 +11,8 @@ export class Output {
 		this.#stream = stream;
 		stream.on("error", (error) => {
 			if (this.#failure !== undefined) return;
+			// The system's message does not say which file it was: it could be the store's.
+			error.message = `the output: ${error.message}`;
 			this.#failure = codeOf(error) === "EPIPE" ? new OutputClosed() : error;
 			failed(this.#failure);
 		});
@@ -33,14 +35,18 @@ export class Output {
 		await this.#settled("drain");
 	}
 
-	/** Resolves when all that was written has been handed over; never rejects. */
+	/** Resolves when all that was written has been handed over, also by others. */
 	async flush(): Promise<void> {
-		if (this.#failure !== undefined || this.#stream.writableLength === 0) return;
-		await new Promise<void>((resolve) => {
-			this.#stream.once("error", () => resolve());
-			this.#stream.once("close", resolve);
-			this.#stream.write("", () => resolve());
-		});
+		// An error is told only after the call that met it.
+		const settled = this.#stream.writableLength === 0 && this.#stream.errored === null;
+		if (this.#failure === undefined && !settled) {
+			await new Promise<void>((resolve) => {
+				this.#stream.once("error", () => resolve());
+				this.#stream.once("close", resolve);
+				this.#stream.write("", () => resolve());
+			});
+		}
+		if (this.#failure !== undefined) throw this.#failure;
 	}
 
 	async #settled(event: "drain"): Promise<void> {
