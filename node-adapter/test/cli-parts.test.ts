@@ -110,4 +110,16 @@ test("text for people", () => {
 	assert.deepEqual([0, 999, 1000, 12_345, 5e9].map(size), ["0 bytes", "999 bytes", "1.00 KB", "12.3 KB", "5.00 GB"]);
 	assert.equal(size(676.47), "676 bytes");
 	assert.equal(table(["A", "BB"], [["xyz", "1"]]), "A    BB\nxyz  1\n");
+	// Columns of a terminal, not characters: wide ones take two, and what combines with the one before takes none.
+	const names = ["\u65e5\u672c", "\u{1f600}", "e\u0301", "\u00e9"];
+	const lines = ["A     B", "\u65e5\u672c  1", "\u{1f600}    1", "e\u0301     1", "\u00e9     1", ""];
+	assert.equal(
+		table(
+			["A", "B"],
+			names.map((name) => [name, "1"]),
+		),
+		lines.join("\n"),
+	);
+	const many = Array.from({ length: 300_000 }, () => ["x", "1"]);
+	assert.equal(table(["A", "B"], many).length, 300_001 * "A  B\n".length);
 });

@@ -46,12 +46,25 @@ export function time(timestamp: number): string {
 	return timestamp === 0 ? "-" : new Date(timestamp).toISOString();
 }
 
+const UNSEEN = /[\p{Mn}\p{Me}\p{Cf}]/gu;
+// East Asian characters of full width, and emoji.
+const WIDE =
+	/[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}\p{Emoji_Presentation}]/gu;
+
+/** How many columns of a terminal a text takes. */
+function columnsOf(text: string): number {
+	return [...text.replace(UNSEEN, "").replace(WIDE, "  ")].length;
+}
+
 /** Rows under headings, each column as wide as its widest cell. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-	const widths = headings.map((heading, i) => Math.max(heading.length, ...rows.map((row) => row[i]?.length ?? 0)));
+	const widths = headings.map(columnsOf);
+	for (const row of rows) {
+		for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, columnsOf(cell));
+	}
 	const line = (cells: readonly string[]): string =>
 		cells
-			.map((cell, i) => cell.padEnd(widths[i] ?? 0))
+			.map((cell, i) => cell + " ".repeat((widths[i] ?? 0) - columnsOf(cell)))
 			.join("  ")
 			.trimEnd();
 	return [headings, ...rows].map((row) => `${line(row)}\n`).join("");
