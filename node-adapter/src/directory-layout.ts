@@ -122,7 +122,9 @@ export function usedBytes(directory: string): number {
 // recursive way never ends.
 function createDirectory(directory: string): void {
 	const missing: string[] = [];
-	for (let at = directory; !isThere(at) && at !== dirname(at); at = dirname(at)) missing.push(at);
+	let at = directory;
+	for (; !isThere(at) && at !== dirname(at); at = dirname(at)) missing.push(at);
+	requireRoom(at, directory);
 	for (const one of missing.reverse()) {
 		try {
 			mkdirSync(one);
@@ -173,6 +175,7 @@ function mark(directory: string, path: string, kind: DirectoryKind): void {
 		if (isMarked(directory, path, kind)) return;
 		throw badPath(path, `"${path}" is not empty and holds no store; it was left untouched`);
 	}
+	requireRoom(directory, directory);
 	const temporary = join(directory, `${MARKER_FILE}.${process.pid}.${Math.random().toString(36).slice(2)}`);
 	try {
 		const handle = openSync(temporary, "wx");
@@ -208,10 +211,13 @@ function requireAccess(directory: string, kind: DirectoryKind): void {
 	if (kind !== "store") return;
 	const isNew = [DATA_FILE, LOCK_FILE].filter((name) => !requireFile(directory, name)).length > 0;
 	requireFile(directory, JOURNAL_FILE);
-	if (isNew && freeBytes(directory) < ROOM_FOR_A_NEW_STORE) {
-		throw noRoom(directory, new Error("less than 1 MiB free"));
-	}
+	if (isNew) requireRoom(directory, directory);
 	requireHandles(directory);
+}
+
+/** Makes sure that there is room for a new store where `at` is. Asked before anything is made, too: that would stay. */
+function requireRoom(at: string, directory: string): void {
+	if (freeBytes(at) < ROOM_FOR_A_NEW_STORE) throw noRoom(directory, new Error("less than 1 MiB free"));
 }
 
 /** Makes sure that a file of ours is one, and may be written. Answers false when there is none. */

@@ -239,7 +239,7 @@ for (const [durability, size] of [
 	});
 }
 
-test("a new store on a full disk is refused, not killed", async (t) => {
+test("a new store on a full disk is refused, not killed, and leaves nothing behind", async (t) => {
 	const mount = temporaryDirectory();
 	try {
 		execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", mount], { stdio: "ignore" });
@@ -254,8 +254,14 @@ test("a new store on a full disk is refused, not killed", async (t) => {
 		} catch {
 			// Full.
 		}
-		const child = await runChild("open", [join(mount, "store")]);
-		assert.match(child.stdout, /"QUOTA_EXCEEDED"/, child.stderr);
+		mkdirSync(join(mount, "there"));
+		for (const path of [join(mount, "new", "store"), join(mount, "there")]) {
+			const child = await runChild("open", [path]);
+			assert.match(child.stdout, /"QUOTA_EXCEEDED"/, child.stderr);
+			await assert.rejects(openNamespaces(path), { code: "QUOTA_EXCEEDED" });
+		}
+		assert.deepEqual(readdirSync(mount).sort(), ["filler", "there"]);
+		assert.deepEqual(readdirSync(join(mount, "there")), []);
 	} finally {
 		execFileSync("umount", ["-l", mount], { stdio: "ignore" });
 	}
