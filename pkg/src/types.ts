@@ -79,7 +79,7 @@ export interface Entry {
 	readonly metadata: Readonly<Record<string, string>>;
 	/** "hot": from this instance's memory; "warm": from the host; "cold": from an archive. */
 	readonly tier: "hot" | "warm" | "cold";
-	/** Of an entry that was read as a stream's (streams, groups): its partition; else undefined. */
+	/** Of a stream, or of what was read as one (streams, groups): its partition; else undefined. */
 	readonly partition: number | undefined;
 	/** The payload as UTF-8 text, with U+FFFD where it is not UTF-8. */
 	text(): string;

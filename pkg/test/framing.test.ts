@@ -291,6 +291,8 @@ test("partitions are the canonical decimals of a stream's segments", () => {
 		const bytes = new PageBuilder({}).run({ segment, records: [{ payload: "" }] }).finish();
 		assert.equal(readPage(bytes, "s", true).last?.partition, partition);
 		assert.equal(readPage(bytes, "s", false).last?.partition, undefined);
+		const ofStream = new PageBuilder({ stream: true }).run({ segment, records: [{ payload: "" }] }).finish();
+		assert.equal(readPage(ofStream, "s").last?.partition, partition);
 	}
 });
 

@@ -1,3 +1,4 @@
+import type { Entry } from "streamkit";
 import { refused, same } from "./assert.js";
 import { type Case, ids, isBelow, numbers, readAll, texts, withStore } from "./harness.js";
 
@@ -47,6 +48,27 @@ export function partitionCases(test: Case): void {
 				);
 				same(ids(await streams.read("s", { partition })), ids(entries), "by its number the same");
 			}
+		});
+	});
+
+	test("partition: whatever reads a stream's space says it, and of any other space nothing does", async ({ open }) => {
+		await withStore(open(), async (store) => {
+			await store.streams.create("s", { partitions: 2 });
+			await store.streams.append("s", "x", { partition: 1 });
+			await store.publish("s", "notes", "no partition");
+			await store.publish("plain", "1", "no stream");
+			const seen = async (entries: Promise<Entry[]>) => (await entries).map(({ partition }) => partition);
+			const merged = await store.consume({ offsets: { plain: "", s: "" } }).toArray();
+			const byText = merged.map((entry) => `${entry.text()}: ${entry.partition}`).sort();
+			same(byText, ["no partition: undefined", "no stream: undefined", "x: 1"]);
+			same(await seen(store.consumeSpace({ space: "s" }).toArray()), [1, undefined]);
+			same(await seen(store.consumeSegment({ space: "s", segment: "1" }).toArray()), [1]);
+			same((await store.peek("s", "1")).partition, 1);
+			same(await seen(store.consumeSegment({ space: "plain", segment: "1" }).toArray()), [undefined]);
+			await store.streams.delete("s", { force: true });
+			await store.publish("s", "1", "no stream any more");
+			same((await store.peek("s", "1")).partition, undefined);
+			same(await seen(store.consumeSpace({ space: "s" }).toArray()), [undefined]);
 		});
 	});
 

@@ -68,6 +68,11 @@ impl StreamMeta {
         self.partitions > 0
     }
 
+    /// The same of the space of a head, for readers: nothing else of the metadata is looked at.
+    pub(crate) fn is_stream_at(head: &SpaceHead) -> bool {
+        !head.importing && head.metadata.get(1..5).is_some_and(|partitions| partitions != [0; 4])
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(STREAM_META_BYTES);
         out.push(VERSION);

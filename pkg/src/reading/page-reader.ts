@@ -49,7 +49,7 @@ export interface PageSource {
 /** How far and how long to read. */
 export interface ReadPlan {
 	readonly space: string;
-	/** Segments are the partitions of a stream. */
+	/** It is read as a stream: segments are partitions. */
 	readonly stream?: boolean;
 	readonly read: ReadCall;
 	/** Told of the last entry of every page that has any. */

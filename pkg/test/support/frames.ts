@@ -61,13 +61,13 @@ interface RunInput {
 
 /** Builds pages, straight from their description. */
 export class PageBuilder {
-	readonly #head: { done?: boolean; tail?: boolean; a?: number; b?: number };
+	readonly #head: { done?: boolean; tail?: boolean; stream?: boolean; a?: number; b?: number };
 	readonly #names: string[] = [];
 	readonly #runs: Buffer[] = [];
 	readonly #lent: Bytes[] = [];
 	#lentBefore = false;
 
-	constructor(head: { done?: boolean; tail?: boolean; a?: number; b?: number }) {
+	constructor(head: { done?: boolean; tail?: boolean; stream?: boolean; a?: number; b?: number }) {
 		this.#head = head;
 	}
 
@@ -106,8 +106,8 @@ export class PageBuilder {
 	}
 
 	finish(): Bytes {
-		const { done = false, tail = false, a = 0, b = 0 } = this.#head;
-		const head = Buffer.from([done ? 1 : 0, tail ? 1 : 0, 0, 0]);
+		const { done = false, tail = false, stream = false, a = 0, b = 0 } = this.#head;
+		const head = Buffer.from([done ? 1 : 0, tail ? 1 : 0, stream ? 1 : 0, 0]);
 		const bytes = Buffer.concat([
 			head,
 			u32(this.#names.length),

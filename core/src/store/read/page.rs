@@ -78,6 +78,8 @@ pub struct Page {
     pub done: bool,
     /// Nothing more is committed at present.
     pub tail: bool,
+    /// The space is a stream: its segments are partitions.
+    pub stream: bool,
 }
 
 impl Page {
@@ -119,7 +121,7 @@ impl Page {
     /// The page as one buffer, for crossing into another language. All integers little-endian:
     ///
     /// ```text
-    /// u8 done, u8 tail, u16 0
+    /// u8 done, u8 tail, u8 stream, u8 0
     /// u32 names, per name: u32 length, UTF-8; one may come more than once
     /// u64, u64 where to go on
     /// u32 runs, per run: u32 name, u32 entries, u32 bytes of the entries, u32 tier (0 warm, 1 hot),
@@ -241,7 +243,7 @@ impl<'p> PageFrame<'p> {
     pub fn write(&self, mut hand_over: impl FnMut(&[u8])) {
         let page = self.page;
         let mut out = Vec::with_capacity(PIECE + ALONE + RUN_FIELDS);
-        out.extend_from_slice(&[u8::from(page.done), u8::from(page.tail), 0, 0]);
+        out.extend_from_slice(&[u8::from(page.done), u8::from(page.tail), u8::from(page.stream), 0]);
         out.extend_from_slice(&length32(self.names.len()).to_le_bytes());
         for name in &self.names {
             out.extend_from_slice(&length32(name.len()).to_le_bytes());

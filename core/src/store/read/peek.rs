@@ -8,6 +8,7 @@ use super::page::{Page, PageRun, Tier};
 use crate::error::Result;
 use crate::layout::segment::SegmentHead;
 use crate::layout::space::SpaceHead;
+use crate::layout::stream::StreamMeta;
 use crate::layout::{segment as segment_row, space as space_row};
 use crate::name::check_name;
 use crate::store::load::decode_head;
@@ -47,6 +48,7 @@ impl Store {
                     runs: Vec::from([PageRun { segment: Rc::from(segment), run, tier: Tier::Warm }]),
                     done: true,
                     tail: false,
+                    stream: StreamMeta::is_stream_at(&head),
                 });
             }
         }

@@ -12,6 +12,7 @@ use crate::id::EntryId;
 use crate::kv::Atomicity;
 use crate::layout::block::Block;
 use crate::layout::space::SpaceHead;
+use crate::layout::stream::StreamMeta;
 use crate::layout::{Run, Voids, block, commit};
 use crate::name::check_name;
 
@@ -74,6 +75,7 @@ impl Inner {
         let mut from = read.from.max(1);
         let head = self.fresh_head(&read.space).await?;
         let mut filling = Filling::new(read.max_entries, read.max_bytes, (from, 0));
+        filling.page.stream = StreamMeta::is_stream_at(&head);
         // Whatever is appended from now on is later than all that is committed.
         let is_whole = self.host.is_consistent() && !head.importing;
         let beyond = is_whole && read.max_timestamp.is_some_and(|most| head.last_id.ms > most);

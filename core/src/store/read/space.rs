@@ -14,6 +14,7 @@ use crate::id::{EntryId, MAX_INTEGER};
 use crate::kv::Atomicity;
 use crate::layout::commit::{self, Item, Names};
 use crate::layout::space::SpaceHead;
+use crate::layout::stream::StreamMeta;
 use crate::layout::{KeyRange, Voids};
 use crate::name::check_name;
 
@@ -95,6 +96,7 @@ impl Inner {
         // What is trimmed is passed.
         let after = read.after.max(head.trimmed);
         let mut filling = Filling::new(read.max_entries, read.max_bytes, (after.ms, after.n));
+        filling.page.stream = StreamMeta::is_stream_at(&head);
         // What is being imported is as old as it was where it was exported.
         let beyond = !head.importing && read.max_timestamp.is_some_and(|most| head.last_id.ms > most);
         if !head.is_visible() {
