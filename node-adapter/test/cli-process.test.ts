@@ -279,6 +279,17 @@ test("a terminal shows a bar while a file is read, and takes it away", { skip: n
 	assert.match(screen, /importing \[/);
 	assert.ok(screen.includes(`${ESCAPE}[?25h`), "the cursor is shown again");
 	assert.match(screen, /20,000 entries/);
+	for (const columns of [60, 40, 20]) {
+		const narrow = onTerminal(["import", file, "--dir", `${path}-${columns}`], {}, columns);
+		assert.equal(narrow.code, 0, narrow.screen);
+		// The cursor goes back to the first column before each state, and what is on the right is erased after it.
+		const states = narrow.screen.split(`${ESCAPE}[1G`).filter((state) => state.startsWith("importing"));
+		assert.ok(states.length > 0, narrow.screen);
+		for (const state of states) {
+			assert.match(state, /^importing (\[[#-]{5,30}\] )?\d+% /);
+			assert.ok(columns === 20 || state.indexOf(`${ESCAPE}[0K`) <= columns, JSON.stringify(state));
+		}
+	}
 	const refused = onTerminal(["export", "--dir", dir]);
 	assert.equal(refused.code, 2);
 	assert.match(refused.screen, /not for terminals/);

@@ -151,9 +151,10 @@ export function hasTerminal(): boolean {
 export function onTerminal(
 	args: readonly string[],
 	env: Readonly<Record<string, string>> = {},
+	columns = 80,
 ): { code: number | null; screen: string } {
-	const quoted = [process.execPath, PROGRAM, ...args].map((arg) => `'${arg.replaceAll("'", "'\\''")}'`).join(" ");
-	const { status, stdout } = spawnSync("script", ["-qec", quoted, "/dev/null"], {
+	const command = [process.execPath, PROGRAM, ...args].map((arg) => `'${arg.replaceAll("'", "'\\''")}'`).join(" ");
+	const { status, stdout } = spawnSync("script", ["-qec", `stty columns ${columns}; exec ${command}`, "/dev/null"], {
 		env: plainEnvironment({ TERM: "xterm-256color", ...env }),
 		stdio: ["ignore", "pipe", "ignore"],
 		encoding: "utf8",

@@ -23,9 +23,9 @@ export class Output {
 		return this.#stream.isTTY === true;
 	}
 
-	/** Columns of the terminal. */
+	/** Columns of the terminal; some say that they have none. */
 	get width(): number {
-		return this.#stream.columns ?? 80;
+		return this.#stream.columns || 80;
 	}
 
 	/** Resolves when there is room for more. */

@@ -11,6 +11,10 @@ export interface Bar {
 
 const NONE: Bar = Object.freeze({ update: () => {}, stop: () => {} });
 
+// Columns of the line that fills up.
+const LONGEST_LINE = 30;
+const SHORTEST_LINE = 5;
+
 /** A bar on a terminal, and nothing elsewhere. total: 0 while it is not known. */
 export function progressBar(
 	output: Output,
@@ -30,17 +34,18 @@ export function progressBar(
 		// Signals are handled in one place for the whole program.
 		gracefulExit: false,
 		fps: 5,
-		format: (options, { value, total: all, startTime }) => {
+		format: (_, { value, total: all, startTime }) => {
 			const seconds = (Date.now() - startTime) / 1000;
 			const rate = seconds < 0.1 ? "" : `, ${show(value / seconds)}/s`;
 			if (all <= 0) return `${title} ${show(value)}${rate}`;
 			const share = Math.min(1, value / all);
-			const columns = options.barsize ?? 40;
+			const text = `${Math.floor(share * 100)}% ${show(value)}${rate}`;
+			// On a narrow terminal the numbers say more than the line.
+			const columns = Math.min(LONGEST_LINE, output.width - `${title} [] ${text}`.length);
+			if (columns < SHORTEST_LINE) return `${title} ${text}`;
 			const filled = Math.round(share * columns);
-			const line = "#".repeat(filled) + "-".repeat(columns - filled);
-			return `${title} [${line}] ${Math.floor(share * 100)}% ${show(value)}${rate}`;
+			return `${title} [${"#".repeat(filled)}${"-".repeat(columns - filled)}] ${text}`;
 		},
-		barsize: 30,
 	});
 	bar.start(total, 0);
 	return {
