@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, lstatSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { openDirectory } from "../src/open-directory.js";
@@ -44,27 +45,6 @@ test("export and import work through pipes", async () => {
 	assert.equal(await done(["spaces", "--dir", copy]), "orders\nother\n");
 });
 
-test("export never takes the place of what is no file", async () => {
-	const parent = temporaryDirectory();
-	const directory = join(parent, "directory");
-	const pipe = join(parent, "pipe");
-	mkdirSync(directory);
-	const places = [directory];
-	if (process.platform !== "win32") {
-		execFileSync("mkfifo", [pipe]);
-		places.push(pipe);
-	}
-	for (const path of places) {
-		for (const force of [[], ["--force"]]) {
-			const { code, message } = await failure(2, ["export", path, ...force, "--dir", dir]);
-			assert.equal(code, "INVALID_ARGUMENT");
-			assert.match(message, /is there and is no file/);
-		}
-		assert.ok(!statSync(path).isFile());
-	}
-	assert.deepEqual(readdirSync(parent).length, places.length);
-});
-
 test("export does not replace a file unless told, and leaves no half of one", async () => {
 	const parent = temporaryDirectory();
 	const file = join(parent, "backup");
@@ -73,13 +53,32 @@ test("export does not replace a file unless told, and leaves no half of one", as
 	assert.equal(readFileSync(file, "utf8"), "precious");
 	assert.match(await done(["export", file, "--force", "--dir", dir]), /^.* written to .*backup\n$/);
 	assert.notEqual(readFileSync(file, "utf8"), "precious");
-	assert.equal((await failure(1, ["export", join(parent, "no", "file"), "--dir", dir])).code, "NOT_FOUND");
+	const missing = await failure(1, ["export", join(parent, "no", "file"), "--dir", dir]);
+	assert.equal(missing.message, `file: there is no directory "${join(parent, "no")}"`);
+	assert.match((await failure(2, ["export", parent, "--force", "--dir", dir])).message, /^file: .* is a directory$/);
 	assert.equal(
 		(await failure(2, ["export", join(parent, "x"), "--spaces", "a\u0001", "--dir", dir])).code,
 		"INVALID_ARGUMENT",
 	);
 	assert.match((await failure(2, ["export", "", "--dir", dir])).message, /^file: must not be empty/);
 	assert.deepEqual(readdirSync(parent), ["backup"]);
+});
+
+test("export --force replaces what a link leads to, and writes to a pipe instead of replacing it", async (t) => {
+	const parent = temporaryDirectory();
+	const [link, file, pipe] = ["link", "file", "pipe"].map((name) => join(parent, name)) as [string, string, string];
+	const { bytes } = await cli(["export", "--dir", dir]);
+	writeFileSync(file, "old");
+	symlinkSync("file", link);
+	await done(["export", link, "--force", "--dir", dir]);
+	// Two exports are of one length: their ids differ.
+	assert.equal(readFileSync(file).length, bytes.length);
+	assert.ok(lstatSync(link).isSymbolicLink());
+	if (spawnSync("mkfifo", [pipe]).status !== 0) return t.skip("needs mkfifo");
+	const [read] = await Promise.all([readFile(pipe), done(["export", pipe, "--force", "--dir", dir])]);
+	assert.equal(read.length, bytes.length);
+	assert.ok(lstatSync(pipe).isFIFO());
+	assert.deepEqual(readdirSync(parent).sort(), ["file", "link", "pipe"]);
 });
 
 test("import of something damaged stores whole spaces or nothing of them", async () => {

@@ -2,6 +2,7 @@ import { createReadStream, fstatSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { addAbortSignal, type Readable } from "node:stream";
 import { StreamkitError } from "streamkit";
+import { codeOf } from "../errors.js";
 import { usage } from "./usage.js";
 
 /** Bytes from a file or from standard input. */
@@ -14,12 +15,15 @@ export interface Input {
 
 /**
  * Opens a file, or standard input for "-" or undefined.
- * @throws INVALID_ARGUMENT for none of a name, and when a person would have to type it in.
+ * @throws INVALID_ARGUMENT for none of a name, and when a person would have to type it in; NOT_FOUND for no file.
  */
 export async function openInput(path: string | undefined, argument: string, signal: AbortSignal): Promise<Input> {
 	if (path === "") throw usage(argument, "must not be empty; - is standard input");
 	if (path !== undefined && path !== "-") {
-		const file = await open(path, "r");
+		const file = await open(path, "r").catch((error: unknown) => {
+			if (codeOf(error) !== "ENOENT") throw error;
+			throw new StreamkitError("NOT_FOUND", `${argument}: there is no file "${path}"`, { details: { path } });
+		});
 		const stats = await file.stat();
 		if (stats.isDirectory()) {
 			await file.close();

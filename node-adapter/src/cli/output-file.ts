@@ -1,8 +1,9 @@
 import { statSync } from "node:fs";
-import { open, rename, rm } from "node:fs/promises";
+import { open, realpath, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { StreamkitError } from "streamkit";
 import { syncDirectory } from "../directory-layout.js";
+import { codeOf } from "../errors.js";
 import type { Context } from "./context.js";
 import { usage } from "./usage.js";
 
@@ -16,21 +17,28 @@ export interface Sink {
 }
 
 /**
- * A file that appears under its name when it is complete, or standard output for undefined.
- * @throws ALREADY_EXISTS when the file is there, unless it may be replaced; INVALID_ARGUMENT when something else is.
+ * A file that appears under its name when it is complete, or standard output for undefined. A device or a pipe is
+ * written to, not replaced.
+ * @throws ALREADY_EXISTS when the file is there, unless it may be replaced; INVALID_ARGUMENT for a directory;
+ * NOT_FOUND when the directory that it would stand in is missing.
  */
 export async function openSink(context: Context, path: string | undefined, replace: boolean): Promise<Sink> {
 	if (path === undefined) {
 		return { write: (chunk) => context.out.write(chunk), finish: async () => {}, discard: async () => {} };
 	}
 	const there = statSync(path, { throwIfNoEntry: false });
-	// A device or a pipe would be gone, and a file in its place.
-	if (there?.isFile() === false) throw usage("file", `"${path}" is there and is no file; it was left untouched`);
-	if (there !== undefined && !replace) {
+	if (there?.isDirectory() === true) throw usage("file", `"${path}" is a directory`);
+	if (there?.isFile() === true && !replace) {
 		throw new StreamkitError("ALREADY_EXISTS", `${path} is there already; --force replaces it`, { details: { path } });
 	}
-	const temporary = `${path}.${process.pid}.partial`;
-	const file = await open(temporary, "wx");
+	const inPlace = there?.isFile() === false;
+	// Of a link, the file that it leads to is replaced.
+	const target = there?.isFile() === true ? await realpath(path) : path;
+	const written = inPlace ? target : `${target}.${process.pid}.partial`;
+	const file = await open(written, inPlace ? "w" : "wx").catch((error: unknown) => {
+		if (codeOf(error) !== "ENOENT") throw error;
+		throw new StreamkitError("NOT_FOUND", `file: there is no directory "${dirname(path)}"`, { details: { path } });
+	});
 	let closed = false;
 	const close = async (): Promise<void> => {
 		if (closed) return;
@@ -43,14 +51,15 @@ export async function openSink(context: Context, path: string | undefined, repla
 			await file.writeFile(chunk);
 		},
 		finish: async () => {
-			await file.datasync();
+			if (!inPlace) await file.datasync();
 			await close();
-			await rename(temporary, path);
-			syncDirectory(dirname(path));
+			if (inPlace) return;
+			await rename(written, target);
+			syncDirectory(dirname(target));
 		},
 		discard: async () => {
 			await close();
-			await rm(temporary, { force: true });
+			if (!inPlace) await rm(written, { force: true });
 		},
 	};
 }
