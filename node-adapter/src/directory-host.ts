@@ -11,8 +11,8 @@ import { JOURNAL_FILE } from "./journal/journal.js";
 import { JournaledEnvironment } from "./journaled-environment.js";
 import type { KeyRange } from "./lmdb-environment.js";
 import { lackingRoom, limitOnFiles } from "./room.js";
-import { Yielder } from "./yielder.js";
 import { WakeFile } from "./watch.js";
+import { Yielder } from "./yielder.js";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

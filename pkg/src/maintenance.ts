@@ -5,7 +5,6 @@ import type { Kind } from "./engine/pending.js";
 import type { EngineSlot } from "./engine/slot.js";
 import { invalid, StreamkitError } from "./errors.js";
 import { unheeded } from "./host-answers.js";
-import { Yielder } from "./yielder.js";
 import type { Abortable, CompactReport, Progress, VerifyReport } from "./types.js";
 import {
 	checkIterable,
@@ -16,6 +15,7 @@ import {
 	optionalFunction,
 	optionsObject,
 } from "./validate.js";
+import { Yielder } from "./yielder.js";
 
 /** Bytes that an import takes in at a time. */
 const PIECE_BYTES = 1 << 20;

@@ -4,10 +4,10 @@ import { invalid, isStreamkitError, limitExceeded, StreamkitError } from "./erro
 import { giveBack, takeWriter } from "./framing/frame-pool.js";
 import { FrameWriter, type Mark } from "./framing/record-frame.js";
 import { unheeded } from "./host-answers.js";
-import { Yielder } from "./yielder.js";
 import type { ProduceOptions, RecordInput, SegmentStatus } from "./types.js";
 import { checkIterable, checkName, checkStep, iteratorOf } from "./validate.js";
 import { checkWriteOptions, isReady, later, type WriteContext, type WriteOptions } from "./writes.js";
+import { Yielder } from "./yielder.js";
 
 // Large enough that a commit's fixed cost vanishes, small enough that the next chunk is ready when it ends.
 const CHUNK_BYTES = 1 << 20;

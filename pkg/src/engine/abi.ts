@@ -123,14 +123,7 @@ export interface Engine {
 		maxBytes: number,
 	): Promise<PageBytes>;
 	streamTail(name: string): Promise<Float64Array>;
-	streamTrim(
-		name: string,
-		kind: number,
-		value: number,
-		n: number,
-		dryRun: boolean,
-		tag: number,
-	): Promise<Float64Array>;
+	streamTrim(name: string, kind: number, value: number, n: number, dryRun: boolean, tag: number): Promise<Float64Array>;
 	streamSweep(after: string | undefined): Promise<string | undefined>;
 	groupCreate(
 		stream: string,
