@@ -101,8 +101,12 @@ impl Cache {
         if self.heads <= MOST_HEADS {
             return;
         }
-        let all = core::mem::take(&mut self.spaces);
-        self.spaces = all.into_iter().filter(|(name, _)| busy.contains(name)).collect();
-        self.heads = self.spaces.values().map(|known| known.segments.len() + 1).sum();
+        let mut all = core::mem::take(self).spaces;
+        for name in busy.iter() {
+            if let Some(known) = all.remove(&**name) {
+                self.heads += known.segments.len() + 1;
+                self.spaces.insert(Rc::clone(name), known);
+            }
+        }
     }
 }
