@@ -4,6 +4,7 @@ import type { HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } f
 import { optionalBoolean, optionsObject } from "../validate.js";
 import { checkBatch } from "./limits.js";
 import { Mutex } from "./mutex.js";
+import { PageFilling } from "./page-filling.js";
 
 const ENCODING = { keyEncoding: "view", valueEncoding: "view" } as const;
 const MAX_FETCH = 1000;
@@ -119,7 +120,8 @@ class LevelHost implements HostKv {
 		return values.map((value) => (value === undefined ? undefined : copyBytes(value)));
 	}
 
-	async scan({ start, end, reverse, limit, maxBytes, keysOnly }: ScanRange): Promise<ScanPage> {
+	async scan(range: ScanRange): Promise<ScanPage> {
+		const { start, end, reverse, limit, maxBytes, keysOnly } = range;
 		await this.#ready();
 		const iterator = this.#db.iterator({
 			gte: this.#key(start),
@@ -130,23 +132,18 @@ class LevelHost implements HostKv {
 			limit: limit + 1,
 			...ENCODING,
 		});
-		const keys: Uint8Array[] = [];
-		const values: Uint8Array[] = [];
-		let bytes = 0;
+		const filling = new PageFilling(range);
 		try {
 			// Where bytes bound the page, few rows at a time: a row that is read too much is read for nothing.
 			let fetch = maxBytes === undefined ? Math.min(limit + 1, MAX_FETCH) : Math.min(limit + 1, 16);
 			for (;;) {
 				const pairs = await iterator.nextv(fetch);
-				if (pairs.length === 0) return { keys, values, more: false };
+				if (pairs.length === 0) return filling.page(false);
 				for (const [key, value] of pairs) {
-					const length = keysOnly === true ? 0 : (value?.length ?? 0);
-					if (keys.length > 0 && (keys.length >= limit || (maxBytes !== undefined && bytes + length > maxBytes))) {
-						return { keys, values, more: true };
-					}
-					bytes += length;
-					keys.push(copyBytes(key.subarray(this.#prefix.length)));
-					if (keysOnly !== true && value !== undefined) values.push(copyBytes(value));
+					const wanted = keysOnly === true ? undefined : value;
+					if (!filling.fits(wanted?.length ?? 0)) return filling.page(true);
+					const copy = wanted === undefined ? undefined : copyBytes(wanted);
+					filling.add(copyBytes(key.subarray(this.#prefix.length)), copy);
 				}
 				fetch = Math.min(fetch * 2, MAX_FETCH);
 			}

@@ -1,5 +1,6 @@
 import { type Bytes, compareBytes } from "../../bytes.js";
 import type { ScanPage, ScanRange } from "../../host.js";
+import { PageFilling } from "../page-filling.js";
 import type { Entity } from "./client.js";
 import { contentOf, isGone, KEYS_ONLY } from "./entity.js";
 import { LIMITS } from "./limits.js";
@@ -172,20 +173,15 @@ export async function scanRange(session: Session, places: Places, range: ScanRan
 }
 
 async function forward(session: Session, places: Places, range: ScanRange): Promise<ScanPage> {
-	const { start, end, limit, maxBytes = Number.POSITIVE_INFINITY, keysOnly } = range;
+	const { start, end, keysOnly } = range;
 	const appetite = new Appetite(range);
-	const keys: Uint8Array[] = [];
-	const values: Uint8Array[] = [];
-	let bytes = 0;
+	const filling = new PageFilling(range);
 	for await (const { key, value } of pairsOf(session, places, appetite, start, end)) {
-		if (keys.length > 0 && (keys.length >= limit || bytes + value.length > maxBytes))
-			return { keys, values, more: true };
+		if (!filling.fits(value.length)) return filling.page(true);
 		appetite.took(value.length);
-		bytes += value.length;
-		keys.push(key);
-		if (keysOnly !== true) values.push(value);
+		filling.add(key, keysOnly === true ? undefined : value);
 	}
-	return { keys, values, more: false };
+	return filling.page(false);
 }
 
 /**
@@ -193,7 +189,7 @@ async function forward(session: Session, places: Places, range: ScanRange): Prom
  * last ones kept; then their values, from the top.
  */
 async function backward(session: Session, places: Places, range: ScanRange): Promise<ScanPage> {
-	const { start, end, limit, maxBytes = Number.POSITIVE_INFINITY, keysOnly } = range;
+	const { start, end, limit, keysOnly } = range;
 	const last: Bytes[] = [];
 	let passed = 0;
 	const all = new Appetite({ start, end, limit: MOST_ENTITIES, keysOnly: true });
@@ -204,9 +200,7 @@ async function backward(session: Session, places: Places, range: ScanRange): Pro
 	const found = Array.from({ length: last.length }, (_, i) => last[(passed - 1 - i) % limit] as Bytes);
 	const more = passed > found.length;
 	if (keysOnly === true) return { keys: found, values: [], more };
-	const keys: Uint8Array[] = [];
-	const values: Uint8Array[] = [];
-	let bytes = 0;
+	const filling = new PageFilling(range);
 	for (let at = 0; at < found.length; ) {
 		const some = found.slice(at, at + TOGETHER);
 		const rows = await Promise.all(
@@ -219,14 +213,13 @@ async function backward(session: Session, places: Places, range: ScanRange): Pro
 		for (const [i, value] of rows.entries()) {
 			// Removed since its key was read.
 			if (value === undefined) continue;
-			if (keys.length > 0 && bytes + value.length > maxBytes) return { keys, values, more: true };
-			bytes += value.length;
-			keys.push(some[i] as Bytes);
-			values.push(value);
+			if (!filling.fits(value.length)) return filling.page(true);
+			filling.add(some[i] as Bytes, value);
 		}
 		at += some.length;
 	}
 	// All of them may have gone; what is below them is then still to be shown.
-	if (keys.length === 0 && more) return backward(session, places, { ...range, end: found[found.length - 1] as Bytes });
-	return { keys, values, more };
+	if (filling.count === 0 && more)
+		return backward(session, places, { ...range, end: found[found.length - 1] as Bytes });
+	return filling.page(more);
 }

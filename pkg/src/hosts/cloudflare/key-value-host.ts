@@ -1,6 +1,7 @@
 import { type Bytes, copyBytes, randomUuid, sameBytes } from "../../bytes.js";
 import type { Health, HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../../host.js";
 import { checkBatch } from "../limits.js";
+import { PageFilling } from "../page-filling.js";
 import { isEmptyRange, keyBytesOf, keyOfText, textOfKey } from "../text-keys.js";
 import { emptied, storageFailure, synced } from "./failures.js";
 import { tell, watch, watchersOf } from "./watchers.js";
@@ -135,10 +136,9 @@ export class KeyValueHost implements HostKv {
 		return this.#run("scan", () => this.#scan(range));
 	}
 
-	async #scan({ start, end, reverse = false, limit, maxBytes, keysOnly }: ScanRange): Promise<ScanPage> {
-		const keys: Uint8Array[] = [];
-		const values: Uint8Array[] = [];
-		let bytes = 0;
+	async #scan(range: ScanRange): Promise<ScanPage> {
+		const { start, end, reverse = false, limit, maxBytes, keysOnly } = range;
+		const filling = new PageFilling(range);
 		let low = this.#text(start);
 		let high = this.#text(end);
 		// Where bytes bound the page, few rows at a time: a row that is read too much is read for nothing.
@@ -150,14 +150,11 @@ export class KeyValueHost implements HostKv {
 				last = text;
 				const key = keyOfText(text.slice(this.#prefix.length));
 				if (key === undefined) continue;
-				const length = keysOnly === true ? 0 : (value as Uint8Array).length;
-				if (keys.length > 0 && (keys.length >= limit || (maxBytes !== undefined && bytes + length > maxBytes)))
-					return { keys, values, more: true };
-				bytes += length;
-				keys.push(key);
-				if (keysOnly !== true) values.push(value as Uint8Array);
+				const wanted = keysOnly === true ? undefined : (value as Uint8Array);
+				if (!filling.fits(wanted?.length ?? 0)) return filling.page(true);
+				filling.add(key, wanted);
 			}
-			if (pairs.size < fetch) return { keys, values, more: false };
+			if (pairs.size < fetch) return filling.page(false);
 			if (reverse) high = last;
 			// Nothing sorts in between: no key's text begins with another's.
 			else low = `${last}!`;

@@ -2,6 +2,7 @@ import { type Bytes, sameBytes } from "../../bytes.js";
 import { describe } from "../../errors.js";
 import type { Health, HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../../host.js";
 import { checkBatch } from "../limits.js";
+import { PageFilling } from "../page-filling.js";
 import { isEmptyRange } from "../text-keys.js";
 import { emptied, storageFailure, synced } from "./failures.js";
 import { type Makings, makingsOf } from "./makings.js";
@@ -125,7 +126,8 @@ export class SqlHost implements HostKv {
 		return this.#run("scan", () => this.#scan(range));
 	}
 
-	#scan({ start, end, reverse, limit, maxBytes, keysOnly }: ScanRange): ScanPage {
+	#scan(range: ScanRange): ScanPage {
+		const { start, end, reverse, limit, keysOnly } = range;
 		const what =
 			keysOnly === true
 				? `row.key FROM ${this.#table} AS row`
@@ -137,17 +139,13 @@ export class SqlHost implements HostKv {
 			end,
 			limit + 1,
 		);
-		const keys: Uint8Array[] = [];
-		const values: Uint8Array[] = [];
-		let bytes = 0;
+		const filling = new PageFilling(range);
 		for (const [key, value] of rows.raw()) {
-			bytes += keysOnly === true ? 0 : (value as ArrayBuffer).byteLength;
-			if (keys.length > 0 && (keys.length >= limit || (maxBytes !== undefined && bytes > maxBytes)))
-				return { keys, values, more: true };
-			keys.push(new Uint8Array(key as ArrayBuffer));
-			if (keysOnly !== true) values.push(new Uint8Array(value as ArrayBuffer));
+			const wanted = keysOnly === true ? undefined : new Uint8Array(value as ArrayBuffer);
+			if (!filling.fits(wanted?.length ?? 0)) return filling.page(true);
+			filling.add(new Uint8Array(key as ArrayBuffer), wanted);
 		}
-		return { keys, values, more: false };
+		return filling.page(false);
 	}
 
 	commit(batch: HostBatch): HostCommit | Promise<HostCommit> {

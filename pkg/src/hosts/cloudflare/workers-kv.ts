@@ -6,6 +6,7 @@ import { checkHost, optionalBoolean, optionalDuration, optionsObject } from "../
 import { checkBatch } from "../limits.js";
 import { memoryHost } from "../memory.js";
 import { Mutex } from "../mutex.js";
+import { PageFilling } from "../page-filling.js";
 import { isEmptyRange, keyBytesOf, keyOfText, textOfKey } from "../text-keys.js";
 import { type Known, KvJournal, type Unfinished } from "./kv-journal.js";
 import { namesBetween } from "./kv-names.js";
@@ -126,30 +127,26 @@ class WorkersKvHost implements HostKv {
 		return range.keysOnly === true ? keysOf(rows, range.limit) : this.#pairs(rows, range);
 	}
 
-	async #pairs(rows: AsyncGenerator<Found>, { limit, maxBytes }: ScanRange): Promise<ScanPage> {
-		const keys: Uint8Array[] = [];
-		const values: Uint8Array[] = [];
-		let bytes = 0;
+	async #pairs(rows: AsyncGenerator<Found>, range: ScanRange): Promise<ScanPage> {
+		const { limit, maxBytes } = range;
+		const filling = new PageFilling(range);
 		// Where bytes bound the page, one row at first: what is fetched too much is fetched for nothing.
 		let fetch = maxBytes === undefined ? FETCHES : 1;
 		try {
 			for (;;) {
-				if (keys.length === limit) return { keys, values, more: (await rows.next()).done !== true };
+				if (filling.count === limit) return filling.page((await rows.next()).done !== true);
 				const batch: Found[] = [];
-				while (batch.length < Math.min(fetch, limit - keys.length)) {
+				while (batch.length < Math.min(fetch, limit - filling.count)) {
 					const step = await rows.next();
 					if (step.done === true) break;
 					batch.push(step.value);
 				}
-				if (batch.length === 0) return { keys, values, more: false };
+				if (batch.length === 0) return filling.page(false);
 				for (const [i, value] of (await this.#values(batch)).entries()) {
 					// Listed, but not there any more, or not yet.
 					if (value === undefined) continue;
-					if (keys.length > 0 && maxBytes !== undefined && bytes + value.length > maxBytes)
-						return { keys, values, more: true };
-					bytes += value.length;
-					keys.push((batch[i] as Found).key);
-					values.push(value);
+					if (!filling.fits(value.length)) return filling.page(true);
+					filling.add((batch[i] as Found).key, value);
 				}
 				fetch = Math.min(fetch * 2, FETCHES);
 			}
