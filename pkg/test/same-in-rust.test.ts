@@ -82,3 +82,23 @@ test("the engine and the package know the same error codes", () => {
 	assert.deepEqual([...typescript, "ABORTED"].sort(), rust.sort());
 	assert.ok(rust.length > 10);
 });
+
+/** Words that lead a key, each with the zero byte after it, as both languages write them. */
+const wordsOf = (list: string): string => [...list.matchAll(/"(\w+)"/g)].map(([, word]) => `${word}\\0`).join("");
+
+test("Azure Table Storage keeps together what one commit of the engine covers", () => {
+	const rust = listed("core/src/layout/scope.rs", "const OF_SPACES", "\n    ];", /&\[("[^\]]+)\]/g).map(wordsOf);
+	const azure = listed("pkg/src/hosts/azure/places.ts", "const KINDS", "] as const", /\["\w", "([^"]+)"\]/g);
+	assert.deepEqual(azure, rust.sort());
+	const transactions = /after\(&\[("\w+")\]\)[^;]*uuid/.exec(source("core/src/layout/scope.rs"))?.[1] ?? "";
+	assert.match(
+		source("pkg/src/hosts/azure/places.ts"),
+		new RegExp(`TRANSACTIONS = encodeUtf8\\("${wordsOf(transactions).replace("\\", "\\\\")}"\\)`),
+	);
+});
+
+test("the row that opening a store writes has one key", () => {
+	const words = /key::begin\(&\[("\w+", "\w+")\]\)/.exec(source("core/src/layout/identity.rs"))?.[1] ?? "";
+	assert.ok(source("pkg/src/recorded-host.ts").includes(`LexKey.encode(${words})`));
+	assert.ok(source("pkg/src/hosts/indexeddb/content.ts").includes(`encodeUtf8("${wordsOf(words).slice(0, -2)}")`));
+});
