@@ -169,8 +169,7 @@ export abstract class EngineCalls {
 		const instance = [this.instance, this.leaving].find((one) => one?.engine === engine);
 		const reason = trapError(error, instance?.lastWords());
 		if (instance !== undefined) {
-			instance.state.alive = false;
-			instance.timers.clear();
+			instance.stop();
 			this.lost(instance, reason);
 		}
 		return reason;

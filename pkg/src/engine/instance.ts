@@ -8,6 +8,7 @@ import type { CheckedOptions } from "../validate.js";
 import type { Engine, EngineOptions } from "./abi.js";
 import type { EngineModule, Variant } from "./loader.js";
 import { pageMemory } from "./page-memory.js";
+import type { PendingCalls } from "./pending.js";
 import { isTrap, lastWordsOf, trapError } from "./traps.js";
 
 /** One wasm instance with everything that is bound to it. */
@@ -16,6 +17,8 @@ export interface Instance {
 	readonly state: { alive: boolean };
 	readonly engine: Engine;
 	readonly timers: Timers;
+	/** Nothing calls into it any more. */
+	readonly stop: () => void;
 	/** Stops heeding the host's hints; may be called twice. */
 	readonly unwatch: () => void;
 	/** Whether its host takes time to answer. */
@@ -36,8 +39,8 @@ interface Opening {
 	readonly expandRow: (row: Bytes) => Promise<Bytes>;
 	/** Called with the store's id as soon as the engine has answered. */
 	readonly found: (storeId: string) => void;
-	/** Whether some call waits for an answer. */
-	readonly isAwaited: () => boolean;
+	/** The calls that wait for an answer. */
+	readonly pending: PendingCalls;
 	/** Called with the instance before anything can happen to it. */
 	readonly opened: (instance: Instance) => void;
 	/** Called when the instance has trapped by itself, outside of a call. */
@@ -52,10 +55,13 @@ export async function openInstance(opening: Opening): Promise<Engine> {
 	const state = { alive: true, fail: (_: unknown): void => {} };
 	let fallen: StreamkitError | undefined;
 	const lastWords = (): string | undefined => lastWordsOf(glue);
-	const trapped = (error: unknown): void => {
-		if (!state.alive) return;
+	const stop = (): void => {
 		state.alive = false;
 		timers.clear();
+	};
+	const trapped = (error: unknown): void => {
+		if (!state.alive) return;
+		stop();
 		const reason = trapError(error, lastWords());
 		fallen = reason;
 		state.fail(reason);
@@ -80,14 +86,7 @@ export async function openInstance(opening: Opening): Promise<Engine> {
 		stop: (handle) => timers.stop(handle),
 	};
 	const bridge = createBridge(host, options.clock, guardedTimers, () => state.alive, opening.expandRow);
-	const engineOptions: EngineOptions = {
-		storeId: opening.storeId,
-		durability: options.durability,
-		compression: options.compression,
-		hostTimeout: options.hostTimeout,
-		pollInterval: options.pollInterval,
-		autoCompact: options.autoCompact,
-	};
+	const engineOptions: EngineOptions = { ...options, storeId: opening.storeId };
 	timers.hold(true);
 	const engine = await new Promise<Engine>((resolve, reject) => {
 		state.fail = reject;
@@ -98,24 +97,22 @@ export async function openInstance(opening: Opening): Promise<Engine> {
 			else reject(fromEngine(error));
 		}
 	}).catch((error: unknown) => {
-		state.alive = false;
-		timers.clear();
+		stop();
 		throw error;
 	});
 	// It may have trapped since it answered.
 	if (fallen !== undefined) throw fallen;
 	opening.found(engine.id());
-	timers.hold(opening.isAwaited());
+	timers.hold(opening.pending.count > 0);
 
 	let unwatch: () => void;
 	try {
 		unwatch = watch(host, engine, state, guarded);
 	} catch (error) {
-		state.alive = false;
-		timers.clear();
+		stop();
 		throw fromHost(error, host.name, "watch");
 	}
-	instance = { variant, state, engine, timers, unwatch, waits: () => bridge.waits, lastWords };
+	instance = { variant, state, engine, timers, stop, unwatch, waits: () => bridge.waits, lastWords };
 	opening.opened(instance);
 	return engine;
 }

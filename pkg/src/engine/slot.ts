@@ -25,7 +25,7 @@ export class EngineSlot extends EngineCalls {
 	#variant: Variant;
 	#opening: Promise<Engine> | undefined;
 	/** The calls that come with the full engine, once they are loaded. */
-	#calls: object | undefined;
+	#fullCalls: object | undefined;
 	/** How many instances there have been. */
 	#instances = 0;
 	readonly #closers = new Set<() => void>();
@@ -75,16 +75,16 @@ export class EngineSlot extends EngineCalls {
 	}
 
 	/** The calls that come with the full engine, where they are loaded. */
-	get calls(): object | undefined {
-		return this.#calls;
+	get fullCalls(): object | undefined {
+		return this.#fullCalls;
 	}
 
 	/** Loads them; with the options of a call, whose signal ends that. */
-	async loadCalls(options: unknown): Promise<object> {
+	async loadFullCalls(options: unknown): Promise<object> {
 		const signal = (options as { signal?: unknown } | null | undefined)?.signal;
 		const loading = this.unlessClosed(engineModule("full"));
 		const { calls } = await unlessAborted(loading, signal instanceof AbortSignal ? signal : undefined);
-		this.#calls = calls;
+		this.#fullCalls = calls;
 		return calls;
 	}
 
@@ -131,7 +131,7 @@ export class EngineSlot extends EngineCalls {
 		const { host, options } = this;
 		const variant = this.#variant;
 		const loaded = await engineModule(variant);
-		if ("calls" in loaded) this.#calls = loaded.calls;
+		if ("calls" in loaded) this.#fullCalls = loaded.calls;
 		return openInstance({
 			host,
 			options,
@@ -142,7 +142,7 @@ export class EngineSlot extends EngineCalls {
 			found: (storeId) => {
 				this.#storeId = storeId;
 			},
-			isAwaited: () => this.pending.count > 0,
+			pending: this.pending,
 			opened: (instance) => {
 				this.instance = instance;
 				this.#instances++;
@@ -281,8 +281,7 @@ export class EngineSlot extends EngineCalls {
 			});
 			await Promise.race([instance.engine.close().catch((error: unknown) => Promise.reject(fromEngine(error))), gone]);
 		} finally {
-			instance.state.alive = false;
-			instance.timers.clear();
+			instance.stop();
 			if (pending !== undefined && !pending.settled) this.settle(pending);
 		}
 	}
