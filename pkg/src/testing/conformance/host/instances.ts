@@ -83,13 +83,18 @@ export const instanceCases: readonly Case[] = [
 			const { host } = setting;
 			await put(host, ["a", "1"], ["b", "2"]);
 			await applied(host, { deletes: ["b"], durability: "strict" });
+			await put(host, ["x", "old"], ["y", "old"]);
 			await applied(host, { puts: [["c", "3"]], durability: "strict" });
+			// Nothing strict follows: closing is no power loss.
+			await put(host, ["x", "new"]);
+			await applied(host, { deletes: ["y"] });
 			const again = await setting.reopen();
 			same(await read(again, "a"), bytes("1"), "a");
 			same(await read(again, "c"), bytes("3"), "c");
-			sameKeys(await keysOf(again, { limit: 5 }), ["a", "c"], "keys");
+			same(await read(again, "x"), bytes("new"), "x");
+			sameKeys(await keysOf(again, { limit: 5 }), ["a", "c", "x"], "keys");
 			await put(again, ["d", "4"]);
-			sameKeys(await keysOf(again, { limit: 5 }), ["a", "c", "d"], "keys");
+			sameKeys(await keysOf(again, { limit: 5 }), ["a", "c", "d", "x"], "keys");
 		},
 	},
 	{
