@@ -195,8 +195,8 @@ function mark(directory: string, path: string, kind: DirectoryKind): void {
 	syncDirectory(directory);
 }
 
-/** Gives a file another name, which must be free where the file system can tell. */
-function nameOnce(from: string, to: string): void {
+/** Gives a file another name, which must be free where the file system can tell. The first may stay. */
+export function nameOnce(from: string, to: string): void {
 	try {
 		linkSync(from, to);
 	} catch (error) {

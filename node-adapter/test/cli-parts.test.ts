@@ -1,12 +1,17 @@
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { StreamkitError } from "streamkit";
+import type { Context } from "../src/cli/context.js";
 import { exitCodeOf } from "../src/cli/exit-codes.js";
 import { valueAt } from "../src/cli/field.js";
 import { readLines } from "../src/cli/ndjson.js";
+import { openSink } from "../src/cli/output-file.js";
 import { printable, size, table } from "../src/cli/terminal.js";
 import { duration, integer, names, pair, timestamp } from "../src/cli/values.js";
+import { coded, temporaryDirectory } from "./support.js";
 
 async function* pieces(bytes: Uint8Array, cuts: readonly number[]): AsyncGenerator<Uint8Array, void, void> {
 	let from = 0;
@@ -35,6 +40,30 @@ test("lines come out the same however the input is cut", async () => {
 		}),
 		{ numRuns: 200 },
 	);
+});
+
+test("an output file takes no other's place that came meanwhile, unless told, and minds no leftovers", async () => {
+	const directory = temporaryDirectory();
+	const path = join(directory, "file");
+	const context = { signal: new AbortController().signal } as Context;
+	const left = `file.${process.pid}.partial`;
+	writeFileSync(join(directory, left), "left by a process of that number");
+	const write = async (replace: boolean): Promise<void> => {
+		const sink = await openSink(context, path, replace);
+		try {
+			await sink.write(new TextEncoder().encode("mine"));
+			if (!readdirSync(directory).includes("file")) writeFileSync(path, "theirs");
+			await sink.finish();
+		} catch (error) {
+			await sink.discard();
+			throw error;
+		}
+	};
+	await assert.rejects(() => write(false), coded("ALREADY_EXISTS"));
+	assert.equal(readFileSync(path, "utf8"), "theirs");
+	await write(true);
+	assert.equal(readFileSync(path, "utf8"), "mine");
+	assert.deepEqual(readdirSync(directory).sort(), ["file", left]);
 });
 
 test("fields are found by name and by path, and only what is there itself", () => {

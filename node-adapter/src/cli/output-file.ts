@@ -1,8 +1,8 @@
 import { statSync } from "node:fs";
-import { open, realpath, rename, rm } from "node:fs/promises";
+import { type FileHandle, open, realpath, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { StreamkitError } from "streamkit";
-import { syncDirectory } from "../directory-layout.js";
+import { nameOnce, syncDirectory } from "../directory-layout.js";
 import { codeOf } from "../errors.js";
 import type { Context } from "./context.js";
 import { usage } from "./usage.js";
@@ -27,39 +27,70 @@ export async function openSink(context: Context, path: string | undefined, repla
 		return { write: (chunk) => context.out.write(chunk), finish: async () => {}, discard: async () => {} };
 	}
 	const there = statSync(path, { throwIfNoEntry: false });
-	if (there?.isDirectory() === true) throw usage("file", `"${path}" is a directory`);
-	if (there?.isFile() === true && !replace) {
-		throw new StreamkitError("ALREADY_EXISTS", `${path} is there already; --force replaces it`, { details: { path } });
-	}
-	const inPlace = there?.isFile() === false;
+	if (there === undefined) return newFile(context, path, path, replace);
+	if (there.isDirectory()) throw usage("file", `"${path}" is a directory`);
+	if (!there.isFile()) return inPlace(context, path);
+	if (!replace) throw isThere(path);
 	// Of a link, the file that it leads to is replaced.
-	const target = there?.isFile() === true ? await realpath(path) : path;
-	const written = inPlace ? target : `${target}.${process.pid}.partial`;
-	const file = await open(written, inPlace ? "w" : "wx").catch((error: unknown) => {
+	return newFile(context, path, await realpath(path), replace);
+}
+
+/** What is there is written to as it is. */
+async function inPlace(context: Context, path: string): Promise<Sink> {
+	const file = await open(path, "w");
+	const close = closing(file);
+	return { write: writing(context, file), finish: close, discard: close };
+}
+
+async function newFile(context: Context, path: string, target: string, replace: boolean): Promise<Sink> {
+	// Of a process that was killed a file may be left, and its number may come again.
+	const temporary = `${target}.${process.pid}.${Math.random().toString(36).slice(2)}.partial`;
+	const file = await open(temporary, "wx").catch((error: unknown) => {
 		if (codeOf(error) !== "ENOENT") throw error;
 		throw new StreamkitError("NOT_FOUND", `file: there is no directory "${dirname(path)}"`, { details: { path } });
 	});
-	let closed = false;
-	const close = async (): Promise<void> => {
-		if (closed) return;
-		closed = true;
-		await file.close();
-	};
+	const close = closing(file);
 	return {
-		write: async (chunk) => {
-			context.signal.throwIfAborted();
-			await file.writeFile(chunk);
-		},
+		write: writing(context, file),
 		finish: async () => {
-			if (!inPlace) await file.datasync();
+			await file.datasync();
 			await close();
-			if (inPlace) return;
-			await rename(written, target);
+			if (replace) await rename(temporary, target);
+			else await nameNew(temporary, target);
 			syncDirectory(dirname(target));
 		},
 		discard: async () => {
 			await close();
-			if (!inPlace) await rm(written, { force: true });
+			await rm(temporary, { force: true });
 		},
 	};
+}
+
+function writing(context: Context, file: FileHandle): (chunk: Uint8Array) => Promise<void> {
+	return async (chunk) => {
+		context.signal.throwIfAborted();
+		await file.writeFile(chunk);
+	};
+}
+
+/** Closes it once. */
+function closing(file: FileHandle): () => Promise<void> {
+	let closed: Promise<void> | undefined;
+	return () => {
+		closed ??= file.close();
+		return closed;
+	};
+}
+
+async function nameNew(temporary: string, path: string): Promise<void> {
+	try {
+		nameOnce(temporary, path);
+	} catch (error) {
+		throw codeOf(error) === "EEXIST" ? isThere(path) : error;
+	}
+	await rm(temporary, { force: true });
+}
+
+function isThere(path: string): StreamkitError {
+	return new StreamkitError("ALREADY_EXISTS", `${path} is there already; --force replaces it`, { details: { path } });
 }
