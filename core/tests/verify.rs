@@ -240,6 +240,31 @@ fn what_rows_of_a_group_count_is_compared() {
     assert_eq!(problems(&world, &kv), []);
 }
 
+#[test]
+fn a_group_whose_rows_hold_more_than_it_counts_is_told_of() {
+    let (world, kv, store) = world_with(Atomicity::Store);
+    world.run(async {
+        let group = store.group("a", "workers");
+        let options = GroupOptions { mode: GroupMode::KeyShared, ..GroupOptions::default() };
+        group.create(&options).await.expect("creates");
+        let consumers = ["one", "two"];
+        for consumer in consumers {
+            group.join(consumer).await.expect("joins");
+        }
+        // One of them has the slot of records without a key: the other one sets them aside.
+        for consumer in consumers {
+            group.read(consumer, GroupRead { limit: 1, ..GroupRead::default() }).await.expect("reads");
+        }
+        trim(&store, &kv, "a", 20).await;
+        edit_sealed(&kv, b"GRP\0a\0workers", |row| {
+            assert!(get_u64(row, 138) > 1, "nothing is set aside");
+            put_u64(row, 138, 1);
+        });
+        let info = group.info().await.expect("tells");
+        assert!(info.lag < 43, "{info:?}");
+    });
+}
+
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }

@@ -117,7 +117,7 @@ impl Group {
             trimmed.push((session, self.trimmed_of(&draft, session).boxed_local().await?));
         }
         let aside = if draft.head.skipped > 0 {
-            draft.head.skipped - self.trimmed_of(&draft, ASIDE).boxed_local().await?
+            draft.head.skipped.saturating_sub(self.trimmed_of(&draft, ASIDE).boxed_local().await?)
         } else {
             0
         };
