@@ -983,3 +983,31 @@ fn what_goes_on_after_an_import_stays_within_the_largest_numbers() {
         healthy(&store).await;
     });
 }
+
+#[test]
+fn what_is_imported_fits_a_commit_that_is_smaller_than_a_row() {
+    let world = World::new();
+    let store = open(&world, &MemoryKv::new());
+    world.run(async {
+        let (long, text) = ("s".repeat(128), "x".repeat(3000));
+        for n in 0..40 {
+            let text = if n < 20 { &*text } else { "x" };
+            store.append(records(&long, &long, &[text; 3]), WriteOptions::default()).await.expect("appends");
+        }
+        let bytes = export(&store).await;
+        for batch_bytes in [16 << 10, 20_000, 40_000, 100_000, 200_000] {
+            for atomic in [Atomicity::Store, Atomicity::Space, Atomicity::None] {
+                let limits = HostLimits {
+                    max_batch_bytes: batch_bytes,
+                    atomic,
+                    checks: atomic != Atomicity::None,
+                    ..HostLimits::default()
+                };
+                let target = open_here(&world, &MemoryKv::with_limits(limits)).await;
+                import(&target, &bytes, 5000).await.expect("imports");
+                assert_eq!(contents(&target).await, contents(&store).await);
+                healthy(&target).await;
+            }
+        }
+    });
+}

@@ -140,7 +140,7 @@ impl SpaceDraft {
         for (segment_name, draft) in self.segments.iter() {
             let first = draft.runs.first().map_or(0, |run| run.first_sequence);
             firsts.push((Rc::clone(segment_name), first));
-            for runs in pack_blocks(&draft.runs, sizes)? {
+            for runs in pack_blocks(&draft.runs, sizes.row_bytes)? {
                 let last = runs.last().map_or(0, Run::last_sequence);
                 blocks.push(Put {
                     key: block::key(&name, segment_name, last),

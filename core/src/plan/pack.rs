@@ -8,12 +8,12 @@ use crate::error::Result;
 use crate::layout::commit::Item;
 use crate::layout::{RUN_HEADER_BYTES, Run};
 
-/// Cuts neighbouring runs of one segment into blocks. A run is cut between entries; an entry larger
+/// Cuts neighbouring runs of one segment into blocks of so many bytes. A run is cut between entries; an entry larger
 /// than a row stands alone.
-pub(crate) fn pack_blocks(runs: &[Run], sizes: &Sizes) -> Result<Vec<Vec<Run>>> {
+pub(crate) fn pack_blocks(runs: &[Run], row_bytes: usize) -> Result<Vec<Vec<Run>>> {
     let mut blocks = Vec::new();
     let mut block: Vec<Run> = Vec::new();
-    let mut room = sizes.row_bytes;
+    let mut room = row_bytes;
     for run in runs {
         let mut rest = run.clone();
         loop {
@@ -30,7 +30,7 @@ pub(crate) fn pack_blocks(runs: &[Run], sizes: &Sizes) -> Result<Vec<Vec<Run>>> 
                     fitting = 1;
                 } else {
                     blocks.push(core::mem::take(&mut block));
-                    room = sizes.row_bytes;
+                    room = row_bytes;
                     continue;
                 }
             }
@@ -38,7 +38,7 @@ pub(crate) fn pack_blocks(runs: &[Run], sizes: &Sizes) -> Result<Vec<Vec<Run>>> 
                 block.push(head);
             }
             blocks.push(core::mem::take(&mut block));
-            room = sizes.row_bytes;
+            room = row_bytes;
             match rest.slice(fitting, u64::MAX)? {
                 Some(tail) => rest = tail,
                 None => break,

@@ -35,7 +35,8 @@ pub(crate) const LEAST_GROUP_OPS: usize = 32;
 pub(crate) struct Sizes {
     /// Bytes of runs in a block or commit row.
     pub(crate) row_bytes: usize,
-    /// The same of a row that merging makes: it shares a commit with the keys of those that it replaces.
+    /// The same of a row that is made of rows: merging one, it shares a commit with the keys of those that it replaces;
+    /// imported, with a head.
     pub(crate) merged_bytes: usize,
     /// A run with an encoding up to this is stored inline in the commit row.
     pub(crate) inline_bytes: usize,

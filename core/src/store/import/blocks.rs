@@ -73,7 +73,7 @@ impl Gathering {
                 run.first_sequence
             )));
         }
-        let row_bytes = inner.sizes.row_bytes;
+        let row_bytes = inner.sizes.merged_bytes;
         let known = self.segments.entry(Rc::clone(&name)).or_insert_with(|| SegmentImport {
             first_sequence: run.first_sequence,
             first_id: run.first_id,
@@ -152,7 +152,7 @@ impl SegmentImport {
         keep: usize,
         blocks: &mut Vec<Put>,
     ) -> Result {
-        let mut packed = pack_blocks(&self.runs, &inner.sizes)?;
+        let mut packed = pack_blocks(&self.runs, inner.sizes.merged_bytes)?;
         self.runs.clear();
         self.encoded = 0;
         self.bytes = 0;

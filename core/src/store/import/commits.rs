@@ -116,7 +116,7 @@ impl Timeline {
             return Ok(());
         };
         let item = open.close();
-        if self.item_bytes + item.encoded_len() > inner.sizes.row_bytes {
+        if self.item_bytes + item.encoded_len() > inner.sizes.merged_bytes {
             self.end_row(inner, space, rows)?;
         }
         self.records += item.count;
