@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -32,3 +32,13 @@ for (const [name, output] of Object.entries(printed)) {
 		assert.equal(stdout, output);
 	});
 }
+
+test("the settings of an example come along when its folder is copied", () => {
+	const examples = fileURLToPath(new URL("../../examples", import.meta.url));
+	const paths = ["worker/tsconfig.json", "offline/tsconfig.json", "offline/service-worker/tsconfig.json"];
+	for (const path of paths) {
+		const { extends: base } = JSON.parse(readFileSync(join(examples, path), "utf8")) as { extends?: string };
+		const [example] = path.split("/");
+		if (base !== undefined) assert.ok(join(path, "..", base).startsWith(`${example}/`), `${path} needs ${base}`);
+	}
+});
