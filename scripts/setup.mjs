@@ -7,13 +7,15 @@ import { packages } from "./setup/packages.mjs";
 import { rust } from "./setup/rust.mjs";
 import { wasmBindgen } from "./setup/wasm-bindgen.mjs";
 
-const oldestNode = 20;
+// As in package.json and README.md.
+const oldestNode = [20, 15];
 
 await main(async () => {
 	const start = Date.now();
-	if (Number(process.versions.node.split(".")[0]) < oldestNode) {
+	const [major, minor] = process.versions.node.split(".").map(Number);
+	if (major < oldestNode[0] || (major === oldestNode[0] && minor < oldestNode[1])) {
 		throw new Problem(
-			`Node ${oldestNode} or newer is needed, this is ${process.versions.node}: see https://nodejs.org`,
+			`Node ${oldestNode.join(".")} or newer is needed, this is ${process.versions.node}: see https://nodejs.org`,
 		);
 	}
 	const compiler = await rust();
