@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { type Packed, Project, pack, program, runIn, temporaryFolder } from "./packed-project.js";
+import { type Packed, Project, pack, program, repository, runIn, temporaryFolder } from "./packed-project.js";
 
 let folder: string;
 let streamkit: Packed;
@@ -127,6 +127,12 @@ test("the types suit users of every module system", async () => {
 	await check("--module", "esnext", "--moduleResolution", "bundler", "user.ts");
 	// What a browser's project has by default knows nothing of disposables; of two, the later --lib counts.
 	await check("--lib", "es2022,dom", "--module", "esnext", "--moduleResolution", "bundler", "user.ts");
+	// A project of Node alone has no types of the web but those of @types/node.
+	const entries = ["", "/inline", "/slim", "/indexeddb", "/cloudflare", "/azure", "/level", "/testing"];
+	const all = [...entries.map((entry) => `streamkit${entry}`), "@streamkit/node"];
+	await project.write("types/node.mts", all.map((name, i) => `export * as _${i} from "${name}";\n`).join(""));
+	const ofNode = ["--types", "node", "--typeRoots", join(repository, "node_modules", "@types")];
+	await check("--lib", "es2023", ...ofNode, "--module", "node16", "node.mts");
 });
 
 test("only what users need is packed", () => {

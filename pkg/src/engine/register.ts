@@ -4,14 +4,15 @@ import type { MaybePromise } from "../types.js";
 import type { EngineModule } from "./loader.js";
 import { registerEngine } from "./loader.js";
 
+// Its type in the declarations of browsers says no more than `object`, and those of Node do not know it.
 /**
- * Says where the WebAssembly module comes from. The entry points call it; importers of "streamkit/slim" do so
+ * Says where the WebAssembly.Module comes from. The entry points call it; importers of "streamkit/slim" do so
  * themselves, with the file that "streamkit/wasm" names. Nothing is loaded before the first store is opened.
  */
-export function registerWasm(loader: () => MaybePromise<WebAssembly.Module>): void {
+export function registerWasm(loader: () => MaybePromise<object>): void {
 	registerEngine({
 		full: async () => ({
-			module: await loader(),
+			module: (await loader()) as WebAssembly.Module,
 			createGlue: createGlue as unknown as EngineModule["createGlue"],
 			calls,
 		}),
