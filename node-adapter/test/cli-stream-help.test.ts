@@ -128,3 +128,16 @@ test("the group verbs name the argument that is missing or wrong", async () => {
 		}),
 	);
 });
+
+test("help of a group finds every command below it, and refuses what is none", async () => {
+	const [whole, below, nested] = await Promise.all([
+		done(["stream", "group", "read", "--help"]),
+		done(["stream", "help", "group", "read"]),
+		done(["stream", "group", "help", "read"]),
+	]);
+	assert.deepEqual([below, nested], [whole, whole]);
+	for (const group of [["stream"], ["stream", "group"], ["ns"]]) {
+		const { message } = await failure(2, [...group, "help", "nosuch"]);
+		assert.equal(message, "command: unknown command 'nosuch'");
+	}
+});

@@ -18,7 +18,6 @@ export function createProgram(context: Context, json: boolean): Command {
 		.option("-d, --dir <path>", `directory of the store (default: $STREAMKIT_DIR, else ./${DEFAULT_DIRECTORY})`)
 		.option("-j, --json", "output for programs: JSON, one object per line; errors as JSON on standard error")
 		.helpOption("-h, --help", "print help")
-		.helpCommand(false)
 		.configureHelp({ showGlobalOptions: true })
 		.configureOutput({
 			// Errors are printed in one place, as text or as JSON.
@@ -42,15 +41,17 @@ Examples:
 	return program;
 }
 
-/** Commander's own takes one word, and commands stand in groups. */
-function addHelp(program: Command): void {
-	program
+/** Of the program and of each group in it: commander's own takes one word, and says nothing of one that it lacks. */
+function addHelp(group: Command): void {
+	for (const command of group.commands) if (command.commands.length > 0) addHelp(command);
+	group
+		.helpCommand(false)
 		.command("help")
 		.summary("print help for a command")
 		.description("Prints help for a command.")
 		.argument("[command...]", "the command, such as: publish, or: stream read")
 		.action((words: readonly string[]) => {
-			let command = program;
+			let command = group;
 			for (const word of words) {
 				const next = command.commands.find((one) => one.name() === word || one.aliases().includes(word));
 				if (next === undefined) throw usage("command", `unknown command '${words.join(" ")}'`);
