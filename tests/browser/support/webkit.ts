@@ -125,6 +125,14 @@ export class WebKit extends Browser {
 	readonly #processes: ChildProcess[] = [];
 	#starting: Promise<Session> | undefined;
 
+	constructor() {
+		super();
+		// A driver that is left behind keeps its browser and its display.
+		process.once("exit", () => {
+			for (const child of this.#processes) child.kill();
+		});
+	}
+
 	async #launch(): Promise<Session> {
 		const found = findWebKit();
 		if (found === undefined) throw new Error(webKitHelp);
