@@ -7,6 +7,21 @@ import { numbered, refuses, rejection, storeIn, until } from "./support/store.js
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** A host that counts its reads. */
+function reads(host: HostKv): HostKv & { gets: number } {
+	return {
+		name: "counted",
+		limits: host.limits,
+		gets: 0,
+		get(keys) {
+			this.gets++;
+			return host.get(keys);
+		},
+		scan: (range) => host.scan(range),
+		commit: (batch) => host.commit(batch),
+	};
+}
+
 test("a trim is a change of the segments whose first entries went", async (t) => {
 	const host = memoryHost();
 	const store = await storeIn(t, { pollInterval: 10 }, host);
@@ -207,6 +222,43 @@ test("who waits for one space is not woken by writes to another", async (t) => {
 	assert.deepEqual(told.slice(20).sort(), ["followed 3: b", "subscribed: segment"]);
 	stop.abort();
 	await Promise.allSettled(waits);
+});
+
+test("a read that follows many spaces asks for those that were written to", async (t) => {
+	const host = reads(memoryHost());
+	const store = await storeIn(t, { pollInterval: 600_000, autoCompact: false }, host);
+	const stop = new AbortController();
+	const COUNT = 100;
+	const offsets = Object.fromEntries(Array.from({ length: COUNT }, (_, i) => [`space ${i}`, ""]));
+	const seen: string[] = [];
+	const following = (async () => {
+		for await (const { space, sequence } of store.consume({ offsets, follow: true, signal: stop.signal }))
+			seen.push(`${space}: ${sequence}`);
+	})();
+	await store.publish("space 7", "segment", "x");
+	await until(() => seen.length === 1);
+	await pause(20);
+	host.gets = 0;
+	for (let i = 0; i < 10; i++) {
+		await store.publish("other", "segment", "x");
+		await store.publish("space 7", "segment", "x");
+		await store.publish("space 8", "segment", "x");
+		await until(() => seen.length === 3 + 2 * i);
+	}
+	assert.ok(host.gets < COUNT, String(host.gets));
+	assert.deepEqual(
+		seen.slice(1).sort(),
+		Array.from({ length: 10 }, (_, i) => [`space 7: ${i + 2}`, `space 8: ${i + 1}`])
+			.flat()
+			.sort(),
+	);
+	stop.abort(new Error("enough"));
+	assert.match(String(await rejection(following)), /enough/);
+	const again = (async () => {
+		for await (const _ of store.consume({ offsets: { a: "", b: "" }, follow: true })) assert.fail("nothing is there");
+	})();
+	await pause(5);
+	await Promise.all([refuses("CLOSED", again), store.close()]);
 });
 
 test("a signal that many calls heed has one listener, and ends all of them", async (t) => {

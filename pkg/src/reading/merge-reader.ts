@@ -1,6 +1,6 @@
-import { unlessAborted } from "../abort.js";
 import type { EngineSlot } from "../engine/slot.js";
 import type { PageEntry } from "../framing/page.js";
+import { Yielder } from "../yielder.js";
 import { PAGE_BYTES, PAGE_ENTRIES, PageReader, type PageSource, type ReadPlan } from "./page-reader.js";
 
 /** One space of a merged read: its reader, and what of its last page is not given out yet. */
@@ -10,8 +10,10 @@ class Lane {
 	readonly rank: number;
 	#rest: Iterator<PageEntry, unknown> | undefined;
 	#next: PageEntry | undefined;
-	/** The epoch before its last page was read. */
-	epoch = -1;
+	/** Whether its space may have changed since its last page was read. */
+	#changed = false;
+	#waits = false;
+	#told: (error?: unknown) => void = () => {};
 
 	constructor(reader: PageReader, rank: number) {
 		this.reader = reader;
@@ -27,10 +29,29 @@ class Lane {
 		return this.#next === undefined;
 	}
 
+	/** Whether there may be something to read. */
+	get due(): boolean {
+		return this.empty && !this.reader.ended && (this.#changed || !this.reader.tail);
+	}
+
 	async fill(maxEntries: number): Promise<void> {
+		this.#changed = false;
 		const page = await this.reader.poll(maxEntries);
 		this.#rest = page?.[Symbol.iterator]();
 		this.advance();
+	}
+
+	/** Tells whoever asked last when its space may have changed, or what the wait for that came to. */
+	listen(told: (error?: unknown) => void): void {
+		this.#told = told;
+		if (this.#waits || this.reader.ended) return;
+		this.#waits = true;
+		const ended = (error?: unknown): void => {
+			this.#waits = false;
+			this.#changed = true;
+			this.#told(error);
+		};
+		this.reader.wait().then(() => ended(), ended);
 	}
 
 	advance(): void {
@@ -77,8 +98,8 @@ export class MergeReader implements PageSource {
 	readonly signal: AbortSignal | undefined;
 	readonly #pageEntries: number;
 	#left: number;
+	readonly #yielder = new Yielder();
 	#closed = false;
-	#waiting = 0;
 
 	/** plans: one per space, in the order of their names. */
 	constructor(slot: EngineSlot, plan: MergePlan, plans: readonly Omit<ReadPlan, "maxBytes">[]) {
@@ -107,41 +128,26 @@ export class MergeReader implements PageSource {
 	}
 
 	async #next(maxEntries: number): Promise<readonly PageEntry[] | undefined> {
-		const slot = this.#slot;
 		const { follow, signal } = this.#plan;
-		for (let woken = false; ; woken = true) {
+		for (;;) {
 			if (this.#closed || this.#left <= 0 || this.#lanes.length === 0) return undefined;
 			if (signal?.aborted === true) throw signal.reason;
-			while (slot.engine === undefined || slot.closed) await unlessAborted(slot.ready(), signal);
-			const epoch = slot.epoch();
-			await Promise.all(this.#lanes.map((lane) => this.#fill(lane, epoch, woken)));
+			const due = this.#lanes.filter((lane) => lane.due);
+			await Promise.all(due.map((lane) => lane.fill(Math.min(this.#pageEntries, this.#left))));
 			const entries = this.#merge(Math.min(maxEntries, this.#left));
 			if (entries.length > 0) {
 				this.#left -= entries.length;
 				return entries;
 			}
-			if (this.#lanes.some((lane) => lane.empty && !lane.reader.ended && !lane.reader.tail)) continue;
+			if (this.#lanes.some((lane) => lane.due)) continue;
 			if (!follow || this.#lanes.every((lane) => lane.reader.ended)) return undefined;
-			while (slot.engine === undefined || slot.closed) await unlessAborted(slot.ready(), signal);
-			// A wait that has not begun cannot be cancelled.
-			if (this.#closed) return undefined;
-			const tag = slot.nextTag();
-			this.#waiting = tag;
-			try {
-				await slot.wait("", epoch, -1, signal, tag);
-			} finally {
-				this.#waiting = 0;
-			}
+			await new Promise<void>((resolve, reject) => {
+				const told = (error?: unknown): void => (error === undefined ? resolve() : reject(error));
+				for (const lane of this.#lanes) lane.listen(told);
+			});
+			// Where it is time to look, it is for all of them. A timer would be late in a tab that is hidden.
+			if (!this.#slot.hostWaits) await this.#yielder.next();
 		}
-	}
-
-	async #fill(lane: Lane, epoch: number, woken: boolean): Promise<void> {
-		const { reader } = lane;
-		if (!lane.empty || reader.ended) return;
-		// At its tail a space is asked again only when something may have happened.
-		if (reader.tail && (!this.#plan.follow || (lane.epoch === epoch && !woken))) return;
-		lane.epoch = epoch;
-		await lane.fill(Math.min(this.#pageEntries, this.#left));
 	}
 
 	#merge(max: number): PageEntry[] {
@@ -171,6 +177,5 @@ export class MergeReader implements PageSource {
 	close(): void {
 		this.#closed = true;
 		for (const lane of this.#lanes) lane.reader.close();
-		if (this.#waiting > 0) this.#slot.cancel(this.#waiting);
 	}
 }
