@@ -77,9 +77,31 @@ fn a_write_wakes_who_waits_for_its_spaces_or_for_anything() {
             let all: Woken = (what == "hint").then_some(Ok(()));
             assert_eq!((&mut two).now_or_never(), all, "{what}");
         }
-        let mut waits = [Some("one"), None].map(|space| begun(&store, space));
-        store.acquire_lease("key", "holder", 1000).await.expect("acquires");
-        assert_eq!(waits.each_mut().map(FutureExt::now_or_never), [None, Some(Ok(()))], "a lease");
+    });
+}
+
+#[test]
+fn a_lease_wakes_who_waits_for_it_or_for_anything() {
+    let world = World::new();
+    let store = quiet(&world);
+    world.run(async {
+        for what in ["acquire", "renew", "release"] {
+            let mut waits = [Some("one"), Some("\0two"), None].map(|scope| begun(&store, scope));
+            append(&store, "three").await;
+            assert_eq!(waits.each_mut().map(FutureExt::now_or_never), [None, None, Some(Ok(()))], "{what}");
+            let held = match what {
+                "acquire" => None,
+                _ => Some(store.acquire_lease("one", "holder", 1000).await.expect("acquires")),
+            };
+            let mut all = [Some("one"), Some("\0one"), Some("\0two"), None].map(|scope| begun(&store, scope));
+            match (what, &held) {
+                ("renew", Some(held)) => store.renew_lease(held, 1000).await.expect("renews"),
+                (_, Some(held)) => store.release_lease(held).await.expect("releases"),
+                _ => drop(store.acquire_lease("one", "holder", 1000).await.expect("acquires")),
+            }
+            let woken = all.each_mut().map(FutureExt::now_or_never);
+            assert_eq!(woken, [None, Some(Ok(())), None, Some(Ok(()))], "{what}");
+        }
     });
 }
 

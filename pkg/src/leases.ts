@@ -3,6 +3,7 @@ import { randomUuid } from "./bytes.js";
 import type { EngineSlot } from "./engine/slot.js";
 import { closedError, invalid, isStreamkitError, StreamkitError } from "./errors.js";
 import { fullWrite } from "./full-write.js";
+import { LeasePlace } from "./lease-place.js";
 import type { Abortable, Lease, MaybePromise } from "./types.js";
 import { checkInteger, checkName, checkSignal, optionsObject } from "./validate.js";
 
@@ -51,21 +52,30 @@ async function acquire(
 	signal: AbortSignal | undefined,
 ): Promise<number> {
 	const deadline = performance.now() + wait;
-	for (;;) {
-		while (!slot.isFull || slot.closed) await unlessAborted(slot.full(), signal);
-		const epoch = slot.epoch();
-		try {
-			return await fullWrite(slot, signal, (engine, tag) => engine.leaseAcquire(key, holder, ttl, tag));
-		} catch (error) {
-			if (signal?.aborted === true) throw signal.reason;
-			const left = deadline - performance.now();
-			if (!isStreamkitError(error, "LEASE_NOT_ACQUIRED") || left <= 0) throw error;
-			const { expires } = error.details;
-			const until = typeof expires === "number" ? expires - slot.options.clock() + 1 : RETRY_MS;
-			const pause = Math.max(1, Math.min(left, until, RETRY_MS));
-			const tag = slot.nextTag();
-			await slot.wait("", epoch, pause, signal, tag);
+	let place: LeasePlace | undefined;
+	try {
+		for (;;) {
+			while (!slot.isFull || slot.closed) await unlessAborted(slot.full(), signal);
+			const epoch = slot.epoch();
+			try {
+				return await fullWrite(slot, signal, (engine, tag) => engine.leaseAcquire(key, holder, ttl, tag));
+			} catch (error) {
+				if (signal?.aborted === true) throw signal.reason;
+				const left = deadline - performance.now();
+				if (!isStreamkitError(error, "LEASE_NOT_ACQUIRED") || left <= 0) throw error;
+				place ??= new LeasePlace(slot, key);
+				if (!place.isFirst) {
+					await place.first(left, signal);
+					continue;
+				}
+				const { expires } = error.details;
+				const until = typeof expires === "number" ? expires - slot.options.clock() + 1 : RETRY_MS;
+				const pause = Math.max(1, Math.min(left, until, RETRY_MS));
+				await slot.wait(`\0${key}`, epoch, pause, signal, slot.nextTag());
+			}
 		}
+	} finally {
+		place?.leave();
 	}
 }
 

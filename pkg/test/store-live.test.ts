@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { type HostKv, type Lease, memoryHost, type SegmentStatus } from "../src/entry/node.js";
 import { manualClock } from "../src/testing.js";
 import { numbered, refuses, rejection, storeIn, until } from "./support/store.js";
+import { withResolvers } from "./support/with-resolvers.js";
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -424,6 +425,66 @@ test("a lease is waited for", async (t) => {
 			true,
 		);
 	});
+});
+
+test("however many wait for a lease, it is asked for once by each hand-over and by nothing else", async (t) => {
+	const host = reads(memoryHost());
+	const store = await storeIn(t, { pollInterval: 600_000, autoCompact: false }, host);
+	const holding = withResolvers<void>();
+	const held = store.withLease("k", 600_000, () => holding.promise);
+	await store.publish("other", "segment", "x");
+	const COUNT = 100;
+	const order: number[] = [];
+	const all = Array.from({ length: COUNT }, (_, i) =>
+		store.withLease("k", 600_000, () => void order.push(i), { wait: 600_000 }),
+	);
+	await pause(20);
+	host.gets = 0;
+	for (let i = 0; i < 10; i++) await store.publish("other", "segment", "x");
+	await store.withLease("another", 600_000, () => {});
+	await pause(20);
+	// The first in line asks now and then.
+	assert.ok(host.gets < COUNT / 2, String(host.gets));
+	host.gets = 0;
+	holding.resolve();
+	await Promise.all([held, ...all]);
+	assert.deepEqual(
+		order,
+		Array.from({ length: COUNT }, (_, i) => i),
+	);
+	// One to acquire it, one to release it, and one of the next in line, which finds it held.
+	assert.ok(host.gets < 4 * COUNT, String(host.gets));
+});
+
+test("who waits for a lease may give up while others are before it", async (t) => {
+	const host = memoryHost();
+	const store = await storeIn(t, {}, host);
+	const holding = withResolvers<void>();
+	const held = store.withLease("k", 600_000, () => holding.promise, { holder: "first" });
+	const waits = (options: { wait: number; signal?: AbortSignal }): Promise<string> =>
+		store.withLease("k", 600_000, ({ holder }) => holder, { holder: "next", ...options });
+	await pause(5);
+	const stop = new AbortController();
+	const before = waits({ wait: Number.POSITIVE_INFINITY, signal: stop.signal });
+	await pause(5);
+	const late = await refuses("LEASE_NOT_ACQUIRED", waits({ wait: 30 }));
+	assert.equal(late.details["holder"], "first");
+	const aborted = waits({ wait: 600_000, signal: AbortSignal.timeout(20) });
+	assert.ok((await rejection(aborted)) instanceof DOMException);
+	const behind = waits({ wait: 600_000 });
+	await pause(5);
+	stop.abort(new Error("enough"));
+	assert.match(String(await rejection(before)), /enough/);
+	assert.equal(getEventListeners(stop.signal, "abort").length, 0);
+	holding.resolve();
+	assert.equal(await behind, "next");
+	await held;
+	const again = withResolvers<void>();
+	const last = store.withLease("k", 600_000, () => again.promise);
+	await pause(5);
+	const closed = [1, 2, 3].map(() => refuses("CLOSED", waits({ wait: 600_000 })));
+	await pause(5);
+	await Promise.all([store.close(), refuses("CLOSED", last), ...closed]);
 });
 
 test("a lease is renewed while its function runs", async (t) => {

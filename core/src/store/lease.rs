@@ -2,6 +2,7 @@
 //! clocks that differ; the fencing token grows with every acquisition and is never given twice.
 
 use alloc::format;
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use super::append::LeaseProof;
@@ -91,6 +92,11 @@ impl Store {
     }
 }
 
+/// What a wait for a lease waits for: no space has such a name.
+fn scope(key: &str) -> Rc<str> {
+    Rc::from(format!("\0{key}"))
+}
+
 fn check(key: &str, holder: &str, ttl: u64) -> Result {
     check_name("key", key)?;
     check_name("holder", holder)?;
@@ -159,7 +165,7 @@ impl Inner {
             self.check_running(tag).map_err(|error| unclear.clone().unwrap_or(error))?;
             match self.host.commit(batch).await {
                 Ok(Commit::Applied) => {
-                    self.changed_in(&[]);
+                    self.changed_in(&[scope(key)]);
                     self.env.notify.notify();
                     return Ok(next);
                 }

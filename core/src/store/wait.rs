@@ -1,6 +1,6 @@
 //! Waiting for something to change: take the epoch, read, and wait only while it is unchanged.
 //!
-//! What this instance writes wakes who waits for a space it wrote to. A hint of another instance says nothing
+//! What this instance writes wakes who waits for a space it wrote to, or for a lease it changed. A hint of another instance says nothing
 //! of spaces, and wakes all.
 
 use alloc::rc::Rc;
@@ -133,8 +133,8 @@ impl Store {
 
     /// Waits until something may have changed since `epoch`, `timeout` milliseconds have passed, or it is
     /// time to look because the host is shared. Then read again. `space`: the space whose entries, groups
-    /// and settings matter; `None`: whatever changes, leases included. `tag`: what [`Store::cancel`] knows
-    /// this wait by; 0: nothing.
+    /// and settings matter, or a NUL and the key of a lease; `None`: whatever changes. `tag`: what
+    /// [`Store::cancel`] knows this wait by; 0: nothing.
     ///
     /// # Errors
     /// `CLOSED` when the store is closed meanwhile, `ABORTED` when the wait is cancelled.

@@ -19,8 +19,9 @@ impl Engine {
         number(self.store.epoch())
     }
 
-    /// Waits until the space, or for "" anything, may have changed since the epoch, it is time to look, or so
-    /// many milliseconds have passed (-1: never). `tag`: what [`Engine::cancel`] knows it by, 0 for nothing.
+    /// Waits until the space, after a NUL the lease, or for "" anything, may have changed since the epoch, it is
+    /// time to look, or so many milliseconds have passed (-1: never). `tag`: what [`Engine::cancel`] knows it
+    /// by, 0 for nothing.
     #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
     pub fn wait(&self, space: String, epoch: f64, timeout: f64, tag: f64) -> Promise {
         let arguments = || -> Result<_> {
