@@ -1,5 +1,5 @@
 import { onAbort } from "./abort.js";
-import type { EngineSlot } from "./engine/instance.js";
+import type { EngineSlot } from "./engine/slot.js";
 import { closedError } from "./errors.js";
 
 const waiting = new WeakMap<EngineSlot, Map<string, Set<LeasePlace>>>();

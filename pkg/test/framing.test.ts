@@ -159,7 +159,7 @@ test("transact frames hold their writes", () => {
 test("pages are read back as entries", () => {
 	fc.assert(
 		fc.property(fc.array(record, { maxLength: 20 }), fc.nat(1000), (records, first) => {
-			const bytes = new PageBuilder({ done: true, tail: true, a: 9, b: 0 })
+			const bytes = new PageBuilder({ done: true, tail: true, next: [9, 0] })
 				.run({
 					segment: "seg",
 					first: first + 1,
@@ -171,7 +171,7 @@ test("pages are read back as entries", () => {
 				.finish();
 			const page = readPage(bytes, "space");
 			assert.ok(page.done && page.tail);
-			assert.equal(page.next[0], 9);
+			assert.deepEqual(page.next, [9, 0]);
 			const entries = [...page.entries];
 			assert.equal(entries.length, records.length);
 			assert.equal(page.count, records.length);

@@ -1,4 +1,5 @@
 import type { Bytes } from "../../src/bytes.js";
+import type { Cursor } from "../../src/framing/page.js";
 import type { RecordInput } from "../../src/types.js";
 
 /** A record as it lies in a frame. */
@@ -61,13 +62,13 @@ interface RunInput {
 
 /** Builds pages, straight from their description. */
 export class PageBuilder {
-	readonly #head: { done?: boolean; tail?: boolean; stream?: boolean; a?: number; b?: number };
+	readonly #head: { done?: boolean; tail?: boolean; stream?: boolean; next?: Cursor };
 	readonly #names: string[] = [];
 	readonly #runs: Buffer[] = [];
 	readonly #lent: Bytes[] = [];
 	#lentBefore = false;
 
-	constructor(head: { done?: boolean; tail?: boolean; stream?: boolean; a?: number; b?: number }) {
+	constructor(head: { done?: boolean; tail?: boolean; stream?: boolean; next?: Cursor }) {
 		this.#head = head;
 	}
 
@@ -106,14 +107,13 @@ export class PageBuilder {
 	}
 
 	finish(): Bytes {
-		const { done = false, tail = false, stream = false, a = 0, b = 0 } = this.#head;
+		const { done = false, tail = false, stream = false, next = [0, 0] } = this.#head;
 		const head = Buffer.from([done ? 1 : 0, tail ? 1 : 0, stream ? 1 : 0, 0]);
 		const bytes = Buffer.concat([
 			head,
 			u32(this.#names.length),
 			...this.#names.map(text),
-			u64(a),
-			u64(b),
+			...next.map(u64),
 			u32(this.#runs.length),
 			...this.#runs,
 		]);
