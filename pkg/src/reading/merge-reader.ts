@@ -13,7 +13,7 @@ class Lane {
 	/** Whether its space may have changed since its last page was read. */
 	#changed = false;
 	#waits = false;
-	#told: (error?: unknown) => void = () => {};
+	#told!: (error: unknown) => void;
 
 	constructor(reader: PageReader, rank: number) {
 		this.reader = reader;
@@ -42,16 +42,16 @@ class Lane {
 	}
 
 	/** Tells whoever asked last when its space may have changed, or what the wait for that came to. */
-	listen(told: (error?: unknown) => void): void {
+	listen(told: (error: unknown) => void): void {
 		this.#told = told;
 		if (this.#waits || this.reader.ended) return;
 		this.#waits = true;
-		const ended = (error?: unknown): void => {
+		const ended = (error: unknown): void => {
 			this.#waits = false;
 			this.#changed = true;
 			this.#told(error);
 		};
-		this.reader.wait().then(() => ended(), ended);
+		this.reader.wait().then(ended, ended);
 	}
 
 	advance(): void {
@@ -142,7 +142,7 @@ export class MergeReader implements PageSource {
 			if (this.#lanes.some((lane) => lane.due)) continue;
 			if (!follow || this.#lanes.every((lane) => lane.reader.ended)) return undefined;
 			await new Promise<void>((resolve, reject) => {
-				const told = (error?: unknown): void => (error === undefined ? resolve() : reject(error));
+				const told = (error: unknown): void => (error === undefined ? resolve() : reject(error));
 				for (const lane of this.#lanes) lane.listen(told);
 			});
 			// Where it is time to look, it is for all of them. A timer would be late in a tab that is hidden.
