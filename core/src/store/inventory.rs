@@ -130,7 +130,9 @@ impl Store {
             let bad = || Error::corrupt("segment head: its key is malformed").at_key(&key);
             names.names.push(segment::name(&key, space_name).ok_or_else(bad)?);
         }
-        add_carried(&mut names, &head, &listing);
+        if cfg!(feature = "every-host") {
+            add_carried(&mut names, &head, &listing);
+        }
         names.last = names.names.last().cloned();
         Ok(names)
     }
