@@ -444,6 +444,24 @@ fn an_import_by_a_clock_that_was_ahead_does_not_keep_the_space_shut() {
 }
 
 #[test]
+fn however_short_what_is_no_export_is_told_from_one_that_is_cut_short() {
+    let world = World::new();
+    let target = open(&world, &small_blocks());
+    world.run(async {
+        for (bytes, code) in [
+            (&b"garbage"[..], ErrorCode::InvalidArgument),
+            (b"STREAM", ErrorCode::InvalidArgument),
+            (b"STRMK", ErrorCode::Corrupt),
+            (b"STRMKIT\x1a\x01", ErrorCode::Corrupt),
+            (b"", ErrorCode::Corrupt),
+        ] {
+            let refused = import(&target, bytes, 100).await.expect_err("is refused");
+            assert_eq!(refused.code(), code, "{bytes:?}: {refused}");
+        }
+    });
+}
+
+#[test]
 fn by_a_clock_that_fails_no_import_begins_and_none_is_broken_off() {
     let world = World::new();
     let source = small_store(&world);

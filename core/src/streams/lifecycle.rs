@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::rc::Rc;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::info::StreamInfo;
@@ -28,7 +29,8 @@ fn exists_already(name: &str) -> Error {
 }
 
 fn not_empty(name: &str, records: u64) -> Error {
-    Error::new(ErrorCode::NotEmpty, format!("name: the stream \"{name}\" holds {records} records"))
+    let holds: String = if records == 1 { "a record".into() } else { format!("{records} records") };
+    Error::new(ErrorCode::NotEmpty, format!("name: the stream \"{name}\" holds {holds}"))
 }
 
 fn check_retention(retention: Retention) -> Result {

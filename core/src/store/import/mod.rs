@@ -103,10 +103,11 @@ impl Importer {
     /// `CORRUPT` when the export is not complete; what an earlier call gave.
     pub async fn finish(mut self) -> Result<ImportReport> {
         self.begin_step()?;
-        let result = if self.stage == Stage::Ended {
-            Ok(())
-        } else {
-            Err(Error::corrupt("import: the export is cut short"))
+        let result = match self.stage {
+            Stage::Ended => Ok(()),
+            // Too little for a preamble, and not the beginning of one.
+            Stage::Preamble if !frame::MAGIC.starts_with(&self.buffer) => frame::check_preamble(&self.buffer),
+            _ => Err(Error::corrupt("import: the export is cut short")),
         };
         self.end_step(result).await?;
         Ok(ImportReport {
