@@ -1,11 +1,9 @@
 // Chromium, by Playwright. With a profile on the disk as users have it: windows without one keep IndexedDB in memory.
 
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { type BrowserContext, type CDPSession, chromium, type Frame, type Page } from "playwright-core";
 import { chromiumHelp, findChromium } from "../../../scripts/lib/browsers.mjs";
 import { Browser, PATIENCE, type Start, type Tab } from "./browser.js";
+import { Profile } from "./profile.js";
 
 /** A tab of Chromium, with the browser's own controls. */
 export class ChromiumTab implements Tab {
@@ -55,24 +53,24 @@ export class Chromium extends Browser<ChromiumTab> {
 	readonly name = "Chromium";
 	readonly remembers = true;
 	readonly ends = [{ title: "its process is killed", bring: (tab: Tab) => (tab as ChromiumTab).crash() }];
-	readonly #start: Start;
-	#profile: string | undefined;
+	readonly #args: readonly string[];
+	readonly #profile: Profile;
 	#context: BrowserContext | undefined;
 
-	constructor(start: Start = {}) {
+	constructor({ profile, args = [] }: Start = {}) {
 		super();
-		this.#start = start;
+		this.#args = args;
+		this.#profile = new Profile(profile);
 	}
 
 	async #launch(): Promise<BrowserContext> {
 		if (this.#context !== undefined) return this.#context;
 		const executablePath = findChromium();
 		if (executablePath === undefined) throw new Error(chromiumHelp);
-		this.#profile ??= this.#start.profile ?? (await mkdtemp(join(tmpdir(), "streamkit-chromium-")));
-		this.#context = await chromium.launchPersistentContext(this.#profile, {
+		this.#context = await chromium.launchPersistentContext(await this.#profile.folder(), {
 			executablePath,
 			// The sandbox refuses to run as root.
-			args: ["--no-sandbox", ...(this.#start.args ?? [])],
+			args: ["--no-sandbox", ...this.#args],
 			timeout: PATIENCE,
 		});
 		this.#context.setDefaultTimeout(PATIENCE);
@@ -92,7 +90,6 @@ export class Chromium extends Browser<ChromiumTab> {
 
 	async shutDown(): Promise<void> {
 		await this.quit();
-		if (this.#profile !== undefined && this.#start.profile === undefined)
-			await rm(this.#profile, { recursive: true, force: true, maxRetries: 5 });
+		await this.#profile.remove();
 	}
 }

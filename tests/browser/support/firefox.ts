@@ -2,13 +2,12 @@
 
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { launch, type Page, type Browser as Running } from "puppeteer-core";
 import { findFirefox, firefoxHelp } from "../../../scripts/lib/browsers.mjs";
 import { Browser, PATIENCE, type Start, type Tab } from "./browser.js";
+import { Profile } from "./profile.js";
 
 class FirefoxTab implements Tab {
 	readonly #page: Page;
@@ -34,25 +33,25 @@ export class Firefox extends Browser {
 	readonly name = "Firefox";
 	readonly remembers = true;
 	readonly ends = [{ title: "the browser is killed", bring: () => this.#kill() }];
-	readonly #start: Start;
-	#profile: string | undefined;
+	readonly #args: readonly string[];
+	readonly #profile: Profile;
 	#running: Running | undefined;
 
-	constructor(start: Start = {}) {
+	constructor({ profile, args = [] }: Start = {}) {
 		super();
-		this.#start = start;
+		this.#args = args;
+		this.#profile = new Profile(profile);
 	}
 
 	async #launch(): Promise<Running> {
 		if (this.#running !== undefined) return this.#running;
 		const executablePath = findFirefox();
 		if (executablePath === undefined) throw new Error(firefoxHelp);
-		this.#profile ??= this.#start.profile ?? (await mkdtemp(join(tmpdir(), "streamkit-firefox-")));
 		this.#running = await launch({
 			browser: "firefox",
 			executablePath,
-			userDataDir: this.#profile,
-			args: [...(this.#start.args ?? [])],
+			userDataDir: await this.#profile.folder(),
+			args: [...this.#args],
 			timeout: PATIENCE,
 			protocolTimeout: PATIENCE,
 		});
@@ -75,7 +74,7 @@ export class Firefox extends Browser {
 		child.kill("SIGKILL");
 		await ended;
 		// Puppeteer lends the profile settings, and takes them back once Firefox has ended.
-		const own = join(this.#profile ?? "", "user.js.puppeteer");
+		const own = join(await this.#profile.folder(), "user.js.puppeteer");
 		while (existsSync(own)) await delay(10);
 	}
 
@@ -86,7 +85,6 @@ export class Firefox extends Browser {
 
 	async shutDown(): Promise<void> {
 		await this.quit();
-		if (this.#profile !== undefined && this.#start.profile === undefined)
-			await rm(this.#profile, { recursive: true, force: true, maxRetries: 5 });
+		await this.#profile.remove();
 	}
 }
