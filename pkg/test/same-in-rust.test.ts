@@ -49,7 +49,7 @@ const SAME: readonly (readonly [rust: string, typescript: string, inRust: string
 	[...BRIDGE, "APART"],
 	[...BRIDGE, "APART_BYTES"],
 	["core/src/streams/lifecycle.rs", "pkg/src/streams/info.ts", "MOST_PARTITIONS"],
-	[...GROUPS, "MOST_SLOTS"],
+	["core/src/layout/group.rs", "pkg/src/streams/group-options.ts", "MOST_SLOTS"],
 	[...GROUPS, "MOST_RECORDS", "MOST_IDS"],
 ];
 
