@@ -1,6 +1,5 @@
-import { onAbort } from "./abort.js";
+import { unlessAborted } from "./abort.js";
 import type { EngineSlot } from "./engine/slot.js";
-import { closedError } from "./errors.js";
 
 const waiting = new WeakMap<EngineSlot, Map<string, Set<LeasePlace>>>();
 
@@ -35,24 +34,19 @@ export class LeasePlace {
 	}
 
 	/** Resolves when nobody is before it any more, or after so many milliseconds. */
-	first(ms: number, signal: AbortSignal | undefined): Promise<void> {
-		return new Promise((resolve, reject) => {
-			if (this.#slot.closed) {
-				reject(closedError());
-				return;
-			}
-			const ends: (() => void)[] = [];
-			const ended = (settle: () => void) => (): void => {
-				for (const end of ends) end();
-				settle();
-			};
-			const timer = setTimeout(ended(resolve), Math.min(ms, 0x7fffffff));
-			ends.push(() => clearTimeout(timer));
-			ends.push(this.#slot.onClose(ended(() => reject(closedError()))));
-			const aborted = ended(() => reject(signal?.reason));
-			if (signal !== undefined) ends.push(onAbort(signal, aborted));
-			this.#told = ended(resolve);
+	async first(ms: number, signal: AbortSignal | undefined): Promise<void> {
+		let timer: ReturnType<typeof setTimeout> | undefined;
+		const told = new Promise<void>((resolve) => {
+			this.#told = resolve;
+			timer = setTimeout(resolve, Math.min(ms, 0x7fffffff));
 		});
+		try {
+			await unlessAborted(this.#slot.unlessClosed(told), signal);
+		} finally {
+			clearTimeout(timer);
+			// Nothing goes on waiting for it.
+			this.#told();
+		}
 	}
 
 	/** Lets the next one be the first. */
