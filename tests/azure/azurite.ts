@@ -2,11 +2,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { AzureNamedKeyCredential, TableClient } from "@azure/data-tables";
+import { freePort } from "../support/free-port.js";
 
 const main = createRequire(import.meta.url).resolve("azurite/dist/src/table/main.js");
 // The emulator's account, the same everywhere.
@@ -25,15 +25,6 @@ export interface Azurite {
 	table(): Promise<string>;
 	client(table: string, key?: string): TableClient;
 	stop(): Promise<void>;
-}
-
-async function freePort(): Promise<number> {
-	const server = createServer().listen(0, "127.0.0.1");
-	await once(server, "listening");
-	const { port } = server.address() as AddressInfo;
-	server.close();
-	await once(server, "close");
-	return port;
 }
 
 /** Another process may take the port before the emulator does. */

@@ -4,8 +4,8 @@
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
 import { createClient, RESP_TYPES } from "redis";
+import { freePort } from "../../../tests/support/free-port.js";
 import { batches } from "../data.js";
 import { inFlight } from "../in-flight.js";
 import { Tally } from "../tally.js";
@@ -22,16 +22,6 @@ type Client = ReturnType<typeof createClient>;
 export function redisVersion(): string | undefined {
 	const { status, stdout } = spawnSync("redis-server", ["--version"], { encoding: "utf8" });
 	return status === 0 ? /v=(\S+)/.exec(stdout)?.[1] : undefined;
-}
-
-async function freePort(): Promise<number> {
-	const server = createServer().listen(0, "127.0.0.1");
-	await once(server, "listening");
-	const address = server.address();
-	server.close();
-	await once(server, "close");
-	if (address === null || typeof address === "string") throw new Error("no port for Redis");
-	return address.port;
 }
 
 function start(folder: string, port: number, fsync: Fsync): ChildProcess {

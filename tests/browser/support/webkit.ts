@@ -3,11 +3,11 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
 import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { Builder, Capabilities, type WebDriver } from "selenium-webdriver";
 import { findWebKit, webKitHelp } from "../../../scripts/lib/browsers.mjs";
+import { freePort } from "../../support/free-port.js";
 import { Browser, PATIENCE, type Tab } from "./browser.js";
 
 // How long a call in the page takes: nobody waits for it in the meantime, and other tabs can be asked.
@@ -106,16 +106,6 @@ class WebKitTab implements Tab {
 	close(): Promise<void> {
 		return this.#session.at(this.#handle, (driver) => driver.close());
 	}
-}
-
-/** A port that nobody listens on. */
-async function freePort(): Promise<number> {
-	const server = createServer().listen(0, "127.0.0.1");
-	await once(server, "listening");
-	const address = server.address();
-	await new Promise((resolve) => server.close(resolve));
-	if (address === null || typeof address === "string") throw new Error("no port was given");
-	return address.port;
 }
 
 export class WebKit extends Browser {
