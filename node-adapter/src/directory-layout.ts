@@ -176,7 +176,7 @@ function mark(directory: string, path: string, kind: DirectoryKind): void {
 		throw badPath(path, `"${path}" is not empty and holds no store; it was left untouched`);
 	}
 	requireRoom(directory, directory);
-	const temporary = join(directory, `${MARKER_FILE}.${process.pid}.${Math.random().toString(36).slice(2)}`);
+	const temporary = join(directory, `${MARKER_FILE}.${ownSuffix()}`);
 	try {
 		const handle = openSync(temporary, "wx");
 		try {
@@ -193,6 +193,11 @@ function mark(directory: string, path: string, kind: DirectoryKind): void {
 		rmSync(temporary, { force: true });
 	}
 	syncDirectory(directory);
+}
+
+/** Makes a name one of this process alone: of one that was killed a file may be left, and its number may come again. */
+export function ownSuffix(): string {
+	return `${process.pid}.${Math.random().toString(36).slice(2)}`;
 }
 
 /** Gives a file another name, which must be free where the file system can tell. The first may stay. */

@@ -1,7 +1,7 @@
 import { readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { checkOptions, type Namespaces, type OpenOptions, type Store, StreamkitError } from "streamkit";
-import { isOurs, prepareDirectory, syncDirectory } from "./directory-layout.js";
+import { isOurs, ownSuffix, prepareDirectory, syncDirectory } from "./directory-layout.js";
 import { failure } from "./errors.js";
 import { isCreated, markCreated, NamespaceHost } from "./namespace-host.js";
 import { openOwned, wrong } from "./open-directory.js";
@@ -112,7 +112,7 @@ class DirectoryNamespaces implements Namespaces {
 			throw new StreamkitError("NOT_EMPTY", `namespace "${name}" is not empty`, { details: { name } });
 		}
 		await Promise.all([...this.#open].filter(([, opened]) => opened === name).map(([store]) => store.close()));
-		const deleted = join(this.#directory, `${DELETED_PREFIX}${process.pid}-${Math.random().toString(36).slice(2)}`);
+		const deleted = join(this.#directory, `${DELETED_PREFIX}${ownSuffix()}`);
 		try {
 			renameSync(path, deleted);
 			syncDirectory(this.#directory);

@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { type FileHandle, open, realpath, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { StreamkitError } from "streamkit";
-import { nameOnce, syncDirectory } from "../directory-layout.js";
+import { nameOnce, ownSuffix, syncDirectory } from "../directory-layout.js";
 import { codeOf } from "../errors.js";
 import type { Context } from "./context.js";
 import { usage } from "./usage.js";
@@ -43,8 +43,7 @@ async function inPlace(context: Context, path: string): Promise<Sink> {
 }
 
 async function newFile(context: Context, path: string, target: string, replace: boolean): Promise<Sink> {
-	// Of a process that was killed a file may be left, and its number may come again.
-	const temporary = `${target}.${process.pid}.${Math.random().toString(36).slice(2)}.partial`;
+	const temporary = `${target}.${ownSuffix()}.partial`;
 	const file = await open(temporary, "wx").catch((error: unknown) => {
 		if (codeOf(error) !== "ENOENT") throw error;
 		throw new StreamkitError("NOT_FOUND", `file: there is no directory "${dirname(path)}"`, { details: { path } });
