@@ -42,13 +42,13 @@ for (const [browser, missing] of [
 			const [tab, other] = [await browser.visit(site.url), await browser.visit(site.url)];
 			await Promise.all([opened(tab), opened(other)]);
 			await write(tab, "A kestrel over the barn");
-			while ((await texts(other)).length < 1);
+			await until(other, () => document.querySelectorAll(".note").length === 1);
 			await until(tab, () => document.body.innerText.includes("Ready for offline use"));
 			await site.stop();
 			await tab.reload();
 			await opened(tab);
 			await write(tab, "Rain from the west");
-			while ((await texts(other)).length < 2);
+			await until(other, () => document.querySelectorAll(".note").length === 2);
 			const shown = await texts(other);
 			for (const text of ["A kestrel over the barn", "Rain from the west"])
 				assert.equal(shown.filter((note) => note.includes(text)).length, 1, text);

@@ -1,3 +1,4 @@
+import type { HostKv } from "../../../host.js";
 import { assert, equal, same } from "../assert.js";
 import type { Case } from "../case.js";
 import { applied, type Content, keysOf, put, read, sameKeys, scan } from "../rows.js";
@@ -9,12 +10,16 @@ function filled(size: number, byte: number): Uint8Array<ArrayBuffer> {
 	return new Uint8Array(size).fill(byte);
 }
 
+/** Bytes of the largest value that fits a commit with its key. */
+function mostBytes({ limits }: HostKv): number {
+	return Math.min(limits.maxValueBytes, limits.maxBatchBytes - 400);
+}
+
 export const valueCases: readonly Case[] = [
 	{
 		name: "a value of any size may take the place of any other",
 		async run({ host }) {
-			const { maxValueBytes, maxBatchBytes } = host.limits;
-			const most = Math.min(maxValueBytes, maxBatchBytes - 400);
+			const most = mostBytes(host);
 			for (const [i, size] of SIZES.entries()) {
 				const value = filled(Math.min(size, most), i + 1);
 				await put(host, ["a", value]);
@@ -28,7 +33,7 @@ export const valueCases: readonly Case[] = [
 	{
 		name: "a value of any size can be deleted",
 		async run({ host }) {
-			const most = Math.min(host.limits.maxValueBytes, host.limits.maxBatchBytes - 400);
+			const most = mostBytes(host);
 			for (const size of [0, 16_385, 65_537, 131_073]) {
 				await put(host, ["a", filled(Math.min(size, most), 1)]);
 				await applied(host, { deletes: ["a"] });
@@ -41,7 +46,7 @@ export const valueCases: readonly Case[] = [
 	{
 		name: "rows of all sizes come in the order of their keys",
 		async run({ host }) {
-			const most = Math.min(20_000, host.limits.maxValueBytes, host.limits.maxBatchBytes - 400);
+			const most = Math.min(20_000, mostBytes(host));
 			const rows = ["a", "b", "c", "d", "e", "f"].map((name, i): [string, Content] => [
 				name,
 				filled(i % 2 === 0 ? most : i, i),
