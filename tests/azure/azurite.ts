@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { AzureNamedKeyCredential, TableClient } from "@azure/data-tables";
-import { freePort } from "../support/free-port.js";
+import { freePort } from "../../scripts/lib/free-port.mjs";
 
 const main = createRequire(import.meta.url).resolve("azurite/dist/src/table/main.js");
 // The emulator's account, the same everywhere.

@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createClient, RESP_TYPES } from "redis";
-import { freePort } from "../../../tests/support/free-port.js";
+import { freePort } from "../../../scripts/lib/free-port.mjs";
 import { batches } from "../data.js";
 import { inFlight } from "../in-flight.js";
 import { Tally } from "../tally.js";

@@ -7,7 +7,7 @@ import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { Builder, Capabilities, type WebDriver } from "selenium-webdriver";
 import { findWebKit, webKitHelp } from "../../../scripts/lib/browsers.mjs";
-import { freePort } from "../../support/free-port.js";
+import { freePort } from "../../../scripts/lib/free-port.mjs";
 import { Browser, PATIENCE, type Tab } from "./browser.js";
 
 // How long a call in the page takes: nobody waits for it in the meantime, and other tabs can be asked.

@@ -1,0 +1,2 @@
+/** A port that nobody listens on. Another process may take it before whoever asked does. */
+export function freePort(): Promise<number>;
