@@ -238,7 +238,7 @@ export class Production {
 		}
 		const before = writer.mark();
 		writer.add(payload, metadata, sequence, limits.maxRecordBytes, index);
-		const start = this.#cuts[this.#cuts.length - 1] ?? this.#from;
+		const start = this.#cuts.at(-1) ?? this.#from;
 		const target = Math.min(CHUNK_BYTES, limits.maxCommitBytes);
 		if (
 			before.count > start.count &&
