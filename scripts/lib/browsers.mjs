@@ -1,28 +1,12 @@
 // The browsers to test with, as they are on this machine.
 
-import { accessSync, constants } from "node:fs";
-import { delimiter, join } from "node:path";
-
-function isExecutable(path) {
-	try {
-		accessSync(path, constants.X_OK);
-		return true;
-	} catch {
-		return false;
-	}
-}
-
-/** The first of these commands that is in PATH. */
-function inPath(names) {
-	const folders = (process.env.PATH ?? "").split(delimiter).filter((folder) => folder !== "");
-	return names.flatMap((name) => folders.map((folder) => join(folder, name))).find(isExecutable);
-}
+import { inPath, isExecutable } from "./executables.mjs";
 
 /** The executable that a variable of the environment names, else the first of these commands that is in PATH. */
 function find(variable, names) {
 	const named = process.env[variable];
 	if (named) return isExecutable(named) ? named : undefined;
-	return inPath(names);
+	return inPath(...names);
 }
 
 /** What to do where it was not found. */
@@ -48,8 +32,8 @@ export const firefoxHelp = help("Firefox", "FIREFOX", "firefox-esr");
 
 /** What WebKit for GTK is tested with: its driver, which starts its browser, and a display for it. Undefined: one is missing. */
 export function findWebKit() {
-	const driver = inPath(["WebKitWebDriver"]);
-	const display = inPath(["Xvfb"]);
+	const driver = inPath("WebKitWebDriver");
+	const display = inPath("Xvfb");
 	return driver === undefined || display === undefined ? undefined : { driver, display };
 }
 

@@ -5,6 +5,7 @@
 
 import { availableParallelism } from "node:os";
 import { chromiumHelp, findChromium, findFirefox, findWebKit, firefoxHelp, webKitHelp } from "../lib/browsers.mjs";
+import { inPath } from "../lib/executables.mjs";
 import { filesBelow } from "../lib/stamp.mjs";
 import { hasBareTarget } from "../setup/rust.mjs";
 
@@ -206,6 +207,15 @@ export const sections = [
 		group: "npm",
 		title: "Size of what each entry point loads",
 		steps: [["node", ["scripts/size.mjs"]]],
+	},
+	{
+		name: "bench",
+		group: "npm",
+		title: "Benchmark: that every row runs; so few events say nothing of speed",
+		steps: (leaveOut) => {
+			if (inPath("redis-server") === undefined) leaveOut("rows against Redis: there is no redis-server in PATH");
+			return [["node", ["--import", "tsx", "bench/src/main.ts", "--events", "500", "--rounds", "1"]]];
+		},
 	},
 	{
 		name: "demo",
