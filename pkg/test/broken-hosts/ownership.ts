@@ -1,0 +1,141 @@
+import { copyBytes } from "../../src/bytes.js";
+import type { ScanPage } from "../../src/host.js";
+import { altered, type Broken } from "./broken.js";
+
+export const ownership: readonly Broken[] = [
+	{
+		what: "get gives out the very arrays that are kept",
+		make: (inner) => {
+			const cached = new Map<string, Uint8Array | undefined>();
+			return altered(inner, {
+				get: async (keys) => {
+					const values = await inner.get(keys);
+					return keys.map((key, i) => {
+						const text = key.join();
+						if (cached.get(text) === undefined) cached.set(text, values[i]);
+						return cached.get(text);
+					});
+				},
+			});
+		},
+		fails: ["host: what get gives belongs to the caller"],
+	},
+	{
+		what: "scan gives out the very arrays that are kept",
+		make: (inner) => {
+			const pages = new Map<string, ScanPage>();
+			return altered(inner, {
+				scan: async (range) => {
+					const text = `${range.start.join()} ${range.end.join()} ${range.keysOnly}`;
+					const page = pages.get(text) ?? (await inner.scan(range));
+					pages.set(text, page);
+					return page;
+				},
+			});
+		},
+		fails: ["host: what scan gives belongs to the caller"],
+	},
+	{
+		what: "all answers share one buffer",
+		make: (inner) => {
+			const shared = new Uint8Array(1 << 16);
+			return altered(inner, {
+				get: async (keys) => {
+					let at = 0;
+					return (await inner.get(keys)).map((value) => {
+						if (value === undefined) return undefined;
+						shared.set(value, at);
+						at += value.length;
+						return shared.subarray(at - value.length, at);
+					});
+				},
+			});
+		},
+		fails: ["host: answers do not change when more is read"],
+	},
+	{
+		what: "large values share one buffer",
+		make: (inner) => {
+			const shared = new Uint8Array(1 << 20);
+			return altered(inner, {
+				scan: async (range) => {
+					const page = await inner.scan(range);
+					let at = 0;
+					const values = page.values.map((value) => {
+						if (value.length < 16_384) return value;
+						shared.set(value, at);
+						at += value.length;
+						return shared.subarray(at - value.length, at);
+					});
+					return { ...page, values };
+				},
+			});
+		},
+		fails: ["host: large values belong to the caller, and do not change"],
+	},
+	{
+		what: "given arrays are written to",
+		make: (inner) =>
+			altered(inner, {
+				commit: async (batch) => {
+					const answer = await inner.commit({
+						...batch,
+						puts: batch.puts.map(({ key, value }) => ({ key: copyBytes(key), value: copyBytes(value) })),
+					});
+					for (const { value } of batch.puts) value.fill(0);
+					return answer;
+				},
+			}),
+		fails: ["host: what a host is given is left as it was"],
+	},
+	{
+		what: "given arrays are taken away",
+		make: (inner) =>
+			altered(inner, {
+				get: async (keys) => inner.get(keys.map((key) => structuredClone(key, { transfer: [key.buffer] }))),
+			}),
+		fails: ["host: what a host is given is left as it was"],
+	},
+	{
+		what: "get gives one array for a key that is asked for twice",
+		make: (inner) =>
+			altered(inner, {
+				get: async (keys) => {
+					const values = await inner.get(keys);
+					const texts = keys.map((key) => `${key}`);
+					return texts.map((text) => values[texts.indexOf(text)]);
+				},
+			}),
+		fails: ["host: what get gives for a key that is asked for twice is two arrays"],
+	},
+	{
+		what: "large values that get gives share one buffer",
+		make: (inner) => {
+			const shared = new Uint8Array(1 << 20);
+			return altered(inner, {
+				get: async (keys) =>
+					(await inner.get(keys)).map((value) => {
+						if (value === undefined || value.length < 16_384) return value;
+						shared.set(value);
+						return shared.subarray(0, value.length);
+					}),
+			});
+		},
+		fails: ["host: large values belong to the caller, and do not change"],
+	},
+	{
+		what: "what failed checks give shares one buffer",
+		make: (inner) => {
+			const shared = new Uint8Array(1 << 20);
+			return altered(inner, {
+				commit: async (batch) => {
+					const answer = await inner.commit(batch);
+					if (answer.applied || answer.current === undefined) return answer;
+					shared.set(answer.current);
+					return { ...answer, current: shared.subarray(0, answer.current.length) };
+				},
+			});
+		},
+		fails: ["host: what failed checks give does not change with the next one"],
+	},
+];
