@@ -25,6 +25,7 @@ fn limit(limit: u64) -> GroupRead {
 
 fn texts(got: &Deliveries) -> Vec<String> {
     assert_eq!(got.page.entries().count(), got.marks.len());
+    assert!(got.page.stream || got.marks.is_empty());
     got.page.entries().map(|entry| String::from_utf8_lossy(entry.content.payload()).into_owned()).collect()
 }
 

@@ -4,7 +4,7 @@ mod common;
 
 use std::rc::Rc;
 
-use common::{World, keyed_frame, small_blocks, to_stream};
+use common::{World, keyed_frame, records, small_blocks, to_stream};
 use proptest::prelude::*;
 use streamkit_core::{
     EntryId, ErrorCode, HostLimits, MemoryKv, OpenOptions, PartitionChoice, Retention, Store, StreamAppend,
@@ -314,6 +314,20 @@ fn a_key_chooses_the_partition_and_stays_with_the_record() {
             .expect_err("refused");
         assert_eq!(error.code(), ErrorCode::InvalidArgument);
         assert_eq!(store.stream("s").await.expect("is there").count, 4);
+    });
+}
+
+#[test]
+fn what_is_read_as_a_stream_has_partitions() {
+    let world = World::new();
+    let store = world.open(&MemoryKv::new());
+    world.run(async {
+        store.append(records("plain", "0", &["x"]), WriteOptions::default()).await.expect("appends");
+        for partitions in [PartitionChoice::All, PartitionChoice::Number(0)] {
+            let page = store.read_stream(read("plain", partitions, EntryId::ZERO, 10)).await.expect("reads");
+            assert!(page.stream && page.len() == 1);
+        }
+        assert!(!store.peek("plain", "0").await.expect("reads").stream);
     });
 }
 

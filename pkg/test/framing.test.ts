@@ -288,9 +288,8 @@ test("partitions are the canonical decimals of a stream's segments", () => {
 		["-1", undefined],
 		["9007199254740993", undefined],
 	] as const) {
-		const bytes = new PageBuilder({}).run({ segment, records: [{ payload: "" }] }).finish();
-		assert.equal(readPage(bytes, "s", true).last?.partition, partition);
-		assert.equal(readPage(bytes, "s", false).last?.partition, undefined);
+		const ofSpace = new PageBuilder({}).run({ segment, records: [{ payload: "" }] }).finish();
+		assert.equal(readPage(ofSpace, "s").last?.partition, undefined);
 		const ofStream = new PageBuilder({ stream: true }).run({ segment, records: [{ payload: "" }] }).finish();
 		assert.equal(readPage(ofStream, "s").last?.partition, partition);
 	}

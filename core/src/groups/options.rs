@@ -9,7 +9,7 @@ use crate::id::{EntryId, MAX_INTEGER, MAX_MS};
 use crate::layout::GroupMode;
 use crate::layout::group::MOST_SLOTS;
 use crate::name::{MAX_NAME_BYTES, check_name};
-use crate::store::Page;
+use crate::store::{Page, PageRun};
 
 /// Most records of one read or listing, and most ids of one call.
 pub(super) const MOST_RECORDS: u64 = 1000;
@@ -142,6 +142,12 @@ pub struct Deliveries {
     pub page: Page,
     /// One for each record, in the same order.
     pub marks: Vec<Mark>,
+}
+
+impl Deliveries {
+    pub(super) fn new(runs: Vec<PageRun>, marks: Vec<Mark>) -> Self {
+        Self { page: Page { runs, stream: true, ..Page::default() }, marks }
+    }
 }
 
 /// What to list of a group's pending records.

@@ -103,7 +103,7 @@ fn bounded(page: Page, read: &StreamRead) -> Result<Page> {
         }
     }
     done |= passed >= last;
-    Ok(Page { runs, next: (passed.ms, passed.n), done, tail: page.tail && !done, stream: page.stream })
+    Ok(Page { runs, next: (passed.ms, passed.n), done, tail: page.tail && !done, stream: true })
 }
 
 impl Inner {

@@ -250,21 +250,18 @@ export function listOf(answer: PageBytes): readonly [Bytes, ...Bytes[]] {
 	return Array.isArray(answer) ? answer : [answer];
 }
 
-/**
- * Reads a page: a buffer, or the list that begins with it where it refers to other arrays. stream: segments are
- * partitions, whether or not the space is a stream.
- */
-export function readPage(answer: PageBytes, space: string, stream = false): Page {
+/** Reads a page: a buffer, or the list that begins with it where it refers to other arrays. */
+export function readPage(answer: PageBytes, space: string): Page {
 	const [bytes, ...arrays] = listOf(answer);
 	const reader = new FrameReader(bytes);
 	const done = reader.u8() === 1;
 	const tail = reader.u8() === 1;
-	const isStream = reader.u8() === 1 || stream;
+	const stream = reader.u8() === 1;
 	reader.skip(1);
 	const names: string[] = [];
 	for (let left = reader.u32(); left > 0; left--) names.push(reader.text());
 	const next: Cursor = [reader.u64(), reader.u64()];
-	const frame = new PageFrame(bytes, bytes, space, names, isStream);
+	const frame = new PageFrame(bytes, bytes, space, names, stream);
 	const lent: PageFrame[] = [];
 	let left = reader.u32();
 	const runs = reader.at;

@@ -49,7 +49,7 @@ export interface PageSource {
 /** How far and how long to read. */
 export interface ReadPlan {
 	readonly space: string;
-	/** It is read as a stream: segments are partitions. */
+	/** It is read as a stream, which only the full engine can. */
 	readonly stream?: boolean;
 	readonly read: ReadCall;
 	/** Told of the last entry of every page that has any. */
@@ -142,7 +142,7 @@ export class PageReader implements PageSource {
 			this.#ahead = undefined;
 			const request = ahead !== undefined && ahead.most <= maxEntries ? ahead : this.#request(maxEntries);
 			const cursor = this.#next;
-			const page = readPage(await request.bytes, space, stream);
+			const page = readPage(await request.bytes, space);
 			this.#epoch = request.epoch;
 			this.#next = page.next;
 			this.tail = page.tail;

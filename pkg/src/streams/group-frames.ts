@@ -42,7 +42,7 @@ export function readDeliveries(answer: PageBytes, stream: string): Deliveries {
 	for (let left = reader.u32(); left > 0; left--) {
 		runs.push({ count: reader.u32(), deliveryCount: reader.u64(), deadline: reader.u64() });
 	}
-	const page = readPage([bytes.subarray(reader.at), ...arrays], stream, true);
+	const page = readPage([bytes.subarray(reader.at), ...arrays], stream);
 	const entries = page.entries[Symbol.iterator]();
 	const deliveries: Delivery[] = [];
 	for (const { count, deliveryCount, deadline } of runs) {

@@ -11,7 +11,6 @@ use crate::groups::commit::Tries;
 use crate::groups::options::{Deliveries, GroupRead};
 use crate::groups::plan::{ASIDE, Draft};
 use crate::id::EntryId;
-use crate::store::Page;
 
 impl Group {
     pub(super) async fn attempt_by_key(
@@ -70,19 +69,19 @@ impl Group {
             draft.set_aside(*id, *slot);
         }
         let mut marks = Vec::with_capacity(given.len());
-        let mut page = Page::default();
+        let mut runs = Vec::with_capacity(given.len());
         for one in given {
             if one.aside {
                 draft.remove(ASIDE, one.id);
             }
             let deadline = draft.deliver(session, one.id, one.slot, one.attempts, read.no_ack);
             marks.push(mark(one.attempts, deadline));
-            page.runs.push(one.entry);
+            runs.push(one.entry);
         }
         let nothing = marks.is_empty();
         let wakes = !aside.is_empty() || read.no_ack;
         let attempt =
-            self.give(draft, session, Deliveries { page, marks }, wakes, tries).boxed_local().await?;
+            self.give(draft, session, Deliveries::new(runs, marks), wakes, tries).boxed_local().await?;
         // It gave nothing, but set records aside: the next try looks further.
         Ok(match attempt {
             Attempt::Got(..) if nothing => Attempt::Again,

@@ -11,7 +11,7 @@ use crate::groups::commit::Tries;
 use crate::groups::options::{Deliveries, GroupRead};
 use crate::groups::plan::Draft;
 use crate::id::EntryId;
-use crate::store::Page;
+use crate::store::{Page, PageRun};
 
 impl Group {
     pub(super) async fn attempt_shared(
@@ -32,7 +32,7 @@ impl Group {
         if let Some(done) = self.bury_exhausted(&draft, &due, tries).boxed_local().await? {
             return Ok(done);
         }
-        let mut given = self.take(&mut draft, &due).boxed_local().await?;
+        let given = self.take(&mut draft, &due).boxed_local().await?;
         // What was not looked at may be due, before all that is new.
         let all_seen = !draft.affairs.are_left();
         if given.is_empty() && !all_seen {
@@ -64,9 +64,8 @@ impl Group {
             let deadline = draft.deliver(session, id, 0, 1, read.no_ack);
             marks.push(mark(1, deadline));
         }
-        let mut page = Page::default();
-        page.runs.extend(given.drain(..).map(|one| one.entry));
-        page.runs.append(&mut fresh.runs);
-        self.give(draft, session, Deliveries { page, marks }, false, tries).boxed_local().await
+        let mut runs: Vec<PageRun> = given.into_iter().map(|one| one.entry).collect();
+        runs.append(&mut fresh.runs);
+        self.give(draft, session, Deliveries::new(runs, marks), false, tries).boxed_local().await
     }
 }

@@ -78,7 +78,7 @@ pub struct Page {
     pub done: bool,
     /// Nothing more is committed at present.
     pub tail: bool,
-    /// The space is a stream: its segments are partitions.
+    /// The segments are partitions: the space is a stream, or is read as one.
     pub stream: bool,
 }
 
