@@ -68,6 +68,15 @@ impl<'h> SeenSpace<'h> {
     }
 }
 
+/// How many commit rows a page asks for, `likely` of them if it has room, and how many bytes.
+fn row_limits(read: &SpaceRead, likely: u64) -> (usize, usize) {
+    // Each row holds at least one wanted entry, so the page needs no more rows than entries.
+    let most = usize::try_from(likely.min(read.max_entries)).unwrap_or(MOST_ROWS).clamp(1, MOST_ROWS);
+    // Merged rows are larger than rows of one entry: bytes bound them.
+    let bytes = usize::try_from(read.max_entries).unwrap_or(usize::MAX).saturating_mul(ENTRY_ROW_BYTES);
+    (most, bytes.clamp(1, read.max_bytes.max(1)))
+}
+
 impl Store {
     /// One page of a space, in id order.
     ///
@@ -99,31 +108,24 @@ impl Inner {
         filling.page.stream = StreamMeta::is_stream_at(&head);
         // What is being imported is as old as it was where it was exported.
         let beyond = !head.importing && read.max_timestamp.is_some_and(|most| head.last_id.ms > most);
-        if !head.is_visible() {
-            return Ok(filling.end(beyond));
-        }
         let before_min = EntryId::new(read.min_timestamp.unwrap_or(0), 0).before();
         let mut passed = after.max(before_min);
         let last = read
             .max_timestamp
             .map_or(head.last_id, |most| head.last_id.min(EntryId { ms: most, n: MAX_INTEGER }));
-        if passed >= last {
+        if !head.is_visible() || passed >= last {
             return Ok(filling.end(beyond));
         }
         // Where rows are merged, a row that holds wanted entries may have been joined, since the head was read, to
         // one that ends beyond the head's last id.
         let merges = self.host.atomic() != Atomicity::None;
         let range = commit::range(&read.space, passed, if merges { EntryId::MAX } else { head.last_id });
-        // Each of these rows holds at least one wanted entry, so the page needs no more rows than entries.
         let mut density = Density::of(&read.space);
         let likely = match &seen {
             Some(seen) if EVERY_HOST => seen.most_rows,
             _ => self.density.get().rows_of(read.max_entries, passed, &density),
         };
-        let most = usize::try_from(likely.min(read.max_entries)).unwrap_or(MOST_ROWS).clamp(1, MOST_ROWS);
-        // Merged rows are larger than rows of one entry: bytes bound them.
-        let bytes = usize::try_from(read.max_entries).unwrap_or(usize::MAX).saturating_mul(ENTRY_ROW_BYTES);
-        let limits = (most, bytes.clamp(1, read.max_bytes.max(1)));
+        let limits = row_limits(&read, likely);
         let (rows, more) = self.commit_rows(range, &read.space, limits, &head.voids).await?;
         let space: Rc<str> = Rc::from(&*read.space);
         let mut names = Names::remembered();
@@ -178,16 +180,16 @@ impl Inner {
                 };
                 passed = reached;
                 filling.page.next = (passed.ms, passed.n);
-                if passed < item.last_id().min(last) && filling.room() > 0 {
-                    // The rest of the item is not visible yet.
-                    filling.page.tail = true;
-                    return Ok(filling.page);
-                }
                 if filling.room() == 0 {
                     filling.page.done = beyond && passed >= last;
                     if EVERY_HOST && let Some(seen) = seen {
                         seen.stop_in(item, passed);
                     }
+                    return Ok(filling.page);
+                }
+                if passed < item.last_id().min(last) {
+                    // The rest of the item is not visible yet.
+                    filling.page.tail = true;
                     return Ok(filling.page);
                 }
             }
