@@ -88,7 +88,7 @@ impl Inner {
         }
         // Under a mark of our own: one that was only slow must not go on.
         let now = check_time(self.env.clock.now())?;
-        let id = self.random.borrow_mut().uuid(&*self.env.entropy, now);
+        let id = self.uuid(now);
         let mut next = SpaceHead {
             revision: head.revision + 1,
             nonce: self.nonce(),

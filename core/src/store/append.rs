@@ -366,14 +366,10 @@ impl Inner {
                 "writes: this host cannot commit to several spaces at once",
             ));
         }
-        let fresh = || {
-            let now = self.moment();
-            self.random.borrow_mut().uuid(&*self.env.entropy, now)
-        };
         Ok(WriteRequest {
             writes,
             trx_supplied: options.trx_id.is_some(),
-            trx_id: options.trx_id.unwrap_or_else(fresh),
+            trx_id: options.trx_id.unwrap_or_else(|| self.uuid(self.moment())),
             trx_number: options.trx_number,
             lease: options.lease.map(|proof| LeaseHold {
                 key: proof.key,

@@ -10,11 +10,10 @@ use core::pin::Pin;
 
 use futures_util::future::{Either, select};
 use futures_util::poll;
-use uuid::{Builder, Uuid};
 
 #[cfg(feature = "compression")]
 use super::shrinkage::Shrinkage;
-use crate::env::{Entropy, Env};
+use crate::env::Env;
 use crate::error::{Error, ErrorCode, Result};
 use crate::kv::{Atomicity, Batch, Bytes, Commit, HostLimits, ScanRange, Value};
 #[cfg(not(feature = "compression"))]
@@ -235,41 +234,5 @@ impl Host {
                 _ => Ok(reply),
             }
         })
-    }
-}
-
-/// Bytes of randomness drawn at a time: enough for some hundreds of appends, each of which needs an id.
-const POOL_BYTES: usize = 4096;
-
-/// Randomness drawn from the source in larger pieces.
-#[derive(Debug)]
-pub(crate) struct RandomPool {
-    bytes: Box<[u8]>,
-    used: usize,
-}
-
-impl RandomPool {
-    pub(crate) fn new() -> Self {
-        Self { bytes: Box::from([0; POOL_BYTES]), used: POOL_BYTES }
-    }
-
-    fn take<const N: usize>(&mut self, entropy: &dyn Entropy) -> [u8; N] {
-        if self.used + N > self.bytes.len() {
-            entropy.fill(&mut self.bytes);
-            self.used = 0;
-        }
-        let piece = self.bytes.get(self.used..).and_then(|rest| rest.first_chunk::<N>());
-        self.used += N;
-        piece.copied().unwrap_or([0; N])
-    }
-
-    pub(crate) fn nonce(&mut self, entropy: &dyn Entropy) -> u64 {
-        u64::from_le_bytes(self.take(entropy))
-    }
-
-    /// A UUIDv7 of that moment.
-    pub(crate) fn uuid(&mut self, entropy: &dyn Entropy, now: u64) -> Uuid {
-        let random = self.take::<10>(entropy);
-        Builder::from_unix_timestamp_millis(now, &random).into_uuid()
     }
 }

@@ -7,23 +7,23 @@ use core::cell::Ref;
 
 use uuid::Uuid;
 
+use super::Inner;
 use super::cache::Cache;
-use super::queue::{Doubt, Job, Ticket, Witness};
-use super::{Compression, Inner};
+use super::queue::{Job, Ticket};
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::EntryId;
 use crate::kv::{Atomicity, Bytes};
+use crate::layout::Voids;
 use crate::layout::lease::LeaseRow;
 use crate::layout::segment::SegmentHead;
 use crate::layout::space::SpaceHead;
 use crate::layout::trx::TrxRow;
-use crate::layout::{Packing, Voids};
 use crate::layout::{lease, segment, space, trx};
 use crate::plan::{FirstEntry, GUARDED_WRITES, Known, SegmentState};
 use crate::sorted::{SortedMap, SortedSet};
 
 /// Tries at finishing what another instance left in a head before it is called a lost race.
-const MOST_PENDING: u32 = 16;
+pub(super) const MOST_PENDING: u32 = 16;
 
 type SegmentName = (Rc<str>, Rc<str>);
 
@@ -35,21 +35,6 @@ pub(crate) struct Loaded {
     /// Spaces whose rows could not be read, and why.
     pub(crate) bad: SortedMap<Rc<str>, Error>,
 }
-
-/// What became of a commit whose reply was lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Applied {
-    Yes,
-    /// Not so far: the head it was planned from stands.
-    NotYet,
-    /// Another commit came before it.
-    Never,
-    /// What would tell is gone.
-    Unknowable,
-}
-
-/// Heads that were read to find out about lost replies.
-pub(crate) type SeenHeads = SortedMap<Rc<str>, (Option<Bytes>, SpaceHead)>;
 
 /// The cache and what was read for this round.
 pub(crate) struct KnownState<'l> {
@@ -341,114 +326,6 @@ impl Inner {
             .filter(|(_, pending)| !pending.is_nil())
             .map(|(name, pending)| (Rc::clone(name), pending))
             .collect()
-    }
-
-    /// Whether a commit whose reply was lost has applied. `heads`: what was seen of spaces that nobody
-    /// else plans from meanwhile.
-    pub(crate) async fn has_applied(
-        self: &Rc<Self>,
-        doubt: &Doubt,
-        heads: &mut SeenHeads,
-    ) -> Result<Applied> {
-        if !heads.contains_key(&doubt.space) {
-            let seen = self.settled_head(&doubt.space).await?;
-            heads.insert(Rc::clone(&doubt.space), seen);
-        }
-        let Some((row, head)) = heads.get(&doubt.space) else {
-            return Ok(Applied::Unknowable);
-        };
-        if head.nonce == doubt.nonce && head.revision > 0 {
-            return Ok(Applied::Yes);
-        }
-        if *row == doubt.base {
-            // It may still be under way. Planned from this very head, the next commit and the lost one
-            // exclude each other; from a head that is read again they would not.
-            if self.host.has_checks() {
-                self.cache.borrow_mut().put_space(&doubt.space, row.clone())?;
-            }
-            return Ok(Applied::NotYet);
-        }
-        // The head that it checks is gone for good.
-        let head = head.clone();
-        let mut found = Applied::Unknowable;
-        for witness in &doubt.witnesses {
-            found = self.is_there(witness, &head).await?;
-            if found != Applied::Yes {
-                break;
-            }
-        }
-        Ok(found)
-    }
-
-    /// Whether the entry is there. `head`: that of the space of the request's first write.
-    async fn is_there(&self, witness: &Witness, head: &SpaceHead) -> Result<Applied> {
-        let Witness { space, segment, sequence, id, trx } = witness;
-        match self.next_block(space, segment, *sequence, &head.voids).await? {
-            Some(found) if found.first_sequence <= *sequence => {
-                let run = found.runs.iter().find(|run| run.last_sequence() >= *sequence);
-                let mine = run.is_some_and(|run| {
-                    let n = sequence.checked_sub(run.first_sequence).map(|n| run.first_id.n + n);
-                    run.trx.id == *trx && run.first_id.ms == id.ms && n == Some(id.n)
-                });
-                // Where commits are not atomic, a block without its head is a leftover.
-                let committed =
-                    self.host.atomic() != Atomicity::None || *id <= head.last_id && !head.voids.contains(*id);
-                Ok(if mine && committed { Applied::Yes } else { Applied::Never })
-            }
-            _ => {
-                let row = self.host.get_one(segment::key(space, segment)).await?;
-                let last = match row {
-                    Some(row) => SegmentHead::decode(&row)?.last_sequence,
-                    None => 0,
-                };
-                let carried = head.carried(segment).map_or(0, |head| head.last_sequence);
-                // Present once, but trimmed since: whose it was is gone with it.
-                Ok(if last.max(carried) < *sequence { Applied::Never } else { Applied::Unknowable })
-            }
-        }
-    }
-
-    /// A space's head once no transaction waits in it.
-    async fn settled_head(self: &Rc<Self>, name: &str) -> Result<(Option<Bytes>, SpaceHead)> {
-        let key = space::key(name);
-        let mut row = self.host.get_one(key.clone()).await?;
-        let mut head = decode_head(row.as_deref(), &key)?;
-        for attempt in 0..MOST_PENDING {
-            if head.pending.is_nil() {
-                break;
-            }
-            self.resolve_pending(name, head.pending).await?;
-            self.pause(attempt).await;
-            row = self.host.get_one(key.clone()).await?;
-            head = decode_head(row.as_deref(), &key)?;
-        }
-        Ok((row, head))
-    }
-
-    pub(crate) fn nonce(&self) -> u64 {
-        self.random.borrow_mut().nonce(&*self.env.entropy)
-    }
-
-    /// Whether rows are to be compressed. `explicit`: the caller asked for compaction, where compressing is
-    /// worth its time.
-    pub(crate) fn compresses(&self, explicit: bool) -> bool {
-        if !cfg!(feature = "compression") {
-            return false;
-        }
-        match self.options.compression {
-            Compression::None => false,
-            Compression::Always => true,
-            Compression::Auto => explicit || self.host.limits().compress,
-        }
-    }
-
-    /// Runs `encode` with the packing that the options and the host ask for.
-    pub(crate) fn with_packing<T>(&self, explicit: bool, encode: impl FnOnce(&mut Packing<'_>) -> T) -> T {
-        if self.compresses(explicit) {
-            encode(&mut Packing::Zstd(&mut self.compressor.borrow_mut()))
-        } else {
-            encode(&mut Packing::Raw)
-        }
     }
 }
 

@@ -17,7 +17,9 @@ mod lease;
 mod load;
 mod open;
 mod options;
+mod packing;
 mod queue;
+mod random;
 mod read;
 #[cfg(feature = "every-host")]
 mod redo;
@@ -101,7 +103,7 @@ pub(crate) struct Inner {
     /// Who waits for something to change.
     waiters: RefCell<Waiters>,
     compressor: RefCell<Compressor>,
-    random: RefCell<host::RandomPool>,
+    random: RefCell<random::RandomPool>,
     /// Small rows that this instance wrote, which are worth merging.
     small: RefCell<compact::SmallRows>,
     /// Spaces whose trimmed rows wait to be collected.

@@ -9,8 +9,9 @@ use futures_channel::oneshot;
 use uuid::Uuid;
 
 use super::cache::Cache;
-use super::host::{Host, RandomPool};
+use super::host::Host;
 use super::queue::Queue;
+use super::random::RandomPool;
 use super::read::BlockCache;
 use super::wait::Waiters;
 use super::{Inner, OpenOptions, Store};

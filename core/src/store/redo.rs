@@ -52,8 +52,7 @@ impl Inner {
             planned.head.revision = planned.head.revision.wrapping_add(1);
             planned.head_row.value = planned.head.encode();
         }
-        let now = self.env.clock.now();
-        let id = self.random.borrow_mut().uuid(&*self.env.entropy, now);
+        let id = self.uuid(self.env.clock.now());
         let mut shares: Vec<RedoShare> = spaces.iter().map(share).collect();
         shares.extend(attached.into_iter().map(share_of_group));
         let body = redo::encode_body(&shares);

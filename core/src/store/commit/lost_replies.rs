@@ -5,13 +5,32 @@ use alloc::vec::Vec;
 
 use super::{Inner, Planned};
 use crate::error::{Error, Result};
+use crate::kv::{Atomicity, Bytes};
+use crate::layout::segment::SegmentHead;
+use crate::layout::space::SpaceHead;
+use crate::layout::{segment, space};
 use crate::plan::PlannedSpace;
 use crate::sorted::SortedMap;
-use crate::store::load::{Applied, SeenHeads};
+use crate::store::load::{MOST_PENDING, decode_head};
 use crate::store::queue::{Doubt, Job, Outcome, Ticket, Witness};
 
 /// Lost replies that a request may meet before its caller is told that nobody knows.
 pub(super) const MOST_UNCLEAR: u32 = 4;
+
+/// What became of a commit whose reply was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Applied {
+    Yes,
+    /// Not so far: the head it was planned from stands.
+    NotYet,
+    /// Another commit came before it.
+    Never,
+    /// What would tell is gone.
+    Unknowable,
+}
+
+/// Heads that were read to find out about lost replies.
+type SeenHeads = SortedMap<Rc<str>, (Option<Bytes>, SpaceHead)>;
 
 impl Inner {
     /// The reply was lost: whether the commit applied is found out before anything of it is planned
@@ -112,5 +131,83 @@ impl Inner {
             }
         }
         Ok(None)
+    }
+
+    /// Whether a commit whose reply was lost has applied. `heads`: what was seen of spaces that nobody
+    /// else plans from meanwhile.
+    async fn has_applied(self: &Rc<Self>, doubt: &Doubt, heads: &mut SeenHeads) -> Result<Applied> {
+        if !heads.contains_key(&doubt.space) {
+            let seen = self.settled_head(&doubt.space).await?;
+            heads.insert(Rc::clone(&doubt.space), seen);
+        }
+        let Some((row, head)) = heads.get(&doubt.space) else {
+            return Ok(Applied::Unknowable);
+        };
+        if head.nonce == doubt.nonce && head.revision > 0 {
+            return Ok(Applied::Yes);
+        }
+        if *row == doubt.base {
+            // It may still be under way. Planned from this very head, the next commit and the lost one
+            // exclude each other; from a head that is read again they would not.
+            if self.host.has_checks() {
+                self.cache.borrow_mut().put_space(&doubt.space, row.clone())?;
+            }
+            return Ok(Applied::NotYet);
+        }
+        // The head that it checks is gone for good.
+        let head = head.clone();
+        let mut found = Applied::Unknowable;
+        for witness in &doubt.witnesses {
+            found = self.is_there(witness, &head).await?;
+            if found != Applied::Yes {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether the entry is there. `head`: that of the space of the request's first write.
+    async fn is_there(&self, witness: &Witness, head: &SpaceHead) -> Result<Applied> {
+        let Witness { space, segment, sequence, id, trx } = witness;
+        match self.next_block(space, segment, *sequence, &head.voids).await? {
+            Some(found) if found.first_sequence <= *sequence => {
+                let run = found.runs.iter().find(|run| run.last_sequence() >= *sequence);
+                let mine = run.is_some_and(|run| {
+                    let n = sequence.checked_sub(run.first_sequence).map(|n| run.first_id.n + n);
+                    run.trx.id == *trx && run.first_id.ms == id.ms && n == Some(id.n)
+                });
+                // Where commits are not atomic, a block without its head is a leftover.
+                let committed =
+                    self.host.atomic() != Atomicity::None || *id <= head.last_id && !head.voids.contains(*id);
+                Ok(if mine && committed { Applied::Yes } else { Applied::Never })
+            }
+            _ => {
+                let row = self.host.get_one(segment::key(space, segment)).await?;
+                let last = match row {
+                    Some(row) => SegmentHead::decode(&row)?.last_sequence,
+                    None => 0,
+                };
+                let carried = head.carried(segment).map_or(0, |head| head.last_sequence);
+                // Present once, but trimmed since: whose it was is gone with it.
+                Ok(if last.max(carried) < *sequence { Applied::Never } else { Applied::Unknowable })
+            }
+        }
+    }
+
+    /// A space's head once no transaction waits in it.
+    async fn settled_head(self: &Rc<Self>, name: &str) -> Result<(Option<Bytes>, SpaceHead)> {
+        let key = space::key(name);
+        let mut row = self.host.get_one(key.clone()).await?;
+        let mut head = decode_head(row.as_deref(), &key)?;
+        for attempt in 0..MOST_PENDING {
+            if head.pending.is_nil() {
+                break;
+            }
+            self.resolve_pending(name, head.pending).await?;
+            self.pause(attempt).await;
+            row = self.host.get_one(key.clone()).await?;
+            head = decode_head(row.as_deref(), &key)?;
+        }
+        Ok((row, head))
     }
 }

@@ -8,6 +8,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::kv::{Atomicity, Batch, Check, Commit, Durability};
 use crate::plan::{AttachedRows, GUARDED_WRITES, PlannedSpace, Planner, Verdict, attached_conflict};
 use crate::store::load::Loaded;
+use crate::store::packing::Purpose;
 use crate::store::queue::{Job, Outcome, Ticket};
 
 impl Inner {
@@ -25,7 +26,7 @@ impl Inner {
         let durability = planner.durability();
         let nonce = self.nonce();
         let carry = self.host.atomic() == Atomicity::None;
-        let finished = self.with_packing(false, |packing| planner.finish(nonce, carry, packing));
+        let finished = self.with_packing(Purpose::Storing, |packing| planner.finish(nonce, carry, packing));
         let (mut spaces, lease_checks, attached) = match finished {
             Ok(finished) => finished,
             Err(error) => return fail_all(planned, &error),

@@ -12,6 +12,7 @@ use crate::layout::{Run, block};
 use crate::plan::pack_blocks;
 use crate::shared::SharedBytes;
 use crate::store::Inner;
+use crate::store::packing::Purpose;
 
 /// Entries wait for company up to so many bytes altogether, so that a space of any size imports.
 const PENDING_BYTES: usize = 4 << 20;
@@ -165,7 +166,7 @@ impl SegmentImport {
         }
         for runs in packed {
             let last = runs.last().map_or(0, Run::last_sequence);
-            let value = inner.with_packing(false, |packing| block::encode(&runs, packing))?;
+            let value = inner.with_packing(Purpose::Storing, |packing| block::encode(&runs, packing))?;
             blocks.push(Put { key: block::key(space, name, last), value });
         }
         Ok(())

@@ -10,6 +10,7 @@ use crate::kv::Put;
 use crate::layout::commit::{self, CommitRow, Item};
 use crate::layout::{RUN_HEADER_BYTES, Run};
 use crate::store::Inner;
+use crate::store::packing::Purpose;
 
 /// What an item may count, so that it can be written.
 const MOST_ENTRIES: u64 = u32::MAX as u64;
@@ -136,7 +137,7 @@ impl Timeline {
         let Some(last) = row.last_id() else {
             return Ok(());
         };
-        let value = inner.with_packing(false, |packing| row.encode(packing))?;
+        let value = inner.with_packing(Purpose::Storing, |packing| row.encode(packing))?;
         rows.push(Put { key: commit::key(space, last), value });
         self.item_bytes = 0;
         self.previous = last;

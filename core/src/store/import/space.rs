@@ -80,7 +80,7 @@ impl SpaceImport {
         }
         inner.sizes.check_key(start.name.len(), 0)?;
         let now = check_time(inner.env.clock.now())?;
-        let id = inner.random.borrow_mut().uuid(&*inner.env.entropy, now);
+        let id = inner.uuid(now);
         let trimmed = start.trimmed;
         let space = Self {
             name: Rc::from(&*start.name),
