@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Bridge, createBridge } from "../src/bridge.js";
 import type { Bytes } from "../src/bytes.js";
+import { type Bridge, createBridge } from "../src/engine/bridge.js";
 import { isStreamkitError, StreamkitError } from "../src/errors.js";
 import type { HostBatch, HostKv, ScanRange } from "../src/host.js";
 import { memoryHost } from "../src/hosts/memory.js";

@@ -34,7 +34,7 @@ function listed(path: string, start: string, end: string, pattern: RegExp): stri
 }
 
 const PAGE = ["core/src/store/read/page.rs", "pkg/src/framing/page-frame.ts"] as const;
-const BRIDGE = ["wasm/src/bridge/requests.rs", "pkg/src/bridge.ts"] as const;
+const BRIDGE = ["wasm/src/bridge/requests.rs", "pkg/src/engine/bridge-frames.ts"] as const;
 const GROUPS = ["core/src/groups/options.rs", "pkg/src/streams/group-options.ts"] as const;
 
 /** In Rust, in TypeScript, and there: the same name unless another one is given. */

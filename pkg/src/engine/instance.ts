@@ -1,4 +1,3 @@
-import { createBridge } from "../bridge.js";
 import type { Bytes } from "../bytes.js";
 import { fromEngine, fromHost, type StreamkitError } from "../errors.js";
 import type { HostKv } from "../host.js";
@@ -6,6 +5,7 @@ import { unheeded } from "../host-answers.js";
 import { type TimerCalls, Timers } from "../timers.js";
 import type { CheckedOptions } from "../validate.js";
 import type { Engine, EngineOptions } from "./abi.js";
+import { createBridge } from "./bridge.js";
 import type { EngineModule, Variant } from "./loader.js";
 import { pageMemory } from "./page-memory.js";
 import type { PendingCalls } from "./pending.js";
