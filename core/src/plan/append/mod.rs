@@ -1,37 +1,33 @@
 //! Planning appends: each request is taken, refused by itself, or left for the next commit.
 
-use alloc::format;
+mod cost;
+mod refusals;
+
+pub(crate) use refusals::attached_conflict;
+
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use uuid::Uuid;
 
+use self::refusals::{check_stream, check_totals};
 use super::draft::{SegmentDraft, SpaceDraft};
-use super::sizes::{KEY_BYTES, ROW_BYTES};
 use super::{
-    AttachedRows, FirstEntry, LeaseHold, PlannedSpace, SegmentState, Sizes, TrimTo, Write, WriteRequest,
-    Written,
+    AttachedRows, FirstEntry, PlannedSpace, SegmentState, Sizes, TrimTo, Write, WriteRequest, Written,
 };
 use crate::codec::Trx;
-use crate::error::{Detail, Error, ErrorCode, Result};
-use crate::id::{EntryId, MAX_INTEGER, MAX_MS};
+use crate::error::{Error, Result};
+use crate::id::{EntryId, MAX_MS};
 use crate::kv::{Check, Durability};
 use crate::layout::commit::Item;
 use crate::layout::lease::LeaseRow;
-use crate::layout::segment::{SEGMENT_HEAD_BYTES, SegmentHead};
-use crate::layout::space::{SPACE_HEAD_BYTES, SpaceHead};
-use crate::layout::stream::{STREAM_META_BYTES, StreamMeta};
-use crate::layout::trx::{TRX_ROW_BYTES, TrxRow};
+use crate::layout::segment::SegmentHead;
+use crate::layout::space::SpaceHead;
+use crate::layout::stream::StreamMeta;
+use crate::layout::trx::TrxRow;
 use crate::layout::{Packing, Run, lease};
 use crate::sorted::SortedMap;
-
-/// What a plan counts for an item of a commit row besides its segment's name and an inline run.
-const ITEM_BYTES: usize = 64;
-/// What a plan counts for the check of a lease: two names, and the numbers of its row.
-const LEASE_BYTES: usize = 512;
-/// What a plan counts for a space head, checked and written, beyond its fixed fields.
-const HEADS_SPARE_BYTES: usize = 256;
 
 /// What the planner is told about the state that it plans from.
 pub(crate) trait Known {
@@ -203,73 +199,11 @@ impl<'s> Planner<'s> {
         Ok(Some(found))
     }
 
-    fn check_lease(&self, hold: &LeaseHold, known: &dyn Known) -> Result<(String, Vec<u8>)> {
-        let lost = || {
-            Error::new(
-                ErrorCode::LeaseLost,
-                format!("lease: \"{}\" no longer holds \"{}\"", hold.holder, hold.key),
-            )
-            .with("key", Detail::Text(hold.key.clone()))
-        };
-        let (stored, row) = known.lease(&hold.key).ok_or_else(lost)?;
-        if row.token != hold.token || row.holder != hold.holder || row.expires <= self.now {
-            return Err(lost());
-        }
-        Ok((hold.key.clone(), stored))
-    }
-
     fn segment(&self, write: &Write, known: &dyn Known) -> SegmentState {
         self.spaces
             .get(&write.space)
             .and_then(|draft| draft.segments.get(&write.segment))
             .map_or_else(|| known.segment(&write.space, &write.segment), |draft| draft.state)
-    }
-
-    fn check_write(&self, request: &WriteRequest, write: &Write, known: &dyn Known) -> Result {
-        let head = self.segment(write, known).head;
-        let next = head.last_sequence + 1;
-        let mismatch = |expected: u64, actual: u64| {
-            Error::new(
-                ErrorCode::SequenceMismatch,
-                format!(
-                    "sequence: {expected} was expected, the next one of \"{}\" in \"{}\" is {actual}",
-                    write.segment, write.space
-                ),
-            )
-            .with("expected", Detail::Number(expected))
-            .with("actual", Detail::Number(actual))
-        };
-        if let Some(number) = request.trx_number {
-            let last = head.trx.number;
-            let refuse = |code, what: &str| {
-                Err(Error::new(code, format!("trx.number: {number}, but {what} {last}"))
-                    .with("expected", Detail::Number(number))
-                    .with("actual", Detail::Number(last + 1)))
-            };
-            if number == last && last > 0 {
-                return refuse(ErrorCode::TrxIdMismatch, "another TRX has that number; the last is");
-            }
-            if number <= last {
-                return refuse(ErrorCode::TrxNumberAhead, "the segment is already at");
-            }
-            if number > last + 1 {
-                return refuse(ErrorCode::TrxNumberBehind, "the segment is only at");
-            }
-        }
-        if let Some(expected) = write.expected
-            && expected != head.last_sequence
-        {
-            return Err(mismatch(expected + 1, next));
-        }
-        for (expected, actual) in write.sequences.iter().flatten().zip(next..) {
-            if *expected != 0 && *expected != actual {
-                return Err(mismatch(*expected, actual));
-            }
-        }
-        if head.last_sequence.saturating_add(write.count) > MAX_INTEGER || head.trx.number >= MAX_INTEGER {
-            return Err(Error::limit("sequence", MAX_INTEGER, head.last_sequence + write.count));
-        }
-        Ok(())
     }
 
     /// A space's head as what is planned before leaves it.
@@ -278,32 +212,6 @@ impl<'s> Planner<'s> {
             Some(draft) => Some(&draft.head),
             None => known.space(space).map(|(_, head)| head),
         }
-    }
-
-    /// Ids must stay in range for everything that the request adds to the space.
-    fn check_ids(&self, write: &Write, count: u64, head: Option<&SpaceHead>) -> Result {
-        if head.is_some_and(|head| head.importing) {
-            let space = &write.space;
-            let message = format!(
-                "space: an import into \"{space}\" has not ended; one that was broken off makes way after 30 seconds"
-            );
-            return Err(Error::new(ErrorCode::Conflict, message).with("importing", Detail::Flag(true)));
-        }
-        let first = head.map_or(EntryId::ZERO, SpaceHead::floor).next(self.now)?;
-        let last = first.n.saturating_add(count);
-        if last > MAX_INTEGER {
-            return Err(Error::limit("entries in one millisecond", MAX_INTEGER, last));
-        }
-        Ok(())
-    }
-
-    /// The bound must be where it was when the records were seen.
-    fn check_trim(&self, trim: &TrimTo, known: &dyn Known) -> Result {
-        let head = self.head(&trim.space, known);
-        if head.is_none_or(|head| head.trimmed != trim.from || head.last_id < trim.upto || head.importing) {
-            return Err(attached_conflict());
-        }
-        Ok(())
     }
 
     fn trim(&mut self, trim: &TrimTo, known: &dyn Known) {
@@ -320,98 +228,6 @@ impl<'s> Planner<'s> {
                 |(base, head)| SpaceDraft::new(base.map(<[u8]>::to_vec), head.clone()),
             )
         })
-    }
-
-    /// Whether the share of each space fits a commit of its own.
-    fn fits_by_space(&self, request: &WriteRequest) -> bool {
-        self.shares(request).all(|share| self.fits(share))
-    }
-
-    /// What the share of each space costs.
-    fn shares<'r>(&'r self, request: &'r WriteRequest) -> impl Iterator<Item = (usize, usize)> + 'r {
-        let is_first =
-            |(n, one): &(usize, &Write)| request.writes.iter().take(*n).all(|write| write.space != one.space);
-        let spaces = request.writes.iter().enumerate().filter(is_first).map(|(_, one)| &*one.space);
-        spaces.map(|space| self.cost_of(request, Some(space)))
-    }
-
-    fn fits(&self, (ops, bytes): (usize, usize)) -> bool {
-        ops <= self.sizes.batch_ops && bytes <= self.sizes.batch_bytes
-    }
-
-    /// Which limit of the host a request is beyond that does not fit an empty commit.
-    fn beyond_host(&self, request: &WriteRequest) -> Error {
-        let share = if self.apart { self.shares(request).find(|share| !self.fits(*share)) } else { None };
-        let (ops, bytes) = share.unwrap_or_else(|| self.cost(request));
-        if ops > self.sizes.batch_ops {
-            return Error::limit("rows of one commit", self.sizes.batch_ops as u64, ops as u64);
-        }
-        Error::limit("bytes of one commit with its rows' own", self.sizes.batch_bytes as u64, bytes as u64)
-    }
-
-    /// Operations and bytes that a request adds to the commit, counted so that they are never too few.
-    fn cost(&self, request: &WriteRequest) -> (usize, usize) {
-        self.cost_of(request, None)
-    }
-
-    /// The same; with `only`, of what it writes to that space.
-    fn cost_of(&self, request: &WriteRequest, only: Option<&str>) -> (usize, usize) {
-        let (mut ops, mut bytes) = (0, 0);
-        // What the request adds to the commit row of each space.
-        let mut items: Vec<(&str, usize)> = Vec::new();
-        for write in request.writes.iter().filter(|write| only.is_none_or(|space| *write.space == *space)) {
-            let key = write.space.len() + write.segment.len() + KEY_BYTES;
-            let run = write.entries.len() + crate::layout::RUN_HEADER_BYTES;
-            let draft = self.spaces.get(&write.space);
-            let segment = draft.and_then(|draft| draft.segments.get(&write.segment));
-            let before = segment.map_or(0, |segment| segment.bytes);
-            // Its blocks.
-            let rows = self.sizes.rows_of(before + run) - self.sizes.rows_of(before);
-            ops += rows;
-            bytes += run + rows * (key + ROW_BYTES);
-            // The segment head.
-            if segment.is_none() {
-                ops += 1;
-                bytes += key + SEGMENT_HEAD_BYTES;
-            }
-            if request.trx_supplied {
-                ops += 1;
-                bytes += key + TRX_ROW_BYTES;
-            }
-            let earlier = items.iter_mut().rev().find(|(space, _)| *space == &*write.space);
-            // The space head: its check, its row, and a row to spare. It is in the commit twice, as checked and as written.
-            if draft.is_none() && earlier.is_none() {
-                ops += 3;
-                bytes += 3 * key + 2 * (SPACE_HEAD_BYTES + STREAM_META_BYTES) + HEADS_SPARE_BYTES;
-            }
-            // What it adds to commit rows.
-            let inline = if run <= self.sizes.inline_bytes { run } else { 0 };
-            let item = write.segment.len() + ITEM_BYTES + inline;
-            let before = draft.map_or(0, |draft| draft.item_bytes)
-                + earlier.as_ref().map_or(0, |(_, earlier)| *earlier);
-            let rows = self.sizes.rows_of(before + item) - self.sizes.rows_of(before);
-            ops += rows;
-            bytes += item + rows * (key + ROW_BYTES);
-            match earlier {
-                Some((_, earlier)) => *earlier += item,
-                // A request of one write, as most are, needs no list.
-                None if request.writes.len() > 1 => items.push((&write.space, item)),
-                None => {}
-            }
-        }
-        if request.lease().is_some() {
-            ops += 1;
-            bytes += LEASE_BYTES;
-        }
-        if let Some(rows) = request.rows() {
-            ops += 1 + rows.deletes.len() + rows.puts.len();
-            bytes += rows.bytes();
-        }
-        if let Some(trim) = request.trim() {
-            ops += 2;
-            bytes += 2 * (trim.space.len() + KEY_BYTES + SPACE_HEAD_BYTES) + HEADS_SPARE_BYTES;
-        }
-        (ops, bytes)
     }
 
     /// Makes a write part of the plan, and gives its reply.
@@ -511,48 +327,4 @@ impl<'s> Planner<'s> {
             .collect();
         Ok((spaces, checks, self.attached))
     }
-}
-
-/// What there ever was in a space must stay in range too: an import may bring any of it along as trimmed.
-fn check_totals(count: u64, logical: u64, head: Option<&SpaceHead>) -> Result {
-    let (records, bytes) = head.map_or((0, 0), |head| (head.records, head.bytes));
-    let most = records.saturating_add(count).max(bytes.saturating_add(logical));
-    if most > MAX_INTEGER {
-        return Err(Error::limit("records or bytes of a space", MAX_INTEGER, most));
-    }
-    Ok(())
-}
-
-/// The stream that the partition was chosen of must still be that one.
-fn check_stream(write: &Write, head: Option<&SpaceHead>) -> Result {
-    let Some(stream) = write.stream() else {
-        return Ok(());
-    };
-    let meta = head.map_or_else(|| Ok(StreamMeta::default()), StreamMeta::read)?;
-    // What was to be made with one partition may have been made by another writer.
-    let partitions_fit =
-        meta.partitions == stream.partitions || (meta.partitions.max(1), stream.partitions) == (1, 0);
-    if meta.epoch == stream.epoch && partitions_fit {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorCode::Conflict,
-        format!("stream: \"{}\" was deleted or created meanwhile", write.space),
-    ))
-}
-
-impl AttachedRows {
-    /// Bytes of keys and values.
-    fn bytes(&self) -> usize {
-        let checked = self.check.key.len() + self.check.value.as_ref().map_or(0, Vec::len);
-        let deleted: usize = self.deletes.iter().map(Vec::len).sum();
-        let put: usize = self.puts.iter().map(|put| put.key.len() + put.value.len()).sum();
-        checked + deleted + put
-    }
-}
-
-/// What a request hears whose attached rows are not what it planned from.
-pub(crate) fn attached_conflict() -> Error {
-    Error::new(ErrorCode::Conflict, "what the write depends on has changed")
-        .with("attached", Detail::Flag(true))
 }
