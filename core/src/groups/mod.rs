@@ -111,6 +111,7 @@ mod commit;
 mod dead;
 mod entries;
 mod life;
+mod limits;
 mod list;
 mod load;
 mod members;
@@ -119,6 +120,7 @@ mod options;
 mod plan;
 mod read;
 mod settle;
+mod timers;
 
 use alloc::rc::Rc;
 
@@ -126,11 +128,11 @@ pub use options::{
     Consumer, Deliveries, GroupInfo, GroupOptions, GroupRead, GroupStart, Mark, PendingRead, PendingRecord,
 };
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::layout::group::Place;
 use crate::layout::group_member;
 use crate::name::check_name;
-use crate::store::{Run, Store};
+use crate::store::{Inner, Run, Store};
 
 /// A handle on a consumer group, which need not exist yet.
 #[derive(Debug, Clone)]
@@ -187,5 +189,16 @@ impl Group {
             ));
         }
         Ok(())
+    }
+
+    pub(super) fn not_found(&self) -> Error {
+        Error::new(
+            ErrorCode::NotFound,
+            alloc::format!("group: \"{}\" has no group \"{}\"", self.stream, self.name),
+        )
+    }
+
+    pub(super) fn inner(&self) -> &Rc<Inner> {
+        &self.store.inner
     }
 }
