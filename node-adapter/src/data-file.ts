@@ -1,7 +1,5 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { StreamkitError } from "streamkit";
-import { DATA_FILE, freeBytes } from "./directory-layout.js";
 import type { JournaledEnvironment } from "./journaled-environment.js";
 
 // Where LMDB refuses to open a file, the package may end the process, and damaged sizes may do so as well: whatever it
@@ -68,14 +66,4 @@ export function restoreLength(dataFile: string, environment: JournaledEnvironmen
 			closeSync(handle);
 		}
 	});
-}
-
-/** Whether a write that was cut short was cut for lack of room. */
-export function isFull(directory: string, largestFile: number): boolean {
-	try {
-		if (freeBytes(directory) < 1024 * 1024) return true;
-		return statSync(join(directory, DATA_FILE)).size + 1024 * 1024 > largestFile;
-	} catch {
-		return false;
-	}
 }

@@ -1,20 +1,19 @@
-import { existsSync, statfsSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Health, HostBatch, HostCommit, HostKv, ScanPage, ScanRange, StreamkitError } from "streamkit";
+import type { Bytes, Health, HostBatch, HostCommit, HostKv, ScanPage, ScanRange, StreamkitError } from "streamkit";
 import { copyOf } from "./bytes.js";
-import { isFull, requireHeader, restoreLength } from "./data-file.js";
+import { requireHeader, restoreLength } from "./data-file.js";
 import { DATA_FILE, freeBytes, LOCK_FILE, prepareDirectory, syncDirectory, usedBytes } from "./directory-layout.js";
 import { DIRECTORY_LIMITS, requireFits, requireKeys, requireRange } from "./directory-limits.js";
 import { type Applied, closed, failure, gone, isInputOutput, isInvalidCall, leavesUnknown, noRoom } from "./errors.js";
 import { type FileIdentity, identityAt, standsAt } from "./file-identity.js";
+import { fileSystemWarnings } from "./file-systems.js";
 import { JOURNAL_FILE } from "./journal/journal.js";
 import { JournaledEnvironment } from "./journaled-environment.js";
 import type { KeyRange } from "./lmdb-environment.js";
-import { lackingRoom, limitOnFiles } from "./room.js";
-import { WakeFile } from "./watch.js";
+import { isFull, lackingRoom, limitOnFiles } from "./room.js";
+import { WakeFile } from "./wake-file.js";
 import { Yielder } from "./yielder.js";
-
-type Bytes = Uint8Array<ArrayBuffer>;
 
 // How often, at most, it is looked whether the directory is still the one that was opened.
 const PRESENCE_MILLISECONDS = 50;
@@ -132,7 +131,7 @@ export class DirectoryHost implements HostKv {
 			const usage = usedBytes(this.#path);
 			const free = freeBytes(this.#path);
 			return {
-				warnings: warningsFor(this.#path),
+				warnings: fileSystemWarnings(this.#path),
 				persisted: true,
 				usage,
 				...(Number.isFinite(free) ? { quota: usage + free } : {}),
@@ -270,21 +269,4 @@ function failedCheck(environment: JournaledEnvironment, batch: HostBatch): HostC
 		if (!environment.holds(key, value)) return { applied: false, check: index, current: environment.get(key) };
 	}
 	return undefined;
-}
-
-const NETWORK_FILE_SYSTEMS: ReadonlySet<number> = new Set([0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x01021997]);
-const MEMORY_FILE_SYSTEMS: ReadonlySet<number> = new Set([0x01021994, 0x858458f6]);
-
-function warningsFor(directory: string): string[] {
-	const warnings: string[] = [];
-	const { type } = statfsSync(directory);
-	if (NETWORK_FILE_SYSTEMS.has(type)) {
-		warnings.push(
-			"The directory is on a network file system, where locks and memory maps between machines do not hold.",
-		);
-	}
-	if (MEMORY_FILE_SYSTEMS.has(type)) {
-		warnings.push("The directory is on a file system in memory: nothing survives a restart of the machine.");
-	}
-	return warnings;
 }

@@ -63,6 +63,11 @@ export function closed(path: string): StreamkitError {
 	return new StreamkitError("CLOSED", `the store in ${path} is closed`);
 }
 
+/** INVALID_ARGUMENT that names the argument and the rule. */
+export function wrong(argument: string, rule: string): StreamkitError {
+	return new StreamkitError("INVALID_ARGUMENT", `${argument}: ${rule}`, { details: { argument } });
+}
+
 /** INVALID_ARGUMENT for the path that was given. */
 export function badPath(path: string, rule: string): StreamkitError {
 	return new StreamkitError("INVALID_ARGUMENT", `path: ${rule}`, { details: { argument: "path", path } });

@@ -1,12 +1,10 @@
 import { closeSync, existsSync, fsyncSync, openSync } from "node:fs";
 import { join } from "node:path";
-import type { Health, HostBatch, HostCommit, HostKv, ScanPage, ScanRange } from "streamkit";
+import type { Bytes, Health, HostBatch, HostCommit, HostKv, ScanPage, ScanRange } from "streamkit";
 import { DirectoryHost } from "./directory-host.js";
 import { syncDirectory } from "./directory-layout.js";
 import { DIRECTORY_LIMITS } from "./directory-limits.js";
 import { codeOf, failure } from "./errors.js";
-
-type Bytes = Uint8Array<ArrayBuffer>;
 
 const CREATED_FILE = "created";
 

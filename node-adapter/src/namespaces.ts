@@ -2,9 +2,9 @@ import { readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { checkOptions, type Namespaces, type OpenOptions, type Store, StreamkitError } from "streamkit";
 import { isOurs, ownSuffix, prepareDirectory, syncDirectory } from "./directory-layout.js";
-import { failure } from "./errors.js";
+import { failure, wrong } from "./errors.js";
 import { isCreated, markCreated, NamespaceHost } from "./namespace-host.js";
-import { openOwned, wrong } from "./open-directory.js";
+import { openOwned } from "./open-directory.js";
 
 /** The namespace that is always there. */
 export const DEFAULT_NAMESPACE = "default";

@@ -1,4 +1,4 @@
-import { checkOptions, type HostKv, type OpenOptions, openStore, type Store, StreamkitError } from "streamkit";
+import { checkOptions, type HostKv, type OpenOptions, openStore, type Store } from "streamkit";
 import { DirectoryHost } from "./directory-host.js";
 
 /**
@@ -12,11 +12,6 @@ export async function openDirectory(path: string, options: OpenOptions = {}): Pr
 	// Before a directory is made; throws the reason of a signal that has fired.
 	checkOptions(options);
 	return openOwned(new DirectoryHost(path), options);
-}
-
-/** INVALID_ARGUMENT that names the argument and the rule. */
-export function wrong(argument: string, rule: string): StreamkitError {
-	return new StreamkitError("INVALID_ARGUMENT", `${argument}: ${rule}`, { details: { argument } });
 }
 
 /** Opens a store on a host that is closed with it. `closed` is called once that is done. */

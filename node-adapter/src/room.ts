@@ -1,5 +1,6 @@
-import { readFileSync } from "node:fs";
-import { freeBytes } from "./directory-layout.js";
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { DATA_FILE, freeBytes } from "./directory-layout.js";
 import type { Change } from "./journal/format.js";
 import type { Pages } from "./lmdb-environment.js";
 
@@ -11,6 +12,8 @@ const LEAVES_PER_BRANCH = 4;
 // What a row takes besides its key and its value, and how empty the pages may be that rows are split into.
 const ROW_BYTES = 32;
 const EMPTIEST = 4;
+// With less than that left, it is room that a write was cut short for.
+const LITTLE_BYTES = 1024 * 1024;
 
 /** The most pages that a commit may add to a file of so many. */
 export function pagesFor({ puts, deletes }: Change, { size, count }: Pages): number {
@@ -44,6 +47,16 @@ export function lackingRoom(change: Change, pages: Pages, directory: string, lar
 	if (length > largestFile) return `its file may have ${largestFile} bytes and would need ${length}`;
 	const free = freeBytes(directory);
 	return free < needed ? `the commit may need ${needed} bytes, ${free} are free` : undefined;
+}
+
+/** Whether a write that was cut short was cut for lack of room. */
+export function isFull(directory: string, largestFile: number): boolean {
+	try {
+		if (freeBytes(directory) < LITTLE_BYTES) return true;
+		return statSync(join(directory, DATA_FILE)).size + LITTLE_BYTES > largestFile;
+	} catch {
+		return false;
+	}
 }
 
 /** The limit on the length of this process's files, in bytes. */
