@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::Inner;
 use super::commit::NO_CHECK;
-use crate::error::{Error, Result};
+use crate::error::{Detail, Error, Result};
 use crate::kv::{Batch, Bytes, Check, Commit, Durability, Put};
 use crate::layout::redo::{self, ABANDONED_AFTER, RedoHeader, RedoPlace, RedoShare, RedoState};
 use crate::plan::{AttachedRows, PlannedSpace};
@@ -81,7 +81,7 @@ impl Inner {
                 Err(error) => {
                     pending.push(&share.place);
                     self.give_up_record(id, &preparing, &pending).await;
-                    return Err(error.with("applied", crate::error::Detail::Flag(false)));
+                    return Err(error.with("applied", Detail::Flag(false)));
                 }
             }
         }
@@ -264,7 +264,7 @@ impl Inner {
         }
         Err(last
             .unwrap_or_else(|| Error::unavailable("a transaction's record could not be written"))
-            .with("applied", crate::error::Detail::Flag(false)))
+            .with("applied", Detail::Flag(false)))
     }
 
     /// Replaces one row by its check. A lost reply is looked up, for what is written is unique.

@@ -2,6 +2,7 @@
 
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 use super::append::check_partition;
 use super::partition_of_key;
@@ -94,7 +95,7 @@ fn bounded(page: Page, read: &StreamRead) -> Result<Page> {
     // What was trimmed is passed as well.
     let mut passed = read.after.max(EntryId::new(page.next.0, page.next.1));
     let mut done = page.done;
-    let mut runs = alloc::vec::Vec::with_capacity(page.runs.len());
+    let mut runs = Vec::with_capacity(page.runs.len());
     for one in page.runs {
         done |= one.run.last_id() > last;
         if let Some(run) = one.run.between(read.after, last)? {

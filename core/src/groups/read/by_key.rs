@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use futures_util::FutureExt;
 
-use super::{Attempt, Passed, mark};
+use super::{Attempt, Given, Passed, mark};
 use crate::error::Result;
 use crate::groups::Group;
 use crate::groups::commit::Tries;
@@ -68,24 +68,29 @@ impl Group {
         for (id, slot) in &aside {
             draft.set_aside(*id, *slot);
         }
-        let mut marks = Vec::with_capacity(given.len());
-        let mut runs = Vec::with_capacity(given.len());
-        for one in given {
-            if one.aside {
-                draft.remove(ASIDE, one.id);
-            }
-            let deadline = draft.deliver(session, one.id, one.slot, one.attempts, read.no_ack);
-            marks.push(mark(one.attempts, deadline));
-            runs.push(one.entry);
-        }
-        let nothing = marks.is_empty();
+        let deliveries = deliver(&mut draft, session, given, read.no_ack);
+        let nothing = deliveries.marks.is_empty();
         let wakes = !aside.is_empty() || read.no_ack;
-        let attempt =
-            self.give(draft, session, Deliveries::new(runs, marks), wakes, tries).boxed_local().await?;
+        let attempt = self.give(draft, session, deliveries, wakes, tries).boxed_local().await?;
         // It gave nothing, but set records aside: the next try looks further.
         Ok(match attempt {
             Attempt::Got(..) if nothing => Attempt::Again,
             other => other,
         })
     }
+}
+
+/// Makes records the session's; one that was set aside is so no more.
+fn deliver(draft: &mut Draft, session: u64, given: Vec<Given>, no_ack: bool) -> Deliveries {
+    let mut marks = Vec::with_capacity(given.len());
+    let mut runs = Vec::with_capacity(given.len());
+    for one in given {
+        if one.aside {
+            draft.remove(ASIDE, one.id);
+        }
+        let deadline = draft.deliver(session, one.id, one.slot, one.attempts, no_ack);
+        marks.push(mark(one.attempts, deadline));
+        runs.push(one.entry);
+    }
+    Deliveries::new(runs, marks)
 }

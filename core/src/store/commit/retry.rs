@@ -35,7 +35,7 @@ impl Inner {
                 cache.forget(space);
             }
             drop(cache);
-            self.queue.borrow_mut().set_apart(space, true);
+            self.queue.borrow_mut().set_apart(space);
         }
         let mut most = 0;
         let mut again = Vec::new();

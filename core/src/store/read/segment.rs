@@ -11,9 +11,10 @@ use crate::error::{Error, Result};
 use crate::id::EntryId;
 use crate::kv::Atomicity;
 use crate::layout::block::Block;
+use crate::layout::segment::SegmentHead;
 use crate::layout::space::SpaceHead;
 use crate::layout::stream::StreamMeta;
-use crate::layout::{Run, Voids, block, commit};
+use crate::layout::{Run, Voids, block, commit, segment};
 use crate::name::check_name;
 
 /// Most rows that one page looks at.
@@ -290,11 +291,11 @@ impl Inner {
     /// A sequence whose block is the first that reaches `min`, by halving: timestamps never go down
     /// along a segment.
     async fn seek(&self, read: &SegmentRead, seen: &[Block], min: u64, voids: &Voids) -> Result<u64> {
-        let key = crate::layout::segment::key(&read.space, &read.segment);
+        let key = segment::key(&read.space, &read.segment);
         let Some(row) = self.host.get_one(key.clone()).await? else {
             return Ok(read.from.max(1));
         };
-        let head = crate::layout::segment::SegmentHead::decode(&row).map_err(|error| error.at_key(&key))?;
+        let head = SegmentHead::decode(&row).map_err(|error| error.at_key(&key))?;
         let mut low = seen.last().map_or(read.from, |one| one.last_sequence + 1);
         let mut high = head.last_sequence.max(low);
         while low < high {
