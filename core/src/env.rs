@@ -19,15 +19,17 @@ pub trait Clock {
     fn now(&self) -> u64;
 }
 
-/// A source of randomness for ids, nonces and jitter.
+/// A source of randomness for ids, nonces and jitter. What one instance draws must not be drawn by another, nor by a
+/// later one: a commit whose reply was lost is known again by its nonce, and would be taken for one with the same.
 pub trait Entropy {
-    /// Fills `bytes`.
+    /// Fills all of `bytes`.
     fn fill(&self, bytes: &mut [u8]);
 }
 
-/// Timers.
+/// Timers, for deadlines of host calls, pauses between tries, and the next look at a host that others write to. They
+/// run on whatever becomes of the wall clock.
 pub trait Timer {
-    /// Completes after `ms` milliseconds. Dropping the future stops the timer.
+    /// Completes after `ms` milliseconds, or later. Dropping the future stops the timer.
     fn sleep(&self, ms: u64) -> LocalBoxFuture<'static, ()>;
 }
 
