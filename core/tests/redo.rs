@@ -205,3 +205,58 @@ fn a_transaction_that_is_under_way_all_the_while_is_no_problem() {
         assert_eq!(report.problems, []);
     });
 }
+
+/// Stops an instance after every possible number of host calls, and damages a part of what it left.
+#[test]
+fn a_damaged_part_keeps_only_the_spaces_shut_that_wait_for_it() {
+    let mut calls = 1;
+    let (mut shut, mut done) = (0, 0);
+    loop {
+        let world = World::new();
+        let kv = by_space();
+        let first = world.open(&kv);
+        world.run(async {
+            first.append(records("other", "x", &["0"]), WriteOptions::default()).await.expect("appends");
+        });
+        let limited = StopAfter::new(calls);
+        if let Ok(store) = world.open_with(hooked(&kv, &limited), OpenOptions::default()) {
+            let writes = vec![records("a", "x", &["1"]), records("b", "y", &["2"])];
+            let _ = world.run(store.transact(writes, WriteOptions::default()));
+        }
+        let rows = kv.snapshot();
+        let part = |key: &[u8]| key.starts_with(b"TXN\0") && key.last() == Some(&1);
+        for (key, row) in rows.iter().filter(|(key, _)| part(key)) {
+            for damaged in [None, Some(row[..row.len() / 2].to_vec())] {
+                kv.restore(rows.clone());
+                kv.overwrite(key, damaged);
+                let store = world.open(&kv);
+                world.settle();
+                world.run(async {
+                    assert_eq!(count(&store, "other").await, 1);
+                    let read = |space| store.read_space(space_read(space, EntryId::ZERO, 1000));
+                    match (read("a").await, read("b").await) {
+                        (Ok(a), Ok(b)) => {
+                            assert_eq!(a.len(), b.len(), "after {calls} calls");
+                            let left = store.health().await.expect("looks").pending_transactions;
+                            assert_eq!(left, 0, "after {calls} calls");
+                            done += 1;
+                        }
+                        (a, b) => {
+                            for one in [a, b] {
+                                let corrupt =
+                                    one.map_or_else(|error| error.code() == ErrorCode::Corrupt, |_| true);
+                                assert!(corrupt, "after {calls} calls");
+                            }
+                            shut += 1;
+                        }
+                    }
+                });
+            }
+        }
+        if limited.is_alive() {
+            break;
+        }
+        calls += 1;
+    }
+    assert!(shut > 3 && done > 3, "{shut} {done}");
+}

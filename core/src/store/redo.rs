@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::Inner;
 use super::commit::NO_CHECK;
-use crate::error::{Detail, Error, Result};
+use crate::error::{Detail, Error, ErrorCode, Result};
 use crate::kv::{Batch, Bytes, Check, Commit, Durability, Put};
 use crate::layout::redo::{self, ABANDONED_AFTER, RedoHeader, RedoPlace, RedoShare, RedoState};
 use crate::plan::{AttachedRows, PlannedSpace};
@@ -176,7 +176,10 @@ impl Inner {
                 continue;
             };
             if header.state == RedoState::Committed {
-                self.finish_record(id).await?;
+                match self.finish_record(id).await {
+                    Err(error) if error.code() == ErrorCode::Corrupt => {}
+                    finished => finished?,
+                }
                 continue;
             }
             let inner = Rc::clone(self);
@@ -376,19 +379,26 @@ impl Inner {
         if header.state != RedoState::Committed {
             return Ok(());
         }
-        if header.parts != parts {
-            // It is being removed by another helper, or a late request put back its header alone: then
-            // its spaces have been applied, and none waits for it.
-            for place in &header.places {
-                if self.pending_on(place).await?.1 == id
-                    && self.host.get_one(redo::key(id, 0)).await?.is_some()
-                {
-                    return Err(Error::corrupt("redo record: parts are missing").at_key(&redo::key(id, 0)));
+        let shares = if header.parts == parts {
+            redo::decode_body(&body).map_err(|e| e.at_key(&redo::key(id, 1)))
+        } else {
+            Err(Error::corrupt("redo record: parts are missing").at_key(&redo::key(id, 0)))
+        };
+        let shares = match shares {
+            Ok(shares) => shares,
+            Err(error) => {
+                // It is being removed by another helper, or a late request put back its header alone, or it was damaged
+                // afterwards: then its spaces have been applied, and none waits for it.
+                for place in &header.places {
+                    if self.pending_on(place).await?.1 == id
+                        && self.host.get_one(redo::key(id, 0)).await?.is_some()
+                    {
+                        return Err(error);
+                    }
                 }
+                return self.remove_record(id).await;
             }
-            return self.remove_record(id).await;
-        }
-        let shares = redo::decode_body(&body).map_err(|e| e.at_key(&redo::key(id, 1)))?;
+        };
         self.apply_shares(id, &shares).await?;
         self.remove_record(id).await
     }
