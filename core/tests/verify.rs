@@ -213,15 +213,38 @@ fn what_rows_of_a_group_count_is_compared() {
             .collect()
     };
     let (members, pages) = (of_kind("MEM"), of_kind("PEL"));
-    assert!(members.len() >= 2 && !pages.is_empty());
-    for key in members.iter().chain(&pages) {
-        let row = rows.get(key).expect("a row").clone();
-        kv.overwrite(key, None);
+    let (timers, slots) = (of_kind("TIM"), of_kind("SLT"));
+    assert!(members.len() >= 2 && !pages.is_empty() && timers.len() > members.len() && !slots.is_empty());
+    let told = |what: String| {
         let found = problems(&world, &kv);
-        kv.overwrite(key, Some(row));
+        kv.restore(rows.clone());
+        assert!(!found.is_empty(), "{what}");
+        assert!(found.iter().all(|one| one.code == ErrorCode::Corrupt), "{what}: {found:?}");
+    };
+    for key in [&members, &pages, &timers, &slots].into_iter().flatten() {
         let place = String::from_utf8_lossy(key);
-        assert!(!found.is_empty(), "without {place}");
-        assert!(found.iter().all(|one| one.code == ErrorCode::Corrupt), "without {place}: {found:?}");
+        kv.overwrite(key, None);
+        told(format!("without {place}"));
+        // What counts a row that stands elsewhere: under a name that begins alike.
+        let mut elsewhere = key.clone();
+        elsewhere.insert(b"GRP\0a\0workers".len(), b'2');
+        kv.overwrite(&elsewhere, rows.get(key).cloned());
+        kv.overwrite(key, None);
+        told(format!("{place} is one of another group"));
+    }
+    // One row in the place of another one of its kind, and beside itself.
+    for kind in [&timers, &members] {
+        for pair in kind.windows(2) {
+            kv.overwrite(&pair[0], rows.get(&pair[1]).cloned());
+            told(format!("{} at {}", String::from_utf8_lossy(&pair[1]), String::from_utf8_lossy(&pair[0])));
+        }
+    }
+    for (key, at) in [(&timers[0], 12), (&members[0], 9), (&slots[0], 0)] {
+        let mut beside = key.clone();
+        let end = beside.len() - at;
+        beside[end - 1] ^= 1;
+        kv.overwrite(&beside, rows.get(key).cloned());
+        told(format!("{} twice", String::from_utf8_lossy(key)));
     }
     // Pending, set aside and consumers in the head; pending in the row of a session.
     let head = b"GRP\0a\0workers".to_vec();

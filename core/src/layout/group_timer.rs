@@ -19,7 +19,8 @@ use alloc::vec::Vec;
 
 use super::VERSION;
 use super::envelope::{seal, unseal};
-use super::group::{self, Place};
+use super::group::{self, GroupMode, Place};
+use super::group_page::{NEVER, Records};
 use super::key::{self, KeyRange};
 use crate::codec::{Reader, length8};
 use crate::error::{Error, Result};
@@ -32,6 +33,23 @@ pub(crate) struct Timer {
     pub(crate) time: u64,
     pub(crate) id: EntryId,
     pub(crate) session: u64,
+}
+
+impl Timer {
+    /// That of a page of a session, at its earliest deadline; `None`: none of its records is due by time.
+    pub(crate) fn of_page(mode: GroupMode, session: u64, records: &Records) -> Option<Self> {
+        let lane = if mode == GroupMode::KeyShared { session } else { 0 };
+        records
+            .iter()
+            .filter(|(_, record)| record.deadline != NEVER)
+            .map(|(id, record)| Self { lane, time: record.deadline, id: *id, session })
+            .min()
+    }
+
+    /// That of a session.
+    pub(crate) fn of_session(session: u64, time: u64) -> Self {
+        Self { lane: 0, time, id: EntryId::ZERO, session }
+    }
 }
 
 pub(crate) fn key(place: &Place<'_>, timer: &Timer) -> Vec<u8> {

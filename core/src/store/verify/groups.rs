@@ -2,16 +2,19 @@
 //! the group may have been used meanwhile: it is looked at again.
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::group::GroupCheck;
 use super::{MOST_LOOKS, MOST_ROWS, PAGE_BYTES, Verifier};
 use crate::error::{Error, ErrorCode, Result};
+use crate::id::EntryId;
+use crate::layout::KeyRange;
 use crate::layout::group::{self, GroupHead};
 use crate::layout::group_member::{self, MemberRow};
-use crate::layout::group_slots;
-use crate::layout::group_timer::{self, TimerRow};
-use crate::layout::{KeyRange, group_page};
+use crate::layout::group_page::{self, Records};
+use crate::layout::group_slots::{self, Slots};
+use crate::layout::group_timer::{self, Timer, TimerRow};
 use crate::name::check_name;
 use crate::store::Inner;
 
@@ -33,9 +36,9 @@ impl Verifier {
                     }
                     self.group = Some(group);
                 }
-                Ok(row) => {
-                    if let Some(group) = &mut self.group {
-                        take(group, key, &row);
+                Ok(Row::Of(life, part)) => {
+                    if let Some(group) = self.group.as_mut().filter(|group| group.has(&key, life)) {
+                        take(group, key, part);
                     }
                 }
                 Err(error) => {
@@ -94,18 +97,23 @@ impl Verifier {
 /// A row of a group that can be read.
 enum Row {
     Head(Box<GroupHead>),
-    /// Life and session.
-    Member(u64, u64, MemberRow),
-    /// Life and session, and how many records.
-    Page(u64, u64, u64),
-    Other,
+    /// Any other row, with its life.
+    Of(u64, Part),
 }
 
-fn take(group: &mut GroupCheck, key: Vec<u8>, row: &Row) {
-    match row {
-        Row::Member(life, session, row) if *life == group.life() => group.member(key, *session, row),
-        Row::Page(life, session, records) if *life == group.life() => group.page(key, *session, *records),
-        _ => {}
+enum Part {
+    Member(String, u64, MemberRow),
+    Page(u64, EntryId, Records),
+    Slots(Slots),
+    Timer(Timer, TimerRow),
+}
+
+fn take(group: &mut GroupCheck, key: Vec<u8>, part: Part) {
+    match part {
+        Part::Member(consumer, session, row) => group.member(key, consumer, session, &row),
+        Part::Page(session, first, records) => group.page(key, session, first, &records),
+        Part::Slots(slots) => group.slots(&key, &slots),
+        Part::Timer(timer, row) => group.timer(&key, &timer, &row),
     }
 }
 
@@ -115,26 +123,25 @@ fn check_row(key: &[u8], row: &[u8]) -> Result<Row> {
     if check_name("stream", place.space).is_err() || check_name("group", place.group).is_err() {
         return Err(malformed());
     }
-    Ok(match kind {
-        "" => Row::Head(GroupHead::decode(row)?.into()),
+    let part = match kind {
+        "" => return Ok(Row::Head(GroupHead::decode(row)?.into())),
         "MEM" => {
-            let (_, session) = group_member::parse(key, &place).ok_or_else(malformed)?;
-            Row::Member(place.life, session, MemberRow::decode(row)?)
+            let (consumer, session) = group_member::parse(key, &place).ok_or_else(malformed)?;
+            Part::Member(consumer, session, MemberRow::decode(row)?)
         }
         "PEL" => {
             let (session, first) = group_page::parse(key, &place).ok_or_else(malformed)?;
-            Row::Page(place.life, session, group_page::decode(row, first)?.len() as u64)
+            Part::Page(session, first, group_page::decode(row, first)?)
         }
         "TIM" => {
-            group_timer::parse(key, &place).ok_or_else(malformed)?;
-            TimerRow::decode(row)?;
-            Row::Other
+            let timer = group_timer::parse(key, &place).ok_or_else(malformed)?;
+            Part::Timer(timer, TimerRow::decode(row)?)
         }
         "SLT" => {
             let n = group_slots::parse(key, &place).ok_or_else(malformed)?;
-            group_slots::decode(row, n)?;
-            Row::Other
+            Part::Slots(group_slots::decode(row, n)?)
         }
         _ => return Err(Error::corrupt("a key of no known kind")),
-    })
+    };
+    Ok(Row::Of(place.life, part))
 }

@@ -7,11 +7,9 @@ use alloc::vec::Vec;
 use super::{ASIDE, Draft, HeldPage};
 use crate::groups::plan::kept::Kept;
 use crate::groups::plan::left::Left;
-use crate::id::EntryId;
 use crate::kv::{Bytes, Check, Put};
-use crate::layout::group::GroupMode;
 use crate::layout::group_member::MemberRow;
-use crate::layout::group_page::{NEVER, Records};
+use crate::layout::group_page::Records;
 use crate::layout::group_timer::{Timer, TimerRow};
 use crate::layout::{group, group_member, group_page, group_slots, group_timer, space as space_row};
 
@@ -107,9 +105,8 @@ impl Draft {
 
     fn finish_members(&self, rows: &mut BTreeMap<Bytes, Option<Bytes>>, kept: &mut Kept) {
         let place = self.place();
-        let timer = |session: u64, row: &MemberRow| {
-            group_timer::key(&place, &Timer { lane: 0, time: row.timer, id: EntryId::ZERO, session })
-        };
+        let timer =
+            |session: u64, row: &MemberRow| group_timer::key(&place, &Timer::of_session(session, row.timer));
         for (session, held) in &self.members {
             if held.before == held.now {
                 continue;
@@ -173,12 +170,7 @@ impl Draft {
         if session == ASIDE {
             return None;
         }
-        let lane = if self.head.mode == GroupMode::KeyShared { session } else { 0 };
-        records
-            .iter()
-            .filter(|(_, record)| record.deadline != NEVER)
-            .map(|(id, record)| Timer { lane, time: record.deadline, id: *id, session })
-            .min()
+        Timer::of_page(self.head.mode, session, records)
     }
 
     /// Records as pages that are not larger than they may be.
