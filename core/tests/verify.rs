@@ -429,6 +429,53 @@ fn rows_that_do_not_belong_are_noticed() {
     assert!(found.iter().any(|one| one.key == to_hex(key) && one.message.contains("beyond")), "{found:?}");
 }
 
+#[test]
+fn rows_of_other_places_that_go_beyond_the_heads_are_noticed() {
+    let (world, kv, store) = world_with(Atomicity::Store);
+    let later = |space: &'static str, id: u128| {
+        world.clock.0.set(world.clock.0.get() + 1000);
+        let options = WriteOptions { trx_id: Some(uuid::Uuid::from_u128(id)), ..WriteOptions::default() };
+        world.run(store.append(records(space, "s1", &["later"]), options)).expect("appends");
+    };
+    later("a-1", 8);
+    later("a", 9);
+    let rows = kv.snapshot();
+    let trx = |space: &str, id: u128| [b"TRX\0", space.as_bytes(), b"\0s1\0", &id.to_be_bytes()].concat();
+    // A retry would be answered as if it had been stored.
+    let (key, from) = (trx("a-1", 8), trx("a", 9));
+    kv.overwrite(&key, rows.get(&from).cloned());
+    assert_eq!(named(&problems(&world, &kv)), [(to_hex(&key), ErrorCode::Corrupt)]);
+    kv.restore(rows.clone());
+    // A block far beyond, with a commit row after the last one in between.
+    let block = b"DAT\0SEGMENTS\0a\0nobody\0\0\0\0\0\0\0\0\x01";
+    let (_, row) = rows.iter().rfind(|(key, _)| key.starts_with(b"DAT\0SEGMENTS\0a-1\0s1")).expect("a row");
+    let mut row = row.clone();
+    put_u64(&mut row, 10, 1);
+    let later = get_u64(&row, 10 + 16 + 4) + 1_000_000;
+    put_u64(&mut row, 10 + 16 + 4, later);
+    reseal_envelope(&mut row);
+    kv.overwrite(block, Some(row));
+    assert_eq!(named(&problems(&world, &kv)), [(to_hex(block), ErrorCode::Corrupt)]);
+}
+
+#[test]
+fn a_segment_head_below_the_trim_bound_is_compared_with_its_blocks() {
+    let (world, kv, store) = world_with(Atomicity::Store);
+    let head = b"INV\0SEGMENTS\0a\0s0";
+    let early = kv.snapshot().remove(&head[..]).expect("a row");
+    let mut late = early.clone();
+    // The same sequence, with an id that is trimmed.
+    late.truncate(late.len() - 4);
+    let first = (get_u64(&late, 25), get_u64(&late, 33));
+    put_u64(&mut late, 9, first.0);
+    put_u64(&mut late, 17, first.1);
+    late.extend(Crc32c::of(&late).to_le_bytes());
+    world.run(trim(&store, &kv, "a", 10));
+    assert_eq!(problems(&world, &kv), []);
+    kv.overwrite(head, Some(late));
+    assert!(problems(&world, &kv).iter().any(|one| one.key == to_hex(head)));
+}
+
 /// Makes the checksum of a raw block or commit row right again.
 fn reseal_envelope(row: &mut [u8]) {
     assert_eq!(row[1], 0, "not compressed");

@@ -27,9 +27,12 @@ impl SpaceCheck {
         let decoded = block::decode(row, last);
         let Some(known) = self.segments.get_mut(segment) else {
             match decoded {
-                // Of a segment that began since.
-                Ok(decoded) if decoded.runs.iter().all(|run| run.first_id > self.head.last_id) => {}
                 _ if self.weak => {}
+                // Of a segment that began since.
+                Ok(decoded) if decoded.runs.iter().all(|run| run.first_id > self.head.last_id) => {
+                    let last = decoded.runs.last().map_or(EntryId::ZERO, Run::last_id);
+                    self.note_beyond(last, key);
+                }
                 Ok(_) => self.problems.damage("block: its segment has no head", key),
                 Err(error) => self.problems.error(&error, key),
             }
@@ -48,6 +51,7 @@ impl SpaceCheck {
         if decoded.is_void(&self.head.voids) {
             return;
         }
+        let mut beyond = None;
         for run in &decoded.runs {
             if run.first_sequence > known.head.last_sequence {
                 if known.broken || self.weak {
@@ -55,8 +59,8 @@ impl SpaceCheck {
                 }
                 if run.first_id <= self.head.last_id {
                     self.problems.damage("block: it goes beyond the head of its segment", key);
-                } else if self.beyond.as_ref().is_none_or(|(id, _)| *id < run.last_id()) {
-                    self.beyond = Some((run.last_id(), key.to_vec()));
+                } else {
+                    beyond = Some(run.last_id());
                 }
                 continue;
             }
@@ -73,6 +77,9 @@ impl SpaceCheck {
             known.stored += shown;
             self.entries += shown;
         }
+        if let Some(last) = beyond {
+            self.note_beyond(last, key);
+        }
     }
 
     pub(super) fn end_blocks(&mut self) {
@@ -80,7 +87,7 @@ impl SpaceCheck {
         let differs = |one: &SegmentCheck| {
             let head = &one.head;
             !one.broken
-                && head.last_id > bound
+                && head.last_id.max(one.last_id) > bound
                 && (one.last_sequence, one.last_id, one.trx) != (head.last_sequence, head.last_id, head.trx)
         };
         for (name, one) in &self.segments {

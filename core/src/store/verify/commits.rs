@@ -35,7 +35,7 @@ impl SpaceCheck {
         }
         if last > self.head.last_id {
             // Committed since, or never; the head tells in the end.
-            self.beyond = Some((last, key.to_vec()));
+            self.note_beyond(last, key);
             return Ok(());
         }
         let row = match commit::decode(row, last) {

@@ -70,8 +70,8 @@ pub(super) struct SpaceCheck {
     pub(super) entries: u64,
     pub(super) problems: Problems,
     pub(super) chain: Chain,
-    /// Rows beyond what the head showed, in case it never comes to show them.
-    pub(super) beyond: Option<(EntryId, Bytes)>,
+    /// The last row beyond what the head showed, in case it never comes to show it.
+    beyond: Option<(EntryId, Bytes)>,
     kept: BTreeMap<Rc<str>, VecDeque<Rc<Block>>>,
     kept_bytes: usize,
 }
@@ -188,6 +188,13 @@ impl SpaceCheck {
             Stage::End => return self.end(inner).await,
         }
         Ok(SpaceStep::More)
+    }
+
+    /// Notes a row beyond what the head showed: the head tells in the end whether it was committed since.
+    pub(super) fn note_beyond(&mut self, last: EntryId, key: &[u8]) {
+        if self.beyond.as_ref().is_none_or(|(id, _)| *id < last) {
+            self.beyond = Some((last, key.to_vec()));
+        }
     }
 
     /// Problems are believed only if nothing was merged or collected while they were found.

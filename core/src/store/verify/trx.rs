@@ -20,7 +20,11 @@ impl SpaceCheck {
                 return Ok(());
             }
         };
-        if row.first_id > self.head.last_id || row.last_id() <= self.head.trimmed {
+        if row.first_id > self.head.last_id {
+            self.note_beyond(row.last_id(), key);
+            return Ok(());
+        }
+        if row.last_id() <= self.head.trimmed {
             return Ok(());
         }
         let known = self.segments.get_key_value(segment);
