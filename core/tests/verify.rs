@@ -11,7 +11,8 @@ use common::hooked::{Hook, HostCall, hooked};
 use common::{World, records, small_blocks};
 use streamkit_core::{
     Atomicity, Batch, Crc32c, ErrorCode, FaultPlan, FaultyKv, Group, GroupMode, GroupOptions, GroupRead,
-    HostLimits, Kv, MemoryKv, OpenOptions, Problem, Put, Result, Store, VerifyReport, WriteOptions, to_hex,
+    HostLimits, Kv, MemoryKv, OpenOptions, Problem, Put, Result, Retention, Store, VerifyReport,
+    WriteOptions, to_hex,
 };
 use transfer::{collect, edit_sealed, export, get_u64, head_key, healthy, import, put_u64, trim, verify};
 
@@ -518,6 +519,7 @@ fn contradictions_between_rows_are_noticed() {
         ("records of a space", sealed(head.clone(), 74, 1)),
         ("bytes of a space", sealed(head.clone(), 82, 1)),
         ("the last id of a space, up", sealed(head.clone(), 34, 1)),
+        ("a space that is deleted", sealed(head.clone(), 1, 1)),
         ("trimmed bytes of a space", sealed(head, 98, 1)),
         ("the last sequence of a segment, up", sealed(segment.clone(), 1, 1)),
         ("the last sequence of a segment, down", sealed(segment.clone(), 1, u64::MAX)),
@@ -526,6 +528,7 @@ fn contradictions_between_rows_are_noticed() {
         ("the TRX of a segment", sealed(segment, 41, 1)),
         ("the number of a TRX row", sealed(trx.clone(), 1, 1)),
         ("the sequences of a TRX row", sealed(trx.clone(), 9, u64::MAX)),
+        ("the last sequence of a TRX row", sealed(trx.clone(), 17, u64::MAX)),
         ("the id of a TRX row", sealed(trx, 33, 1)),
         ("the id before a commit row", enveloped(last_commit.clone(), 8, u64::MAX)),
         ("records of a commit row", enveloped(commit.clone(), 16, 1)),
@@ -548,6 +551,16 @@ fn contradictions_between_rows_are_noticed() {
             "{what}: {found:?}"
         );
     }
+}
+
+#[test]
+fn metadata_of_a_stream_that_cannot_be_read_is_noticed() {
+    let (world, kv, store) = world_with(Atomicity::Store);
+    world.run(store.create_stream("stream", 2, Retention::default())).expect("creates");
+    world.run(healthy(&store));
+    edit_sealed(&kv, &head_key("stream"), |row| row[126] = 9);
+    assert_eq!(world.run(store.stream("stream")).expect_err("damaged").code(), ErrorCode::Corrupt);
+    assert_eq!(named(&problems(&world, &kv)), [(to_hex(&head_key("stream")), ErrorCode::Corrupt)]);
 }
 
 #[test]

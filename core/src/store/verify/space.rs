@@ -15,6 +15,7 @@ use crate::kv::{Atomicity, Bytes};
 use crate::layout::block::Block;
 use crate::layout::segment::SegmentHead;
 use crate::layout::space::SpaceHead;
+use crate::layout::stream::StreamMeta;
 use crate::layout::{KeyRange, block, commit, segment, space, trx};
 use crate::name::check_name;
 use crate::store::Inner;
@@ -95,6 +96,14 @@ impl SpaceCheck {
                 SpaceHead::EMPTY
             }
         };
+        if !head.importing
+            && let Err(error) = StreamMeta::check(&head.metadata)
+        {
+            problems.error(&error, &key);
+        }
+        if head.deleted && head.trimmed != head.last_id {
+            problems.damage("space head: it is deleted, and not all of it is trimmed", &key);
+        }
         Ok(Self {
             name,
             head,

@@ -4,6 +4,7 @@ use alloc::rc::Rc;
 
 use super::space::SpaceCheck;
 use crate::error::Result;
+use crate::layout::Run;
 use crate::layout::trx::{self, TrxRow};
 use crate::store::Inner;
 
@@ -32,7 +33,12 @@ impl SpaceCheck {
         if let Some((segment, broken)) = known {
             // The first entries may be trimmed while the last one is not.
             let found = self.find_block(inner, &segment, row.last_sequence).await?;
-            let right = found.is_some_and(|found| found.runs.iter().any(|run| run.is_written_by(id, &row)));
+            // A run holds what one TRX wrote, all of it or what one block has room for.
+            let is_all = |run: &Run| {
+                run.first_sequence >= row.first_sequence && run.last_sequence() == row.last_sequence
+            };
+            let right = found
+                .is_some_and(|found| found.runs.iter().any(|run| run.is_written_by(id, &row) && is_all(run)));
             if right || broken {
                 return Ok(());
             }
