@@ -20,6 +20,8 @@
 pub(crate) mod block;
 pub(crate) mod commit;
 mod envelope;
+#[cfg(test)]
+mod fuzz;
 pub(crate) mod group;
 pub(crate) mod group_member;
 pub(crate) mod group_page;

@@ -58,6 +58,7 @@ impl Voids {
         }
     }
 
+    /// Reads what `encode` gives of any: where there are none, a head has no place for them.
     pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self> {
         let count = reader.u32("void ranges")?;
         let mut ranges: Vec<(EntryId, EntryId)> = Vec::new();
@@ -70,6 +71,9 @@ impl Voids {
                 return Err(Error::corrupt("space head: its void ids do not go up"));
             }
             ranges.push((after, upto));
+        }
+        if ranges.is_empty() {
+            return Err(Error::corrupt("space head: it says that there are void ids, and names none"));
         }
         Ok(Self(ranges))
     }
