@@ -1,6 +1,6 @@
 // Engine, then packages, each only when its inputs have changed.
 
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { step } from "../lib/console.mjs";
 import { at } from "../lib/root.mjs";
 import { contentHash, isFresh, setStamp } from "../lib/stamp.mjs";
@@ -31,7 +31,7 @@ const parts = [
 		name: "streamkit",
 		title: "Building streamkit",
 		inputs: ["pkg/src", "pkg/package.json", "pkg/tsconfig.build.json", ...shared],
-		outputs: ["pkg/dist/index.js", "pkg/dist/index.d.cts"],
+		outputs: ["pkg/dist/entry/node.js", "pkg/dist/index.d.cts"],
 		work: () => buildPackage("pkg"),
 	},
 	{
@@ -50,6 +50,9 @@ export async function build(compiler) {
 		const hash = contentHash(inputs, name === "engine" ? [compiler] : []);
 		if (isFresh(name, hash, outputs)) continue;
 		await step(title, "its inputs have changed", work);
+		// An output that is never made would have the part built anew by every run.
+		const missing = outputs.filter((path) => !existsSync(at(path)));
+		if (missing.length > 0) throw new Error(`${title} made no ${missing.join(", ")}`);
 		setStamp(name, hash);
 	}
 }
