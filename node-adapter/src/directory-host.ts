@@ -3,7 +3,15 @@ import { join } from "node:path";
 import type { Bytes, Health, HostBatch, HostCommit, HostKv, ScanPage, ScanRange, StreamkitError } from "streamkit";
 import { copyOf } from "./bytes.js";
 import { requireHeader, restoreLength } from "./data-file.js";
-import { DATA_FILE, freeBytes, LOCK_FILE, prepareDirectory, syncDirectory, usedBytes } from "./directory-layout.js";
+import {
+	DATA_FILE,
+	freeBytes,
+	LOCK_FILE,
+	limitOnFiles,
+	prepareDirectory,
+	syncDirectory,
+	usedBytes,
+} from "./directory-layout.js";
 import { DIRECTORY_LIMITS, requireFits, requireKeys, requireRange } from "./directory-limits.js";
 import { type Applied, closed, failure, gone, isInputOutput, isInvalidCall, leavesUnknown, noRoom } from "./errors.js";
 import { type FileIdentity, identityAt, standsAt } from "./file-identity.js";
@@ -11,7 +19,7 @@ import { fileSystemWarnings } from "./file-systems.js";
 import { JOURNAL_FILE } from "./journal/journal.js";
 import { JournaledEnvironment } from "./journaled-environment.js";
 import type { KeyRange } from "./lmdb-environment.js";
-import { isFull, lackingRoom, limitOnFiles } from "./room.js";
+import { isFull, lackingRoom } from "./room.js";
 import { WakeFile } from "./wake-file.js";
 import { Yielder } from "./yielder.js";
 

@@ -36,7 +36,8 @@ const FORMAT = 1;
 // What file managers and file systems leave in an empty directory.
 const IGNORED: ReadonlySet<string> = new Set([".DS_Store", ".localized", "Thumbs.db", "desktop.ini", "lost+found"]);
 
-// LMDB's lock file is a memory map: with no room for its pages the process would be killed by a bus error.
+// LMDB's lock file is a memory map: with no room for its pages, or when it may not get that long, the process would be
+// ended by the system.
 const ROOM_FOR_A_NEW_STORE = 1024 * 1024;
 
 // Files that LMDB has open at once while it opens an environment, and one more.
@@ -106,6 +107,17 @@ export function syncDirectory(directory: string): void {
 export function freeBytes(directory: string): number {
 	const { blocks, bavail, bsize } = statfsSync(directory);
 	return blocks === 0 ? Number.POSITIVE_INFINITY : bavail * bsize;
+}
+
+/** The limit on the length of this process's files, in bytes. */
+export function limitOnFiles(): number {
+	try {
+		const limit = /^Max file size\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1"))?.[1];
+		return limit === undefined ? Number.POSITIVE_INFINITY : Number(limit);
+	} catch {
+		// Only Linux tells.
+		return Number.POSITIVE_INFINITY;
+	}
 }
 
 /** Bytes that a store takes on the disk; sparse parts of its files take none. */
@@ -223,6 +235,10 @@ function requireAccess(directory: string, kind: DirectoryKind): void {
 /** Makes sure that there is room for a new store where `at` is. Asked before anything is made, too: that would stay. */
 function requireRoom(at: string, directory: string): void {
 	if (freeBytes(at) < ROOM_FOR_A_NEW_STORE) throw noRoom(directory, new Error("less than 1 MiB free"));
+	const largestFile = limitOnFiles();
+	if (largestFile < ROOM_FOR_A_NEW_STORE) {
+		throw noRoom(directory, new Error(`its files may have ${largestFile} bytes, and need up to 1 MiB`));
+	}
 }
 
 /** Makes sure that a file of ours is one, and may be written. Answers false when there is none. */

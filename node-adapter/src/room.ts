@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { DATA_FILE, freeBytes } from "./directory-layout.js";
 import type { Change } from "./journal/format.js";
@@ -56,16 +56,5 @@ export function isFull(directory: string, largestFile: number): boolean {
 		return statSync(join(directory, DATA_FILE)).size + LITTLE_BYTES > largestFile;
 	} catch {
 		return false;
-	}
-}
-
-/** The limit on the length of this process's files, in bytes. */
-export function limitOnFiles(): number {
-	try {
-		const limit = /^Max file size\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1"))?.[1];
-		return limit === undefined ? Number.POSITIVE_INFINITY : Number(limit);
-	} catch {
-		// Only Linux tells.
-		return Number.POSITIVE_INFINITY;
 	}
 }

@@ -187,6 +187,13 @@ test("says so when it may not write", { skip: !isRoot && "needs to become anothe
 	assert.deepEqual(JSON.parse((await runChild("open", [path], { uid: NOBODY })).stdout), { rows: 1 });
 });
 
+test("a limit on file sizes that a new store is beyond is QUOTA_EXCEEDED, and makes nothing", async () => {
+	const path = join(temporaryDirectory(), "store");
+	const child = await runChild("open", [path], { fileKibibytes: 100 });
+	assert.match(child.stdout, /"QUOTA_EXCEEDED".*files may have/, `${child.signal} ${child.stderr}`);
+	assert.equal(existsSync(path), false);
+});
+
 for (const [durability, size] of [
 	["strict", "100000"],
 	["relaxed", "100000"],
