@@ -163,7 +163,9 @@ function isMarked(directory: string, path: string, kind: DirectoryKind): boolean
 	const mark = parse(text);
 	if (mark === undefined) throw badPath(path, `"${path}" has a damaged ${MARKER_FILE}; it was left untouched`);
 	if (mark.streamkit !== kind) {
-		throw badPath(path, `"${path}" is a directory of kind "${String(mark.streamkit)}", not "${kind}"`);
+		const opener = mark.streamkit === "store" ? "openDirectory" : "openNamespaces";
+		const advice = mark.streamkit === "store" || mark.streamkit === "namespaces" ? `: ${opener} opens it` : "";
+		throw badPath(path, `"${path}" is a directory of kind "${String(mark.streamkit)}", not "${kind}"${advice}`);
 	}
 	if (mark.format !== FORMAT) {
 		throw badPath(path, `"${path}" has format ${String(mark.format)}; this version reads format ${FORMAT}`);

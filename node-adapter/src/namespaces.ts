@@ -109,7 +109,9 @@ class DirectoryNamespaces implements Namespaces {
 			throw new StreamkitError("NOT_FOUND", `there is no namespace "${name}"`, { details: { name } });
 		}
 		if (!force && !(await this.#isEmpty(path))) {
-			throw new StreamkitError("NOT_EMPTY", `namespace "${name}" is not empty`, { details: { name } });
+			throw new StreamkitError("NOT_EMPTY", `namespace "${name}" is not empty: only force deletes it`, {
+				details: { name },
+			});
 		}
 		await Promise.all([...this.#open].filter(([, opened]) => opened === name).map(([store]) => store.close()));
 		const deleted = join(this.#directory, `${DELETED_PREFIX}${ownSuffix()}`);

@@ -236,6 +236,7 @@ test("create, info, ls, alter and delete", async () => {
 
 	const refused = await failure(3, stream(dir, "delete", "a"));
 	assert.equal(refused.code, "NOT_EMPTY");
+	assert.match(refused.message, /^name: the stream "a" holds .*: only force deletes it$/);
 	assert.equal(await done(stream(dir, "delete", "a", "--force")), "Deleted stream: a\n");
 	assert.deepEqual(await objects(stream(dir, "rm", "a")), [{ name: "a", status: "deleted" }]);
 	assert.deepEqual(payloads(await objects(stream(dir, "read", "a"))), []);

@@ -34,6 +34,7 @@ test("export and import carry everything over, exactly", async () => {
 	assert.match(await done(["verify", "--dir", copy]), /^ok: 203 entries/);
 	const again = await failure(3, ["import", file, "--dir", copy]);
 	assert.equal(again.code, "CONFLICT");
+	assert.match(again.message, /^space: ".+" is not empty, and an import fills only those that are$/);
 	assert.deepEqual(await everything(copy), await everything(dir));
 });
 

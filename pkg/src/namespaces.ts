@@ -179,7 +179,7 @@ class HostNamespaces implements Namespaces {
 		if (state === undefined) throw new StreamkitError("NOT_FOUND", `namespace "${name}" does not exist`);
 		if (!isDeleting(state)) {
 			if (!force && (await this.#holdsAnything(name))) {
-				throw new StreamkitError("NOT_EMPTY", `namespace "${name}" is not empty`);
+				throw new StreamkitError("NOT_EMPTY", `namespace "${name}" is not empty: only force deletes it`);
 			}
 			const deletion = new Uint8Array([DELETING, ...crypto.getRandomValues(new Uint8Array(DELETION_BYTES))]);
 			if (!(await this.#move(name, LIVE, deletion))) throw changed(name);

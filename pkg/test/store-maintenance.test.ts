@@ -499,7 +499,7 @@ test("namespaces are stores by name", async () => {
 	await main.publish("s", "g", "main");
 	assert.deepEqual(await collect(main.getSpaces()), ["s"]);
 	assert.equal((await two.peek("s", "g")).text(), "2");
-	await refuses("NOT_EMPTY", namespaces.delete("two"));
+	await refuses("NOT_EMPTY", namespaces.delete("two"), /: only force deletes it$/);
 	await refuses("INVALID_ARGUMENT", namespaces.delete("default"), /^name: /);
 	await refuses("NOT_FOUND", namespaces.delete("three"));
 	const one = await namespaces.open("one");

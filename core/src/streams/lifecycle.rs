@@ -30,7 +30,10 @@ fn exists_already(name: &str) -> Error {
 
 fn not_empty(name: &str, records: u64) -> Error {
     let holds: String = if records == 1 { "a record".into() } else { format!("{records} records") };
-    Error::new(ErrorCode::NotEmpty, format!("name: the stream \"{name}\" holds {holds}"))
+    Error::new(
+        ErrorCode::NotEmpty,
+        format!("name: the stream \"{name}\" holds {holds}: only force deletes it"),
+    )
 }
 
 fn check_retention(retention: Retention) -> Result {

@@ -112,7 +112,9 @@ impl SpaceImport {
                 ..SpaceHead::EMPTY
             };
             if !head.importing && *head != untouched {
-                return Err(Error::occupied(format!("space: \"{name}\" is not empty")));
+                return Err(Error::occupied(format!(
+                    "space: \"{name}\" is not empty, and an import fills only those that are"
+                )));
             }
             *head = SpaceHead {
                 importing: true,
