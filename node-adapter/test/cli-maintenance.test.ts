@@ -71,5 +71,7 @@ test("verify lists what is damaged and exits with 3", async () => {
 	const read = await cli(["consume", "orders", "b", "--json", "--dir", path]);
 	assert.equal(read.code, 3);
 	assert.equal(JSON.parse(read.stderr).code, "CORRUPT");
+	const shown = await cli(["consume", "orders", "b", "--dir", path]);
+	assert.match(shown.stderr, /\(CORRUPT\)\nIt is the row [0-9a-f]+\. streamkit verify lists all that is damaged\.\n$/);
 	assert.match(await done(["consume", "orders", "a", "--dir", path]), /sound/);
 });

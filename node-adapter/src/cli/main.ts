@@ -67,13 +67,21 @@ function fromCommander(error: CommanderError): StreamkitError {
 	return usage(name, text, { reason: error.code });
 }
 
+/** What to do, on a line of its own, where the message alone does not say. */
+function hintOf(code: number, { code: name, details }: ReturnType<typeof describeError>): string {
+	if (code === ExitCode.usage) return "\nSee streamkit --help, or streamkit help COMMAND.";
+	// A file that is imported has no keys.
+	if (name !== "CORRUPT" || details["key"] === undefined) return "";
+	return `\nIt is the row ${String(details["key"])}. streamkit verify lists all that is damaged.`;
+}
+
 async function report(context: Context, args: readonly string[], error: unknown): Promise<number> {
 	const code = exitCodeOf(error);
 	const described = describeError(error);
 	const json = context.json || wantsJson(args);
 	const red = context.errorColors.red;
 	const stack = code === ExitCode.fault && error instanceof Error ? `\n${error.stack}` : "";
-	const hint = code === ExitCode.usage ? "\nSee streamkit --help, or streamkit help COMMAND." : "";
+	const hint = hintOf(code, described);
 	const text = json
 		? JSON.stringify(described)
 		: `${red("error:")} ${printable(described.message)} ${context.errorColors.dim(`(${described.code})`)}${stack}${hint}`;
