@@ -50,7 +50,9 @@ export async function report<Row extends Named>(benchmark: Benchmark<Row>): Prom
 	const bars = lines.map(isMet).filter((met) => met !== undefined);
 	const met = bars.filter((met) => met);
 	say("");
-	say(`${met.length} of ${bars.length} bars met${failed.length > 0 ? `; failed: ${failed.join(", ")}` : ""}`);
+	// Bars are meant for one browser: in others there are none.
+	if (bars.length > 0) say(`${met.length} of ${bars.length} bars met`);
+	if (failed.length > 0) say(`failed: ${failed.join(", ")}`);
 	if (json !== undefined) {
 		const results = lines.map((line) => ({ ...line, ratio: ratioOf(line), met: isMet(line) }));
 		writeFileSync(json, `${JSON.stringify({ machine, settings, results, failed }, undefined, 2)}\n`);
