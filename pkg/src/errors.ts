@@ -20,13 +20,13 @@ export type ErrorCode =
 	| "NOT_EMPTY"
 	/** Lost too many races (retryable), or a store that is not what was asked for (not retryable). */
 	| "CONFLICT"
-	/** Another holder has the lease; details {holder, expires}. */
+	/** Another holder has the lease; details {key, holder, expires}. */
 	| "LEASE_NOT_ACQUIRED"
 	/** The lease is no longer held; details {key}. Nothing more is stored under it. */
 	| "LEASE_LOST"
 	/** An exclusive group is held, and no more consumers may stand by. */
 	| "GROUP_LOCKED"
-	/** Stored bytes are damaged; details {key}. Other data stays readable. */
+	/** Stored bytes are damaged; details {key}. Other data stays readable. Of what is imported: details {spacesDone}. */
 	| "CORRUPT"
 	/** The host lacks the capability named. */
 	| "UNSUPPORTED"

@@ -118,7 +118,7 @@ export interface Store extends AsyncDisposable {
 	 * Runs under a lease of ttl milliseconds that is renewed meanwhile; lease.signal fires when it is lost, and the call
 	 * then rejects with LEASE_LOST. wait: milliseconds to try for, default 0. holder: default a new random name; a holder
 	 * that acquires a lease it has takes it over, with a new token.
-	 * @throws LEASE_NOT_ACQUIRED when another holder has it and `wait` has passed; details {holder, expires}.
+	 * @throws LEASE_NOT_ACQUIRED when another holder has it and `wait` has passed; details {key, holder, expires}.
 	 */
 	withLease<T>(
 		key: string,
