@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { type EngineModule, registerEngine, type Variant } from "../src/engine/loader.js";
+import { registerWasm } from "../src/engine/register.js";
 import * as calls from "../src/full-calls.js";
 import { createGlue } from "../src/generated/glue.js";
 import { createGlue as createLightGlue } from "../src/generated/light/glue.js";
@@ -32,6 +33,15 @@ function start(): void {
 async function payloads(store: Store): Promise<string[]> {
 	return (await store.consumeSpace({ space: "s" }).toArray()).map((entry) => entry.text());
 }
+
+test("what gives the engine must be a function", () => {
+	for (const wrong of [undefined, new Uint8Array(8)]) {
+		assert.throws(
+			() => registerWasm(wrong as unknown as () => object),
+			(error) => isStreamkitError(error, "INVALID_ARGUMENT") && error.message.startsWith("loader: must be a function"),
+		);
+	}
+});
 
 test("a store on an able host begins with the light engine and does all that is usual with it", async () => {
 	start();

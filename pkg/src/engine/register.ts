@@ -1,3 +1,4 @@
+import { invalid } from "../errors.js";
 import * as calls from "../full-calls.js";
 import { createGlue } from "../generated/glue.js";
 import type { MaybePromise } from "../types.js";
@@ -8,8 +9,10 @@ import { registerEngine } from "./loader.js";
 /**
  * Says where the WebAssembly.Module comes from. The entry points call it; importers of "streamkit/slim" do so
  * themselves, with the file that "streamkit/wasm" names. Nothing is loaded before the first store is opened.
+ * @throws INVALID_ARGUMENT for what is no function.
  */
 export function registerWasm(loader: () => MaybePromise<object>): void {
+	if (typeof loader !== "function") throw invalid("loader", "must be a function that gives a WebAssembly.Module");
 	registerEngine({
 		full: async () => ({
 			module: (await loader()) as WebAssembly.Module,
