@@ -6,8 +6,8 @@ use common::reads::{segment_read, space_read};
 use common::{World, records, small_blocks};
 use std::rc::Rc;
 use streamkit_core::{
-    Compression, EntryId, ErrorCode, HostLimits, MemoryKv, OpenOptions, SegmentRead, SpaceRead, Store,
-    WriteOptions,
+    Compression, EntryId, ErrorCode, HostLimits, MemoryKv, OpenOptions, Retention, SegmentRead, SpaceRead,
+    Store, WriteOptions,
 };
 
 async fn timeline(store: &Store, page: u64) -> Vec<(String, u64, EntryId, Vec<u8>)> {
@@ -225,4 +225,49 @@ fn what_is_missing_is_not_merged_over() {
             assert_eq!(space.expect_err("damaged").code(), ErrorCode::Corrupt, "{kind}");
         });
     }
+}
+
+/// Blocks and commit rows of a space.
+fn rows_of(kv: &MemoryKv, space: &str) -> usize {
+    let prefixes = ["SEGMENTS", "SPACES"].map(|kind| ["DAT\0", kind, "\0", space, "\0"].concat());
+    let is_row = |key: &Vec<u8>| prefixes.iter().any(|prefix| key.starts_with(prefix.as_bytes()));
+    kv.snapshot().into_keys().filter(is_row).count()
+}
+
+async fn fill_stream(store: &Store, name: &str) {
+    store.create_stream(name, 1, Retention::default()).await.expect("creates");
+    for _ in 0..40 {
+        store.append(records(name, "0", &["x"]), WriteOptions::default()).await.expect("appends");
+    }
+}
+
+#[test]
+fn what_was_deleted_before_a_store_ended_goes_with_a_compaction() {
+    let kv = MemoryKv::new();
+    let ended = World::new();
+    let store = ended.open(&kv);
+    ended.run(async {
+        fill_stream(&store, "kept").await;
+        fill_stream(&store, "deleted").await;
+        store.delete_stream("deleted", true).await.expect("deletes");
+    });
+    assert_eq!([rows_of(&kv, "deleted"), rows_of(&kv, "kept")], [80, 80]);
+    let world = World::new();
+    let store = world.open(&kv);
+    world.run(compact(&store));
+    assert_eq!([rows_of(&kv, "deleted"), rows_of(&kv, "kept")], [0, 2]);
+}
+
+#[test]
+fn what_was_deleted_last_goes_when_the_store_is_closed() {
+    let kv = MemoryKv::new();
+    let world = World::new();
+    let store = world.open(&kv);
+    world.run(async {
+        fill_stream(&store, "deleted").await;
+        store.delete_stream("deleted", true).await.expect("deletes");
+        assert_eq!(rows_of(&kv, "deleted"), 80);
+        store.close().await;
+        assert_eq!(rows_of(&kv, "deleted"), 0);
+    });
 }

@@ -3,9 +3,10 @@ import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { DirectoryHost } from "../src/directory-host.js";
 import { openDirectory } from "../src/open-directory.js";
 import { cli, done, failure, objects } from "./cli-support.js";
-import { temporaryDirectory } from "./support.js";
+import { bytes, temporaryDirectory } from "./support.js";
 
 const fresh = (): string => join(temporaryDirectory(), "store");
 const stream = (dir: string, ...args: readonly string[]): string[] => ["stream", ...args, "--dir", dir];
@@ -297,6 +298,21 @@ test("trim by each bound, and as a dry run", async () => {
 	const [last] = await objects(stream(dir, "trim", "s", "--maxage", "0.001"));
 	assert.deepEqual(last, { status: "ok", trimmed: 2, first_id: "0-0" });
 	assert.deepEqual(await left(), []);
+});
+
+test("what a call deletes or trims is off the disk once it has ended", async () => {
+	const { dir } = await numbered(20);
+	const rows = async (): Promise<number> => {
+		const host = new DirectoryHost(dir);
+		const { keys } = host.scan({ start: bytes("DAT\0"), end: bytes("DAT\u0001"), limit: 100 });
+		await host.close();
+		return keys.length;
+	};
+	assert.equal(await rows(), 40);
+	await done(stream(dir, "trim", "s", "--maxlen", "5"));
+	assert.equal(await rows(), 10);
+	await done(stream(dir, "delete", "s", "--force"));
+	assert.equal(await rows(), 0);
 });
 
 test("trim takes exactly one bound, above zero", async () => {

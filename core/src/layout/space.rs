@@ -118,6 +118,11 @@ impl SpaceHead {
         !self.deleted && !self.importing && self.last_id > EntryId::ZERO
     }
 
+    /// Whether rows that were trimmed may still be there.
+    pub(crate) fn has_uncollected(&self) -> bool {
+        !self.importing && self.collected < self.trimmed
+    }
+
     /// What every id that is given out from now on is above.
     pub(crate) fn floor(&self) -> EntryId {
         self.last_id.max(self.voids.end())

@@ -36,6 +36,9 @@ const MOST_ITEMS: usize = 1024;
 const STEP_BYTES: usize = 1 << 20;
 /// Tries of one step against others that move the same rows.
 const TRIES: u32 = 8;
+/// Most steps for what is still to be collected when the store is closed: nobody waits long for room.
+#[cfg(feature = "guarded-writes")]
+const LAST_STEPS: usize = 16;
 
 /// What one step found to remove.
 #[derive(Debug, Default)]
@@ -75,12 +78,31 @@ impl Inner {
             let again = Rc::clone(&inner);
             again.spawn_background(async move {
                 inner.collecting.borrow_mut().remove(&space);
-                // What fails here is done after the next trim.
+                // What fails here is done after the next trim, by a sweep of the streams, or by a compaction.
                 if !inner.closed.get() {
                     let _ = inner.collect(&space).await;
                 }
             });
         });
+    }
+
+    /// Collects what the pause after a trim still holds up, as far as a few steps go: of programs that open the store
+    /// for one call each, none is there at its end. Where nothing is trimmed, as in a browser's light engine, it would
+    /// bring all of collecting along.
+    #[cfg(feature = "guarded-writes")]
+    pub(super) async fn collect_now(self: &Rc<Self>) {
+        let spaces = core::mem::take(&mut *self.collecting.borrow_mut());
+        let mut spaces = spaces.iter();
+        let mut space = spaces.next();
+        for _ in 0..LAST_STEPS {
+            let Some(name) = space else { break };
+            match self.collect_step(name).await {
+                Ok(Some(_)) => {}
+                Ok(None) => space = spaces.next(),
+                // A host that fails would only hold up whoever closes the store.
+                Err(_) => break,
+            }
+        }
     }
 
     pub(crate) async fn collect(self: &Rc<Self>, space: &Rc<str>) -> Result<u64> {
@@ -93,11 +115,11 @@ impl Inner {
     }
 
     /// Removes a bounded number of rows; `None` when there are none left.
-    async fn collect_step(self: &Rc<Self>, space: &Rc<str>) -> Result<Option<u64>> {
+    pub(super) async fn collect_step(self: &Rc<Self>, space: &Rc<str>) -> Result<Option<u64>> {
         let mut unclear = false;
         for attempt in 0..TRIES {
             let head = self.fresh_head(space).await?;
-            if head.importing || head.collected >= head.trimmed {
+            if !head.has_uncollected() {
                 return Ok(None);
             }
             let found = self.find_collectable(space, &head).await?;

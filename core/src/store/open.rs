@@ -76,9 +76,13 @@ impl Store {
         Ok(store)
     }
 
-    /// Refuses what comes from now on, wakes who waits with `CLOSED`, and completes once the writes and
-    /// the merges under way are settled. Closing twice is fine.
+    /// Removes some of what was trimmed in the last moments. Then it refuses what comes, wakes who waits with `CLOSED`,
+    /// and completes once the writes and the merges under way are settled. Closing twice is fine.
     pub async fn close(&self) {
+        #[cfg(feature = "guarded-writes")]
+        if self.inner.check_open().is_ok() {
+            self.inner.collect_now().await;
+        }
         self.inner.closed.set(true);
         self.inner.end_waits();
         let settled = {

@@ -115,7 +115,7 @@ impl Store {
                     _ => {}
                 }
             }
-            if head.collected < head.trimmed {
+            if head.has_uncollected() {
                 self.inner.collect_later(&shared);
             }
         }

@@ -1,17 +1,22 @@
-//! Compaction: all rows of a space, or of all spaces, merged and compressed for a caller who asks for it.
+//! Compaction: all rows of a space, or of all spaces, merged and compressed for a caller who asks for it. It also removes
+//! what was trimmed, and is still there because a store was closed before it came to that.
 
 use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use alloc::string::String;
 
 use super::lane::Lane;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::EntryId;
 use crate::kv::Atomicity;
+use crate::layout::space::{self, SpaceHead};
 use crate::name::check_name;
+use crate::store::Store;
 use crate::store::packing::Purpose;
-use crate::store::{Listing, Store};
 
+/// Heads of spaces that are listed at once, and their bytes.
+const LISTED_ROWS: usize = 1024;
+const LISTED_BYTES: usize = 1 << 20;
 /// Times that the rows of a lane are looked at anew, because there were more small ones than one step takes.
 const MOST_PASSES: u32 = 3;
 
@@ -44,7 +49,7 @@ pub struct Compactor {
     store: Store,
     only: Option<String>,
     spaces: VecDeque<Rc<str>>,
-    listed: Option<Listing>,
+    listed: bool,
     current: Option<(Rc<str>, VecDeque<Lane>)>,
     passes: Passes,
     done: u64,
@@ -64,7 +69,7 @@ impl Store {
         }
         Ok(Compactor {
             store: self.clone(),
-            listed: Some(Listing { limit: 1024, ..Listing::default() }),
+            listed: false,
             only: space,
             spaces: VecDeque::new(),
             current: None,
@@ -83,8 +88,8 @@ impl Compactor {
     /// `UNAVAILABLE` when the host fails; what was merged stays merged.
     pub async fn step(&mut self) -> Result<bool> {
         self.store.inner.check_open()?;
-        if let Some(listing) = self.listed.take() {
-            self.list(listing).await?;
+        if !core::mem::replace(&mut self.listed, true) {
+            self.list().await?;
             return Ok(true);
         }
         let Some((space, mut lanes)) = self.current.take() else {
@@ -134,7 +139,7 @@ impl Compactor {
 
     /// Entries to pass, once they are known.
     pub fn total(&self) -> Option<u64> {
-        self.listed.is_none().then_some(self.total)
+        self.listed.then_some(self.total)
     }
 
     /// What was done so far.
@@ -142,24 +147,36 @@ impl Compactor {
         self.report
     }
 
-    async fn list(&mut self, mut listing: Listing) -> Result {
-        if let Some(name) = &self.only {
-            self.spaces.push_back(Rc::from(&**name));
-        } else {
-            loop {
-                let names = self.store.spaces(listing.clone()).await?;
-                self.spaces.extend(names.names.iter().map(|name| Rc::from(&**name)));
-                if !names.more || names.last.is_none() {
-                    break;
+    async fn list(&mut self) -> Result {
+        let inner = Rc::clone(&self.store.inner);
+        if let Some(name) = self.only.take() {
+            let head = inner.fresh_head(&name).await?;
+            self.take(&name, &head);
+            return Ok(());
+        }
+        let mut left = Some(space::range());
+        while let Some(range) = left {
+            let (rows, rest) = inner.host.rows(range, LISTED_ROWS, LISTED_BYTES).await?;
+            left = rest;
+            for (key, row) in rows {
+                let bad = || Error::corrupt("space head: its key is malformed").at_key(&key);
+                let name = space::name(&key).ok_or_else(bad)?;
+                let mut head = SpaceHead::decode(&row).map_err(|error| error.at_key(&key))?;
+                if !head.is_visible() && !head.pending.is_nil() {
+                    // Its first entries may be those of a committed transaction.
+                    head = inner.fresh_head(&name).await?;
                 }
-                listing.after = names.last;
+                self.take(&name, &head);
             }
         }
-        for name in &self.spaces {
-            let head = self.store.inner.fresh_head(name).await?;
+        Ok(())
+    }
+
+    fn take(&mut self, name: &str, head: &SpaceHead) {
+        if head.is_visible() || head.has_uncollected() {
+            self.spaces.push_back(Rc::from(name));
             self.total += head.records - head.trimmed_records;
         }
-        Ok(())
     }
 
     async fn next_space(&mut self) -> Result<bool> {
@@ -169,6 +186,10 @@ impl Compactor {
         };
         let inner = &self.store.inner;
         let head = inner.fresh_head(&space).await?;
+        if head.has_uncollected() && inner.collect_step(&space).await?.is_some() {
+            self.spaces.push_front(space);
+            return Ok(true);
+        }
         let mut lanes = VecDeque::new();
         if head.is_visible() && inner.host.atomic() != Atomicity::None {
             for segment in inner.all_segments(&space, &head).await? {

@@ -33,7 +33,10 @@ export function addMaintenance(program: Command, context: Context): void {
 	program
 		.command("compact")
 		.summary("merge small blocks")
-		.description("Merges small blocks and compresses them. Readers and writers can go on meanwhile.")
+		.description(
+			"Merges small blocks and compresses them, and removes what is left of trimmed and deleted records. " +
+				"Readers and writers can go on meanwhile.",
+		)
 		.option("--space <name>", "only this space")
 		.addHelpText("after", "\nExamples:\n  $ streamkit compact\n  $ streamkit compact --space orders")
 		.action(({ space }: { space?: string }) =>
