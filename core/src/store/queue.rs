@@ -265,14 +265,12 @@ impl Queue {
         true
     }
 
-    /// Plans a space apart from others until a commit to it applies.
-    pub(crate) fn set_apart(&mut self, space: &Rc<str>) {
-        self.apart.insert(Rc::clone(space));
-    }
-
-    /// Lets a space share commits with others again.
-    pub(crate) fn let_share(&mut self, space: &str) {
-        self.apart.remove(space);
+    pub(crate) fn set_apart(&mut self, space: &Rc<str>, apart: bool) {
+        if apart {
+            self.apart.insert(Rc::clone(space));
+        } else {
+            self.apart.remove(space);
+        }
     }
 
     /// Takes the requests of the next commit: in arrival order, and nothing past a request of the

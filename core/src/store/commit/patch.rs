@@ -34,7 +34,7 @@ impl Inner {
         let result = self.commit_patched(patch, &key, base.clone(), head_row.clone()).await;
         match result {
             Ok(Commit::Applied) => {
-                self.queue.borrow_mut().let_share(&name);
+                self.queue.borrow_mut().set_apart(&name, false);
                 self.cache.borrow_mut().committed(&name, head_row, head, Vec::new());
                 if is_seen {
                     self.changed_in(&[name]);

@@ -35,7 +35,7 @@ impl Inner {
                 cache.forget(space);
             }
             drop(cache);
-            self.queue.borrow_mut().set_apart(space);
+            self.queue.borrow_mut().set_apart(space, true);
         }
         let mut most = 0;
         let mut again = Vec::new();

@@ -173,7 +173,7 @@ impl Inner {
     pub(crate) fn applied(self: &Rc<Self>, spaces: Vec<PlannedSpace>) {
         let names: Vec<Rc<str>> = spaces.iter().map(|planned| Rc::clone(&planned.space)).collect();
         for planned in spaces {
-            self.queue.borrow_mut().let_share(&planned.space);
+            self.queue.borrow_mut().set_apart(&planned.space, false);
             self.note_small_rows(&planned);
             let PlannedSpace { space, head_row, head, states, .. } = planned;
             self.cache.borrow_mut().committed(&space, head_row.value, head, states);
