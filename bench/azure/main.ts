@@ -1,27 +1,17 @@
 // Appends to Azure's emulator: events in commits of 1,000 against an entity an event, 100 a transaction.
 // A number is the median of all rounds. A bar that is missed is printed, and no failure.
 
-import { parseArgs } from "node:util";
 import { startAzurite } from "../../tests/azure/azurite.js";
+import { commandLine } from "../src/command-line.js";
 import { Events } from "../src/data.js";
 import { atLeast, atMost, Lines } from "../src/lines.js";
-import { numberOption } from "../src/number-option.js";
 import { say } from "../src/report.js";
 import { header, render } from "../src/table.js";
 import { inRounds, mediansOf } from "../src/timing.js";
+import { type AzureOptions, readOptions, USAGE } from "./options.js";
 import { entities, ours } from "./sides.js";
 
-const USAGE = `npm run bench:azure -- [options]
-  --events N      events of 1 KiB (10000)
-  --rounds N      rounds of which the median is taken (5)`;
-
-const { values } = parseArgs({
-	options: { events: { type: "string" }, rounds: { type: "string" }, help: { type: "boolean", short: "h" } },
-});
-
-async function measure(): Promise<void> {
-	const number = numberOption("events", values.events, 10_000);
-	const rounds = numberOption("rounds", values.rounds, 5);
+async function measure({ events: number, rounds }: AzureOptions): Promise<void> {
 	const events = new Events(number);
 	const azurite = await startAzurite();
 	try {
@@ -48,5 +38,6 @@ async function measure(): Promise<void> {
 	}
 }
 
-if (values.help === true) say(USAGE);
-else await measure();
+const options = commandLine(USAGE, readOptions);
+if (options === "help") say(USAGE);
+else await measure(options);

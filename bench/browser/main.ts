@@ -7,6 +7,7 @@ import { type Browser, until } from "../../tests/browser/support/browser.js";
 import { Chromium } from "../../tests/browser/support/chromium.js";
 import { Firefox } from "../../tests/browser/support/firefox.js";
 import { WebKit } from "../../tests/browser/support/webkit.js";
+import { commandLine } from "../src/command-line.js";
 import { Folders } from "../src/folders.js";
 import { machine } from "../src/machine.js";
 import { report, say } from "../src/report.js";
@@ -121,6 +122,7 @@ async function measure(options: BrowserOptions): Promise<boolean> {
 	}
 }
 
-const options = readOptions(process.argv.slice(2), fileURLToPath(new URL("../../.tools", import.meta.url)));
+const folder = fileURLToPath(new URL("../../.tools", import.meta.url));
+const options = commandLine(USAGE, (args) => readOptions(args, folder));
 if (options === "help") say(USAGE);
 else if (!(await measure(options))) process.exitCode = 1;

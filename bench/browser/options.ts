@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { numberOption } from "../src/number-option.js";
+import { numberOption, patternOption } from "../src/command-line.js";
 
 const browsers = ["chromium", "firefox", "webkit"] as const;
 
@@ -10,7 +10,7 @@ export interface BrowserOptions {
 	/** Events of a side that gets some. */
 	readonly some: number;
 	readonly rounds: number;
-	readonly only: string | undefined;
+	readonly only: RegExp | undefined;
 	readonly json: string | undefined;
 	/** Where the browser's profile is made. */
 	readonly folder: string;
@@ -52,7 +52,7 @@ export function readOptions(args: readonly string[], folder: string): BrowserOpt
 		events,
 		some: Math.max(Math.min(1000, events), Math.round(events / 5)),
 		rounds: numberOption("rounds", values.rounds, values.quick === true ? 3 : 5),
-		only: values.only,
+		only: patternOption("only", values.only),
 		json: values.json,
 		folder: values.folder ?? folder,
 	};

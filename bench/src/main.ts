@@ -4,6 +4,7 @@
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { commandLine } from "./command-line.js";
 import { compile, compiled } from "./compile.js";
 import { machine } from "./machine.js";
 import { runNative } from "./native.js";
@@ -34,7 +35,8 @@ async function measure({ events, rounds, folder, only, json }: Options): Promise
 	});
 }
 
-const options = readOptions(process.argv.slice(2), fileURLToPath(new URL("../../.tools", import.meta.url)));
+const folder = fileURLToPath(new URL("../../.tools", import.meta.url));
+const options = commandLine(USAGE, (args) => readOptions(args, folder));
 if (options === "help") say(USAGE);
 else if (options === "list") for (const { name, title } of rows) say(`${name.padEnd(16)} ${title}`);
 else {

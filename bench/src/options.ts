@@ -1,11 +1,11 @@
 import { parseArgs } from "node:util";
-import { numberOption } from "./number-option.js";
+import { numberOption, patternOption } from "./command-line.js";
 
 /** What a run was asked to do. */
 export interface Options {
 	readonly events: number;
 	readonly rounds: number;
-	readonly only: string | undefined;
+	readonly only: RegExp | undefined;
 	readonly native: boolean;
 	readonly json: string | undefined;
 	/** Where the folders of the stores are made. */
@@ -46,7 +46,7 @@ export function readOptions(args: readonly string[], folder: string): Options | 
 	return {
 		events: numberOption("events", values.events, values.quick === true ? 20_000 : DEFAULT_EVENTS),
 		rounds: numberOption("rounds", values.rounds, values.quick === true ? 3 : 5),
-		only: values.only,
+		only: patternOption("only", values.only),
 		native: values.native === true,
 		json: values.json,
 		folder: values.folder ?? folder,

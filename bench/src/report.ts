@@ -13,7 +13,7 @@ export interface Benchmark<Row extends Named> {
 	readonly rows: readonly Row[];
 	measure(row: Row): Promise<readonly Line[]>;
 	/** A regular expression: only the rows whose name or title matches. */
-	readonly only: string | undefined;
+	readonly only: RegExp | undefined;
 	/** Where what was measured is written to as JSON, with the settings. */
 	readonly json: string | undefined;
 	readonly settings: object;
@@ -29,14 +29,17 @@ export const say = (text: string): void => void process.stdout.write(`${text}\n`
 
 /** Measures the rows and prints the table. Whether all rows were measured. */
 export async function report<Row extends Named>(benchmark: Benchmark<Row>): Promise<boolean> {
-	const { machine, about, settings, json } = benchmark;
+	const { machine, about, settings, only, json } = benchmark;
+	const rows = benchmark.rows.filter(({ name, title }) => only === undefined || only.test(name) || only.test(title));
+	if (rows.length === 0) {
+		say(`--only matches none of the rows: ${benchmark.rows.map(({ name }) => name).join(", ")}`);
+		return false;
+	}
 	const facts = Object.entries(machine).map(([name, value]) => `${name} ${value}`);
 	for (const text of [facts.join(", "), ...about, "", header()]) say(text);
-	const only = benchmark.only === undefined ? undefined : new RegExp(benchmark.only);
 	const lines: Line[] = [];
 	const failed: string[] = [];
-	for (const row of benchmark.rows) {
-		if (only !== undefined && !only.test(row.name) && !only.test(row.title)) continue;
+	for (const row of rows) {
 		process.stderr.write(`${row.name}: ${row.title}\n`);
 		try {
 			const measured = await benchmark.measure(row);
