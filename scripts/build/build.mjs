@@ -3,7 +3,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { step } from "../lib/console.mjs";
 import { at } from "../lib/root.mjs";
-import { contentHash, isFresh, setStamp } from "../lib/stamp.mjs";
+import { contentHash, isFresh, make } from "../lib/stamp.mjs";
 import { buildEngine, engineOutputs } from "./engine.mjs";
 import { buildPackage } from "./package.mjs";
 
@@ -15,6 +15,7 @@ const parts = [
 		name: "engine",
 		title: "Building the engine (Rust to WebAssembly)",
 		inputs: [
+			".cargo/config.toml",
 			"Cargo.toml",
 			"Cargo.lock",
 			"core/Cargo.toml",
@@ -37,8 +38,12 @@ const parts = [
 	{
 		name: "streamkit-node",
 		title: "Building @streamkit/node",
-		// Its declarations are checked against those of streamkit.
-		inputs: ["node-adapter/src", "node-adapter/package.json", "node-adapter/tsconfig.build.json", "pkg/src", ...shared],
+		// Its declarations are checked against those of streamkit, and its program says which module it begins with.
+		inputs: [
+			...["node-adapter/src", "node-adapter/bin", "node-adapter/package.json", "node-adapter/tsconfig.build.json"],
+			...["pkg/src", "pkg/package.json"],
+			...shared,
+		],
 		outputs: ["node-adapter/dist/index.js", "node-adapter/dist/index.d.cts"],
 		work: () => buildPackage("node-adapter"),
 	},
@@ -49,10 +54,9 @@ export async function build(compiler) {
 	for (const { name, title, inputs, outputs, work } of parts) {
 		const hash = contentHash(inputs, name === "engine" ? [compiler] : []);
 		if (isFresh(name, hash, outputs)) continue;
-		await step(title, "its inputs have changed", work);
+		await step(title, "its inputs have changed", () => make(name, hash, work));
 		// An output that is never made would have the part built anew by every run.
 		const missing = outputs.filter((path) => !existsSync(at(path)));
 		if (missing.length > 0) throw new Error(`${title} made no ${missing.join(", ")}`);
-		setStamp(name, hash);
 	}
 }

@@ -1,7 +1,7 @@
 // Work is skipped when the content that it is made from is the content it was last made from.
 
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { at } from "./root.mjs";
 
@@ -46,8 +46,13 @@ export function isFresh(name, hash, outputs) {
 	);
 }
 
-/** Records that `name` was made from `hash`. */
-export function setStamp(name, hash) {
+/**
+ * Makes `name` from `hash`. Until that has succeeded it counts as made from nothing: work that was broken off may have
+ * replaced a part of what was there before.
+ */
+export async function make(name, hash, work) {
+	rmSync(stampFile(name), { force: true });
+	await work();
 	mkdirSync(dirname(stampFile(name)), { recursive: true });
 	writeFileSync(stampFile(name), hash);
 }

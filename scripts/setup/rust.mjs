@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { note, Problem, step } from "../lib/console.mjs";
 import { exitCode, output, run } from "../lib/process.mjs";
-import { isFresh, setStamp } from "../lib/stamp.mjs";
+import { isFresh, make } from "../lib/stamp.mjs";
 import { debianToolchain } from "./debian-toolchain.mjs";
 
 const wasm = "wasm32-unknown-unknown";
@@ -40,14 +40,11 @@ export async function rust() {
 	}
 	const compiler = output("rustc", ["-vV"]);
 	if (rustup && !hasTarget(bare) && !isFresh(bare, compiler, [])) {
-		await step(
-			`Adding the Rust target ${bare}`,
-			"npm test checks that the core needs no operating system",
-			async () => {
+		await step(`Adding the Rust target ${bare}`, "npm test checks that the core needs no operating system", () =>
+			make(bare, compiler, async () => {
 				if ((await exitCode("rustup", ["target", "add", bare])) !== 0) note("not available: that check is left out");
-			},
+			}),
 		);
-		setStamp(bare, compiler);
 	}
 	const sysroot = output("rustc", ["--print", "sysroot"]);
 	const missing = ["rustfmt", "clippy"].filter(

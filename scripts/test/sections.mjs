@@ -108,18 +108,36 @@ export const sections = [
 		group: "lint",
 		title: "The core without an operating system",
 		steps: (leaveOut) => {
-			const check = (target) => cargo("check", "--locked", "--package", "streamkit-core", "--target", target);
-			if (hasBareTarget()) return [check("wasm32-unknown-unknown"), check("thumbv7em-none-eabihf")];
-			leaveOut("thumbv7em-none-eabihf is not installed");
-			return [check("wasm32-unknown-unknown")];
+			const check = (target, ...features) =>
+				cargo("check", "--locked", "--package", "streamkit-core", "--target", target, ...features);
+			const bare = "thumbv7em-none-eabihf";
+			const hosted = check("wasm32-unknown-unknown");
+			if (hasBareTarget()) return [hosted, check(bare), check(bare, "--no-default-features")];
+			leaveOut(`${bare} is not installed`);
+			return [hosted];
 		},
+	},
+	{
+		name: "rust-docs",
+		group: "lint",
+		title: "Rust documentation",
+		steps: [cargo("rustdoc", "--locked", "--package", "streamkit-core", "--lib", ...deny)],
 	},
 	{
 		name: "core",
 		group: "rust",
-		title: "Engine",
+		title: "Engine, and with as little of it as a browser loads first",
 		counts: true,
-		steps: [cargo("test", "--locked", "--package", "streamkit-crc32c", "--package", "streamkit-core")],
+		steps: [
+			cargo("test", "--locked", "--package", "streamkit-crc32c", "--package", "streamkit-core"),
+			cargo("test", "--locked", "--package", "streamkit-core", "--no-default-features", "--lib", "--tests"),
+		],
+	},
+	{
+		name: "rust-example",
+		group: "rust",
+		title: "The engine embedded in a Rust program",
+		steps: [cargo("run", "--locked", "--package", "streamkit-core", "--example", "embedded")],
 	},
 	{
 		name: "wasm",
