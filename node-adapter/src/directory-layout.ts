@@ -228,7 +228,8 @@ export function nameOnce(from: string, to: string): void {
 function requireAccess(directory: string, kind: DirectoryKind): void {
 	accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
 	if (kind !== "store") return;
-	const isNew = [DATA_FILE, LOCK_FILE].filter((name) => !requireFile(directory, name)).length > 0;
+	// An empty one is what a process leaves that ended while it made it.
+	const isNew = [DATA_FILE, LOCK_FILE].filter((name) => requireFile(directory, name) === 0).length > 0;
 	requireFile(directory, JOURNAL_FILE);
 	if (isNew) requireRoom(directory, directory);
 	requireHandles(directory);
@@ -243,16 +244,16 @@ function requireRoom(at: string, directory: string): void {
 	}
 }
 
-/** Makes sure that a file of ours is one, and may be written. Answers false when there is none. */
-function requireFile(directory: string, name: string): boolean {
+/** Makes sure that a file of ours is one, and may be written. Answers how long it is: 0 when there is none. */
+function requireFile(directory: string, name: string): number {
 	const path = join(directory, name);
 	const found = statSync(path, { throwIfNoEntry: false });
 	if (found?.isFile()) {
 		accessSync(path, constants.R_OK | constants.W_OK);
-		return true;
+		return found.size;
 	}
 	// A link to nothing is something else as well; a file may just have been made by another process.
-	if (found === undefined && lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() !== true) return false;
+	if (found === undefined && lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() !== true) return 0;
 	throw badPath(directory, `"${directory}" holds a ${name} that is no file; it was left untouched`);
 }
 

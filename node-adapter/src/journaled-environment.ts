@@ -1,6 +1,7 @@
 import { sameBytes } from "./bytes.js";
-import type { Change } from "./journal/format.js";
+import { type Change, recordBytes } from "./journal/format.js";
 import { Journal } from "./journal/journal.js";
+import { LargeCommits } from "./journal/large-commits.js";
 import { merged, type Pair } from "./journal/merge.js";
 import { type KeyRange, LmdbEnvironment, type Pages } from "./lmdb-environment.js";
 
@@ -12,6 +13,9 @@ import { type KeyRange, LmdbEnvironment, type Pages } from "./lmdb-environment.j
 export class JournaledEnvironment {
 	readonly #environment: LmdbEnvironment;
 	readonly #journal: Journal;
+	readonly #large = new LargeCommits();
+	/** Is told how long the write transaction took. */
+	#timing: ((milliseconds: number) => void) | undefined;
 	/** The commit of the database that the latest write transaction began from. */
 	#base = 0;
 
@@ -68,16 +72,24 @@ export class JournaledEnvironment {
 	 * Runs a write transaction. What it throws undoes what it stored. Other writers, of any process, wait meanwhile.
 	 */
 	write<T>(run: () => T): T {
-		return this.#environment.write((commit) => {
+		let start = 0;
+		const result = this.#environment.write((commit) => {
+			start = performance.now();
+			this.#timing = undefined;
 			this.#base = commit - 1;
 			this.#journal.settle(this.#base);
 			return run();
 		});
+		this.#timing?.(performance.now() - start);
+		return result;
 	}
 
 	/** In a write transaction: writes a change without waiting for the disk. Answers false if it is to be stored. */
 	append(change: Change): boolean {
-		return this.#journal.append(this.#base, change);
+		const bytes = recordBytes(change);
+		if (this.#large.wayOf(bytes) === "database" || !this.#journal.append(this.#base, change, bytes)) return false;
+		this.#timing = (milliseconds) => this.#large.journaled(bytes, milliseconds);
+		return true;
 	}
 
 	/** In a write transaction: a change together with all that a commit to the database takes along. */
@@ -86,12 +98,14 @@ export class JournaledEnvironment {
 	}
 
 	/** In a write transaction: puts a whole change into the database. It is on the disk when the transaction is done. */
-	store({ deletes, puts }: Change): void {
+	store(whole: Change): void {
+		const { deletes, puts } = whole;
 		const [first] = deletes;
 		// To LMDB, deletes of what it does not have are no commit: the journal would go on to count.
 		if (first !== undefined && puts.length === 0) this.#environment.put(first, NOTHING);
 		for (const key of deletes) this.#environment.remove(key);
 		for (const { key, value } of puts) this.#environment.put(key, value);
+		this.#timing = (milliseconds) => this.#large.stored(recordBytes(whole), milliseconds);
 	}
 
 	/** In a write transaction: names the state that it began from, or that it has appended to. */

@@ -198,6 +198,14 @@ test("a limit on file sizes that a new store is beyond is QUOTA_EXCEEDED, and ma
 	assert.equal(existsSync(path), false);
 });
 
+test("a limit on file sizes is QUOTA_EXCEEDED where a process ended while it made the lock file", async () => {
+	const path = temporaryDirectory();
+	await (await openDirectory(path)).close();
+	writeFileSync(join(path, "lock.mdb"), "");
+	const child = await runChild("open", [path], { fileKibibytes: 100 });
+	assert.match(child.stdout, /"QUOTA_EXCEEDED".*files may have/, `${child.signal} ${child.stderr}`);
+});
+
 for (const [durability, size] of [
 	["strict", "100000"],
 	["relaxed", "100000"],

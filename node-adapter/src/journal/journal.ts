@@ -21,7 +21,6 @@ import {
 	encodeHeader,
 	encodeRecord,
 	HEADER_BYTES,
-	recordBytes,
 } from "./format.js";
 import { PendingRows } from "./pending-rows.js";
 
@@ -114,15 +113,15 @@ export class Journal {
 	}
 
 	/**
-	 * Adds a commit, which is there for all processes when this returns, and on the disk about a second later. Answers
-	 * false when it is to go to the database, with the rows. To be called alone, and settled.
+	 * Adds a commit of so many bytes as a record. It is there for all processes when this returns, and on the disk about a
+	 * second later. Answers false when it is to go to the database, with the rows. To be called alone, and settled.
 	 */
-	append(base: number, change: Change): boolean {
+	append(base: number, change: Change, length: number): boolean {
 		// A database without a commit may have been made anew beside a journal of old.
 		if (base === 0 || this.#unflushed !== undefined) return false;
 		const header = this.#base === undefined ? encodeHeader(base, randomInt(2 ** 32)) : undefined;
 		const start = header?.length ?? 0;
-		const bytes = start + recordBytes(change);
+		const bytes = start + length;
 		if (bytes > MAX_RECORD_BYTES || this.#end + bytes > this.#maxBytes) return false;
 		if (this.#rows.size + change.deletes.length + change.puts.length > MAX_ROWS) return false;
 		const written = Buffer.allocUnsafe(bytes);
