@@ -7,8 +7,7 @@ use core::fmt;
 use futures_task::LocalSpawn;
 use futures_util::future::LocalBoxFuture;
 
-#[cfg(not(feature = "compression"))]
-use crate::expander::Expander;
+use crate::expander::{Expander, NoExpander};
 use crate::kv::Kv;
 
 /// The wall clock.
@@ -39,7 +38,7 @@ pub trait Notify {
     fn notify(&self);
 }
 
-/// Everything the engine is given.
+/// Everything the engine is given. Where one type stands for all but the host, [`Env::new`] makes it.
 #[derive(Clone)]
 pub struct Env {
     /// Where all that is durable lives.
@@ -50,13 +49,31 @@ pub struct Env {
     pub entropy: Rc<dyn Entropy>,
     /// Timers.
     pub timer: Rc<dyn Timer>,
-    /// Runs commits and background work on the caller's thread.
+    /// Runs commits and background work on the thread that opens the store. It runs every task to its end, or refuses
+    /// it: where it drops one that has not ended, as an executor does that ends itself, the store is closed.
     pub spawn: Rc<dyn LocalSpawn>,
     /// Wakes other instances.
     pub notify: Rc<dyn Notify>,
-    /// Reads compressed rows, in a build that cannot.
-    #[cfg(not(feature = "compression"))]
+    /// Reads compressed rows, in a build that cannot. One with the feature `compression` never asks.
     pub expander: Rc<dyn Expander>,
+}
+
+impl Env {
+    /// A host, and what stands for everything else, with [`NoNotify`] and [`NoExpander`].
+    pub fn new<S>(kv: Rc<dyn Kv>, surroundings: Rc<S>) -> Self
+    where
+        S: Clock + Entropy + Timer + LocalSpawn + 'static,
+    {
+        Self {
+            kv,
+            clock: Rc::<S>::clone(&surroundings),
+            entropy: Rc::<S>::clone(&surroundings),
+            timer: Rc::<S>::clone(&surroundings),
+            spawn: surroundings,
+            notify: Rc::new(NoNotify),
+            expander: Rc::new(NoExpander),
+        }
+    }
 }
 
 impl fmt::Debug for Env {

@@ -3,7 +3,10 @@
 mod common;
 
 use common::{World, reads, records, small_blocks};
-use streamkit_core::{Detail, EntryId, ErrorCode, SegmentRead, SpaceRead, Store, WriteOptions, to_hex};
+use streamkit_core::{
+    Detail, EntryId, ErrorCode, Listing, MemoryKv, NewRecords, RecordFrame, SegmentRead, SpaceRead, Store,
+    WriteOptions, to_hex,
+};
 
 fn segment_read(from: u64, max_entries: u64) -> SegmentRead {
     reads::segment_read("orders", "one", from, max_entries)
@@ -129,5 +132,32 @@ fn concurrent_appends_share_commits_and_refusals_are_alone() {
                 assert_eq!(result.expect_err("refused").code(), ErrorCode::SequenceMismatch);
             }
         }
+    });
+}
+
+#[test]
+fn where_nothing_is_said_all_is_read_and_listed() {
+    let world = World::new();
+    let store = world.open(&MemoryKv::new());
+    world.run(async {
+        for segment in ["a", "b", "c"] {
+            let records = NewRecords::new(segment, segment, RecordFrame::of(["1", "2"]).expect("encodes"));
+            store.append(records.clone().expecting(0), WriteOptions::default()).await.expect("appends");
+            let again = store.append(records.clone().expecting(1), WriteOptions::default()).await;
+            assert_eq!(again.expect_err("is refused").code(), ErrorCode::SequenceMismatch);
+            store.append(records, WriteOptions::default()).await.expect("appends");
+        }
+        let names = store.spaces(Listing::default()).await.expect("lists");
+        assert_eq!((names.names, names.more), (vec!["a".into(), "b".into(), "c".into()], false));
+
+        let page = store.read_segment(SegmentRead::new("a", "a")).await.expect("reads");
+        assert_eq!((page.len(), page.next_sequence(), page.tail), (4, 5, true));
+        let first = SpaceRead { max_entries: 3, ..SpaceRead::new("a") };
+        let page = store.read_space(first).await.expect("reads");
+        assert_eq!(page.entries().last().map(|entry| entry.id), Some(page.passed()));
+        let bookmark = page.passed().to_string();
+        let rest = SpaceRead { after: bookmark.parse().expect("is an id"), ..SpaceRead::new("a") };
+        let page = store.read_space(rest).await.expect("reads");
+        assert_eq!(page.entries().map(|entry| entry.sequence).collect::<Vec<_>>(), [4]);
     });
 }

@@ -1,4 +1,5 @@
 //! The heads that an instance knows: it keeps those of commits under way, and not all that it ever saw.
+#![cfg(feature = "every-host")]
 
 mod common;
 

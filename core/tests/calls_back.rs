@@ -1,11 +1,12 @@
 //! Appends that call back.
+#![cfg(feature = "guarded-writes")]
 
 mod common;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use common::hooked::{Hook, HostCall, hooked};
+use common::hooked::{Hook, HostCall, Stuck, hooked};
 use common::{World, records, told};
 use futures::channel::oneshot;
 use streamkit_core::{
@@ -81,18 +82,6 @@ fn what_cannot_queue_is_refused_before_the_call_returns() {
     });
     let answer = told.take().expect("at once");
     assert_eq!(answer.expect_err("refused").code(), ErrorCode::Closed);
-}
-
-/// A host whose commits never end.
-struct Stuck;
-
-impl Hook for Stuck {
-    async fn before(&self, call: HostCall<'_>) -> Result {
-        if matches!(call, HostCall::Commit(batch) if batch.puts.len() > 1) {
-            std::future::pending::<()>().await;
-        }
-        Ok(())
-    }
 }
 
 #[test]

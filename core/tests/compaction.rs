@@ -1,13 +1,14 @@
 //! Merging changes what is stored, never what is read.
+#![cfg(all(feature = "compression", feature = "guarded-writes"))]
 
 mod common;
 
 use common::reads::{segment_read, space_read};
-use common::{World, records, small_blocks};
+use common::{Never, World, records, small_blocks};
 use std::rc::Rc;
 use streamkit_core::{
-    Compression, EntryId, ErrorCode, HostLimits, MemoryKv, OpenOptions, Retention, SegmentRead, SpaceRead,
-    Store, WriteOptions,
+    Compression, EntryId, Env, ErrorCode, HostLimits, MemoryKv, OpenOptions, Retention, SegmentRead,
+    SpaceRead, Store, Trim, WriteOptions,
 };
 
 async fn timeline(store: &Store, page: u64) -> Vec<(String, u64, EntryId, Vec<u8>)> {
@@ -259,15 +260,27 @@ fn what_was_deleted_before_a_store_ended_goes_with_a_compaction() {
 }
 
 #[test]
-fn what_was_deleted_last_goes_when_the_store_is_closed() {
+fn a_row_at_a_malformed_key_keeps_no_other_space_from_its_turn() {
     let kv = MemoryKv::new();
     let world = World::new();
-    let store = world.open(&kv);
+    let env = Env { timer: Rc::new(Never), ..world.env(Rc::new(kv.clone())) };
     world.run(async {
+        let store = Store::open(env, OpenOptions::default()).await.expect("opens");
         fill_stream(&store, "deleted").await;
-        store.delete_stream("deleted", true).await.expect("deletes");
-        assert_eq!(rows_of(&kv, "deleted"), 80);
-        store.close().await;
-        assert_eq!(rows_of(&kv, "deleted"), 0);
+        fill_stream(&store, "deleted later").await;
+        fill_stream(&store, "trimmed").await;
+        for name in ["deleted", "deleted later"] {
+            store.delete_stream(name, true).await.expect("deletes");
+        }
+        store.trim_stream("trimmed", Trim::MaxCount(30), false).await.expect("trims");
     });
+    for name in ["deleted", "trimmed"] {
+        let prefix = ["DAT\0SPACES\0", name, "\0"].concat();
+        let first = kv.snapshot().into_keys().find(|key| key.starts_with(prefix.as_bytes()));
+        kv.overwrite(&[first.expect("a row"), b"?".to_vec()].concat(), Some(b"?".to_vec()));
+    }
+    let report = world.run(compact(&world.open(&kv)));
+    assert_eq!(report.damaged, 2);
+    assert_eq!(rows_of(&kv, "deleted later"), 0);
+    assert!(rows_of(&kv, "trimmed") < 80);
 }

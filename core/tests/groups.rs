@@ -1,4 +1,5 @@
 //! Consumer groups on a host in memory.
+#![cfg(feature = "guarded-writes")]
 
 mod common;
 

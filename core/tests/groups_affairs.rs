@@ -1,5 +1,6 @@
 //! A group's own affairs (sessions that fell silent, records that are trimmed) on hosts whose commits take few
 //! rows: any number of them costs more commits, and never an error.
+#![cfg(all(feature = "every-host", feature = "guarded-writes"))]
 
 mod common;
 

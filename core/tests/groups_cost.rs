@@ -1,4 +1,5 @@
 //! What calls on a group cost the host: never more because more is pending, or because the stream is longer.
+#![cfg(feature = "guarded-writes")]
 
 mod common;
 

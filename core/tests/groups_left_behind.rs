@@ -1,4 +1,5 @@
 //! Groups by key: what sessions that ended left behind is found, however much of it is for others.
+#![cfg(feature = "guarded-writes")]
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! Dead letters so near the largest record that not all of their origin fits, and groups that share a
 //! dead-letter stream.
+#![cfg(feature = "guarded-writes")]
 
 mod common;
 

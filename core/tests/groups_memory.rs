@@ -1,6 +1,7 @@
 //! What an instance remembers of a group makes no difference but in what it reads: random calls through two
 //! instances that remember, some of whose replies are lost, are answered as calls are of which each has a
 //! newly opened store.
+#![cfg(all(feature = "every-host", feature = "guarded-writes"))]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Entries that are most of a value which the host has elsewhere too are left to it.
+#![cfg(feature = "compression")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Where a read ends that has an upper bound: once nothing that may still be appended is within it.
+#![cfg(all(feature = "every-host", feature = "guarded-writes"))]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! What a page of a segment asks the host for: about as many bytes as it shows, of rows that are compressed too.
+#![cfg(all(feature = "compression", feature = "guarded-writes"))]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! What a read of a space asks the host for, and what it gives beside others.
+#![cfg(all(feature = "compression", feature = "guarded-writes"))]
 
 mod common;
 

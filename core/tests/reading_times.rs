@@ -1,4 +1,5 @@
 //! Reading a segment from a time on: it costs about what reading from a sequence on does.
+#![cfg(all(feature = "every-host", feature = "compression", feature = "guarded-writes"))]
 
 mod common;
 

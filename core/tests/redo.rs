@@ -1,4 +1,5 @@
 //! Transactions over several spaces on a host that commits one space at a time.
+#![cfg(feature = "every-host")]
 
 mod common;
 
@@ -127,6 +128,53 @@ fn an_open_store_looks_for_leftovers_when_asked() {
         calls += 1;
     }
     assert!(left > 3, "{left} of {calls} left something");
+}
+
+/// Removes the header of a record just before the last of so many reads of it.
+struct HeaderGoes {
+    kv: MemoryKv,
+    reads: Cell<u32>,
+}
+
+impl Hook for HeaderGoes {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        if let HostCall::Get([key]) = call
+            && key.starts_with(b"TXN")
+        {
+            self.reads.set(self.reads.get().saturating_sub(1));
+            if self.reads.get() == 0 {
+                self.kv.overwrite(key, None);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Who gave a transaction up may not hear that its header went, and leave the parts to who waits to do the same.
+#[test]
+fn parts_whose_header_goes_meanwhile_are_removed() {
+    let (mut calls, mut gone) = (1, 0);
+    loop {
+        let world = World::new();
+        let kv = by_space();
+        // When it is found, before the patience, and after.
+        let goes = Rc::new(HeaderGoes { kv: kv.clone(), reads: Cell::new(3) });
+        let open = world.open_with(hooked(&kv, &goes), OpenOptions::default()).expect("opens");
+        let limited = StopAfter::new(calls);
+        if let Ok(dying) = world.open_with(hooked(&kv, &limited), OpenOptions::default()) {
+            let writes = vec![records("a", "x", &["1"]), records("b", "y", &["2"])];
+            let _ = world.run(dying.transact(writes, WriteOptions::default()));
+        }
+        world.run(open.recover()).expect("recovers");
+        world.settle();
+        assert_eq!(world.run(open.health()).expect("looks").pending_transactions, 0, "after {calls} calls");
+        gone += u32::from(goes.reads.get() == 0);
+        if limited.is_alive() {
+            break;
+        }
+        calls += 1;
+    }
+    assert!(gone > 0, "none of {calls} runs came so far");
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! What an append costs to a stream that keeps only so much: one commit for itself, one for the trim.
+#![cfg(feature = "guarded-writes")]
 
 mod common;
 
@@ -6,23 +7,13 @@ use std::rc::Rc;
 
 use common::calls::Calls;
 use common::hooked::hooked;
-use common::{World, records, to_stream};
-use futures::future::{FutureExt, LocalBoxFuture, pending};
-use streamkit_core::{Env, MemoryKv, OpenOptions, Retention, Store, StreamAppend, Timer, Trim, WriteOptions};
+use common::{Never, World, records, to_stream};
+use streamkit_core::{Env, MemoryKv, OpenOptions, Retention, Store, StreamAppend, Trim, WriteOptions};
 
 /// Records that a stream keeps.
 const KEPT: u64 = 300;
 /// Appends that are counted.
 const COUNTED: u64 = 128;
-
-/// Timers that never fire: what is collected a while later is not counted.
-struct Never;
-
-impl Timer for Never {
-    fn sleep(&self, _: u64) -> LocalBoxFuture<'static, ()> {
-        pending().boxed_local()
-    }
-}
 
 struct Counted {
     world: World,

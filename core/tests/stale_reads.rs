@@ -1,5 +1,6 @@
 //! A host without atomic commits or checks whose reads may be old: a reader sees the beginning of what was committed,
 //! whatever mixture of rows it is shown.
+#![cfg(all(feature = "every-host", feature = "guarded-writes"))]
 
 mod common;
 

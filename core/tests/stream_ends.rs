@@ -1,4 +1,5 @@
 //! Where reads of a stream end and go on, whatever is trimmed.
+#![cfg(feature = "guarded-writes")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Streams on hosts that fail, and over rows that are damaged.
+#![cfg(all(feature = "every-host", feature = "guarded-writes"))]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Streams that others trim while they are looked at.
+#![cfg(feature = "guarded-writes")]
 
 mod common;
 

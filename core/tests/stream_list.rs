@@ -1,4 +1,5 @@
 //! What a listing of streams costs, and that it says what each of them says.
+#![cfg(feature = "guarded-writes")]
 
 mod common;
 

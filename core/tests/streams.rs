@@ -1,4 +1,5 @@
 //! Streams: what an append, a trim and a deletion leave, against a model.
+#![cfg(feature = "guarded-writes")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! A verification finds every kind of damage, and nothing in a store that is well.
+#![cfg(all(feature = "every-host", feature = "guarded-writes"))]
 
 mod common;
 #[path = "common/transfer.rs"]
@@ -14,7 +15,9 @@ use streamkit_core::{
     HostLimits, Kv, MemoryKv, OpenOptions, Problem, Put, Result, Retention, Store, VerifyReport,
     WriteOptions, to_hex,
 };
-use transfer::{collect, edit_sealed, export, get_u64, head_key, healthy, import, put_u64, trim, verify};
+use transfer::{
+    append, collect, edit_sealed, export, get_u64, head_key, healthy, import, put_u64, trim, verify,
+};
 
 fn limits(atomic: Atomicity) -> HostLimits {
     let strong = atomic != Atomicity::None;
@@ -24,11 +27,6 @@ fn limits(atomic: Atomicity) -> HostLimits {
 fn open(world: &World, kv: &MemoryKv) -> Store {
     let options = OpenOptions { auto_compact: false, ..OpenOptions::default() };
     world.open_with(Rc::new(kv.clone()), options).expect("opens")
-}
-
-async fn append(store: &Store, space: &str, segment: &str, texts: &[&str]) {
-    let options = WriteOptions::default();
-    store.append(records(space, segment, texts), options).await.expect("appends");
 }
 
 /// Small and large runs, callers' TRX, a lease, spaces whose names begin alike.
@@ -593,7 +591,7 @@ fn what_was_left_unfinished_is_told() {
         let target_kv = MemoryKv::with_limits(limits(Atomicity::Space));
         let options = OpenOptions::default();
         let target = Store::open(world.env(Rc::new(target_kv.clone())), options).await.expect("opens");
-        let mut importer = target.importer();
+        let mut importer = target.importer(None).expect("starts");
         importer.push(&bytes[..bytes.len() / 2]).await.expect("takes it");
         let found = verify(&target).await.problems;
         assert_eq!(found.len(), 1, "{found:?}");

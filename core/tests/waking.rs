@@ -1,4 +1,5 @@
 //! What wakes whoever waits: what can be seen, and nothing else.
+#![cfg(feature = "guarded-writes")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Several writers of one space, and writes that are taken back.
+#![cfg(feature = "guarded-writes")]
 
 mod common;
 
@@ -9,7 +10,7 @@ use std::task::Poll;
 use common::hooked::{Hook, HostCall, hooked};
 use common::{World, records, told};
 use futures::channel::oneshot;
-use streamkit_core::{ErrorCode, HostLimits, MemoryKv, OpenOptions, Result, Store, WriteOptions};
+use streamkit_core::{Error, ErrorCode, HostLimits, MemoryKv, OpenOptions, Result, Store, WriteOptions};
 
 /// Timers fire at once here, and are not to end calls of the host.
 fn patient() -> OpenOptions {
@@ -142,4 +143,45 @@ fn a_write_is_taken_back_until_it_is_handed_to_the_host() {
         let (handed_over, kept, last) = taken_back_at(Call::Commit, to_stream, calls_back);
         assert_eq!((handed_over.expect("stored"), kept.expect("stored"), last), (1, 2, 2));
     }
+}
+
+/// A host that has no room for what holds a payload.
+struct NoRoom {
+    payload: &'static str,
+    refused: Cell<u32>,
+}
+
+impl Hook for NoRoom {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        let HostCall::Commit(batch) = call else { return Ok(()) };
+        let holds =
+            |value: &[u8]| value.windows(self.payload.len()).any(|part| part == self.payload.as_bytes());
+        if batch.puts.iter().any(|put| holds(&put.value)) {
+            self.refused.set(self.refused.get() + 1);
+            return Err(Error::new(ErrorCode::QuotaExceeded, "no room"));
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn of_a_commit_that_has_no_room_only_the_culprit_is_refused() {
+    let world = World::new();
+    let full = Rc::new(NoRoom { payload: "too much", refused: Cell::new(0) });
+    let store = world.open_with(hooked(&MemoryKv::new(), &full), patient()).expect("opens");
+    world.run(async {
+        let payloads = ["1", "2", "3", "4", "5", "too much", "6", "7", "8"];
+        let appends = payloads.map(|payload| {
+            let store = store.clone();
+            async move { store.append(records("orders", "one", &[payload]), WriteOptions::default()).await }
+        });
+        let made = futures::future::join_all(appends).await;
+        let told: Vec<_> = made
+            .into_iter()
+            .map(|made| made.map(|made| made.status.last_sequence).map_err(|error| error.code()))
+            .collect();
+        let refused = Err(ErrorCode::QuotaExceeded);
+        assert_eq!(told, [Ok(1), Ok(2), Ok(3), Ok(4), Ok(5), refused, Ok(6), Ok(7), Ok(8)]);
+        assert!(full.refused.get() <= 6, "the commit is halved until the culprit is alone");
+    });
 }

@@ -38,6 +38,14 @@ test("compact merges the small blocks, of one space or of all", async () => {
 	assert.equal((await objects(["consume", "orders", "a", "--dir", dir])).length, 60);
 });
 
+test("compact of a space that is not there says so", async () => {
+	for (const name of ["othe", "nothing"]) {
+		const { code, stderr } = await cli(["compact", "--space", name, "--dir", dir]);
+		assert.equal(code, 1);
+		assert.match(stderr, new RegExp(`space: there is no "${name}"`));
+	}
+});
+
 test("verify finds nothing wrong with a sound store", async () => {
 	assert.equal(await done(["verify", "--dir", dir]), "ok: 61 entries, 2 segments, 2 spaces\n");
 	assert.deepEqual(await objects(["verify", "--dir", dir]), [{ entries: 61, segments: 2, spaces: 2, problems: [] }]);

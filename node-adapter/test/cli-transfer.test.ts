@@ -38,6 +38,22 @@ test("export and import carry everything over, exactly", async () => {
 	assert.deepEqual(await everything(copy), await everything(dir));
 });
 
+test("import keeps to the spaces that are named, of either format", async () => {
+	const payloads = async (directory: string) => (await everything(directory)).map(({ payload }) => payload).sort();
+	for (const format of ["streamkit", "ndjson"]) {
+		const file = join(temporaryDirectory(), "export");
+		const copy = join(temporaryDirectory(), "copy");
+		await done(["export", file, "--format", format, "--dir", dir]);
+		const [first] = await objects(["import", file, "--spaces", "orders", "--dir", copy]);
+		assert.deepEqual(first, { format, spaces: 1, segments: 7, entries: 200 });
+		const missing = await failure(1, ["import", file, "--spaces", "none", "--dir", copy]);
+		assert.match(missing.message, /^spaces: the (export|input) holds no "none"$/);
+		const [rest] = await objects(["import", file, "--spaces", "bytes,other", "--dir", copy]);
+		assert.deepEqual(rest, { format, spaces: 2, segments: 2, entries: 3 });
+		assert.deepEqual(await payloads(copy), await payloads(dir));
+	}
+});
+
 test("export and import work through pipes", async () => {
 	const { bytes } = await cli(["export", "--spaces", "orders", "--spaces", "other", "--dir", dir]);
 	const copy = join(temporaryDirectory(), "copy");

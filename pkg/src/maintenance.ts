@@ -23,6 +23,9 @@ const PIECE_BYTES = 1 << 20;
 /** Options of long operations. */
 export type ProgressOptions = Abortable & { onProgress?: ((p: Progress) => void) | undefined };
 
+/** spaces: only these. */
+export type TransferOptions = ProgressOptions & { spaces?: readonly string[] | undefined };
+
 /** How often an import gives a sign of life while its source is silent: without one for 30 seconds it was broken off. */
 const SIGN_OF_LIFE_MS = 10_000;
 const NOTHING: Bytes = new Uint8Array(0);
@@ -97,15 +100,12 @@ class Session<T extends Operation> {
 }
 
 /** Everything as a byte stream. */
-export function exportAll(
-	slot: EngineSlot,
-	input: (ProgressOptions & { spaces?: readonly string[] | undefined }) | undefined,
-): AsyncIterable<Bytes> {
+export function exportAll(slot: EngineSlot, input: TransferOptions | undefined): AsyncIterable<Bytes> {
 	return {
 		async *[Symbol.asyncIterator]() {
 			const options = optionsObject(input);
 			const onProgress = optionalFunction("onProgress", options.onProgress);
-			const spaces = options.spaces === undefined ? undefined : checkSpaces(options.spaces);
+			const spaces = optionalSpaces(options.spaces);
 			const signal = checkSignal(options.signal);
 			const session = await Session.open(slot, (engine) => engine.exporter(spaces), signal);
 			try {
@@ -122,7 +122,8 @@ export function exportAll(
 	};
 }
 
-function checkSpaces(spaces: unknown): string[] {
+function optionalSpaces(spaces: unknown): string[] | undefined {
+	if (spaces === undefined) return undefined;
 	if (!Array.isArray(spaces)) throw invalid("spaces", "must be an array of names");
 	spaces.forEach((space: unknown, i) => {
 		checkName(`spaces[${i}]`, space);
@@ -152,15 +153,16 @@ async function whileSilent<T>(answer: Promise<T>, act: () => Promise<unknown>): 
 export async function importAll(
 	slot: EngineSlot,
 	source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-	input: ProgressOptions | undefined,
+	input: TransferOptions | undefined,
 ): Promise<{ spaces: number; segments: number; entries: number }> {
 	checkIterable("source", source);
 	if (ArrayBuffer.isView(source))
 		throw invalid("source", "must be an iterable of Uint8Array; wrap a single one in an array");
 	const options = optionsObject(input);
 	const onProgress = optionalFunction("onProgress", options.onProgress);
+	const spaces = optionalSpaces(options.spaces);
 	const signal = checkSignal(options.signal);
-	const session = await Session.open(slot, (engine) => engine.importer(), signal);
+	const session = await Session.open(slot, (engine) => engine.importer(spaces), signal);
 	const iterator = iteratorOf("source", source);
 	let exhausted = false;
 	try {
@@ -178,8 +180,8 @@ export async function importAll(
 				onProgress?.(session.now((importer) => ({ done: importer.done(), total: undefined })));
 			}
 		}
-		const { spaces, segments, entries } = await session.call("write", (importer) => importer.finish(), signal);
-		return { spaces, segments, entries };
+		const stored = await session.call("write", (importer) => importer.finish(), signal);
+		return { spaces: stored.spaces, segments: stored.segments, entries: stored.entries };
 	} catch (error) {
 		// An export that is cut short is taken back by the engine, as far as its last space. What ended the import is the
 		// error to report, and what the engine took back already it does not take back twice.

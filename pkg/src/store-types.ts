@@ -135,13 +135,17 @@ export interface Store extends AsyncDisposable {
 		options?: Abortable & { spaces?: readonly string[] | undefined; onProgress?: ((p: Progress) => void) | undefined },
 	): AsyncIterable<Bytes>;
 	/**
-	 * What export gave, byte for byte the same entries. Only into spaces that are empty: else CONFLICT, and nothing is
-	 * stored in that space. Given up part-way, by the signal or an error (CORRUPT, details {spacesDone}, for what is
-	 * damaged or cut short), spaces that came whole are stored, and nothing of the others.
+	 * What export gave, byte for byte the same entries: all of it, or only the spaces that are named. Only into spaces that
+	 * are empty: else CONFLICT, and nothing is stored in that space. A name that the export does not hold is NOT_FOUND at
+	 * its end, when the others are stored. Given up part-way, by the signal or an error (CORRUPT, details {spacesDone}, for
+	 * what is damaged or cut short), spaces that came whole are stored, and nothing of the others.
 	 */
 	import(
 		source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-		options?: Abortable & { onProgress?: ((p: Progress) => void) | undefined },
+		options?: Abortable & {
+			spaces?: readonly string[] | undefined;
+			onProgress?: ((p: Progress) => void) | undefined;
+		},
 	): Promise<{ spaces: number; segments: number; entries: number }>;
 
 	/** Merges small blocks and compresses; safe beside readers and writers. */

@@ -8,7 +8,7 @@ import type { Health, HostKv } from "./host.js";
 import { hostCall, readHealth } from "./host-answers.js";
 import type { LeaseOptions } from "./leases.js";
 import { getSegments, getSpaces } from "./listing.js";
-import type { ProgressOptions } from "./maintenance.js";
+import type { ProgressOptions, TransferOptions } from "./maintenance.js";
 import { Production, produce, produceStream, publish } from "./produce.js";
 import { consume, consumeSegment, consumeSpace } from "./reading/consume.js";
 import type { Store } from "./store-types.js";
@@ -153,7 +153,7 @@ class EngineStore implements Store {
 		return withCalls(this.#slot, options, (calls) => calls.withLease(this.#slot, key, ttl, run, options));
 	}
 
-	export(options?: ProgressOptions & { spaces?: readonly string[] | undefined }): AsyncIterable<Bytes> {
+	export(options?: TransferOptions): AsyncIterable<Bytes> {
 		const slot = this.#slot;
 		return {
 			async *[Symbol.asyncIterator]() {
@@ -164,7 +164,7 @@ class EngineStore implements Store {
 
 	async import(
 		source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-		options?: ProgressOptions,
+		options?: TransferOptions,
 	): Promise<{ spaces: number; segments: number; entries: number }> {
 		return withCalls(this.#slot, options, (calls) => calls.importAll(this.#slot, source, options));
 	}

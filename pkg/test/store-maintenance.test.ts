@@ -42,6 +42,9 @@ test("what is exported imports as the same entries", async (t) => {
 	await refuses("CONFLICT", to.import(chunks));
 	const some = await storeIn(t);
 	assert.equal((await some.import(from.export({ spaces: ["log"] }))).spaces, 1);
+	await refuses("NOT_FOUND", some.import(chunks, { spaces: ["none"] }), /"none"/);
+	await refuses("INVALID_ARGUMENT", some.import(chunks, { spaces: "log" as never }), /^spaces: /);
+	await refuses("INVALID_ARGUMENT", some.import(chunks, { spaces: ["a\0"] }), /^spaces\[0\]: /);
 	assert.deepEqual(await collect(some.getSpaces()), ["log"]);
 });
 

@@ -13,6 +13,7 @@
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::borrow::Borrow;
 
 use super::bytes::{Reader, put_bytes_u32, put_len_u32, put_u64};
 use crate::error::{Error, Result};
@@ -215,7 +216,32 @@ pub struct RecordFrame {
 }
 
 impl RecordFrame {
-    /// The records that `frame` holds.
+    /// Records of these payloads, without metadata.
+    ///
+    /// # Errors
+    ///
+    /// `LIMIT_EXCEEDED` where one is above 2^32 - 1 bytes, or there are more than that.
+    pub fn of<P: AsRef<[u8]>>(payloads: impl IntoIterator<Item = P>) -> Result<Self> {
+        let none = BTreeMap::new();
+        Self::with_metadata(payloads.into_iter().map(|payload| (payload, &none)))
+    }
+
+    /// Records of these payloads and their metadata.
+    ///
+    /// # Errors
+    ///
+    /// `LIMIT_EXCEEDED` where payload or metadata are above 2^32 - 1 bytes, or there are more than that.
+    pub fn with_metadata<P: AsRef<[u8]>, M: Borrow<BTreeMap<String, String>>>(
+        records: impl IntoIterator<Item = (P, M)>,
+    ) -> Result<Self> {
+        let bodies: Result<Vec<_>> = records
+            .into_iter()
+            .map(|(payload, metadata)| encode_entry_body(payload.as_ref(), metadata.borrow()))
+            .collect();
+        Self::parse(encode_record_frame(&bodies?, None)?)
+    }
+
+    /// The records that `frame` holds, as [`encode_record_frame`] gives it.
     ///
     /// # Errors
     ///
@@ -424,6 +450,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn records_are_framed_as_they_are_given(records in records()) {
+            let frame = RecordFrame::with_metadata(records.iter().map(|(payload, metadata)| (payload, metadata)));
+            prop_assert_eq!(frame.unwrap().views().map(record).collect::<Vec<_>>(), records);
+        }
+
         #[test]
         fn frames_come_back(records in records(), numbered: bool) {
             let sequences: Vec<u64> = (0..records.len() as u64).collect();

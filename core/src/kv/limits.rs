@@ -11,18 +11,18 @@ pub enum Atomicity {
     None,
 }
 
-/// The abilities and limits of a host.
+/// The abilities and limits of a host. A store is not opened where they are too small for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostLimits {
-    /// Longest key, in bytes.
+    /// Longest key, in bytes. At least 280; consumer groups with the longest names need 413.
     pub max_key_bytes: usize,
-    /// Longest value, in bytes.
+    /// Longest value, in bytes. At least 4096; a record must fit one, less some 400 bytes.
     pub max_value_bytes: usize,
-    /// Most checks, deletes and puts of one commit together.
+    /// Most checks, deletes and puts of one commit together. At least 16, unless single rows are committed.
     pub max_batch_ops: usize,
-    /// Most bytes of keys and values of one commit together.
+    /// Most bytes of keys and values of one commit together. At least 16,384, unless single rows are committed.
     pub max_batch_bytes: usize,
-    /// The row size at which the host is at its best; blocks grow to it.
+    /// The row size at which the host is at its best; blocks grow to it. Not above the longest value.
     pub block_bytes: usize,
     /// What one commit covers atomically.
     pub atomic: Atomicity,
@@ -30,7 +30,7 @@ pub struct HostLimits {
     pub checks: bool,
     /// Reads see the latest write, and one get is one snapshot.
     pub consistent: bool,
-    /// Other processes, tabs or machines may write the same data.
+    /// Others may write the same data: other stores of this process, other processes, tabs or machines.
     pub shared: bool,
     /// Bytes are what costs: blocks are compressed when they are committed.
     pub compress: bool,

@@ -108,6 +108,9 @@ pub enum Commit {
 /// An ordered key-value storage. Hints between instances on the same storage are not its business:
 /// see [`Notify`](crate::Notify).
 ///
+/// It is implemented under [`#[async_trait(?Send)]`](macro@crate::async_trait), as [`MemoryKv`] is. Calls may overlap: a
+/// borrow of what several of them use must not live over an await.
+///
 /// Keys and values are bytes; keys order as unsigned bytes. An implementation promises:
 ///
 /// * **Order and exactness.** `get` answers in the order asked, one answer a key. `scan` gives the

@@ -176,7 +176,7 @@ pub(super) fn open(row: Value, what: &str) -> Result<SharedBytes> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "compression"))]
 mod tests {
     use alloc::vec;
 

@@ -34,7 +34,7 @@ pub(crate) fn plan_merges(rows: &[MergeSize], more: bool, sizes: &Sizes) -> (Vec
     let mut close = |start: usize, end: usize| {
         let worth = match rows.get(start..end) {
             None | Some([]) => false,
-            Some([one]) => one.rewrite && !one.damaged,
+            Some([one]) => one.rewrite,
             Some(_) => true,
         };
         if worth {
@@ -46,7 +46,7 @@ pub(crate) fn plan_merges(rows: &[MergeSize], more: bool, sizes: &Sizes) -> (Vec
             close(start, position);
             start = position + 1;
             bytes = 0;
-        } else if row.apart || bytes > 0 && bytes + row.body > sizes.merged_bytes {
+        } else if row.apart || bytes + row.body > sizes.merged_bytes {
             close(start, position);
             start = position;
             bytes = row.body;

@@ -36,6 +36,19 @@ pub struct NewRecords {
     pub expected: Option<u64>,
 }
 
+impl NewRecords {
+    /// Records for a segment, whatever its last sequence is.
+    pub fn new(space: impl Into<String>, segment: impl Into<String>, records: RecordFrame) -> Self {
+        Self { space: space.into(), segment: segment.into(), records, expected: None }
+    }
+
+    /// The same, if the segment's last sequence is this one; 0: if it is empty.
+    #[must_use]
+    pub fn expecting(self, last_sequence: u64) -> Self {
+        Self { expected: Some(last_sequence), ..self }
+    }
+}
+
 /// Proof of holding a lease, as [`Store::acquire_lease`] gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaseProof {

@@ -7,9 +7,15 @@
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
+#[cfg(feature = "guarded-writes")]
+use core::pin::pin;
 
+#[cfg(feature = "guarded-writes")]
+use futures_util::future::select;
 use uuid::Uuid;
 
+#[cfg(feature = "guarded-writes")]
+use super::Run;
 use super::queue::{Job, Patch};
 use super::{Inner, Store};
 use crate::error::{Error, ErrorCode, Result};
@@ -21,6 +27,8 @@ use crate::layout::trx::TrxRow;
 use crate::layout::{Voids, block, commit, trx};
 use crate::name::check_name;
 use crate::sorted::SortedMap;
+#[cfg(feature = "guarded-writes")]
+use crate::sorted::SortedSet;
 
 /// How long after a trim its rows are collected, in milliseconds: trims that come close are collected at once.
 const PAUSE: u64 = 1000;
@@ -39,6 +47,9 @@ const TRIES: u32 = 8;
 /// Most steps for what is still to be collected when the store is closed: nobody waits long for room.
 #[cfg(feature = "guarded-writes")]
 const LAST_STEPS: usize = 16;
+/// How long they may take, in milliseconds.
+#[cfg(feature = "guarded-writes")]
+const LAST_MOMENT: u64 = 1000;
 
 /// What one step found to remove.
 #[derive(Debug, Default)]
@@ -86,12 +97,28 @@ impl Inner {
         });
     }
 
-    /// Collects what the pause after a trim still holds up, as far as a few steps go: of programs that open the store
-    /// for one call each, none is there at its end. Where nothing is trimmed, as in a browser's light engine, it would
-    /// bring all of collecting along.
+    /// Collects what the pause after a trim still holds up, as far as a few steps and a moment go: of programs that open
+    /// the store for one call each, none is there at its end. Where nothing is trimmed, as in a browser's light engine, it
+    /// would bring all of collecting along.
     #[cfg(feature = "guarded-writes")]
-    pub(super) async fn collect_now(self: &Rc<Self>) {
+    pub(super) fn collect_last(self: &Rc<Self>) {
         let spaces = core::mem::take(&mut *self.collecting.borrow_mut());
+        if spaces.iter().next().is_none() {
+            return;
+        }
+        let inner = Rc::clone(self);
+        let run = Run::begin(self, 0);
+        self.spawn(async move {
+            // It ends last: what a step has queued is withdrawn before.
+            let _run = run;
+            let collected = pin!(inner.collect_some(spaces));
+            // A host that hangs or is slow would hold up whoever closes the store, and one that fails as well.
+            select(collected, inner.env.timer.sleep(LAST_MOMENT)).await;
+        });
+    }
+
+    #[cfg(feature = "guarded-writes")]
+    async fn collect_some(self: &Rc<Self>, spaces: SortedSet<Rc<str>>) {
         let mut spaces = spaces.iter();
         let mut space = spaces.next();
         for _ in 0..LAST_STEPS {
@@ -99,7 +126,6 @@ impl Inner {
             match self.collect_step(name).await {
                 Ok(Some(_)) => {}
                 Ok(None) => space = spaces.next(),
-                // A host that fails would only hold up whoever closes the store.
                 Err(_) => break,
             }
         }

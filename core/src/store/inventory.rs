@@ -20,14 +20,20 @@ const MOST_ROWS: usize = 1024;
 const PAGE_BYTES: usize = 1 << 20;
 
 /// Which names to list.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
     /// Only names after this one.
     pub after: Option<String>,
     /// Only names that begin with this.
     pub prefix: Option<String>,
-    /// At most so many names; at least 1.
+    /// At most so many names; at least 1. Default 1,000.
     pub limit: usize,
+}
+
+impl Default for Listing {
+    fn default() -> Self {
+        Self { after: None, prefix: None, limit: 1000 }
+    }
 }
 
 impl Listing {

@@ -4,6 +4,7 @@ mod abandoned;
 mod answer;
 mod append;
 mod cache;
+mod chosen;
 mod collect;
 mod commit;
 mod compact;
@@ -51,7 +52,6 @@ pub use import::{ImportReport, Importer};
 pub use inventory::{Changes, Listing, Names};
 pub use options::{Compression, OpenOptions, StoreLimits};
 pub use read::{EntryRef, Page, PageFrame, PageRun, SegmentRead, SpaceRead, Tier};
-pub(crate) use read::{SeenSpace, decode_head};
 pub use verify::{Problem, Verifier, VerifyReport};
 
 use crate::codec::ENTRY_LENGTHS;
@@ -60,15 +60,23 @@ use crate::env::Env;
 use crate::error::{Error, ErrorCode, Result};
 use crate::plan::Sizes;
 use crate::sorted::SortedSet;
-pub(crate) use answer::{Answer, went_away};
-pub(crate) use cache::{Cache, CachedSpace};
+pub(crate) use cache::Cache;
 use host::Host;
 pub(crate) use host::{Call, Part, Row};
-pub(crate) use key_locks::{KeyLock, lock_key};
 use queue::Queue;
-pub(crate) use queue::{Job, Patch};
-pub(crate) use running::{Run, Tagged};
+pub(crate) use running::Tagged;
 use wait::Waiters;
+// What streams and groups are made of.
+#[cfg(feature = "guarded-writes")]
+pub(crate) use {
+    answer::{Answer, went_away},
+    cache::CachedSpace,
+    key_locks::{KeyLock, lock_key},
+    load::decode_head,
+    queue::{Job, Patch},
+    read::{SeenSpace, USUAL_BYTES, USUAL_ENTRIES},
+    running::Run,
+};
 
 /// An open store. Clones share it.
 ///
@@ -121,6 +129,9 @@ pub(crate) struct Inner {
     /// How many calls of several steps, and pieces of the store's own work, are under way: closing waits for them.
     background: Cell<usize>,
     closed: Cell<bool>,
+    /// The executor let go of a task: what is under way never ends.
+    #[cfg(feature = "every-host")]
+    stranded: Cell<bool>,
 }
 
 impl fmt::Debug for Store {

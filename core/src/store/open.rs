@@ -68,6 +68,8 @@ impl Store {
             idle: RefCell::new(Vec::new()),
             background: Cell::new(0),
             closed: Cell::new(false),
+            #[cfg(feature = "every-host")]
+            stranded: Cell::new(false),
         };
         let store = Self { inner: Rc::new(inner), tag: 0 };
         if store.inner.host.atomic() == Atomicity::Space {
@@ -76,15 +78,13 @@ impl Store {
         Ok(store)
     }
 
-    /// Removes some of what was trimmed in the last moments. Then it refuses what comes, wakes who waits with `CLOSED`,
-    /// and completes once the writes and the merges under way are settled. Closing twice is fine.
+    /// Refuses what comes from now on, wakes who waits with `CLOSED`, and completes once the writes and the merges
+    /// under way are settled, and some of what was trimmed in the last moments is removed. Closing twice is fine.
     pub async fn close(&self) {
-        #[cfg(feature = "guarded-writes")]
-        if self.inner.check_open().is_ok() {
-            self.inner.collect_now().await;
-        }
         self.inner.closed.set(true);
         self.inner.end_waits();
+        #[cfg(feature = "guarded-writes")]
+        self.inner.collect_last();
         let settled = {
             if self.inner.is_idle() {
                 return;
@@ -99,6 +99,10 @@ impl Store {
 
 impl Inner {
     fn is_idle(&self) -> bool {
+        #[cfg(feature = "every-host")]
+        if self.stranded.get() {
+            return true;
+        }
         self.queue.borrow().is_idle() && self.background.get() == 0
     }
 

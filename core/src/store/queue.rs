@@ -357,3 +357,212 @@ impl Queue {
         core::mem::take(&mut self.waiting).into_values().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::borrow::ToOwned;
+    use alloc::vec;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::kv::Check;
+    use crate::plan::{Attached, Write};
+
+    /// One commit covers the whole store, or one space.
+    const TOGETHER: Picking = Picking { across_spaces: true, rounds: 9 };
+    const BY_SPACE: Picking = Picking { across_spaces: false, rounds: 9 };
+
+    /// A write to spaces of one letter.
+    fn write(spaces: &str) -> Job {
+        let one = |space: &str| Write {
+            space: Rc::from(space),
+            segment: Rc::from("segment"),
+            entries: Vec::new().into(),
+            count: 1,
+            logical: 0,
+            expected: None,
+            sequences: None,
+            stream: None,
+        };
+        Job::Write(WriteRequest {
+            writes: spaces.split("").filter(|space| !space.is_empty()).map(one).collect(),
+            trx_id: Uuid::nil(),
+            trx_supplied: false,
+            trx_number: None,
+            lease: None,
+            durability: Durability::Relaxed,
+            attached: Attached::default(),
+        })
+    }
+
+    fn with_rows(mut job: Job) -> Job {
+        if let Job::Write(request) = &mut job {
+            request.attached.rows = Some(Box::new(AttachedRows {
+                space: "g".to_owned(),
+                group: "group".to_owned(),
+                check: Check { key: Vec::new(), value: None },
+                deletes: Vec::new(),
+                puts: Vec::new(),
+            }));
+        }
+        job
+    }
+
+    fn patch(space: &str) -> Job {
+        Job::Patch(Patch {
+            space: Rc::from(space),
+            edit: Box::new(|_| Ok(())),
+            puts: Vec::new(),
+            deletes: Vec::new(),
+            durability: Durability::Relaxed,
+        })
+    }
+
+    fn push(queue: &mut Queue, job: Job, tag: u64) -> oneshot::Receiver<Result<Outcome>> {
+        let (sender, receiver) = oneshot::channel();
+        queue.push(job, tag, Reply::Waits(sender));
+        receiver
+    }
+
+    fn queue_of(jobs: Vec<Job>) -> Queue {
+        let mut queue = Queue::default();
+        for job in jobs {
+            drop(push(&mut queue, job, 0));
+        }
+        queue
+    }
+
+    fn orders(round: Option<&Round>) -> Vec<u64> {
+        round.map_or_else(Vec::new, |round| round.tickets.iter().map(|ticket| ticket.order).collect())
+    }
+
+    /// What each round takes, each ended before the next.
+    fn rounds(mut queue: Queue, picking: Picking) -> Vec<Vec<u64>> {
+        let mut taken = Vec::new();
+        while let Some(round) = queue.next_round(picking) {
+            taken.push(orders(Some(&round)));
+            queue.end_round(&round.spaces);
+        }
+        assert!(queue.is_idle());
+        taken
+    }
+
+    fn in_doubt(mut ticket: Ticket) -> Ticket {
+        ticket.doubts.push(Doubt {
+            space: Rc::from("a"),
+            base: None,
+            nonce: 1,
+            witnesses: Vec::new(),
+            reply: Outcome::Patched,
+            error: Error::unavailable("lost"),
+        });
+        ticket
+    }
+
+    #[test]
+    fn what_one_commit_covers_goes_together() {
+        let jobs = || vec![write("a"), write("b"), write("a"), write("ab"), write("b")];
+        assert_eq!(rounds(queue_of(jobs()), TOGETHER), [vec![0, 1, 2, 3, 4]]);
+        assert_eq!(rounds(queue_of(jobs()), BY_SPACE), [vec![0, 2], vec![1], vec![3], vec![4]]);
+    }
+
+    #[test]
+    fn a_patch_goes_alone_and_nobody_overtakes_it_in_its_space() {
+        let jobs = vec![write("a"), patch("a"), write("b"), write("a"), patch("a")];
+        assert_eq!(rounds(queue_of(jobs), TOGETHER), [vec![0, 2], vec![1], vec![3], vec![4]]);
+    }
+
+    #[test]
+    fn spaces_of_a_commit_under_way_are_left_alone() {
+        let mut queue = queue_of(vec![write("ab"), write("b"), write("c"), write("bc"), write("c")]);
+        queue.at_most = Some(1);
+        let first = queue.next_round(TOGETHER);
+        assert_eq!(orders(first.as_ref()), [0]);
+        let second = queue.next_round(TOGETHER);
+        assert_eq!(orders(second.as_ref()), [2], "what is behind a request that waits, waits too");
+        assert!(queue.next_round(TOGETHER).is_none());
+        queue.end_round(&first.expect("a round").spaces);
+        queue.end_round(&second.expect("a round").spaces);
+        assert_eq!(rounds(queue, TOGETHER), [vec![1, 3, 4]]);
+    }
+
+    #[test]
+    fn a_space_that_lost_a_race_is_planned_by_itself() {
+        let contended = |jobs| {
+            let mut queue = queue_of(jobs);
+            queue.set_apart(&Rc::from("a"), true);
+            queue
+        };
+        let last = vec![write("b"), write("a"), write("b")];
+        assert_eq!(rounds(contended(last), TOGETHER), [vec![0, 2], vec![1]]);
+        let first = || vec![write("a"), write("b"), write("a"), write("ab")];
+        assert_eq!(rounds(contended(first()), TOGETHER), [vec![0, 2], vec![1], vec![3]]);
+        let mut queue = contended(first());
+        queue.set_apart(&Rc::from("a"), false);
+        assert_eq!(rounds(queue, TOGETHER), [vec![0, 1, 2, 3]]);
+    }
+
+    #[cfg(feature = "guarded-writes")]
+    #[test]
+    fn rows_of_a_group_end_a_commit_that_covers_one_space() {
+        let jobs = || vec![with_rows(write("a")), write("a"), write("b")];
+        assert_eq!(rounds(queue_of(jobs()), BY_SPACE), [vec![0], vec![1], vec![2]]);
+        assert_eq!(rounds(queue_of(jobs()), TOGETHER), [vec![0, 1, 2]]);
+    }
+
+    #[test]
+    fn only_so_many_commits_are_under_way() {
+        let picking = Picking { across_spaces: false, rounds: 2 };
+        let mut queue = queue_of(vec![write("a"), write("b"), write("c")]);
+        assert!(!queue.is_idle(), "three requests wait");
+        let first = queue.next_round(picking).expect("a round");
+        assert!(queue.next_round(picking).is_some());
+        assert!(queue.next_round(picking).is_none());
+        queue.end_round(&first.spaces);
+        assert_eq!(orders(queue.next_round(picking).as_ref()), [2]);
+        assert!(!queue.is_idle(), "two commits are under way");
+    }
+
+    #[test]
+    fn what_waits_can_be_taken_back_unless_a_try_may_still_apply() {
+        let mut queue = Queue::default();
+        let mut answers: Vec<_> = (1..=3).map(|tag| push(&mut queue, write("a"), tag)).collect();
+        let mut told = |n: usize| answers.get_mut(n).and_then(|answer| answer.try_recv().ok()).flatten();
+        assert!(!queue.cancel(4), "nothing has that tag");
+        assert!(queue.cancel(2));
+        assert_eq!(told(1).and_then(Result::err).map(|error| error.code()), Some(ErrorCode::Aborted));
+        let round = queue.next_round(TOGETHER).expect("a round");
+        queue.end_round(&round.spaces);
+        for ticket in round.tickets {
+            let ticket = if ticket.tag == 1 { in_doubt(ticket) } else { ticket };
+            queue.put_back(ticket);
+        }
+        assert!(!queue.cancel(1), "it may have been stored");
+        queue.drop_order(0);
+        queue.drop_order(2);
+        assert_eq!(rounds(queue, TOGETHER), [[0]]);
+        assert!(told(0).is_none() && told(2).is_none());
+    }
+
+    #[test]
+    fn an_error_of_a_request_that_may_have_applied_says_so() {
+        let mut queue = Queue::default();
+        let mut answers: Vec<_> = (1..=3).map(|tag| push(&mut queue, write("a"), tag)).collect();
+        let tickets = queue.drain();
+        let refused = || Error::invalid("refused");
+        for (ticket, error) in
+            tickets.into_iter().zip([refused(), refused(), Error::unavailable("lost again")])
+        {
+            let ticket = if ticket.tag == 1 { ticket } else { in_doubt(ticket) };
+            ticket.settle(Err(error));
+        }
+        let told: Vec<_> = answers
+            .iter_mut()
+            .filter_map(|answer| answer.try_recv().ok().flatten()?.err())
+            .map(|error| (error.code(), error.may_have_applied()))
+            .collect();
+        let (lost, certain) = ((ErrorCode::Unavailable, true), (ErrorCode::InvalidArgument, false));
+        assert_eq!(told, [certain, lost, lost]);
+    }
+}

@@ -2,6 +2,8 @@
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
+#[cfg(feature = "every-host")]
+use alloc::rc::Weak;
 use core::pin::Pin;
 use core::task::{Context, Waker};
 
@@ -22,14 +24,48 @@ impl Inner {
 
     /// Runs a task later. Where the executor takes no more tasks, the store is closed.
     pub(crate) fn spawn(self: &Rc<Self>, task: impl Future<Output = ()> + 'static) {
+        #[cfg(feature = "every-host")]
+        let task = watched(task, Watch(Rc::downgrade(self)));
         let task = LocalFutureObj::new(Box::new(task));
         if self.env.spawn.spawn_local_obj(task).is_err() {
-            // Nothing will ever run again: whoever waits must hear of it.
-            self.closed.set(true);
-            for ticket in self.queue.borrow_mut().drain() {
-                ticket.settle(Err(Error::new(ErrorCode::Closed, "the executor has shut down")));
-            }
-            self.end_waits();
+            self.strand();
         }
     }
+
+    /// Nothing will ever run again: whoever waits must hear of it.
+    fn strand(&self) {
+        self.closed.set(true);
+        let waiting = self.queue.borrow_mut().drain();
+        for ticket in waiting {
+            ticket.settle(Err(Error::new(ErrorCode::Closed, "the executor has shut down")));
+        }
+        self.end_waits();
+        #[cfg(feature = "every-host")]
+        {
+            self.stranded.set(true);
+            self.drained();
+        }
+    }
+}
+
+/// Closes the store when it is dropped before the task that it is part of has ended: what the queue and the closing of
+/// the store count on would never come.
+#[cfg(feature = "every-host")]
+struct Watch(Weak<Inner>);
+
+#[cfg(feature = "every-host")]
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(inner) = self.0.upgrade() {
+            inner.strand();
+        }
+    }
+}
+
+/// The task with its watch, which is dropped after it, whether it has begun or not: a store that only the task kept
+/// alive is gone by then.
+#[cfg(feature = "every-host")]
+async fn watched(task: impl Future<Output = ()>, mut watch: Watch) {
+    task.await;
+    watch.0 = Weak::new();
 }

@@ -36,6 +36,13 @@ pub struct StreamAppend {
     pub partition_key: Option<String>,
 }
 
+impl StreamAppend {
+    /// Records for the stream's first partition.
+    pub fn new(stream: impl Into<String>, records: RecordFrame) -> Self {
+        Self { stream: stream.into(), records, partition: None, partition_key: None }
+    }
+}
+
 /// What an append to a stream made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StreamAppended {

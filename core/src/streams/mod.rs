@@ -8,6 +8,7 @@ mod firsts;
 mod info;
 mod lifecycle;
 mod memory;
+mod place;
 mod read;
 mod stretch;
 mod trim;

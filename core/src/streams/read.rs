@@ -12,7 +12,7 @@ use crate::layout::block::Block;
 use crate::layout::space::SpaceHead;
 use crate::layout::stream::StreamMeta;
 use crate::name::check_name;
-use crate::store::{Inner, Page, PageRun, SegmentRead, SpaceRead, Store};
+use crate::store::{Inner, Page, PageRun, SegmentRead, SpaceRead, Store, USUAL_BYTES, USUAL_ENTRIES};
 
 /// Which partitions of a stream to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,21 @@ pub struct StreamRead {
     pub max_entries: u64,
     /// Most bytes of entries, give or take one block.
     pub max_bytes: usize,
+}
+
+impl StreamRead {
+    /// All of a stream from its beginning, in pages of about 1 MiB.
+    pub fn new(stream: impl Into<String>) -> Self {
+        Self {
+            stream: stream.into(),
+            partitions: PartitionChoice::All,
+            after: EntryId::ZERO,
+            last: None,
+            from: None,
+            max_entries: USUAL_ENTRIES,
+            max_bytes: USUAL_BYTES,
+        }
+    }
 }
 
 impl Store {

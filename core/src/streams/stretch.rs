@@ -2,7 +2,7 @@
 
 use alloc::collections::VecDeque;
 
-use super::cut::{Cut, Goal};
+use super::place::{Cut, Goal};
 use crate::error::{Error, Result};
 use crate::id::EntryId;
 use crate::layout::commit::{CommitRow, Item};

@@ -5,8 +5,8 @@ use alloc::rc::Rc;
 
 use futures_util::FutureExt;
 
-use super::cut::{Cut, Goal};
 use super::not_found;
+use super::place::{Cut, Goal};
 use super::stretch::Stretch;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{EntryId, check_time};

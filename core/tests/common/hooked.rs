@@ -51,3 +51,15 @@ impl<H: Hook> Kv for Hooked<H> {
         self.inner.commit(batch).await
     }
 }
+
+/// A host whose commits of entries never end.
+pub(crate) struct Stuck;
+
+impl Hook for Stuck {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        if matches!(call, HostCall::Commit(batch) if batch.puts.len() > 1) {
+            std::future::pending::<()>().await;
+        }
+        Ok(())
+    }
+}

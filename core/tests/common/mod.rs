@@ -7,6 +7,7 @@ pub(crate) mod reads;
 pub(crate) mod scans;
 
 use std::cell::{Cell, RefCell};
+#[cfg(feature = "guarded-writes")]
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::rc::Rc;
@@ -16,9 +17,11 @@ use futures::executor::{LocalPool, LocalSpawner};
 use futures::future::{FutureExt, LocalBoxFuture};
 use hooked::{Hook, HostCall};
 use streamkit_core::{
-    Clock, Entropy, Env, Error, HostLimits, Kv, MemoryKv, NewRecords, NoNotify, OpenOptions, PARTITION_KEY,
-    RecordFrame, Result, Store, StreamAppend, Timer, encode_entry_body, encode_record_frame,
+    Clock, Entropy, Env, Error, HostLimits, Kv, MemoryKv, NewRecords, NoExpander, NoNotify, OpenOptions,
+    RecordFrame, Result, Store, Timer,
 };
+#[cfg(feature = "guarded-writes")]
+use streamkit_core::{PARTITION_KEY, StreamAppend};
 
 /// Time that moves when a test says so.
 #[derive(Clone)]
@@ -65,6 +68,15 @@ impl Timer for QuickTimer {
     }
 }
 
+/// Timers that never fire: nothing that is done a while later is.
+pub(crate) struct Never;
+
+impl Timer for Never {
+    fn sleep(&self, _: u64) -> LocalBoxFuture<'static, ()> {
+        std::future::pending().boxed_local()
+    }
+}
+
 /// One thread, one clock, any number of stores.
 pub(crate) struct World {
     pub(crate) pool: RefCell<LocalPool>,
@@ -92,6 +104,7 @@ impl World {
             timer: Rc::new(QuickTimer(self.clock.clone())),
             spawn: Rc::new(self.spawner.clone()),
             notify: Rc::new(NoNotify),
+            expander: Rc::new(NoExpander),
         }
     }
 
@@ -127,32 +140,26 @@ pub(crate) fn small_blocks() -> MemoryKv {
 }
 
 pub(crate) fn frame(payloads: &[&str]) -> RecordFrame {
-    keyed_frame(payloads, None)
+    RecordFrame::of(payloads).expect("encodes")
 }
 
 /// Records that carry a partition key.
+#[cfg(feature = "guarded-writes")]
 pub(crate) fn keyed_frame(payloads: &[impl AsRef<[u8]>], key: Option<&str>) -> RecordFrame {
     let metadata: BTreeMap<String, String> =
         key.into_iter().map(|key| (PARTITION_KEY.into(), key.into())).collect();
-    let bodies: Vec<Vec<u8>> = payloads
-        .iter()
-        .map(|payload| encode_entry_body(payload.as_ref(), &metadata).expect("encodes"))
-        .collect();
-    RecordFrame::parse(encode_record_frame(&bodies, None).expect("encodes")).expect("parses")
+    RecordFrame::with_metadata(payloads.iter().map(|payload| (payload, &metadata))).expect("encodes")
 }
 
 /// Records for a stream: for the partition of a key, or for any.
+#[cfg(feature = "guarded-writes")]
 pub(crate) fn to_stream(stream: &str, payloads: &[impl AsRef<[u8]>], key: Option<&str>) -> StreamAppend {
-    StreamAppend {
-        stream: stream.into(),
-        records: keyed_frame(payloads, key),
-        partition: None,
-        partition_key: key.map(String::from),
-    }
+    let records = keyed_frame(payloads, key);
+    StreamAppend { partition_key: key.map(String::from), ..StreamAppend::new(stream, records) }
 }
 
 pub(crate) fn records(space: &str, segment: &str, payloads: &[&str]) -> NewRecords {
-    NewRecords { space: space.into(), segment: segment.into(), records: frame(payloads), expected: None }
+    NewRecords::new(space, segment, frame(payloads))
 }
 
 /// A host that stops answering after so many calls, as a process that dies does.

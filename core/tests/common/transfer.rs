@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use crate::common::reads::{segment_read, space_read};
+use crate::common::records;
 use streamkit_core::{
-    Crc32c, EntryId, Exporter, ImportReport, Listing, MemoryKv, Result, SegmentRead, SegmentStatus,
-    SpaceRead, Store, Trx, VerifyReport,
+    Crc32c, EntryId, Exporter, ImportReport, Importer, Listing, MemoryKv, Result, SegmentRead, SegmentStatus,
+    SpaceRead, Store, Trx, VerifyReport, WriteOptions,
 };
 
 /// An entry as a reader sees it.
@@ -17,6 +18,11 @@ pub(crate) type Seen = (String, u64, EntryId, Trx, Vec<u8>, BTreeMap<String, Str
 pub(crate) struct Contents {
     pub(crate) spaces: BTreeMap<String, (Vec<Seen>, Vec<SegmentStatus>)>,
     pub(crate) segments: BTreeMap<(String, String), Vec<Seen>>,
+}
+
+pub(crate) async fn append(store: &Store, space: &str, segment: &str, texts: &[&str]) {
+    let options = WriteOptions::default();
+    store.append(records(space, segment, texts), options).await.expect("appends");
 }
 
 pub(crate) async fn timeline(store: &Store, space: &str) -> Vec<Seen> {
@@ -83,7 +89,10 @@ pub(crate) async fn export(store: &Store) -> Vec<u8> {
 }
 
 pub(crate) async fn import(store: &Store, bytes: &[u8], chunk: usize) -> Result<ImportReport> {
-    let mut importer = store.importer();
+    push_all(store.importer(None)?, bytes, chunk).await
+}
+
+pub(crate) async fn push_all(mut importer: Importer, bytes: &[u8], chunk: usize) -> Result<ImportReport> {
     for piece in bytes.chunks(chunk.max(1)) {
         importer.push(piece).await?;
     }

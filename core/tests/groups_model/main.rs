@@ -1,5 +1,6 @@
 //! Random calls on a group, several consumers in several instances, clocks that jump, trims: every answer
 //! and every listing must be what an obviously correct model says.
+#![cfg(all(feature = "every-host", feature = "guarded-writes"))]
 
 #[path = "../common/mod.rs"]
 mod common;

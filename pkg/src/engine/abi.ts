@@ -174,7 +174,7 @@ export interface Engine {
 	leaseRenew(key: string, holder: string, token: number, ttl: number): Promise<void>;
 	leaseRelease(key: string, holder: string, token: number): Promise<void>;
 	exporter(spaces: string[] | undefined): Exporter;
-	importer(): Importer;
+	importer(spaces: string[] | undefined): Importer;
 	compactor(space: string | undefined): Stepper<CompactReport>;
 	verifier(): Stepper<VerifyReport>;
 	health(): Promise<{ pendingTransactions: number; warnings: string[] }>;

@@ -102,14 +102,15 @@ impl Executor {
         id
     }
 
-    /// Starts a task. In a group that is dead it never runs.
+    /// Starts a task. In a group that is dead it never runs, and goes with the rest of it: what dies must not hear that.
     pub fn spawn(&self, group: u64, name: &str, future: impl Future<Output = ()> + 'static) {
-        if self.is_dead(group) {
-            return;
-        }
         let id = self.next_id();
         let waker = Waker::from(Arc::new(TaskWaker { id, ready: Arc::clone(&self.state.ready) }));
-        waker.wake_by_ref();
+        if self.is_dead(group) {
+            self.state.condemned.borrow_mut().insert(group);
+        } else {
+            waker.wake_by_ref();
+        }
         let task = Task { name: name.into(), group, future: Some(Box::pin(future)), waker };
         self.state.tasks.borrow_mut().insert(id, task);
     }

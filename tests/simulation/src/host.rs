@@ -441,5 +441,5 @@ pub fn readable(key: &[u8]) -> String {
 
 /// Whether an error of a read or a write is one that faults explain.
 pub fn is_fault(error: &Error) -> bool {
-    error.code() == ErrorCode::Unavailable
+    matches!(error.code(), ErrorCode::Unavailable | ErrorCode::Closed)
 }

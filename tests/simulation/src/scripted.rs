@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use async_trait::async_trait;
 use streamkit_core::{
-    Batch, Bytes, Commit, Durability, Env, Error, HostLimits, Kv, MemoryKv, NewRecords, NoNotify,
+    Batch, Bytes, Commit, Durability, Env, Error, HostLimits, Kv, MemoryKv, NewRecords, NoExpander, NoNotify,
     OpenOptions, Page, RecordFrame, Result, ScanPage, ScanRange, Store, encode_entry_body,
     encode_record_frame,
 };
@@ -183,6 +183,7 @@ impl Stage {
             timer: Rc::new(SimTimer(self.executor.clone())),
             spawn: Rc::new(GroupSpawner { executor: self.executor.clone(), group: WORLD }),
             notify: Rc::new(NoNotify),
+            expander: Rc::new(NoExpander),
         };
         let options = OpenOptions { auto_compact: false, ..OpenOptions::default() };
         Store::open(env, options).await.expect("opens")

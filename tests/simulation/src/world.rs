@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use futures_channel::oneshot;
 use futures_util::future::{LocalBoxFuture, join_all};
-use streamkit_core::{Env, ErrorCode, Notify, Store};
+use streamkit_core::{Env, ErrorCode, NoExpander, Notify, Store};
 
 use crate::classes::Class;
 use crate::clock::{SimClock, SimEntropy, SimTimer};
@@ -146,6 +146,7 @@ impl World {
             timer: Rc::new(SimTimer(self.executor.clone())),
             spawn: Rc::new(GroupSpawner { executor: self.executor.clone(), group }),
             notify: Rc::new(Hints { world: Rc::downgrade(self), from: index }),
+            expander: Rc::new(NoExpander),
         };
         let (alive, died) = oneshot::channel::<()>();
         self.executor.spawn(group, "life of an instance", async move {
@@ -240,6 +241,16 @@ impl World {
         self.trace.say(|| format!("instance {index} is killed"));
         let group = self.instances[index].group.get();
         if group != 0 {
+            self.executor.kill(group);
+        }
+    }
+
+    /// Closes an instance, and ends it.
+    pub async fn close(&self, index: usize) {
+        let Some((group, _)) = self.instances[index].open.borrow().clone() else { return };
+        self.trace.say(|| format!("instance {index} is closed"));
+        self.call(index, "close", |store| async move { store.close().await }).await;
+        if self.instances[index].group.get() == group {
             self.executor.kill(group);
         }
     }

@@ -31,6 +31,7 @@ const SEEDS: &[(u64, &str)] = &[
         7_105_507,
         "a try again was refused as ahead, before the first try came late behind what it was ahead of",
     ),
+    (1154, "parts of a redo record stayed, whose header had been removed by a late commit"),
 ];
 
 #[test]

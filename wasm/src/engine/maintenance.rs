@@ -23,10 +23,12 @@ impl Engine {
         thrown(self.store.exporter(spaces)).map(Exporter::new)
     }
 
-    /// An import of what an exporter gave.
-    #[must_use]
-    pub fn importer(&self) -> Importer {
-        Importer::new(self.store.importer())
+    /// An import of what an exporter gave: of these spaces, or of all that there are.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for a name.
+    pub fn importer(&self, spaces: Option<Vec<String>>) -> Result<Importer, JsValue> {
+        thrown(self.store.importer(spaces)).map(Importer::new)
     }
 
     /// Merges small rows of a space, or of all.

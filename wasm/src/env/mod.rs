@@ -6,6 +6,8 @@ mod timer;
 
 use alloc::rc::Rc;
 
+#[cfg(feature = "full")]
+use streamkit_core::NoExpander;
 use streamkit_core::{Env, Result};
 
 use crate::bridge::{Bridge, JsHost};
@@ -25,5 +27,7 @@ pub(crate) fn environment(bridge: &Bridge) -> Result<Env> {
         notify: surroundings,
         #[cfg(not(feature = "full"))]
         expander: host,
+        #[cfg(feature = "full")]
+        expander: Rc::new(NoExpander),
     })
 }

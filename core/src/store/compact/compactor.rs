@@ -6,7 +6,7 @@ use alloc::rc::Rc;
 use alloc::string::String;
 
 use super::lane::Lane;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::id::EntryId;
 use crate::kv::Atomicity;
 use crate::layout::space::{self, SpaceHead};
@@ -186,9 +186,19 @@ impl Compactor {
         };
         let inner = &self.store.inner;
         let head = inner.fresh_head(&space).await?;
-        if head.has_uncollected() && inner.collect_step(&space).await?.is_some() {
-            self.spaces.push_front(space);
-            return Ok(true);
+        if head.has_uncollected() {
+            match inner.collect_step(&space).await {
+                Ok(None) => {}
+                Ok(Some(_)) => {
+                    self.spaces.push_front(space);
+                    return Ok(true);
+                }
+                // Where rows are merged, they are counted.
+                Err(error) if error.code() == ErrorCode::Corrupt => {
+                    self.report.damaged += u64::from(!head.is_visible());
+                }
+                Err(error) => return Err(error),
+            }
         }
         let mut lanes = VecDeque::new();
         if head.is_visible() && inner.host.atomic() != Atomicity::None {

@@ -317,6 +317,22 @@ impl SpaceCounts {
         body.extend_from_slice(&sum.finish().to_le_bytes());
         body
     }
+
+    /// What the end of a space says, where its frames have that checksum.
+    pub(crate) fn decode(body: &[u8], sum: &Crc32c) -> Result<Self> {
+        let mut reader = Reader::new(body);
+        let counts = Self {
+            entries: reader.integer("entries")?,
+            bytes: reader.integer("bytes")?,
+            trx_rows: reader.integer("TRX rows")?,
+            segments: reader.integer("segments")?,
+        };
+        if body == counts.encode(sum) {
+            Ok(counts)
+        } else {
+            Err(Error::corrupt("import: a space is not complete"))
+        }
+    }
 }
 
 /// What was exported altogether.
@@ -328,6 +344,13 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
+    /// Counts one space more.
+    pub(crate) fn add(&mut self, counts: SpaceCounts) {
+        self.spaces += 1;
+        self.segments = self.segments.saturating_add(counts.segments);
+        self.entries = self.entries.saturating_add(counts.entries);
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut body = Vec::with_capacity(24);
         put_u64s(&mut body, &[self.spaces, self.segments, self.entries]);

@@ -9,6 +9,7 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::chosen::chosen_spaces;
 use super::{Part, Store};
 use crate::codec::Crc32c;
 use crate::error::{Error, ErrorCode, Result};
@@ -16,7 +17,6 @@ use crate::id::MAX_MS;
 use crate::layout::KeyRange;
 use crate::layout::space as space_row;
 use crate::layout::space::SpaceHead;
-use crate::name::check_name;
 use frame::{Kind, Totals};
 use space::SpaceExport;
 
@@ -63,18 +63,7 @@ impl Store {
     /// `INVALID_ARGUMENT` for a name; `CLOSED`.
     pub fn exporter(&self, spaces: Option<Vec<String>>) -> Result<Exporter> {
         self.inner.check_open()?;
-        let chosen = match spaces {
-            None => None,
-            Some(names) => {
-                for name in &names {
-                    check_name("spaces", name)?;
-                }
-                let mut names: Vec<Rc<str>> = names.into_iter().map(Rc::from).collect();
-                names.sort_unstable();
-                names.dedup();
-                Some(names)
-            }
-        };
+        let chosen = chosen_spaces(spaces)?;
         Ok(Exporter {
             store: self.clone(),
             listing: chosen.is_none().then(space_row::range),

@@ -8,12 +8,16 @@
 
 mod blocks;
 mod commits;
+mod passed_over;
 mod space;
 
 use alloc::format;
+use alloc::rc::Rc;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Store;
+use super::chosen::chosen_spaces;
 use super::export::frame::{
     self, FRAME_BYTES, HEADER_BYTES, Kind, PREAMBLE_BYTES, RUN_BYTES, SpaceStart, TRAILER_BYTES, Totals,
 };
@@ -21,6 +25,7 @@ use crate::codec::{Crc32c, Reader};
 use crate::error::{Detail, Error, ErrorCode, Result};
 use crate::id::MAX_MS;
 use crate::shared::SharedBytes;
+use passed_over::PassedOver;
 use space::SpaceImport;
 
 /// No export holds a frame of this size.
@@ -50,8 +55,13 @@ pub struct Importer {
     /// Bytes that the buffer needs before anything can be read of it.
     wanted: usize,
     kind: Option<Kind>,
+    /// The spaces asked for that did not come yet, in byte order; `None`: all are.
+    awaited: Option<Vec<Rc<str>>>,
     space: Option<SpaceImport>,
-    totals: Totals,
+    passed_over: Option<PassedOver>,
+    /// What the export holds, as far as it was read.
+    read: Totals,
+    stored: Totals,
     failed: Option<Error>,
 }
 
@@ -64,18 +74,24 @@ enum Stage {
 }
 
 impl Store {
-    /// An import of what [`Store::exporter`] gave, of this store or another.
-    pub fn importer(&self) -> Importer {
-        Importer {
+    /// An import of what [`Store::exporter`] gave, of this store or another: of these spaces, or of all that it holds.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for a name.
+    pub fn importer(&self, spaces: Option<Vec<String>>) -> Result<Importer> {
+        Ok(Importer {
             store: self.clone(),
             stage: Stage::Preamble,
             buffer: Vec::new(),
             wanted: PREAMBLE_BYTES,
             kind: None,
+            awaited: chosen_spaces(spaces)?,
             space: None,
-            totals: Totals::default(),
+            passed_over: None,
+            read: Totals::default(),
+            stored: Totals::default(),
             failed: None,
-        }
+        })
     }
 }
 
@@ -85,7 +101,8 @@ impl Importer {
     /// `spacesDone`; of the others nothing is seen.
     ///
     /// # Errors
-    /// `CONFLICT` for a space that is not empty, or that another import has taken over;
+    /// `CONFLICT` for a space that is not empty, or that another import has taken over; `NOT_FOUND` at the end for a
+    /// space that was asked for and is not in the export;
     /// `INVALID_ARGUMENT`, `CORRUPT` when the bytes are not an export; `LIMIT_EXCEEDED` when the host
     /// cannot hold a record; `UNAVAILABLE`, `QUOTA_EXCEEDED` when the host fails; `CLOSED`.
     pub async fn push(&mut self, bytes: &[u8]) -> Result {
@@ -111,15 +128,15 @@ impl Importer {
         };
         self.end_step(result).await?;
         Ok(ImportReport {
-            spaces: self.totals.spaces,
-            segments: self.totals.segments,
-            entries: self.totals.entries,
+            spaces: self.stored.spaces,
+            segments: self.stored.segments,
+            entries: self.stored.entries,
         })
     }
 
     /// How many entries were taken in.
     pub fn done(&self) -> u64 {
-        self.totals.entries + self.space.as_ref().map_or(0, SpaceImport::entries)
+        self.stored.entries + self.space.as_ref().map_or(0, SpaceImport::entries)
     }
 
     fn begin_step(&mut self) -> Result {
@@ -138,7 +155,7 @@ impl Importer {
             self.failed = None;
             return Ok(());
         };
-        let error = error.with("spacesDone", Detail::Number(self.totals.spaces));
+        let error = error.with("spacesDone", Detail::Number(self.stored.spaces));
         self.failed = Some(error.clone());
         self.buffer = Vec::new();
         // Where another import has the space, or the host fails, there is nothing to be done about it now.
@@ -199,6 +216,8 @@ impl Importer {
             return Err(Error::corrupt("import: a frame is absurdly long"));
         }
         let most = match kind {
+            // It may be more than this host could hold.
+            Kind::Runs if self.passed_over.is_some() => return Ok(()),
             Kind::Runs => SMALL_FRAME_BYTES + RUN_BYTES.max(self.store.inner.sizes.record_bytes),
             _ => SMALL_FRAME_BYTES,
         };
@@ -223,34 +242,49 @@ impl Importer {
                 self.stage = Stage::Spaces;
                 Ok(())
             }
-            (Stage::Spaces, Kind::Space) if self.space.is_none() => {
+            (Stage::Spaces, Kind::Space) if self.is_between_spaces() => {
                 let mut sum = Crc32c::new();
                 let start = SpaceStart::decode(frame::open_frame(frame, &mut sum)?)?;
+                if !self.is_asked_for(&start.name) {
+                    self.passed_over = Some(PassedOver::begin(sum));
+                    return Ok(());
+                }
                 let space = SpaceImport::begin(&self.store.inner, start, sum).await?;
                 // From here on an error has something to undo.
                 self.space.insert(space).clear(&self.store.inner).await
             }
-            (Stage::Spaces, Kind::End) if self.space.is_none() => {
+            (Stage::Spaces, Kind::End) if self.is_between_spaces() => {
                 let body = frame::open_frame(frame, &mut Crc32c::new())?;
-                if body != self.totals.encode() {
+                if body != self.read.encode() {
                     return Err(Error::corrupt("import: the export's totals are not those of its spaces"));
+                }
+                if let Some(name) = self.awaited.as_ref().and_then(|awaited| awaited.first()) {
+                    let missing = format!("spaces: the export holds no \"{name}\"");
+                    return Err(Error::new(ErrorCode::NotFound, missing));
                 }
                 self.stage = Stage::Ended;
                 Ok(())
             }
             (Stage::Spaces, Kind::SpaceEnd) => {
+                let body = frame::open_frame(frame, &mut Crc32c::new())?;
+                if let Some(passed_over) = self.passed_over.take() {
+                    self.read.add(passed_over.end(body)?);
+                    return Ok(());
+                }
                 let Some(space) = &mut self.space else {
                     return Err(out_of_order(kind));
                 };
-                space.end(&self.store.inner, frame::open_frame(frame, &mut Crc32c::new())?).await?;
+                space.end(&self.store.inner, body).await?;
                 let counts = space.counts();
                 self.space = None;
-                self.totals.spaces += 1;
-                self.totals.segments += counts.segments;
-                self.totals.entries += counts.entries;
+                self.read.add(counts);
+                self.stored.add(counts);
                 Ok(())
             }
             (Stage::Spaces, Kind::Runs | Kind::Trimmed | Kind::Trx | Kind::Segments) => {
+                if let Some(passed_over) = &mut self.passed_over {
+                    return frame::open_frame(frame, passed_over.sum()).map(drop);
+                }
                 let Some(space) = &mut self.space else {
                     return Err(out_of_order(kind));
                 };
@@ -259,6 +293,19 @@ impl Importer {
             }
             _ => Err(out_of_order(kind)),
         }
+    }
+
+    fn is_between_spaces(&self) -> bool {
+        self.space.is_none() && self.passed_over.is_none()
+    }
+
+    /// Whether a space is to be imported, which comes now.
+    fn is_asked_for(&mut self, name: &str) -> bool {
+        let Some(awaited) = &mut self.awaited else {
+            return true;
+        };
+        let place = awaited.binary_search_by(|one| (**one).cmp(name));
+        place.map(|place| awaited.remove(place)).is_ok()
     }
 }
 

@@ -14,7 +14,11 @@ pub use page::{EntryRef, Page, PageFrame, PageRun, Tier};
 pub use segment::SegmentRead;
 pub use space::SpaceRead;
 
-pub(crate) use space::SeenSpace;
+#[cfg(feature = "guarded-writes")]
+pub(crate) use {
+    page::{USUAL_BYTES, USUAL_ENTRIES},
+    space::SeenSpace,
+};
 
 pub(crate) use block_size::BlockSize;
 pub(crate) use blocks::BlockCache;
@@ -22,7 +26,7 @@ pub(crate) use density::Density;
 
 use alloc::boxed::Box;
 
-pub(crate) use super::load::decode_head;
+use super::load::decode_head;
 use super::{Call, Inner, Row};
 use crate::error::Result;
 use crate::layout::KeyRange;

@@ -12,6 +12,10 @@ use crate::id::EntryId;
 use crate::kv::Origin;
 use crate::layout::Run;
 
+/// Bounds of a page where a reader does not say.
+pub(crate) const USUAL_ENTRIES: u64 = 1000;
+pub(crate) const USUAL_BYTES: usize = 1 << 20;
+
 /// Where an entry came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tier {
@@ -72,7 +76,7 @@ impl PageRun {
 #[derive(Debug, Clone, Default)]
 pub struct Page {
     pub(crate) runs: Vec<PageRun>,
-    /// Where to go on. A segment read: `(next sequence, 0)`; a space read: the last id passed.
+    /// Where to go on. A segment read: `(next sequence, 0)`; a read of a space or a stream: the last id passed.
     pub next: (u64, u64),
     /// The read has reached its own upper bound: it never gives more.
     pub done: bool,
@@ -83,6 +87,17 @@ pub struct Page {
 }
 
 impl Page {
+    /// Of a read of a segment, the sequence that the next page begins with: its `from`.
+    pub fn next_sequence(&self) -> u64 {
+        self.next.0
+    }
+
+    /// Of a read of a space or a stream, the last id that was passed: the `after` of the next page. Keep it anywhere, as
+    /// text if you like: a reader that goes on from it later misses nothing, and meets nothing twice.
+    pub fn passed(&self) -> EntryId {
+        EntryId { ms: self.next.0, n: self.next.1 }
+    }
+
     /// The runs, in order.
     pub fn runs(&self) -> &[PageRun] {
         &self.runs

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::super::{Call, Inner, Store};
-use super::page::{Filling, Page, Tier, place};
+use super::page::{Filling, Page, Tier, USUAL_BYTES, USUAL_ENTRIES, place};
 use crate::error::{Error, Result};
 use crate::id::EntryId;
 use crate::kv::Atomicity;
@@ -44,8 +44,24 @@ pub struct SegmentRead {
     pub max_bytes: usize,
 }
 
+impl SegmentRead {
+    /// All of a segment from its beginning, in pages of about 1 MiB.
+    pub fn new(space: impl Into<String>, segment: impl Into<String>) -> Self {
+        Self {
+            space: space.into(),
+            segment: segment.into(),
+            from: 1,
+            max_sequence: None,
+            min_timestamp: None,
+            max_timestamp: None,
+            max_entries: USUAL_ENTRIES,
+            max_bytes: USUAL_BYTES,
+        }
+    }
+}
+
 impl Store {
-    /// One page of a segment, in sequence order.
+    /// One page of a segment, in sequence order. [`Page::next_sequence`] is where the next one begins.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` for names and bounds; `CORRUPT` when a block is damaged, with its key;

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use super::super::{Call, Inner, Row, Store};
 use super::density::Density;
-use super::page::{Filling, Page, Tier, place};
+use super::page::{Filling, Page, Tier, USUAL_BYTES, USUAL_ENTRIES, place};
 use super::segment::check_times;
 use crate::error::{Error, Result};
 use crate::id::{EntryId, MAX_INTEGER};
@@ -44,6 +44,20 @@ pub struct SpaceRead {
     pub max_bytes: usize,
 }
 
+impl SpaceRead {
+    /// All of a space from its beginning, in pages of about 1 MiB.
+    pub fn new(space: impl Into<String>) -> Self {
+        Self {
+            space: space.into(),
+            after: EntryId::ZERO,
+            min_timestamp: None,
+            max_timestamp: None,
+            max_entries: USUAL_ENTRIES,
+            max_bytes: USUAL_BYTES,
+        }
+    }
+}
+
 /// For a caller that reads on from a head which it has read already (groups): pages go as far as that head and no
 /// further, and leave here what they met, for the next page to begin with.
 #[derive(Debug)]
@@ -78,7 +92,7 @@ fn row_limits(read: &SpaceRead, likely: u64) -> (usize, usize) {
 }
 
 impl Store {
-    /// One page of a space, in id order.
+    /// One page of a space, in id order. [`Page::passed`] is what the next one comes after.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` for the name and bounds; `CORRUPT` when a row is damaged, with its key;

@@ -4,6 +4,7 @@ import { type Durability, type Store, StreamkitError } from "streamkit";
 import type { Context } from "../context.js";
 import { entryAsJson } from "../entry-format.js";
 import { type Input, openInput } from "../input.js";
+import { knownSpaces } from "../known-spaces.js";
 import { type Line, readLines } from "../ndjson.js";
 import { OrderedWriter, type Write } from "../ordered-writer.js";
 import { openSink } from "../output-file.js";
@@ -21,6 +22,7 @@ interface ExportOptions {
 }
 
 interface ImportOptions {
+	readonly spaces?: readonly string[];
 	readonly format?: Format;
 	readonly renumber?: boolean;
 	readonly durability: Durability;
@@ -28,15 +30,16 @@ interface ImportOptions {
 
 const FORMATS: readonly Format[] = ["streamkit", "ndjson"];
 
+const spacesOption = (): Option =>
+	new Option("--spaces <names>", "only these, separated by commas; can be repeated").argParser(names("--spaces"));
+
 export function addTransfer(program: Command, context: Context): void {
 	program
 		.command("export")
 		.summary("write the store, or some spaces, to a file")
 		.description("Writes all spaces, or some, to a file or to standard output.")
 		.argument("[file]", "file to write; - or left out: standard output")
-		.addOption(
-			new Option("--spaces <names>", "only these, separated by commas; can be repeated").argParser(names("--spaces")),
-		)
+		.addOption(spacesOption())
 		.addOption(
 			new Option("--format <format>", "streamkit: exact and checksummed; ndjson: each entry as a line of JSON")
 				.choices(FORMATS)
@@ -62,6 +65,7 @@ Examples:
 			"Reads back what export wrote, from a file or from standard input. Creates the store where it is missing.",
 		)
 		.argument("[file]", "file to read; - or left out: standard input")
+		.addOption(spacesOption())
 		.addOption(new Option("--format <format>", "default: what the input begins with tells").choices(FORMATS))
 		.option("--renumber", "ndjson: append after what is there, instead of refusing other sequences")
 		.addOption(durabilityOption())
@@ -70,11 +74,13 @@ Examples:
 			`
 streamkit: the same entries with their ids, timestamps and TRX, and only into spaces that are empty.
   Of a damaged file, spaces that came whole before the damage are stored, and nothing of the others.
+  What an import that was broken off did not store, --spaces names for the next one.
 ndjson: new entries with the payload, metadata and sequence of each line. A line needs space, segment and payload;
   "encoding":"base64" for bytes. A sequence that is not the segment's next one is refused.
 
 Examples:
   $ streamkit import backup.streamkit --dir copy
+  $ streamkit import backup.streamkit --spaces orders,sensors
   $ gunzip -c backup.streamkit.gz | streamkit import`,
 		)
 		.action((file: string | undefined, options: ImportOptions) => importFrom(context, file, options));
@@ -133,7 +139,9 @@ async function* entryLines(
 	bar: Bar,
 ): AsyncGenerator<Uint8Array, void, void> {
 	let entries = 0;
-	for await (const space of spaces === undefined ? store.getSpaces({ signal }) : await known(store, spaces, signal)) {
+	for await (const space of spaces === undefined
+		? store.getSpaces({ signal })
+		: await knownSpaces(store, "spaces", spaces, signal)) {
 		for await (const page of store.consumeSpace({ space, signal }).pages()) {
 			entries += page.length;
 			bar.update(entries);
@@ -142,19 +150,9 @@ async function* entryLines(
 	}
 }
 
-/** The spaces, each once. @throws NOT_FOUND for one that is not there. */
-async function known(store: Store, spaces: readonly string[], signal: AbortSignal): Promise<Set<string>> {
-	for (const space of spaces) {
-		let found = false;
-		// A name comes first of all that begin with it.
-		for await (const name of store.getSpaces({ prefix: space, limit: 1, signal })) found = name === space;
-		if (!found) throw new StreamkitError("NOT_FOUND", `spaces: there is no "${space}"`, { details: { space } });
-	}
-	return new Set(spaces);
-}
-
 async function importFrom(context: Context, file: string | undefined, options: ImportOptions): Promise<void> {
 	const { signal } = context;
+	const { spaces: chosen } = options;
 	const input = await openInput(file, "file", signal);
 	const bar = progressBar(context.err, context.json || !input.isFile, "importing", input.size, "bytes");
 	const { format, chunks } = await recognise(input, options.format, bar);
@@ -163,7 +161,7 @@ async function importFrom(context: Context, file: string | undefined, options: I
 			const { spaces, segments, entries } =
 				format === "ndjson"
 					? await importLines(context, store, chunks, options)
-					: await store.import(chunks, { signal });
+					: await store.import(chunks, { spaces: chosen, signal });
 			bar.stop();
 			await context.print({ format, spaces, segments, entries }, () =>
 				[
@@ -212,14 +210,16 @@ async function importLines(
 	context: Context,
 	store: Store,
 	chunks: AsyncIterable<Uint8Array>,
-	{ renumber, durability }: ImportOptions,
+	{ spaces: chosen, renumber, durability }: ImportOptions,
 ): Promise<{ spaces: number; segments: number | undefined; entries: number }> {
 	const writer = new OrderedWriter(store, { signal: context.signal, durability });
 	const spaces = new Set<string>();
+	const isChosen = (space: string): boolean => chosen?.includes(space) ?? true;
 	try {
 		for await (const lines of readLines(chunks)) {
 			for (const line of lines) {
 				const write = lineToWrite(line, renumber === true);
+				if (!isChosen(write.space)) continue;
 				spaces.add(write.space);
 				if (writer.add(write)) await writer.flush();
 			}
@@ -231,6 +231,11 @@ async function importLines(
 		throw error;
 	} finally {
 		await writer.settled();
+	}
+	const missing = chosen?.find((space) => !spaces.has(space));
+	if (missing !== undefined) {
+		const message = `spaces: the input holds no "${missing}"`;
+		throw new StreamkitError("NOT_FOUND", message, { details: { space: missing } });
 	}
 	return { spaces: spaces.size, segments: writer.segments, entries: writer.stored };
 }

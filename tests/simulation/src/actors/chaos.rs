@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::executor::WORLD;
 use crate::host::Faults;
 use crate::random::Random;
 use crate::world::World;
@@ -28,6 +29,7 @@ pub async fn chaos(world: Rc<World>) {
     world.disk.set_faults(usual);
     world.trace.say(|| format!("{usual:?}"));
     let (crashes, mut losses) = (random.below(100), random.below(3));
+    let closes = world.random.fork("closes").below(100);
     while !world.written.get() {
         world.executor.sleep(random.between(5, 250)).await;
         if world.written.get() {
@@ -45,6 +47,10 @@ pub async fn chaos(world: Rc<World>) {
         }
         if random.chance(crashes) {
             world.crash(index);
+        }
+        if random.chance(closes) {
+            let closing = Rc::clone(&world);
+            world.executor.spawn(WORLD, "closing", async move { closing.close(index).await });
         }
         if world.class.power_loss && losses > 0 && random.chance(150) {
             losses -= 1;

@@ -1,5 +1,8 @@
 //! Laws of planning, for any requests on any host limits.
 
+#[cfg(feature = "guarded-writes")]
+mod refusals;
+
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::rc::Rc;
@@ -90,14 +93,17 @@ fn rows(spaces: &[PlannedSpace]) -> (usize, usize) {
 fn a_request_of_many_segments_is_counted_by_its_rows() {
     let limits = HostLimits { max_batch_ops: 99, ..HostLimits::default() };
     let sizes = Sizes::new(&limits).expect("supported");
-    let add = |segments: usize| {
+    let add = |segments: usize, supplied| {
         let writes = (0..segments).map(|n| write("space", &format!("s{n}"), &[1])).collect();
-        Planner::new(&sizes, Uuid::from_u128(1), 1000, false).add(&request(writes, 1, false), &Nothing)
+        Planner::new(&sizes, Uuid::from_u128(1), 1000, false).add(&request(writes, 1, supplied), &Nothing)
     };
-    // A block and a head of each segment, and of the space its head with a check, a commit row, one to spare.
-    assert!(matches!(add(47), Verdict::Planned(_)));
-    let Verdict::Refused(refusal) = add(48) else { panic!("48 segments fit") };
-    assert_eq!(refusal.message(), "rows of one commit: 100 is above the limit of 99");
+    // A block and a head of each segment, and of the space its head with a check, a commit row, one to spare; of a
+    // caller's TRX a row for each segment besides.
+    for (most, supplied) in [(47, false), (31, true)] {
+        assert!(matches!(add(most, supplied), Verdict::Planned(_)));
+        let Verdict::Refused(refusal) = add(most + 1, supplied) else { panic!("{most} and one more fit") };
+        assert_eq!(refusal.message(), "rows of one commit: 100 is above the limit of 99");
+    }
 }
 
 /// A request's writes, each a space, a segment and sizes of records; and whether its TRX is the caller's.
