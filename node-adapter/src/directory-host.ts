@@ -32,6 +32,7 @@ const DEAD_READERS_MILLISECONDS = 30_000;
 export class DirectoryHost implements HostKv {
 	readonly name = "directory";
 	readonly limits = DIRECTORY_LIMITS;
+	readonly borrows = true;
 	readonly #path: string;
 	readonly #environment: JournaledEnvironment;
 	readonly #wake: WakeFile;

@@ -35,6 +35,7 @@ export function markCreated(directory: string): boolean {
 export class NamespaceHost implements HostKv {
 	readonly name = "directory";
 	readonly limits = DIRECTORY_LIMITS;
+	readonly borrows = true;
 	readonly #path: string;
 	readonly #host: DirectoryHost;
 	#created: boolean;

@@ -3,8 +3,8 @@ import type { Durability, MaybePromise } from "./types.js";
 
 /**
  * What a host must supply. Keys and values are bytes; keys order as unsigned bytes. Arrays given to a host may be kept;
- * they are never views of wasm memory. Arrays it returns belong to the engine, and to readers, whose payloads may be
- * views of them. A host throws StreamkitError; any other throw is taken as UNAVAILABLE that may have been applied.
+ * they are never views of wasm memory, unless it borrows. Arrays it returns belong to the engine, and to readers, whose
+ * payloads may be views of them. A host throws StreamkitError; any other throw is taken as UNAVAILABLE that may have been applied.
  */
 export interface HostKv {
 	/** Names the host in messages and in health(). */
@@ -23,6 +23,12 @@ export interface HostKv {
 	 * puts. No key is in two operations. A failed check is an answer, not an error.
 	 */
 	commit(batch: HostBatch): MaybePromise<HostCommit>;
+	/**
+	 * Whether commit is done with the values of its puts when it returns, be it a promise. Large ones are then views of
+	 * the engine's memory instead of copies, which are worth nothing afterwards. Nothing that commit calls may call the
+	 * store. Default false. Read anew for each commit.
+	 */
+	readonly borrows?: boolean;
 	/**
 	 * Calls back when another instance may have written: a hint that may be late, doubled or lost. Returns how to stop.
 	 */

@@ -16,6 +16,10 @@ export function recordedHost(host: HostKv, isRecorded: () => boolean, record: ()
 	return {
 		name,
 		limits,
+		// Where it is recorded first, a commit waits.
+		get borrows() {
+			return host.borrows === true && isRecorded();
+		},
 		get: (keys) => host.get(keys),
 		scan: (range) => host.scan(range),
 		commit: (batch) =>

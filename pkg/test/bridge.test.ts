@@ -94,7 +94,7 @@ test("commit packs the batch and the refusal", () => {
 			asked = batch;
 			return { applied: true };
 		},
-	}).commit(commitFrame(), []);
+	}).commit(commitFrame());
 	assert.equal(applied, undefined);
 	assert.equal(asked?.durability, "strict");
 	assert.deepEqual(
@@ -111,13 +111,9 @@ test("commit packs the batch and the refusal", () => {
 	);
 	const present = bridgeOver({ commit: () => ({ applied: false, check: 1, current: bytes("x") }) }).commit(
 		commitFrame(),
-		[],
 	);
 	assert.deepEqual(Buffer.from(present as Bytes), Buffer.concat([u32(1), Buffer.from([1]), Buffer.from("x")]));
-	const absent = bridgeOver({ commit: () => ({ applied: false, check: 0, current: undefined }) }).commit(
-		commitFrame(),
-		[],
-	);
+	const absent = bridgeOver({ commit: () => ({ applied: false, check: 0, current: undefined }) }).commit(commitFrame());
 	assert.deepEqual(Buffer.from(absent as Bytes), Buffer.concat([u32(0), Buffer.from([0])]));
 });
 
@@ -136,16 +132,31 @@ test("large values stand apart, and are not copied", () => {
 		Buffer.from(scanned[0] as Bytes),
 		Buffer.concat([Buffer.from([0]), u32(2), Buffer.from([1]), part("a"), u32(4095), small, part("b"), apart]),
 	);
-	let asked: HostBatch | undefined;
-	const puts = [u32(2), part("p"), apart, part("q"), part("w")];
-	void bridgeOver({
-		commit: (batch: HostBatch) => {
-			asked = batch;
+});
+
+test("large values are lent: copied for a host that may keep them, and not for one that borrows", () => {
+	const large = new Uint8Array(4096).fill(7);
+	const puts = [u32(2), part("p"), u32(0x80000000 + 4096), part("q"), part("w")];
+	const frame = Buffer.concat([Buffer.from([0]), u32(0), u32(0), ...puts]);
+	for (const borrows of [undefined, false, true]) {
+		const asked: HostBatch[] = [];
+		const commit = (batch: HostBatch) => {
+			asked.push(batch);
 			return { applied: true };
-		},
-	}).commit(Buffer.concat([Buffer.from([0]), u32(0), u32(0), ...puts]), [large]);
-	assert.equal(asked?.puts[0]?.value, large);
-	assert.equal(text(asked?.puts[1]?.value), "w");
+		};
+		const bridge = bridgeOver({ commit, borrows });
+		for (let time = 0; time < 2; time++) {
+			bridge.lend(large);
+			void bridge.commit(frame);
+		}
+		assert.equal(asked.length, 2);
+		for (const batch of asked) {
+			const value = batch.puts[0]?.value;
+			assert.equal(value === large, borrows === true);
+			assert.deepEqual(Buffer.from(value as Bytes), Buffer.from(large));
+			assert.equal(text(batch.puts[1]?.value), "w");
+		}
+	}
 });
 
 test("rubbish from a host is UNAVAILABLE and names host and rule", async () => {
@@ -212,8 +223,8 @@ test("rubbish from a host is UNAVAILABLE and names host and rule", async () => {
 		[commits, "commit", commitFrame()],
 	] as const) {
 		for (const answer of answers) {
-			assert.throws(() => bridgeOver({ [call]: () => answer })[call](frame, []), refused);
-			await assert.rejects(async () => bridgeOver({ [call]: async () => answer })[call](frame, []), refused);
+			assert.throws(() => bridgeOver({ [call]: () => answer })[call](frame), refused);
+			await assert.rejects(async () => bridgeOver({ [call]: async () => answer })[call](frame), refused);
 		}
 	}
 	assert.throws(

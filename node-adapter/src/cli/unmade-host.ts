@@ -21,6 +21,10 @@ export class UnmadeHost implements HostKv {
 		this.#create = create;
 	}
 
+	get borrows(): boolean {
+		return this.#made?.borrows === true;
+	}
+
 	get(keys: readonly Bytes[]): ReturnType<HostKv["get"]> {
 		return (this.#made ?? this.#memory).get(keys);
 	}

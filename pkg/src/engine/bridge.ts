@@ -16,8 +16,8 @@ import {
 } from "./bridge-frames.js";
 
 /**
- * What the engine calls. Byte arrays it passes are views of its memory, valid until the first await; those in a list
- * are copies.
+ * What the engine calls. Byte arrays it passes are views of its memory, valid until the call returns, and what it lends
+ * until the commit after it has.
  */
 export interface Bridge {
 	readonly name: string;
@@ -26,7 +26,9 @@ export interface Bridge {
 	readonly waits: boolean;
 	get(keys: Uint8Array): MaybePromise<Packed>;
 	scan(range: Uint8Array): MaybePromise<Packed>;
-	commit(batch: Uint8Array, apart: readonly Bytes[]): MaybePromise<Bytes | undefined>;
+	/** The next of the values that stand apart in the commit that follows. */
+	lend(value: Uint8Array): void;
+	commit(batch: Uint8Array): MaybePromise<Bytes | undefined>;
 	/** A compressed row as it is without compression; the light engine asks for it. */
 	expand(row: Uint8Array): Promise<Bytes>;
 	now(): number;
@@ -52,6 +54,7 @@ export function createBridge(
 	const { name, limits } = host;
 	const check = answerChecks(host);
 	let waits = false;
+	let lent: Bytes[] = [];
 
 	/** Calls the host and packs its answer, at once when it gives no promise. */
 	function run<T, R>(call: string, start: () => MaybePromise<T>, pack: (answer: T) => R): R | Promise<R> {
@@ -99,8 +102,13 @@ export function createBridge(
 			);
 		},
 
-		commit(frame, apart) {
-			const batch = unpackBatch(frame, apart);
+		lend(value) {
+			lent.push((host.borrows === true ? value : value.slice()) as Bytes);
+		},
+
+		commit(frame) {
+			const batch = unpackBatch(frame, lent);
+			lent = [];
 			return run(
 				"commit",
 				() => host.commit(batch),

@@ -4,6 +4,12 @@ import { altered, type Broken } from "./broken.js";
 
 export const ownership: readonly Broken[] = [
 	{
+		what: "it borrows, but looks at values later",
+		make: (inner) =>
+			altered(inner, { borrows: true, commit: (batch) => Promise.resolve().then(() => inner.commit(batch)) }),
+		fails: ["host: a host that borrows is done with values when commit returns"],
+	},
+	{
 		what: "get gives out the very arrays that are kept",
 		make: (inner) => {
 			const cached = new Map<string, Uint8Array | undefined>();

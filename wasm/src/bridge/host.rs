@@ -117,11 +117,11 @@ impl Kv for JsHost {
     }
 
     async fn commit(&self, batch: Batch) -> Result<Commit> {
-        let (request, apart) = requests::commit(&batch);
-        // The request is a copy of the batch, and JavaScript makes another of what does not stand apart.
-        drop(batch);
-        let given = self.bridge.commit(&request, &apart);
-        drop((request, apart));
+        let request = requests::commit(&batch);
+        requests::apart(&batch).for_each(|value| self.bridge.lend(value));
+        let given = self.bridge.commit(&request);
+        // The host has what it needs, however long it takes.
+        drop((request, batch));
         match self.answer("commit", given).await? {
             Answer::Nothing => Ok(Commit::Applied),
             Answer::Bytes(bytes, _) => answers::refusal(&bytes).map_err(|rule| self.broken("commit", rule)),

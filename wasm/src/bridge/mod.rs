@@ -7,7 +7,6 @@ mod limits;
 mod requests;
 mod thrown;
 
-use js_sys::Array;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -16,8 +15,8 @@ pub(crate) use host::JsHost;
 
 #[wasm_bindgen]
 extern "C" {
-    /// What an engine calls. Byte arrays that it passes are views of its memory: they are copied
-    /// before anything else happens.
+    /// What an engine calls. Byte arrays that it passes are views of its memory: they are valid until the
+    /// call returns, and what is lent until the commit after it has.
     #[derive(Debug, Clone)]
     pub type Bridge;
 
@@ -33,8 +32,12 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     fn scan(this: &Bridge, range: &[u8]) -> Result<JsValue, JsValue>;
 
+    /// The next of the values that stand apart in the commit that follows.
+    #[wasm_bindgen(method)]
+    fn lend(this: &Bridge, value: &[u8]);
+
     #[wasm_bindgen(method, catch)]
-    fn commit(this: &Bridge, batch: &[u8], apart: &Array) -> Result<JsValue, JsValue>;
+    fn commit(this: &Bridge, batch: &[u8]) -> Result<JsValue, JsValue>;
 
     /// Gives a promise.
     #[cfg(not(feature = "full"))]

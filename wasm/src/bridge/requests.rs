@@ -1,10 +1,10 @@
 //! What the engine asks of the host, each in one buffer. Bytes stand behind their length; a missing
 //! value has [`ABSENT`] for a length. A value of [`APART_BYTES`] or more is not in the buffer: it is the
-//! next one of a list that goes with it, and its length carries [`APART`]. So it is copied once.
+//! next one of those that were lent before, and its length carries [`APART`]. So it is copied once, or
+//! not at all.
 
 use alloc::vec::Vec;
 
-use js_sys::{Array, Uint8Array};
 use streamkit_core::{Batch, Bytes, Durability, ScanRange};
 
 use crate::frames::{put_prefixed, put_u32};
@@ -48,8 +48,8 @@ pub(crate) fn scan(range: &ScanRange) -> Vec<u8> {
 /// u8 strict | u32 checks x { key | value, or none } | u32 deletes x key | u32 puts x { key | value }
 /// ```
 ///
-/// Values of puts may stand apart.
-pub(crate) fn commit(batch: &Batch) -> (Vec<u8>, Array) {
+/// Values of puts may stand apart: see [`apart`].
+pub(crate) fn commit(batch: &Batch) -> Vec<u8> {
     let checks = batch.checks.iter().map(|one| 8 + one.key.len() + one.value.as_ref().map_or(0, Vec::len));
     let deletes = batch.deletes.iter().map(|key| 4 + key.len());
     let puts = batch
@@ -72,7 +72,6 @@ pub(crate) fn commit(batch: &Batch) -> (Vec<u8>, Array) {
         put_prefixed(&mut out, key);
     }
     put_u32(&mut out, batch.puts.len());
-    let apart = Array::new();
     for put in &batch.puts {
         put_prefixed(&mut out, &put.key);
         if put.value.len() < APART_BYTES {
@@ -80,8 +79,12 @@ pub(crate) fn commit(batch: &Batch) -> (Vec<u8>, Array) {
         } else {
             // No value is as long as the bit: it would not fit into memory with anything else.
             put_u32(&mut out, put.value.len() | APART as usize);
-            apart.push(&Uint8Array::from(put.value.as_slice()));
         }
     }
-    (out, apart)
+    out
+}
+
+/// The values of a commit that stand apart, in order.
+pub(crate) fn apart(batch: &Batch) -> impl Iterator<Item = &[u8]> {
+    batch.puts.iter().map(|put| put.value.as_slice()).filter(|value| value.len() >= APART_BYTES)
 }

@@ -68,6 +68,7 @@ export class MemoryBridge {
 		this.started = 0;
 		this.notified = 0;
 		this.commits = 0;
+		this.lent = [];
 		/** Answers come as promises. */
 		this.later = false;
 		/** By call: what to do instead. */
@@ -112,8 +113,13 @@ export class MemoryBridge {
 		});
 	}
 
-	commit(frame, apart) {
-		const large = apart.values();
+	lend(value) {
+		this.lent.push(value.slice());
+	}
+
+	commit(frame) {
+		const large = this.lent.values();
+		this.lent = [];
 		const reader = new Reader(frame);
 		const written = () => {
 			const length = reader.u32();

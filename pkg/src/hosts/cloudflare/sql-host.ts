@@ -54,6 +54,7 @@ const LIMITS: HostLimits = Object.freeze<HostLimits>({
 export class SqlHost implements HostKv {
 	readonly name = "durable-object";
 	readonly limits = LIMITS;
+	readonly borrows = true;
 	readonly #storage: SqlStorage;
 	readonly #sql: Sql;
 	readonly #table: string;

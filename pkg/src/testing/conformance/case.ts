@@ -72,6 +72,9 @@ export class Setting {
 
 export const needsChecks: Rule = ({ limits }) => (limits.checks ? undefined : "the host makes no checks");
 
+export const needsBorrowing: Rule = ({ borrows }) =>
+	borrows === true ? undefined : "the host may keep what it is given";
+
 export const needsBatches: Rule = ({ limits }) =>
 	limits.atomic === "none" ? "the host commits single rows" : undefined;
 

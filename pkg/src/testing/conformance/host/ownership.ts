@@ -1,6 +1,6 @@
 import { type Bytes, compareBytes } from "../../../bytes.js";
 import { assert, same } from "../assert.js";
-import { type Case, needsChecks } from "../case.js";
+import { type Case, needsBorrowing, needsChecks } from "../case.js";
 import { applied, batch, bytes, keysOf, put, read, refused, row, sameKeys, scan } from "../rows.js";
 
 export const ownershipCases: readonly Case[] = [
@@ -86,6 +86,24 @@ export const ownershipCases: readonly Case[] = [
 			gotLater?.fill(0);
 			same((await scan(host, { limit: 1 })).values[0], second as Bytes, "a, after the answer was written to");
 			same(await read(host, "a"), second as Bytes, "a, after the answer was written to");
+		},
+	},
+	{
+		name: "a host that borrows is done with values when commit returns",
+		needs: [needsBorrowing],
+		async run({ host }) {
+			for (const durability of ["relaxed", "strict"] as const) {
+				for (const size of [100, 5000, 400_000]) {
+					const value = new Uint8Array(Math.min(size, host.limits.maxValueBytes)).fill(1);
+					const lent = value.slice();
+					const answer = host.commit(batch({ puts: [["a", lent]], durability }));
+					lent.fill(2);
+					assert((await answer).applied, "nothing is checked, so the batch must be applied");
+					same(await read(host, "a"), value, `a ${durability} value of ${value.length} bytes`);
+					await applied(host, { puts: [["b", ""]], durability: "strict" });
+					same(await read(host, "a"), value, `a ${durability} value of ${value.length} bytes, after another commit`);
+				}
+			}
 		},
 	},
 	{
