@@ -32,7 +32,6 @@ const DEAD_READERS_MILLISECONDS = 30_000;
 export class DirectoryHost implements HostKv {
 	readonly name = "directory";
 	readonly limits = DIRECTORY_LIMITS;
-	readonly borrows = true;
 	readonly #path: string;
 	readonly #environment: JournaledEnvironment;
 	readonly #wake: WakeFile;
@@ -49,6 +48,10 @@ export class DirectoryHost implements HostKv {
 	/** The latest state known, with no change of others before it that was not told of. */
 	#seen: string;
 	#closing: Promise<void> | undefined;
+
+	static {
+		Object.assign(DirectoryHost.prototype.commit, { borrows: true });
+	}
 
 	/** Opens a directory, creating it if it is missing. All errors are StreamkitErrors. */
 	constructor(path: string) {

@@ -35,10 +35,13 @@ export function markCreated(directory: string): boolean {
 export class NamespaceHost implements HostKv {
 	readonly name = "directory";
 	readonly limits = DIRECTORY_LIMITS;
-	readonly borrows = true;
 	readonly #path: string;
 	readonly #host: DirectoryHost;
 	#created: boolean;
+
+	static {
+		Object.assign(NamespaceHost.prototype.commit, { borrows: true });
+	}
 
 	constructor(path: string) {
 		this.#path = path;

@@ -3,7 +3,7 @@ import type { Durability, MaybePromise } from "./types.js";
 
 /**
  * What a host must supply. Keys and values are bytes; keys order as unsigned bytes. Arrays given to a host may be kept;
- * they are never views of wasm memory, unless it borrows. Arrays it returns belong to the engine, and to readers, whose
+ * they are never views of wasm memory, unless its commit borrows. Arrays it returns belong to the engine, and to readers, whose
  * payloads may be views of them. A host throws StreamkitError; any other throw is taken as UNAVAILABLE that may have been applied.
  */
 export interface HostKv {
@@ -20,15 +20,10 @@ export interface HostKv {
 	scan(range: ScanRange): MaybePromise<ScanPage>;
 	/**
 	 * Every check holds and every operation applies, or nothing does. Checks see the state before; then deletes, then
-	 * puts. No key is in two operations. A failed check is an answer, not an error.
+	 * puts. No key is in two operations. A failed check is an answer, not an error. A function that has a property
+	 * borrows of true is lent large values, see docs/hosts.md.
 	 */
 	commit(batch: HostBatch): MaybePromise<HostCommit>;
-	/**
-	 * Whether commit is done with the values of its puts when it returns, be it a promise. Large ones are then views of
-	 * the engine's memory instead of copies, which are worth nothing afterwards. Nothing that commit calls may call the
-	 * store. Default false. Read anew for each commit.
-	 */
-	readonly borrows?: boolean;
 	/**
 	 * Calls back when another instance may have written: a hint that may be late, doubled or lost. Returns how to stop.
 	 */
@@ -44,6 +39,14 @@ export interface HostKv {
 	readonly recoveryInterval?: number;
 	/** Ends the host. A store does not call it on a host it was given. */
 	close?(): MaybePromise<void>;
+}
+
+/**
+ * Whether a host's commit is done with the values of a batch when it returns. The function says so and not the host, so
+ * that who puts another commit in its place, which may wait before it calls this one, is given copies.
+ */
+export function borrows({ commit }: HostKv): boolean {
+	return (commit as { readonly borrows?: unknown }).borrows === true;
 }
 
 /** A half-open range of keys, and how much of it to give. */

@@ -15,14 +15,16 @@ export class UnmadeHost implements HostKv {
 	#opening: HostBatch | undefined;
 	#making: Promise<HostKv> | undefined;
 	#made: HostKv | undefined;
+	#commit: HostKv["commit"] = (batch) => {
+		if (this.#opening !== undefined) return this.make().then((host) => host.commit(batch));
+		// The first rows of all are what opening the store writes.
+		this.#opening = batch;
+		return this.#memory.commit(batch);
+	};
 
 	/** create: makes the directory, and gives the host on it. */
 	constructor(create: () => HostKv) {
 		this.#create = create;
-	}
-
-	get borrows(): boolean {
-		return this.#made?.borrows === true;
 	}
 
 	get(keys: readonly Bytes[]): ReturnType<HostKv["get"]> {
@@ -33,12 +35,8 @@ export class UnmadeHost implements HostKv {
 		return (this.#made ?? this.#memory).scan(range);
 	}
 
-	commit(batch: HostBatch): ReturnType<HostKv["commit"]> {
-		if (this.#made !== undefined) return this.#made.commit(batch);
-		if (this.#opening !== undefined) return this.make().then((host) => host.commit(batch));
-		// The first rows of all are what opening the store writes.
-		this.#opening = batch;
-		return this.#memory.commit(batch);
+	get commit(): HostKv["commit"] {
+		return this.#commit;
 	}
 
 	watch(changed: () => void): () => void {
@@ -79,6 +77,8 @@ export class UnmadeHost implements HostKv {
 			throw error;
 		}
 		this.#made = host;
+		// With what the host's says of itself.
+		this.#commit = Object.assign((batch: HostBatch) => host.commit(batch), host.commit);
 		for (const begin of this.#watchers) begin(host);
 		this.#watchers.clear();
 		return host;

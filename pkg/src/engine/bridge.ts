@@ -1,6 +1,6 @@
 import type { Bytes } from "../bytes.js";
 import { fromHost, invalid } from "../errors.js";
-import type { HostKv, HostLimits } from "../host.js";
+import { borrows, type HostKv, type HostLimits } from "../host.js";
 import { answerChecks, isPromise, unheeded } from "../host-answers.js";
 import type { TimerCalls } from "../timers.js";
 import type { MaybePromise } from "../types.js";
@@ -103,7 +103,7 @@ export function createBridge(
 		},
 
 		lend(value) {
-			lent.push((host.borrows === true ? value : value.slice()) as Bytes);
+			lent.push((borrows(host) ? value : value.slice()) as Bytes);
 		},
 
 		commit(frame) {

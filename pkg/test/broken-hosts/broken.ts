@@ -2,7 +2,7 @@ import type { Bytes } from "../../src/bytes.js";
 import type { HostBatch, HostKv, ScanPage, ScanRange } from "../../src/host.js";
 import { memoryHost } from "../../src/hosts/memory.js";
 
-type Part = Partial<Pick<HostKv, "limits" | "borrows" | "get" | "scan" | "commit" | "watch" | "notify" | "close">>;
+type Part = Partial<Pick<HostKv, "limits" | "get" | "scan" | "commit" | "watch" | "notify" | "close">>;
 
 /** A host that differs from another in a few calls. */
 export function altered(inner: HostKv, part: Part): HostKv {

@@ -1,12 +1,16 @@
 import { copyBytes } from "../../src/bytes.js";
-import type { ScanPage } from "../../src/host.js";
+import type { HostBatch, ScanPage } from "../../src/host.js";
 import { altered, type Broken } from "./broken.js";
 
 export const ownership: readonly Broken[] = [
 	{
 		what: "it borrows, but looks at values later",
 		make: (inner) =>
-			altered(inner, { borrows: true, commit: (batch) => Promise.resolve().then(() => inner.commit(batch)) }),
+			altered(inner, {
+				commit: Object.assign((batch: HostBatch) => Promise.resolve().then(() => inner.commit(batch)), {
+					borrows: true,
+				}),
+			}),
 		fails: ["host: a host that borrows is done with values when commit returns"],
 	},
 	{

@@ -54,7 +54,6 @@ const LIMITS: HostLimits = Object.freeze<HostLimits>({
 export class SqlHost implements HostKv {
 	readonly name = "durable-object";
 	readonly limits = LIMITS;
-	readonly borrows = true;
 	readonly #storage: SqlStorage;
 	readonly #sql: Sql;
 	readonly #table: string;
@@ -63,6 +62,10 @@ export class SqlHost implements HostKv {
 	readonly #makings: Makings;
 	/** Which making of the tables this host works on; undefined before the first call that met them. */
 	#making: number | undefined;
+
+	static {
+		Object.assign(SqlHost.prototype.commit, { borrows: true });
+	}
 
 	constructor(storage: SqlStorage, sql: Sql, name: string | undefined) {
 		this.#storage = storage;

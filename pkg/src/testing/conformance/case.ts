@@ -1,4 +1,4 @@
-import type { HostKv } from "../../host.js";
+import { borrows, type HostKv } from "../../host.js";
 import { openStore } from "../../store.js";
 import type { Store } from "../../store-types.js";
 import type { OpenOptions } from "../../types.js";
@@ -72,8 +72,7 @@ export class Setting {
 
 export const needsChecks: Rule = ({ limits }) => (limits.checks ? undefined : "the host makes no checks");
 
-export const needsBorrowing: Rule = ({ borrows }) =>
-	borrows === true ? undefined : "the host may keep what it is given";
+export const needsBorrowing: Rule = (host) => (borrows(host) ? undefined : "the host may keep what it is given");
 
 export const needsBatches: Rule = ({ limits }) =>
 	limits.atomic === "none" ? "the host commits single rows" : undefined;
