@@ -123,6 +123,7 @@ impl Kv for LogFile {
     // Nothing is awaited, so nothing comes between the checks and the writing.
     async fn commit(&self, batch: Batch) -> Result<Commit> {
         self.check()?;
+        self.limits.check_batch(&batch)?;
         let mut rows = self.rows.borrow_mut();
         for (check, Check { key, value }) in batch.checks.iter().enumerate() {
             let current = rows.get(key);
@@ -365,4 +366,42 @@ fn main() -> Ended {
         std::fs::remove_file(scratch)?;
     }
     Ok(())
+}
+
+#[cfg(all(test, feature = "conformance"))]
+mod tests {
+    use streamkit_core::{KvFactory, conformance};
+
+    use super::*;
+
+    struct Files(PathBuf);
+
+    impl Files {
+        fn log(&self) -> Result<Rc<dyn Kv>> {
+            let log = LogFile::open(&self.0).map_err(|error| Error::unavailable(error.to_string()))?;
+            Ok(Rc::new(log))
+        }
+    }
+
+    #[async_trait(?Send)]
+    impl KvFactory for Files {
+        async fn open(&mut self) -> Result<Rc<dyn Kv>> {
+            File::create(&self.0).map_err(|error| Error::unavailable(error.to_string()))?;
+            self.log()
+        }
+
+        async fn reopen(&mut self) -> Result<Option<Rc<dyn Kv>>> {
+            self.log().map(Some)
+        }
+    }
+
+    #[test]
+    fn the_log_file_keeps_the_contract() {
+        let path = std::env::temp_dir().join(format!("streamkit-conformance-{}.log", std::process::id()));
+        let report = block_on(conformance(&mut Files(path.clone())));
+        std::fs::remove_file(path).expect("the last log is removed");
+        assert!(report.passed(), "{report}");
+        let skipped: Vec<&str> = report.skipped().map(|(_, reason)| reason).collect();
+        assert_eq!(skipped, ["there is no second instance"; 4]);
+    }
 }

@@ -110,9 +110,49 @@
 //!
 //! The crate is `no_std`. It needs `alloc` and atomic compare-and-swap, for example `thumbv7em-none-eabihf`.
 //!
+//! # A storage of your own
+//!
+//! [`Kv`] says what a host promises. The feature `conformance` brings a suite that tries the rules of it, each a case
+//! by name: `conformance`, for the tests of whoever writes a host. What your host's limits rule out is skipped, and
+//! the report says why.
+//!
+//! ```
+//! # #[cfg(feature = "conformance")]
+//! # {
+//! use std::rc::Rc;
+//!
+//! use streamkit_core::{Kv, KvFactory, MemoryKv, Result, async_trait, conformance};
+//!
+//! /// Makes the hosts to be tried; here, in memory.
+//! #[derive(Default)]
+//! struct Hosts(MemoryKv);
+//!
+//! #[async_trait(?Send)]
+//! impl KvFactory for Hosts {
+//!     async fn open(&mut self) -> Result<Rc<dyn Kv>> {
+//!         self.0 = MemoryKv::new(); // fresh and empty
+//!         Ok(Rc::new(self.0.clone()))
+//!     }
+//!
+//!     // Where your host can do these; left out, their cases are skipped.
+//!     async fn second(&mut self) -> Result<Option<Rc<dyn Kv>>> {
+//!         Ok(Some(Rc::new(self.0.clone())))
+//!     }
+//!
+//!     async fn reopen(&mut self) -> Result<Option<Rc<dyn Kv>>> {
+//!         Ok(Some(Rc::new(self.0.clone())))
+//!     }
+//! }
+//!
+//! let report = futures::executor::block_on(conformance(&mut Hosts::default()));
+//! assert!(report.passed(), "{report}");
+//! assert_eq!(report.skipped().count(), 0);
+//! # }
+//! ```
+//!
 //! # Features
 //!
-//! All are on by default; each only adds.
+//! All but `conformance` are on by default; each only adds.
 //!
 //! * `every-host`: hosts whose commits are not atomic over the store, not checked, or not seen at once; without it such
 //!   a host is refused with `UNSUPPORTED` when it is opened. And executors that drop tasks which they took on; without
@@ -121,6 +161,7 @@
 //!   [`Env::expander`].
 //! * `guarded-writes`: streams, consumer groups, and writes under a lease; and clearing away what trims and imports
 //!   leave behind them. Without it, a lease that is given with a write is refused with `UNSUPPORTED`.
+//! * `conformance`: the suite for hosts, see above.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -140,6 +181,8 @@ extern crate alloc;
 extern crate std;
 
 mod codec;
+#[cfg(feature = "conformance")]
+mod conformance;
 mod env;
 mod error;
 mod expander;
@@ -175,6 +218,8 @@ pub use codec::{
 };
 #[cfg(feature = "compression")]
 pub use codec::{Level, decode_compressed_entry, encode_compressed_entry};
+#[cfg(feature = "conformance")]
+pub use conformance::{ConformanceCase, ConformanceOutcome, ConformanceReport, KvFactory, conformance};
 pub use env::{Clock, Entropy, Env, NoNotify, Notify, Timer};
 pub use error::{Detail, Error, ErrorCode, Result};
 pub use expander::{Expander, NoExpander};

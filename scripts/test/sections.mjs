@@ -13,6 +13,8 @@ const wasm = ["--target", "wasm32-unknown-unknown"];
 /** As the engine is built. */
 const shipped = ["--features", "standalone", ...wasm];
 const deny = ["--", "-D", "warnings"];
+/** The suite for hosts, which nothing that is built for users holds. */
+const conformance = ["--features", "streamkit-core/conformance"];
 
 // What library code may not do, and test code may: a failing test is meant to panic.
 const allowedInTests = [
@@ -97,8 +99,8 @@ export const sections = [
 		group: "lint",
 		title: "Rust lints",
 		steps: [
-			cargo("clippy", "--locked", "--workspace", "--lib", "--bins", ...deny),
-			cargo("clippy", "--locked", "--workspace", "--all-targets", ...deny, ...allowedInTests),
+			cargo("clippy", "--locked", "--workspace", "--lib", "--bins", ...conformance, ...deny),
+			cargo("clippy", "--locked", "--workspace", "--all-targets", ...conformance, ...deny, ...allowedInTests),
 			cargo("clippy", "--locked", "--package", "streamkit-wasm", "--lib", ...shipped, ...deny),
 			cargo("clippy", "--locked", "--package", "streamkit-wasm", "--lib", "--no-default-features", ...shipped, ...deny),
 		],
@@ -111,17 +113,19 @@ export const sections = [
 			const check = (target, ...features) =>
 				cargo("check", "--locked", "--package", "streamkit-core", "--target", target, ...features);
 			const bare = "thumbv7em-none-eabihf";
-			const hosted = check("wasm32-unknown-unknown");
-			if (hasBareTarget()) return [hosted, check(bare), check(bare, "--no-default-features")];
+			const hosted = (...features) => check("wasm32-unknown-unknown", ...features);
+			const least = "--no-default-features";
+			const both = [hosted(), hosted(least, ...conformance)];
+			if (hasBareTarget()) return [...both, check(bare), check(bare, least), check(bare, least, ...conformance)];
 			leaveOut(`${bare} is not installed`);
-			return [hosted];
+			return both;
 		},
 	},
 	{
 		name: "rust-docs",
 		group: "lint",
 		title: "Rust documentation",
-		steps: [cargo("rustdoc", "--locked", "--package", "streamkit-core", "--lib", ...deny)],
+		steps: [cargo("rustdoc", "--locked", "--package", "streamkit-core", "--lib", ...conformance, ...deny)],
 	},
 	{
 		name: "core",
@@ -129,7 +133,7 @@ export const sections = [
 		title: "Engine, and with as little of it as a browser loads first",
 		counts: true,
 		steps: [
-			cargo("test", "--locked", "--package", "streamkit-crc32c", "--package", "streamkit-core"),
+			cargo("test", "--locked", "--package", "streamkit-crc32c", "--package", "streamkit-core", ...conformance),
 			cargo("test", "--locked", "--package", "streamkit-core", "--no-default-features", "--lib", "--tests"),
 		],
 	},

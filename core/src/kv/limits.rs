@@ -1,5 +1,8 @@
 //! What a host can do, as numbers and promises.
 
+use super::Batch;
+use crate::error::{Error, Result};
+
 /// How much one commit covers atomically.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Atomicity {
@@ -52,4 +55,29 @@ impl Default for HostLimits {
             compress: false,
         }
     }
+}
+
+impl HostLimits {
+    /// That a commit keeps to the four sizes: for a host to ask before it applies anything. Checks count as operations,
+    /// and their keys and values as bytes.
+    ///
+    /// # Errors
+    ///
+    /// `LIMIT_EXCEEDED`, with what is too large.
+    pub fn check_batch(&self, batch: &Batch) -> Result {
+        let ops = [batch.checks.len(), batch.deletes.len(), batch.puts.len()];
+        within("batch operations", self.max_batch_ops, ops.into_iter().fold(0, usize::saturating_add))?;
+        let mut total = 0_usize;
+        for (key, value) in batch.rows() {
+            let value = value.map_or(0, |value| value.len());
+            within("key bytes", self.max_key_bytes, key.len())?;
+            within("value bytes", self.max_value_bytes, value)?;
+            total = total.saturating_add(key.len()).saturating_add(value);
+        }
+        within("batch bytes", self.max_batch_bytes, total)
+    }
+}
+
+fn within(what: &'static str, limit: usize, actual: usize) -> Result {
+    if actual > limit { Err(Error::limit(what, limit as u64, actual as u64)) } else { Ok(()) }
 }

@@ -69,20 +69,6 @@ impl MemoryKv {
         };
     }
 
-    fn check_limits(&self, batch: &Batch) -> Result {
-        let limits = &self.limits;
-        let ops = [batch.checks.len(), batch.deletes.len(), batch.puts.len()];
-        within("batch operations", limits.max_batch_ops, ops.into_iter().fold(0, usize::saturating_add))?;
-        let mut total = 0_usize;
-        for (key, value) in rows(batch) {
-            let value = value.map_or(0, Vec::len);
-            within("key bytes", limits.max_key_bytes, key.len())?;
-            within("value bytes", limits.max_value_bytes, value)?;
-            total = total.saturating_add(key.len()).saturating_add(value);
-        }
-        within("batch bytes", limits.max_batch_bytes, total)
-    }
-
     fn check_rules(&self, batch: &Batch) -> Result {
         if !self.limits.checks && !batch.checks.is_empty() {
             return Err(Error::invalid("batch: this host honours no checks"));
@@ -93,7 +79,7 @@ impl MemoryKv {
         if !written.is_sorted_by(|a, b| a < b) {
             return Err(Error::invalid("batch: no key may be in two operations"));
         }
-        let mut keys = rows(batch).map(|(key, _)| key);
+        let mut keys = batch.rows().map(|(key, _)| key);
         let Some(first) = keys.next() else { return Ok(()) };
         match self.limits.atomic {
             Atomicity::Store => {}
@@ -113,18 +99,6 @@ impl MemoryKv {
         }
         Ok(())
     }
-}
-
-/// All keys of a batch, with what is stored or compared under them.
-fn rows(batch: &Batch) -> impl Iterator<Item = (&Bytes, Option<&Bytes>)> {
-    let checks = batch.checks.iter().map(|check| (&check.key, check.value.as_ref()));
-    let deletes = batch.deletes.iter().map(|key| (key, None));
-    let puts = batch.puts.iter().map(|put| (&put.key, Some(&put.value)));
-    checks.chain(deletes).chain(puts)
-}
-
-fn within(what: &'static str, limit: usize, actual: usize) -> Result {
-    if actual > limit { Err(Error::limit(what, limit as u64, actual as u64)) } else { Ok(()) }
 }
 
 impl Default for MemoryKv {
@@ -169,7 +143,7 @@ impl Kv for MemoryKv {
     }
 
     async fn commit(&self, batch: Batch) -> Result<Commit> {
-        self.check_limits(&batch)?;
+        self.limits.check_batch(&batch)?;
         self.check_rules(&batch)?;
         let mut data = self.data.borrow_mut();
         for (index, Check { key, value }) in batch.checks.iter().enumerate() {

@@ -45,9 +45,10 @@ pub struct ScanRange {
     pub reverse: bool,
     /// At most this many pairs; at least 1.
     pub limit: usize,
-    /// Stop once the values reach this many bytes; at least one pair is given if there is one.
+    /// Stop once the values reach this many bytes, or before the pair that would take them past it; at least one pair
+    /// is given if there is one.
     pub max_bytes: usize,
-    /// Leave the values out.
+    /// Leave the values out; `max_bytes` means nothing then.
     pub keys_only: bool,
 }
 
@@ -91,6 +92,16 @@ pub struct Batch {
     pub durability: Durability,
 }
 
+impl Batch {
+    /// All its keys, with what is stored or compared under them.
+    fn rows(&self) -> impl Iterator<Item = (&Bytes, Option<&Bytes>)> {
+        let checks = self.checks.iter().map(|check| (&check.key, check.value.as_ref()));
+        let deletes = self.deletes.iter().map(|key| (key, None));
+        let puts = self.puts.iter().map(|put| (&put.key, Some(&put.value)));
+        checks.chain(deletes).chain(puts)
+    }
+}
+
 /// The answer to a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Commit {
@@ -108,19 +119,23 @@ pub enum Commit {
 /// An ordered key-value storage. Hints between instances on the same storage are not its business:
 /// see [`Notify`](crate::Notify).
 ///
-/// It is implemented under [`#[async_trait(?Send)]`](macro@crate::async_trait), as [`MemoryKv`] is. Calls may overlap: a
-/// borrow of what several of them use must not live over an await.
+/// It is implemented under [`#[async_trait(?Send)]`](macro@crate::async_trait), as [`MemoryKv`] is. Calls may overlap:
+/// a borrow of what several of them use must not live over an await. The feature `conformance` brings a suite that
+/// tries the rules below.
 ///
 /// Keys and values are bytes; keys order as unsigned bytes. An implementation promises:
 ///
 /// * **Order and exactness.** `get` answers in the order asked, one answer a key. `scan` gives the
 ///   pairs of `[start, end)` in key order (from the top when `reverse`), never more than `limit`,
-///   and stops once the values reach `max_bytes`, but gives at least one pair if there is one.
-///   `more` is exact.
+///   and stops once the values reach `max_bytes`, or before the pair that would take them past it, but
+///   gives at least one pair if there is one. Where `end` is not above `start` there are none, and
+///   either may be longer than any key. `more` is exact.
 /// * **Atomicity.** `commit` applies every operation if every check holds, else none. Checks see
 ///   the state before; then deletes, then puts. A failed check is an answer ([`Commit::Refused`]),
 ///   not an error. How many rows one commit may cover is stated by [`HostLimits::atomic`]; whether
 ///   checks are honoured by [`HostLimits::checks`].
+/// * **Limits.** A commit beyond one of the four sizes of [`HostLimits`] is refused whole with
+///   `LIMIT_EXCEEDED`, whether or not the storage would take it: [`HostLimits::check_batch`].
 /// * **Visibility.** Where [`HostLimits::consistent`], a read sees every commit that was answered
 ///   before it began, and one `get` is one snapshot.
 /// * **Durability.** Once `commit` has answered, its batch survives the end of the process; a

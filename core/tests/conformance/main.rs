@@ -1,0 +1,156 @@
+//! What the conformance suite says of hosts that are right, and that it finds every mistake.
+
+mod altered;
+mod broken;
+
+use altered::{Altered, Factory, same, small, turn};
+use broken::{BROKEN, Broken};
+use futures::executor::block_on;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use streamkit_core::{
+    Atomicity, ConformanceReport, HostLimits, Kv, KvFactory, MemoryKv, Result, async_trait, conformance,
+};
+
+fn skipped(report: &ConformanceReport) -> Vec<(&str, &str)> {
+    report.skipped().collect()
+}
+
+#[test]
+fn a_host_in_memory_passes_every_case() {
+    for limits in [HostLimits::default(), small()] {
+        let report = block_on(conformance(&mut Factory::new(limits, same)));
+        assert!(report.passed(), "{report}");
+        assert_eq!(skipped(&report), []);
+        assert_eq!(report.host, "altered");
+        let names: BTreeSet<&str> = report.cases.iter().map(|case| case.name).collect();
+        assert_eq!(names.len(), report.cases.len(), "no two cases have one name");
+    }
+}
+
+#[test]
+fn a_case_that_a_capability_rules_out_is_skipped_with_the_reason() {
+    let reasons = |limits: HostLimits| {
+        let report = block_on(conformance(&mut Factory::new(limits, same)));
+        assert!(report.passed(), "{report}");
+        report.skipped().map(|(_, reason)| reason.to_string()).collect::<BTreeSet<_>>()
+    };
+    let space = HostLimits { atomic: Atomicity::Space, ..small() };
+    assert_eq!(reasons(space), BTreeSet::from(["one commit does not cover the whole store".into()]));
+
+    let blind = reasons(HostLimits { checks: false, consistent: false, ..small() });
+    assert_eq!(blind, BTreeSet::from(["reads may be stale".into(), "the host makes no checks".into()]));
+
+    let single = HostLimits { atomic: Atomicity::None, max_batch_ops: 2, ..small() };
+    let expected = [
+        "one commit does not cover the whole store",
+        "the case makes too many commits for a host that commits single rows",
+        "the host commits single rows",
+    ];
+    assert_eq!(reasons(single), expected.map(String::from).into());
+
+    let endless = HostLimits {
+        max_key_bytes: usize::MAX,
+        max_value_bytes: usize::MAX,
+        max_batch_ops: usize::MAX,
+        max_batch_bytes: usize::MAX,
+        ..small()
+    };
+    let found = reasons(endless);
+    for what in ["max_key_bytes", "max_value_bytes", "max_batch_ops", "max_batch_bytes"] {
+        let reason = format!("{what} is {}: more than this suite tries", usize::MAX);
+        assert!(found.contains(&reason), "{what}: {found:?}");
+    }
+}
+
+#[test]
+fn a_host_that_takes_its_time_passes() {
+    let slow = |inner| Altered {
+        get: |kv, keys| Box::pin(async move { between_turns(kv.get(keys)).await }),
+        scan: |kv, range| Box::pin(async move { between_turns(kv.scan(range)).await }),
+        commit: |kv, batch| Box::pin(async move { between_turns(kv.commit(batch)).await }),
+        ..same(inner)
+    };
+    let report = block_on(conformance(&mut Factory::new(small(), slow)));
+    assert!(report.passed(), "{report}");
+    assert_eq!(skipped(&report), []);
+}
+
+/// The call, some time after it was made, and its answer some time later.
+async fn between_turns<T>(call: impl Future<Output = T>) -> T {
+    turn().await;
+    let answer = call.await;
+    turn().await;
+    turn().await;
+    answer
+}
+
+/// Gives fresh hosts and nothing else.
+struct Fresh(usize);
+
+#[async_trait(?Send)]
+impl KvFactory for Fresh {
+    async fn open(&mut self) -> Result<Rc<dyn Kv>> {
+        self.0 -= 1;
+        if self.0 == 0 {
+            return Err(streamkit_core::Error::unavailable("out of hosts"));
+        }
+        Ok(Rc::new(MemoryKv::with_limits(small())))
+    }
+}
+
+#[test]
+fn what_the_factory_does_not_supply_is_skipped_and_an_error_of_it_fails_the_case() {
+    let report = block_on(conformance(&mut Fresh(usize::MAX)));
+    assert!(report.passed(), "{report}");
+    let (second, again) = ("there is no second instance", "the host cannot be reopened");
+    assert_eq!(
+        skipped(&report),
+        [
+            ("a second instance sees what the first wrote", second),
+            ("two instances check against each other", second),
+            ("two instances that count by checks lose nothing", second),
+            ("dropping one instance leaves the other as it is", second),
+            ("what was written is there after reopening", again),
+            ("a host that was reopened makes checks against what is there", again),
+        ]
+    );
+    let last = report.cases.len();
+    let report = block_on(conformance(&mut Fresh(last)));
+    let failed: Vec<_> = report.failed().collect();
+    assert_eq!(failed, [(report.cases[last - 1].name, "open: UNAVAILABLE: out of hosts")]);
+    assert!(!report.passed());
+    let text = report.to_string();
+    assert!(text.starts_with("passed   an empty host holds nothing\n"), "{text}");
+    assert!(
+        text.contains("\nskipped  two instances check against each other: there is no second instance\n")
+    );
+    assert!(text.ends_with(&format!("\nmemory: {} passed, 1 failed, 6 skipped", last - 7)), "{text}");
+}
+
+#[test]
+fn every_mistake_is_caught_by_a_case_of_that_name() {
+    let mut missed = Vec::new();
+    let mut telling = BTreeSet::new();
+    let mut cases = BTreeSet::new();
+    for Broken { what, first, second, again, fails } in BROKEN {
+        let mut factory = Factory::new(small(), *first);
+        factory.second = second.unwrap_or(*first);
+        factory.again = again.unwrap_or(*first);
+        let report = block_on(conformance(&mut factory));
+        let failed: BTreeSet<&str> = report.failed().map(|(name, _)| name).collect();
+        assert!(!fails.is_empty(), "{what}");
+        telling.extend(failed.iter().copied());
+        cases.extend(report.cases.iter().map(|case| case.name));
+        missed.extend(fails.iter().filter(|name| !failed.contains(*name)).map(|name| (*what, *name)));
+    }
+    assert!(missed.is_empty(), "mistakes, and cases that pass all the same: {missed:#?}");
+    let idle: Vec<_> = cases.difference(&telling).collect();
+    assert!(idle.is_empty(), "cases that no mistake fails: {idle:#?}");
+}
+
+#[test]
+fn the_suite_does_the_same_each_time() {
+    let run = || block_on(conformance(&mut Factory::new(small(), BROKEN[0].first)));
+    assert_eq!(run(), run());
+}
