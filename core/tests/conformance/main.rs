@@ -133,7 +133,7 @@ fn every_mistake_is_caught_by_a_case_of_that_name() {
     let mut missed = Vec::new();
     let mut telling = BTreeSet::new();
     let mut cases = BTreeSet::new();
-    for Broken { what, first, second, again, fails } in BROKEN {
+    for Broken { what, first, second, again, fails } in BROKEN.iter().copied().flatten() {
         let mut factory = Factory::new(small(), *first);
         factory.second = second.unwrap_or(*first);
         factory.again = again.unwrap_or(*first);
@@ -151,6 +151,6 @@ fn every_mistake_is_caught_by_a_case_of_that_name() {
 
 #[test]
 fn the_suite_does_the_same_each_time() {
-    let run = || block_on(conformance(&mut Factory::new(small(), BROKEN[0].first)));
+    let run = || block_on(conformance(&mut Factory::new(small(), BROKEN[0][0].first)));
     assert_eq!(run(), run());
 }

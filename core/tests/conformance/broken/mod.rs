@@ -1,0 +1,57 @@
+//! Mistakes that a host can make, and the cases that tell. The files are named as those of the cases are.
+
+mod checks;
+mod commits;
+mod instances;
+mod limits;
+mod overlap;
+mod pages;
+mod ranges;
+mod reading;
+mod values;
+
+use streamkit_core::{Batch, Bytes, Check, MemoryKv};
+
+use crate::altered::Make;
+
+/// A host that breaks a rule.
+pub(crate) struct Broken {
+    pub(crate) what: &'static str,
+    pub(crate) first: Make,
+    /// A second instance that is not made like the first.
+    pub(crate) second: Option<Make>,
+    /// A host on the same data again that is not made like the first.
+    pub(crate) again: Option<Make>,
+    /// Cases that must fail.
+    pub(crate) fails: &'static [&'static str],
+}
+
+const fn broken(what: &'static str, first: Make, fails: &'static [&'static str]) -> Broken {
+    Broken { what, first, second: None, again: None, fails }
+}
+
+fn value_of(kv: &MemoryKv, key: &[u8]) -> Option<Bytes> {
+    kv.snapshot().remove(key)
+}
+
+/// The batch with only those checks that are not left out.
+fn checking(mut batch: Batch, made: impl Fn(&Check) -> bool) -> Batch {
+    batch.checks.retain(made);
+    batch
+}
+
+const MODEL: &str = "commits, scans and gets of all kinds agree with a map";
+const SNAPSHOT: &str = "one get is one snapshot";
+
+/// All of them, by subject.
+pub(crate) const BROKEN: &[&[Broken]] = &[
+    reading::BROKEN,
+    values::BROKEN,
+    ranges::BROKEN,
+    pages::BROKEN,
+    commits::BROKEN,
+    checks::BROKEN,
+    limits::BROKEN,
+    overlap::BROKEN,
+    instances::BROKEN,
+];

@@ -1,0 +1,64 @@
+//! Mistakes that calls at once bring out.
+
+use streamkit_core::{Batch, Bytes, Commit, Kv};
+
+use super::{Broken, SNAPSHOT, broken};
+use crate::altered::{committing, scanning, turn};
+
+pub(super) const BROKEN: &[Broken] = &[
+    broken(
+        "a batch is applied row by row",
+        |inner| {
+            committing(inner, |kv, batch| {
+                Box::pin(async move {
+                    let answer = kv.commit(Batch { puts: Vec::new(), ..batch.clone() }).await?;
+                    if answer != Commit::Applied {
+                        return Ok(answer);
+                    }
+                    for put in batch.puts {
+                        turn().await;
+                        kv.commit(Batch { puts: vec![put], ..Batch::default() }).await?;
+                    }
+                    Ok(answer)
+                })
+            })
+        },
+        &[SNAPSHOT, "a commit that is dropped applies whole or not at all"],
+    ),
+    broken(
+        "a scan reads keys, then values",
+        |inner| {
+            scanning(inner, |kv, range| {
+                Box::pin(async move {
+                    let mut page = kv.scan(range.clone()).await?;
+                    if range.keys_only {
+                        return Ok(page);
+                    }
+                    turn().await;
+                    let keys = page.pairs.iter().map(|(key, _)| key.clone()).collect();
+                    let values: Vec<Bytes> = kv.get(keys).await?.into_iter().flatten().collect();
+                    page.pairs.truncate(values.len());
+                    for ((_, value), found) in page.pairs.iter_mut().zip(values) {
+                        *value = found.into();
+                    }
+                    Ok(page)
+                })
+            })
+        },
+        &["keys and values of a scan belong together, whatever is written meanwhile"],
+    ),
+    broken(
+        "of commits at once only the last is applied",
+        |inner| {
+            committing(inner, |kv, batch| {
+                Box::pin(async move {
+                    let before = kv.snapshot();
+                    turn().await;
+                    kv.restore(before);
+                    kv.commit(batch).await
+                })
+            })
+        },
+        &["commits at once are all applied"],
+    ),
+];

@@ -1,0 +1,55 @@
+//! Mistakes in how values are kept.
+
+use streamkit_core::Kv;
+
+use super::{Broken, broken, value_of};
+use crate::altered::{committing, scanning};
+
+pub(super) const BROKEN: &[Broken] = &[
+    broken(
+        "long values are cut",
+        |inner| {
+            committing(inner, |kv, mut batch| {
+                batch.puts.iter_mut().for_each(|put| put.value.truncate(4096));
+                kv.commit(batch)
+            })
+        },
+        &["a value of max_value_bytes is kept", "a value of any size may take the place of any other"],
+    ),
+    broken(
+        "a shorter value keeps the end of the one before",
+        |inner| {
+            committing(inner, |kv, mut batch| {
+                for put in &mut batch.puts {
+                    let before = value_of(kv, &put.key).unwrap_or_default();
+                    put.value.extend_from_slice(before.get(put.value.len()..).unwrap_or_default());
+                }
+                kv.commit(batch)
+            })
+        },
+        &["a value of any size may take the place of any other", "a put replaces"],
+    ),
+    broken(
+        "large rows are not deleted",
+        |inner| {
+            committing(inner, |kv, mut batch| {
+                batch.deletes.retain(|key| value_of(kv, key).is_none_or(|value| value.len() < 4096));
+                kv.commit(batch)
+            })
+        },
+        &["a value of any size can be deleted"],
+    ),
+    broken(
+        "large rows come after small ones",
+        |inner| {
+            scanning(inner, |kv, range| {
+                Box::pin(async move {
+                    let mut page = kv.scan(range).await?;
+                    page.pairs.sort_by_key(|(_, value)| value.len() > 4096);
+                    Ok(page)
+                })
+            })
+        },
+        &["rows of all sizes come in the order of their keys"],
+    ),
+];
