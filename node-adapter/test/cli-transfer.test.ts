@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, lstatSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { before, test } from "node:test";
@@ -51,6 +51,31 @@ test("import keeps to the spaces that are named, of either format", async () => 
 		const [rest] = await objects(["import", file, "--spaces", "bytes,other", "--dir", copy]);
 		assert.deepEqual(rest, { format, spaces: 2, segments: 2, entries: 3 });
 		assert.deepEqual(await payloads(copy), await payloads(dir));
+	}
+});
+
+test("what is written with --compress is small, and the same", async () => {
+	const parent = temporaryDirectory();
+	const lines = Array.from({ length: 2000 }, (_, i) =>
+		JSON.stringify({ i, text: "a parcel at the back door, ".repeat(20) }),
+	);
+	const input = `${lines.join("\n")}\n`;
+	const bytesOf = (directory: string) => statSync(join(directory, "data.mdb")).size;
+	const [plain, compressed, imported] = ["plain", "compressed", "imported"].map((name) => join(parent, name)) as [
+		string,
+		string,
+		string,
+	];
+	await done(["produce", "s", "one", "--dir", plain], { input });
+	await done(["produce", "s", "one", "--compress", "--dir", compressed], { input });
+	const file = join(parent, "backup.streamkit");
+	await done(["export", file, "--dir", plain]);
+	await done(["import", file, "--compress", "--dir", imported]);
+	const read = async (directory: string) =>
+		(await objects(["consume", "s", "one", "--dir", directory])).map(({ payload }) => payload);
+	for (const directory of [compressed, imported]) {
+		assert.ok(bytesOf(directory) * 3 < bytesOf(plain), `${bytesOf(directory)} of ${bytesOf(plain)}`);
+		assert.deepEqual(await read(directory), lines);
 	}
 });
 

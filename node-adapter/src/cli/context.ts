@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { Store } from "streamkit";
+import type { OpenOptions, Store } from "streamkit";
 import { checkNamespaceName, DEFAULT_NAMESPACE } from "../namespaces.js";
 import { Output } from "./output.js";
 import { openPlace, requirePlace, runIn, writePlace } from "./places.js";
@@ -87,9 +87,10 @@ export class Context {
 		await runIn(place, run);
 	}
 
-	/** Runs with the store, created if there is none; what is refused creates nothing. */
-	async writing(run: (store: Store) => Promise<void>): Promise<void> {
-		await writePlace(this.directory, this.#namespace, { signal: this.signal }, async (store) => {
+	/** Runs with the store, created if there is none; what is refused creates nothing. compress: what is written. */
+	async writing(run: (store: Store) => Promise<void>, compress = false): Promise<void> {
+		const options: OpenOptions = { signal: this.signal, compression: compress ? "always" : "auto" };
+		await writePlace(this.directory, this.#namespace, options, async (store) => {
 			this.opened = true;
 			await run(store);
 		});

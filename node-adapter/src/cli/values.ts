@@ -93,6 +93,10 @@ export function metadataOption(): Option {
 	);
 }
 
+export function compressOption(): Option {
+	return new Option("--compress", "compress what is written, with Zstandard: smaller, and slower to write and to read");
+}
+
 export function durabilityOption(): Option {
 	return new Option("--durability <kind>", "strict: survives power loss; relaxed: faster, survives the process")
 		.choices(["strict", "relaxed"])

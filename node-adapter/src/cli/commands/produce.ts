@@ -8,7 +8,7 @@ import { OrderedWriter, type Write } from "../ordered-writer.js";
 import { progressBar } from "../progress.js";
 import { count, counted, size } from "../terminal.js";
 import { usage } from "../usage.js";
-import { asRecord, durabilityOption, metadataOption, names, parseIsoTime } from "../values.js";
+import { asRecord, compressOption, durabilityOption, metadataOption, names, parseIsoTime } from "../values.js";
 
 interface Options {
 	readonly file?: string;
@@ -18,6 +18,7 @@ interface Options {
 	readonly metadata?: ReadonlyMap<string, string>;
 	readonly timeBy?: string;
 	readonly anyOrder?: boolean;
+	readonly compress?: boolean;
 	readonly durability: Durability;
 }
 
@@ -46,6 +47,7 @@ export function addProduce(program: Command, context: Context): void {
 			'order the input by this field (a number or ISO 8601) and keep it as metadata "time"; holds the whole input in memory',
 		)
 		.option("--any-order", "keep the order within each segment only: faster, and smaller on the disk")
+		.addOption(compressOption())
 		.addOption(durabilityOption())
 		.addHelpText(
 			"after",
@@ -119,7 +121,7 @@ async function produce(context: Context, space: string, segment: string | undefi
 			const rate = `${count(perSecond)} entries/s, ${size((bytes / milliseconds) * 1000)}/s`;
 			return `${counted(entries, "entry", "entries")}${where}, ${size(bytes)} in ${(milliseconds / 1000).toFixed(2)} s (${rate})`;
 		});
-	});
+	}, options.compress);
 }
 
 /** How a line becomes a record. */

@@ -11,7 +11,7 @@ import { openSink } from "../output-file.js";
 import { type Bar, progressBar } from "../progress.js";
 import { counted, size } from "../terminal.js";
 import { usage } from "../usage.js";
-import { durabilityOption, names } from "../values.js";
+import { compressOption, durabilityOption, names } from "../values.js";
 
 type Format = "streamkit" | "ndjson";
 
@@ -25,6 +25,7 @@ interface ImportOptions {
 	readonly spaces?: readonly string[];
 	readonly format?: Format;
 	readonly renumber?: boolean;
+	readonly compress?: boolean;
 	readonly durability: Durability;
 }
 
@@ -68,6 +69,7 @@ Examples:
 		.addOption(spacesOption())
 		.addOption(new Option("--format <format>", "default: what the input begins with tells").choices(FORMATS))
 		.option("--renumber", "ndjson: append after what is there, instead of refusing other sequences")
+		.addOption(compressOption())
 		.addOption(durabilityOption())
 		.addHelpText(
 			"after",
@@ -79,7 +81,7 @@ ndjson: new entries with the payload, metadata and sequence of each line. A line
   "encoding":"base64" for bytes. A sequence that is not the segment's next one is refused.
 
 Examples:
-  $ streamkit import backup.streamkit --dir copy
+  $ streamkit import backup.streamkit --dir copy --compress
   $ streamkit import backup.streamkit --spaces orders,sensors
   $ gunzip -c backup.streamkit.gz | streamkit import`,
 		)
@@ -170,7 +172,7 @@ async function importFrom(context: Context, file: string | undefined, options: I
 					counted(spaces, "space", "spaces"),
 				].join(", "),
 			);
-		})
+		}, options.compress)
 		.finally(() => bar.stop());
 }
 
