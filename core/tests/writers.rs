@@ -5,9 +5,9 @@ mod common;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::task::Poll;
 
 use common::hooked::{Hook, HostCall, hooked};
+use common::turn::turn;
 use common::{World, records, told};
 use futures::channel::oneshot;
 use streamkit_core::{Error, ErrorCode, HostLimits, MemoryKv, OpenOptions, Result, Store, WriteOptions};
@@ -79,16 +79,6 @@ impl Hook for Gate {
         }
         Ok(())
     }
-}
-
-/// Lets others run.
-async fn turn() {
-    let mut waited = false;
-    std::future::poll_fn(|context| {
-        context.waker().wake_by_ref();
-        if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
 }
 
 /// What becomes of a write, to a stream or a plain segment, as a future or one that calls back, that is taken back while

@@ -6,7 +6,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
-use super::rows::{KEYS, PREFIX_BYTES, all, between, fill, gives, put, row, same, scan};
+use super::rows::{KEYS, PREFIX_BYTES, all, between, both_ways, fill, gives, put, row, same, scan};
 use super::setting::{Case, Outcome, Setting, cases, ensure, needs, needs_quick_commits};
 use crate::kv::{Bytes, ScanRange, SplitMix64};
 
@@ -45,11 +45,7 @@ pub(super) fn may_hold(sizes: &[usize], max_bytes: usize) -> RangeInclusive<usiz
 async fn limit(setting: Setting<'_>) -> Outcome {
     let host = &*setting.host;
     fill(host).await?;
-    let mut order = KEYS;
-    for reverse in [false, true] {
-        if reverse {
-            order.reverse();
-        }
+    for (reverse, order) in both_ways(&KEYS) {
         for limit in 1..=KEYS.len() + 1 {
             let page = scan(host, ScanRange { limit, reverse, ..all() }).await?;
             let expected = order.get(..limit).unwrap_or(&order);
@@ -63,11 +59,8 @@ async fn beyond_the_range(setting: Setting<'_>) -> Outcome {
     let host = &*setting.host;
     fill(host).await?;
     let (start, end): (&[u8], &[u8]) = (b"a", b"b");
-    let mut inside: Vec<&[u8]> = KEYS.into_iter().filter(|key| *key >= start && *key < end).collect();
-    for reverse in [false, true] {
-        if reverse {
-            inside.reverse();
-        }
+    let inside: Vec<&[u8]> = KEYS.into_iter().filter(|key| *key >= start && *key < end).collect();
+    for (reverse, inside) in both_ways(&inside) {
         for limit in [inside.len() - 1, inside.len(), inside.len() + 1] {
             let page = scan(host, ScanRange { limit, reverse, ..between(start, end) }).await?;
             let expected = inside.get(..limit).unwrap_or(&inside);
@@ -82,17 +75,13 @@ async fn max_bytes(setting: Setting<'_>) -> Outcome {
     let keys = ["a", "b", "c", "d"];
     put(host, &keys.map(|key| (key, [0; 100]))).await?;
     for max_bytes in [0, 1, 99, 100, 101, 199, 200, 201, 399, 400, 10_000] {
-        for reverse in [false, true] {
+        for (reverse, order) in both_ways(&keys) {
             let page = scan(host, ScanRange { limit: 10, max_bytes, reverse, ..all() }).await?;
             let (given, expected) = (page.pairs.len(), may_hold(&[100; 4], max_bytes));
             ensure!(
                 expected.contains(&given),
                 "max_bytes {max_bytes}, values of 100: expected {expected:?} pairs, got {given}"
             );
-            let mut order = keys;
-            if reverse {
-                order.reverse();
-            }
             let expected = order.get(..given).unwrap_or_default();
             gives(
                 &page,
@@ -110,12 +99,8 @@ async fn values_only(setting: Setting<'_>) -> Outcome {
     let host = &*setting.host;
     let rows = [("a", ""), ("b", "22"), ("c", ""), ("d", "4444"), ("e", "")];
     put(host, &rows).await?;
-    for reverse in [false, true] {
-        let mut order = rows;
-        if reverse {
-            order.reverse();
-        }
-        let sizes = order.map(|(_, value)| value.len());
+    for (reverse, order) in both_ways(&rows) {
+        let sizes: Vec<usize> = order.iter().map(|(_, value)| value.len()).collect();
         for max_bytes in 1..=8 {
             let page = scan(host, ScanRange { limit: 10, max_bytes, reverse, ..all() }).await?;
             let (given, expected) = (page.pairs.len(), may_hold(&sizes, max_bytes));
@@ -136,11 +121,7 @@ async fn values_only(setting: Setting<'_>) -> Outcome {
 async fn keys_only(setting: Setting<'_>) -> Outcome {
     let host = &*setting.host;
     fill(host).await?;
-    let mut order = KEYS;
-    for reverse in [false, true] {
-        if reverse {
-            order.reverse();
-        }
+    for (reverse, order) in both_ways(&KEYS) {
         for limit in [5, KEYS.len()] {
             let page = scan(host, ScanRange { limit, reverse, keys_only: true, ..all() }).await?;
             let expected = order.get(..limit).unwrap_or_default();
@@ -154,15 +135,12 @@ async fn keys_only(setting: Setting<'_>) -> Outcome {
 
 async fn max_bytes_of_keys(setting: Setting<'_>) -> Outcome {
     let host = &*setting.host;
-    let mut rows = [("a", "1"), ("b", "22"), ("c", "333")];
-    put(host, &rows).await?;
-    for reverse in [false, true] {
-        if reverse {
-            rows.reverse();
-        }
+    let keys = ["a", "b", "c"];
+    put(host, &[("a", "1"), ("b", "22"), ("c", "333")]).await?;
+    for (reverse, keys) in both_ways(&keys) {
         for max_bytes in [0, 1] {
             let page = scan(host, ScanRange { max_bytes, reverse, keys_only: true, ..all() }).await?;
-            gives(&page, &rows.map(|(key, _)| key), false, format_args!("reverse {reverse}"))?;
+            gives(&page, &keys, false, format_args!("reverse {reverse}"))?;
         }
     }
     Ok(())
@@ -172,13 +150,10 @@ async fn max_bytes_of_keys(setting: Setting<'_>) -> Outcome {
 async fn many_rows(setting: Setting<'_>) -> Outcome {
     let host = &*setting.host;
     needs_quick_commits(host.limits())?;
-    let mut names: Vec<String> = (0..2100).map(|i| format!("k{i:04}")).collect();
+    let names: Vec<String> = (0..2100).map(|i| format!("k{i:04}")).collect();
     let pairs: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), name.as_str())).collect();
     put(host, &pairs).await?;
-    for reverse in [false, true] {
-        if reverse {
-            names.reverse();
-        }
+    for (reverse, names) in both_ways(&names) {
         for (limit, keys_only) in [256, 257, 999, 1000, 1001, 2100, 5000]
             .map(|limit| (limit, true))
             .into_iter()
@@ -209,14 +184,10 @@ async fn long_edges(setting: Setting<'_>) -> Outcome {
         put(host, &[pair]).await?;
     }
     let after = row([longest.as_slice(), b"\0"].concat());
-    for reverse in [false, true] {
+    for (reverse, expected) in both_ways(&[b"a".as_slice(), &longest]) {
         let above = scan(host, ScanRange { start: after.clone(), reverse, ..all() }).await?;
         gives(&above, &["z"], false, "after the longest key")?;
         let below = scan(host, ScanRange { end: after.clone(), reverse, ..all() }).await?;
-        let mut expected: [&[u8]; 2] = [b"a", &longest];
-        if reverse {
-            expected.reverse();
-        }
         gives(&below, &expected, false, "up to just after the longest key")?;
     }
     Ok(())
@@ -229,7 +200,8 @@ async fn joined(setting: Setting<'_>) -> Outcome {
     let mut random = SplitMix64::new(2);
     pairs.sort_by_cached_key(|_| random.next_u64());
     put(host, &pairs).await?;
-    for reverse in [false, true] {
+    let rows: Vec<Bytes> = names.iter().map(row).collect();
+    for (reverse, expected) in both_ways(&rows) {
         let mut found: Vec<Bytes> = Vec::new();
         let mut range = ScanRange { limit: 7, reverse, ..all() };
         for pages in 1.. {
@@ -245,10 +217,6 @@ async fn joined(setting: Setting<'_>) -> Outcome {
                 range.start = last;
             }
         }
-        let mut expected: Vec<Bytes> = names.iter().map(row).collect();
-        if reverse {
-            expected.reverse();
-        }
         ensure!(
             found == expected,
             "reverse {reverse}: expected {} rows, each once, in order",
@@ -261,11 +229,7 @@ async fn joined(setting: Setting<'_>) -> Outcome {
 async fn largest_limit(setting: Setting<'_>) -> Outcome {
     let host = &*setting.host;
     put(host, &[("a", "1"), ("b", "2")]).await?;
-    for reverse in [false, true] {
-        let mut expected = ["a", "b"];
-        if reverse {
-            expected.reverse();
-        }
+    for (reverse, expected) in both_ways(&["a", "b"]) {
         gives(
             &scan(host, ScanRange { limit: usize::MAX, reverse, ..all() }).await?,
             &expected,

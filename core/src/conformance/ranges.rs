@@ -1,10 +1,8 @@
 //! Which rows a range holds, and their order.
 
-use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::rows::{KEYS, all, between, fill, gives, put, same, scan};
+use super::rows::{KEYS, all, between, fill, gives, pairs, put, same, scan};
 use super::setting::{Case, Outcome, Setting, cases, ensure};
 use crate::kv::{Kv, ScanRange};
 
@@ -40,8 +38,7 @@ const RANGES: [(&str, &[u8], &[u8]); 16] = [
 
 async fn in_order(host: &dyn Kv, reverse: bool) -> Outcome {
     fill(host).await?;
-    let mut expected: Vec<(&[u8], String)> =
-        KEYS.into_iter().enumerate().map(|(place, key)| (key, format!("v{place}"))).collect();
+    let mut expected = pairs();
     if reverse {
         expected.reverse();
     }

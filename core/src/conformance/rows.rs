@@ -47,14 +47,23 @@ pub(super) fn row(tail: impl AsRef<[u8]>) -> Bytes {
     [PREFIX, tail.as_ref()].concat()
 }
 
-/// Writes all of [`KEYS`], the value of each saying its place.
+/// All of [`KEYS`], the value of each saying its place.
+pub(super) fn pairs() -> Vec<(&'static [u8], String)> {
+    KEYS.into_iter().enumerate().map(|(place, key)| (key, format!("v{place}"))).collect()
+}
+
+/// Writes them.
 pub(super) async fn fill(host: &dyn Kv) -> Outcome {
-    let mut pairs: Vec<(&[u8], String)> =
-        KEYS.into_iter().enumerate().map(|(place, key)| (key, format!("v{place}"))).collect();
+    let mut pairs = pairs();
     // Not in order, so that the host has to bring them into it.
     let mut random = SplitMix64::new(1);
     pairs.sort_by_cached_key(|_| random.next_u64());
     put(host, &pairs).await
+}
+
+/// The rows forwards, and backwards, and whether it is in reverse.
+pub(super) fn both_ways<T: Clone>(rows: &[T]) -> [(bool, Vec<T>); 2] {
+    [(false, rows.to_vec()), (true, rows.iter().rev().cloned().collect())]
 }
 
 /// A commit that is being put together, relaxed unless it says otherwise.

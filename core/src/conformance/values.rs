@@ -3,7 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::rows::{all, between, change, gives, holds, lacks, put, rows_are, same, scan};
+use super::rows::{all, between, both_ways, change, gives, holds, lacks, put, rows_are, same, scan};
 use super::setting::{Case, Outcome, Setting, cases, ensure};
 use crate::kv::{Bytes, HostLimits, ScanRange};
 
@@ -57,10 +57,7 @@ async fn order(setting: Setting<'_>) -> Outcome {
     for pair in &rows {
         put(host, core::slice::from_ref(pair)).await?;
     }
-    for reverse in [false, true] {
-        if reverse {
-            rows.reverse();
-        }
+    for (reverse, rows) in both_ways(&rows) {
         for limit in [1, 2, 3, 6] {
             let page = scan(host, ScanRange { limit, reverse, ..between("a", "g") }).await?;
             let names: Vec<&str> = rows.iter().take(limit).map(|(name, _)| *name).collect();

@@ -5,6 +5,7 @@ pub(crate) mod calls;
 pub(crate) mod hooked;
 pub(crate) mod reads;
 pub(crate) mod scans;
+pub(crate) mod turn;
 
 use std::cell::{Cell, RefCell};
 #[cfg(feature = "guarded-writes")]
@@ -22,6 +23,7 @@ use streamkit_core::{
 };
 #[cfg(feature = "guarded-writes")]
 use streamkit_core::{PARTITION_KEY, StreamAppend};
+use turn::turn;
 
 /// Time that moves when a test says so.
 #[derive(Clone)]
@@ -54,16 +56,10 @@ pub(crate) struct QuickTimer(pub(crate) TestClock);
 impl Timer for QuickTimer {
     fn sleep(&self, ms: u64) -> LocalBoxFuture<'static, ()> {
         let clock = self.0.clone();
-        let mut waited = false;
-        std::future::poll_fn(move |context| {
-            if waited {
-                clock.0.set(clock.0.get() + ms);
-                return std::task::Poll::Ready(());
-            }
-            waited = true;
-            context.waker().wake_by_ref();
-            std::task::Poll::Pending
-        })
+        async move {
+            turn().await;
+            clock.0.set(clock.0.get() + ms);
+        }
         .boxed_local()
     }
 }

@@ -1,8 +1,6 @@
 //! Hosts that differ from one in memory in a few calls.
 
-use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::Poll;
 
 use streamkit_core::{
     Batch, Bytes, Commit, HostLimits, Kv, KvFactory, LocalBoxFuture, MemoryKv, Result, ScanPage, ScanRange,
@@ -112,18 +110,4 @@ impl KvFactory for Factory {
     async fn reopen(&mut self) -> Result<Option<Rc<dyn Kv>>> {
         Ok(Some(Rc::new((self.again)(self.data.clone()))))
     }
-}
-
-/// Lets what is under way go on.
-pub(crate) async fn turn() {
-    let mut waited = false;
-    poll_fn(|context| {
-        if waited {
-            return Poll::Ready(());
-        }
-        waited = true;
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

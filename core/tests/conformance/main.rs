@@ -2,8 +2,10 @@
 
 mod altered;
 mod broken;
+#[path = "../common/turn.rs"]
+mod turn;
 
-use altered::{Altered, Factory, same, small, turn};
+use altered::{Altered, Factory, same, small};
 use broken::{BROKEN, Broken};
 use futures::executor::block_on;
 use std::collections::BTreeSet;
@@ -11,6 +13,7 @@ use std::rc::Rc;
 use streamkit_core::{
     Atomicity, ConformanceReport, HostLimits, Kv, KvFactory, MemoryKv, Result, async_trait, conformance,
 };
+use turn::turn;
 
 fn skipped(report: &ConformanceReport) -> Vec<(&str, &str)> {
     report.skipped().collect()

@@ -9,6 +9,7 @@ mod model;
 
 use std::rc::Rc;
 
+use common::turn::turn;
 use common::{World, to_stream};
 use futures::future::{FutureExt, LocalBoxFuture};
 use model::Model;
@@ -170,16 +171,7 @@ struct Still;
 
 impl Timer for Still {
     fn sleep(&self, _: u64) -> LocalBoxFuture<'static, ()> {
-        let mut waited = false;
-        std::future::poll_fn(move |context| {
-            if waited {
-                return std::task::Poll::Ready(());
-            }
-            waited = true;
-            context.waker().wake_by_ref();
-            std::task::Poll::Pending
-        })
-        .boxed_local()
+        turn().boxed_local()
     }
 }
 

@@ -18,6 +18,10 @@ pub(crate) const APART: u32 = 1 << 31;
 /// From here on a value stands apart: handing over one more object costs as much as copying this twice.
 const APART_BYTES: usize = 4096;
 
+const fn stands_apart(value: &[u8]) -> bool {
+    value.len() >= APART_BYTES
+}
+
 /// ```text
 /// u32 count, count x key
 /// ```
@@ -55,7 +59,7 @@ pub(crate) fn commit(batch: &Batch) -> Vec<u8> {
     let puts = batch
         .puts
         .iter()
-        .map(|one| 8 + one.key.len() + if one.value.len() < APART_BYTES { one.value.len() } else { 0 });
+        .map(|one| 8 + one.key.len() + if stands_apart(&one.value) { 0 } else { one.value.len() });
     let bytes: usize = checks.chain(deletes).chain(puts).sum();
     let mut out = Vec::with_capacity(13 + bytes);
     out.push(u8::from(batch.durability == Durability::Strict));
@@ -74,11 +78,11 @@ pub(crate) fn commit(batch: &Batch) -> Vec<u8> {
     put_u32(&mut out, batch.puts.len());
     for put in &batch.puts {
         put_prefixed(&mut out, &put.key);
-        if put.value.len() < APART_BYTES {
-            put_prefixed(&mut out, &put.value);
-        } else {
+        if stands_apart(&put.value) {
             // No value is as long as the bit: it would not fit into memory with anything else.
             put_u32(&mut out, put.value.len() | APART as usize);
+        } else {
+            put_prefixed(&mut out, &put.value);
         }
     }
     out
@@ -86,5 +90,5 @@ pub(crate) fn commit(batch: &Batch) -> Vec<u8> {
 
 /// The values of a commit that stand apart, in order.
 pub(crate) fn apart(batch: &Batch) -> impl Iterator<Item = &[u8]> {
-    batch.puts.iter().map(|put| put.value.as_slice()).filter(|value| value.len() >= APART_BYTES)
+    batch.puts.iter().map(|put| put.value.as_slice()).filter(|value| stands_apart(value))
 }

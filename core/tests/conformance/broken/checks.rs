@@ -3,7 +3,8 @@
 use streamkit_core::{Batch, Check, Commit, Durability, Error, ErrorCode, Kv, MemoryKv};
 
 use super::{Broken, MODEL, broken, checking, value_of};
-use crate::altered::{committing, turn};
+use crate::altered::committing;
+use crate::turn::turn;
 
 /// The batch, its checks holding for whatever is taken for the same value.
 fn comparing(kv: &MemoryKv, mut batch: Batch, alike: fn(&[u8], &[u8]) -> bool) -> Batch {

@@ -3,7 +3,8 @@
 use streamkit_core::{Batch, Bytes, Commit, Kv};
 
 use super::{Broken, SNAPSHOT, broken};
-use crate::altered::{committing, scanning, turn};
+use crate::altered::{committing, scanning};
+use crate::turn::turn;
 
 pub(super) const BROKEN: &[Broken] = &[
     broken(

@@ -3,7 +3,8 @@
 use streamkit_core::{Batch, Bytes, Check, Kv, MemoryKv, Put, Result};
 
 use super::{Broken, MODEL, SNAPSHOT, broken, value_of};
-use crate::altered::{Altered, getting, same, turn};
+use crate::altered::{Altered, getting, same};
+use crate::turn::turn;
 
 fn lower(mut batch: Batch) -> Batch {
     for Check { key, .. } in &mut batch.checks {
