@@ -3,6 +3,7 @@
 
 use alloc::vec::{self, Vec};
 use core::borrow::Borrow;
+use core::cmp::Ordering;
 use core::slice;
 
 /// Most pairs of a chunk. What moves when one pair comes or goes is a chunk, or the list of chunks.
@@ -19,6 +20,21 @@ struct Place {
     chunk: usize,
     at: usize,
     found: bool,
+}
+
+/// Where among so many the first one is that is not below what is looked for, and whether it is the same. One function
+/// for all types.
+fn search(count: usize, order: &dyn Fn(usize) -> Ordering) -> (usize, bool) {
+    let (mut from, mut to) = (0, count);
+    while from < to {
+        let middle = from.midpoint(to);
+        match order(middle) {
+            Ordering::Less => from = middle + 1,
+            Ordering::Equal => return (middle, true),
+            Ordering::Greater => to = middle,
+        }
+    }
+    (from, false)
 }
 
 impl<K, V> Default for SortedMap<K, V> {
@@ -59,17 +75,15 @@ impl<K: Ord, V> SortedMap<K, V> {
     where
         K: Borrow<Q>,
     {
-        let before = |chunk: &Vec<(K, V)>| chunk.last().is_some_and(|(last, _)| last.borrow() < key);
+        let order = |pair: Option<&(K, V)>| pair.map_or(Ordering::Greater, |(one, _)| one.borrow().cmp(key));
         // What belongs after everything goes to the last chunk: where there is one, no key need be looked at for that.
         let chunk = match self.chunks.len() {
             0 | 1 => 0,
-            several => self.chunks.partition_point(before).min(several - 1),
+            several => search(several - 1, &|at| order(self.chunks.get(at).and_then(|pairs| pairs.last()))).0,
         };
         let pairs = self.chunks.get(chunk).map(Vec::as_slice).unwrap_or_default();
-        match pairs.binary_search_by(|(one, _)| one.borrow().cmp(key)) {
-            Ok(at) => Place { chunk, at, found: true },
-            Err(at) => Place { chunk, at, found: false },
-        }
+        let (at, found) = search(pairs.len(), &|at| order(pairs.get(at)));
+        Place { chunk, at, found }
     }
 
     pub(crate) fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>

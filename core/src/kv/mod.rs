@@ -140,7 +140,8 @@ pub enum Commit {
 ///   before it began, and one `get` is one snapshot.
 /// * **Durability.** Once `commit` has answered, its batch survives the end of the process; a
 ///   [`Durability::Strict`] one power loss too. A relaxed batch may be lost with the power, but only
-///   whole and only with everything after it.
+///   whole and only with everything after it. Reads show a strict batch once it survives, whether or
+///   not its answer gets through: whoever lost the answer looks, and believes what is there.
 /// * **Failure.** An error whose code is `LIMIT_EXCEEDED` or `QUOTA_EXCEEDED`, or `UNAVAILABLE` with
 ///   `applied` false, means that nothing was applied. After any other error the batch may have been
 ///   applied, now or a little later.

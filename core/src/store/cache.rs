@@ -5,6 +5,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use crate::error::Result;
+use crate::kv::Durability;
 use crate::layout::space::SpaceHead;
 use crate::plan::SegmentState;
 use crate::sorted::{SortedMap, SortedSet};
@@ -20,6 +21,8 @@ pub(crate) struct CachedSpace {
     /// What it says.
     pub(crate) head: SpaceHead,
     pub(crate) segments: SortedMap<Rc<str>, SegmentState>,
+    /// How many flushes had begun when the head was taken in; `None`: it was committed strictly.
+    since: Option<u64>,
 }
 
 /// The heads that this instance knows.
@@ -27,6 +30,10 @@ pub(crate) struct CachedSpace {
 pub(crate) struct Cache {
     spaces: SortedMap<Rc<str>, CachedSpace>,
     heads: usize,
+    /// Flushes that were begun, each with everything that had been taken in before.
+    begun: u64,
+    /// The last one of them that succeeded.
+    flushed: u64,
 }
 
 impl Cache {
@@ -53,7 +60,8 @@ impl Cache {
         };
         self.forget(space);
         self.heads += 1;
-        self.spaces.insert(Rc::clone(space), CachedSpace { base, head, segments: SortedMap::new() });
+        let known = CachedSpace { base, head, segments: SortedMap::new(), since: Some(self.begun) };
+        self.spaces.insert(Rc::clone(space), known);
         Ok(())
     }
 
@@ -72,11 +80,12 @@ impl Cache {
         base: Vec<u8>,
         head: SpaceHead,
         states: Vec<(Rc<str>, SegmentState)>,
+        durability: Durability,
     ) {
         let heads = &mut self.heads;
         let known = self.spaces.get_or_insert_with(Rc::clone(space), || {
             *heads += 1;
-            CachedSpace { base: None, head: SpaceHead::EMPTY, segments: SortedMap::new() }
+            CachedSpace { base: None, head: SpaceHead::EMPTY, segments: SortedMap::new(), since: None }
         });
         // What an import left, or wrote, is not what was seen of the segments before it began or ended.
         if known.head.importing != head.importing {
@@ -85,9 +94,26 @@ impl Cache {
         }
         known.base = Some(base);
         known.head = head;
+        known.since = (durability == Durability::Relaxed).then_some(self.begun);
         for (segment, state) in states {
             self.put_segment(space, &segment, state);
         }
+    }
+
+    /// Whether a space's head may still be lost with the power.
+    pub(crate) fn may_be_lost(&self, space: &str) -> bool {
+        self.space(space).is_some_and(|known| known.since.is_some_and(|since| since >= self.flushed))
+    }
+
+    /// Everything that is stored is about to be flushed. Gives the number of the flush.
+    pub(crate) fn begin_flush(&mut self) -> u64 {
+        self.begun += 1;
+        self.begun
+    }
+
+    /// The flush of that number succeeded.
+    pub(crate) fn end_flush(&mut self, number: u64) {
+        self.flushed = self.flushed.max(number);
     }
 
     pub(crate) fn forget(&mut self, space: &str) {
@@ -101,7 +127,8 @@ impl Cache {
         if self.heads <= MOST_HEADS {
             return;
         }
-        let mut all = core::mem::take(self).spaces;
+        let mut all = core::mem::take(&mut self.spaces);
+        self.heads = 0;
         for name in busy.iter() {
             if let Some(known) = all.remove(&**name) {
                 self.heads += known.segments.len() + 1;

@@ -11,6 +11,7 @@ mod compact;
 mod export;
 mod health;
 mod host;
+mod identity;
 mod import;
 mod inventory;
 mod key_locks;

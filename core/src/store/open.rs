@@ -1,28 +1,23 @@
 //! Opening and closing.
 
-use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
 use futures_channel::oneshot;
-use uuid::Uuid;
 
 use super::cache::Cache;
 use super::host::Host;
+use super::identity::identify;
 use super::queue::Queue;
 use super::random::RandomPool;
 use super::read::BlockCache;
 use super::wait::Waiters;
 use super::{Inner, OpenOptions, Store};
 use crate::env::Env;
-use crate::error::{Error, ErrorCode, Result};
-use crate::kv::{Atomicity, Batch, Check, Commit, Durability, Put};
-use crate::layout::identity;
+use crate::error::{Error, Result};
+use crate::kv::Atomicity;
 use crate::plan::Sizes;
-
-/// Tries at writing the identity against others that open the same storage for the first time.
-const TRIES: u32 = 8;
 
 impl Store {
     /// Opens the store on a host, and finishes what an earlier instance left unfinished.
@@ -126,38 +121,4 @@ impl Inner {
             }
         }
     }
-}
-
-/// The id of the store that is there; writes `fresh`, or the one wanted, where there is none.
-async fn identify(host: &Host, wanted: Option<Uuid>, fresh: Uuid) -> Result<Uuid> {
-    let key = identity::key();
-    let mut last_error = None;
-    for _ in 0..TRIES {
-        if let Some(row) = host.get_one(key.clone()).await? {
-            let id = identity::decode(&row).map_err(|error| error.at_key(&key))?;
-            return match wanted {
-                Some(wanted) if wanted != id => {
-                    Err(Error::occupied(format!("storeId: the host holds the store {id}, not {wanted}")))
-                }
-                _ => Ok(id),
-            };
-        }
-        let id = wanted.unwrap_or(fresh);
-        let checks =
-            if host.has_checks() { Vec::from([Check { key: key.clone(), value: None }]) } else { Vec::new() };
-        let batch = Batch {
-            checks,
-            deletes: Vec::new(),
-            puts: Vec::from([Put { key: key.clone(), value: identity::encode(id) }]),
-            durability: Durability::Strict,
-        };
-        match host.commit(batch).await {
-            Ok(Commit::Applied) => return Ok(id),
-            Ok(Commit::Refused { .. }) => {}
-            Err(error) if error.may_have_applied() => last_error = Some(error),
-            Err(error) => return Err(error),
-        }
-    }
-    Err(last_error
-        .unwrap_or_else(|| Error::new(ErrorCode::Conflict, "the store's identity could not be settled")))
 }

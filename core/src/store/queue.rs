@@ -51,6 +51,14 @@ impl Job {
         writes.iter().map(|write| &write.space).chain(more)
     }
 
+    /// What it must survive.
+    pub(crate) fn durability(&self) -> Durability {
+        match self {
+            Self::Write(request) => request.durability,
+            Self::Patch(patch) => patch.durability,
+        }
+    }
+
     /// The rows that a write changes besides those of its spaces.
     pub(crate) fn attached_rows(&self) -> Option<&AttachedRows> {
         match self {

@@ -115,7 +115,7 @@ pub struct Operation {
     pub trx: Option<Uuid>,
     /// The number it must get.
     pub number: Option<u64>,
-    /// Whether it must survive the loss of power.
+    /// Whether it must survive the loss of power. A try may ask for more than the one before it.
     pub strict: bool,
     /// The lease it depends on: key, holder, token.
     pub lease: Option<(String, String, u64)>,
@@ -262,12 +262,12 @@ impl Oracle {
         let stored_anew = self.may_be_gone(operation);
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
-        let outcome = &mut state.operations[operation.id].1;
+        let (begun, outcome) = &mut state.operations[operation.id];
         match outcome {
             Outcome::Acked(before, _) if *before != replies && stored_anew => {
                 *outcome = Outcome::Acked(replies.clone(), state.era);
             }
-            Outcome::Acked(before, era) if *era == state.era || operation.strict => {
+            Outcome::Acked(before, era) if *era == state.era || begun.strict => {
                 // Of a status, only how far it is trimmed may have changed.
                 let same = before.len() == replies.len()
                     && before.iter().zip(&replies).all(|(before, reply)| {
@@ -289,6 +289,7 @@ impl Oracle {
             }
             _ => *outcome = Outcome::Acked(replies.clone(), state.era),
         }
+        begun.strict |= operation.strict;
         for reply in &replies {
             state.highest_ms = state.highest_ms.max(reply.last_id.ms);
             state.floor.take(reply);
@@ -309,10 +310,10 @@ impl Oracle {
         }
         let mut state = self.state.borrow_mut();
         let era = state.era;
-        let outcome = &mut state.operations[operation.id].1;
+        let (begun, outcome) = &mut state.operations[operation.id];
         match outcome {
             // A relaxed one may have been lost with the power.
-            Outcome::Acked(_, before) if *before == era || operation.strict => {
+            Outcome::Acked(_, before) if *before == era || begun.strict => {
                 Err(format!("operation {} was acknowledged, then refused: {error}", operation.id))
             }
             _ => {
@@ -603,7 +604,10 @@ impl State {
                 .count();
             if let (Outcome::Acked(replies, _), Some(last)) = (outcome, before) {
                 let reply = &replies[index];
-                if reply.status.last_sequence != last.sequence || reply.last_id != last.id {
+                // Once its records are trimmed, a call that is made again stores them anew.
+                let trimmed = reply.last_id < stored.first_id(&part.space)
+                    && self.may_be_removed(&part.space, id, reply.last_id);
+                if !trimmed && (reply.status.last_sequence != last.sequence || reply.last_id != last.id) {
                     return Err(format!(
                         "operation {id} was answered with {reply:?}, but its last is {last:?}"
                     ));

@@ -32,6 +32,8 @@ const SEEDS: &[(u64, &str)] = &[
         "a try again was refused as ahead, before the first try came late behind what it was ahead of",
     ),
     (1154, "parts of a redo record stayed, whose header had been removed by a late commit"),
+    (1892, "a strict call found what a relaxed one had stored, and both went with the power"),
+    (8729, "not the store: a call that stored trimmed records anew was held to its first answer"),
 ];
 
 #[test]

@@ -178,6 +178,20 @@ fn a_fencing_token_survives_the_power() {
 }
 
 #[test]
+fn a_write_that_is_repeated_strictly_survives_the_power() {
+    Stage::play(limits(), |stage| async move {
+        let (first, second) = (stage.open().await, stage.open().await);
+        let asking = |durability| WriteOptions { durability: Some(durability), ..with_trx(6) };
+        let write = || records("s", "a", &["1"], None);
+        first.append(write(), asking(Durability::Relaxed)).await.expect("appends");
+        assert_eq!(stage.script.durability(), Durability::Relaxed);
+        second.append(write(), asking(Durability::Strict)).await.expect("it is found");
+        assert_eq!(stage.script.durability(), Durability::Strict);
+        assert_eq!(segment(&first, "s", "a").await, ["1"]);
+    });
+}
+
+#[test]
 fn a_helper_wakes_after_the_transaction_was_finished_and_another_commit_went_in() {
     Stage::play(by_space(), |stage| async move {
         let (first, second) = (stage.open().await, stage.open().await);

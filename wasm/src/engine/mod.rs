@@ -68,7 +68,7 @@ fn frame_out(before: &[u8], frame: &PageFrame<'_>) -> JsValue {
     if length < SMALL_PAGE {
         let mut bytes = Vec::with_capacity(length);
         bytes.extend_from_slice(before);
-        frame.write(|piece| bytes.extend_from_slice(piece));
+        frame.write(&mut |piece| bytes.extend_from_slice(piece));
         return copied_out(&bytes);
     }
     let out = page_memory(offset(length));
@@ -79,7 +79,7 @@ fn frame_out(before: &[u8], frame: &PageFrame<'_>) -> JsValue {
         at = end;
     };
     put(before);
-    frame.write(put);
+    frame.write(&mut put);
     out.into()
 }
 

@@ -110,6 +110,8 @@ impl<'s> Planner<'s> {
         if request.trx_supplied
             && let Some(reply) = self.find_again(request, known)?
         {
+            // What it finds may be part of this very commit.
+            self.durability = self.durability.max(request.durability);
             return Ok(Verdict::Answered(reply));
         }
         let lease = match request.lease() {

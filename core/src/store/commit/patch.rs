@@ -35,7 +35,7 @@ impl Inner {
         match result {
             Ok(Commit::Applied) => {
                 self.queue.borrow_mut().set_apart(&name, false);
-                self.cache.borrow_mut().committed(&name, head_row, head, Vec::new());
+                self.cache.borrow_mut().committed(&name, head_row, head, Vec::new(), patch.durability);
                 if is_seen {
                     self.changed_in(&[name]);
                     self.env.notify.notify();

@@ -4,7 +4,8 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use super::{Inner, Planned, fail_all};
-use crate::error::{Error, ErrorCode};
+use crate::error::{Error, ErrorCode, Result};
+use crate::kv::Durability;
 use crate::layout::space;
 use crate::sorted::SortedSet;
 use crate::store::queue::Outcome;
@@ -76,6 +77,9 @@ impl Inner {
     /// Gives refusals and repeated answers, once it is certain that the heads which they follow from
     /// are still the ones that are stored.
     pub(super) async fn confirm(self: &Rc<Self>, planned: Vec<Planned>) {
+        if let Err(error) = self.make_last(&planned).await {
+            return fail_all(planned, &error);
+        }
         if !self.host.limits().shared {
             for one in planned {
                 one.ticket.settle(one.outcome.map(Outcome::Written));
@@ -112,5 +116,22 @@ impl Inner {
             }
             ticket.settle(outcome.map(Outcome::Written));
         }
+    }
+
+    /// Makes what strict requests found stored survive power loss, as if they had stored it themselves.
+    async fn make_last(&self, planned: &[Planned]) -> Result {
+        let may_be_lost = |one: &Planned| {
+            let mut spaces = one.ticket.job.spaces();
+            one.outcome.is_ok()
+                && one.ticket.job.durability() == Durability::Strict
+                && spaces.any(|space| self.cache.borrow().may_be_lost(space))
+        };
+        if !planned.iter().any(may_be_lost) {
+            return Ok(());
+        }
+        let number = self.cache.borrow_mut().begin_flush();
+        self.flush().await.map_err(Error::after_write)?;
+        self.cache.borrow_mut().end_flush(number);
+        Ok(())
     }
 }

@@ -45,7 +45,7 @@ impl Inner {
         };
         match result {
             Ok(Commit::Applied) => {
-                let unchecked = self.settle_applied(planned, spaces, unfinished);
+                let unchecked = self.settle_applied(planned, spaces, durability, unfinished);
                 if !unchecked.is_empty() {
                     self.confirm(unchecked).await;
                 }
@@ -148,10 +148,11 @@ impl Inner {
         self: &Rc<Self>,
         planned: Vec<Planned>,
         spaces: Vec<PlannedSpace>,
+        durability: Durability,
         unfinished: bool,
     ) -> Vec<Planned> {
         let checked: Vec<Rc<str>> = spaces.iter().map(|planned| Rc::clone(&planned.space)).collect();
-        self.applied(spaces);
+        self.applied(spaces, durability);
         if unfinished {
             // The cache must not be ahead of the rows: a TRX row is looked up beside it.
             for space in &checked {
@@ -170,13 +171,13 @@ impl Inner {
     }
 
     /// Takes in what a commit made, and tells everybody.
-    pub(crate) fn applied(self: &Rc<Self>, spaces: Vec<PlannedSpace>) {
+    pub(crate) fn applied(self: &Rc<Self>, spaces: Vec<PlannedSpace>, durability: Durability) {
         let names: Vec<Rc<str>> = spaces.iter().map(|planned| Rc::clone(&planned.space)).collect();
         for planned in spaces {
             self.queue.borrow_mut().set_apart(&planned.space, false);
             self.note_small_rows(&planned);
             let PlannedSpace { space, head_row, head, states, .. } = planned;
-            self.cache.borrow_mut().committed(&space, head_row.value, head, states);
+            self.cache.borrow_mut().committed(&space, head_row.value, head, states, durability);
         }
         self.changed_in(&names);
         self.env.notify.notify();

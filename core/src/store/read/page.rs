@@ -250,12 +250,12 @@ impl<'p> PageFrame<'p> {
     /// All pieces as one buffer.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.len());
-        self.write(|piece| out.extend_from_slice(piece));
+        self.write(&mut |piece| out.extend_from_slice(piece));
         out
     }
 
     /// Hands the pieces over, in order. Entries of a large run are not copied.
-    pub fn write(&self, mut hand_over: impl FnMut(&[u8])) {
+    pub fn write(&self, hand_over: &mut dyn FnMut(&[u8])) {
         let page = self.page;
         let mut out = Vec::with_capacity(PIECE + ALONE + RUN_FIELDS);
         out.extend_from_slice(&[u8::from(page.done), u8::from(page.tail), u8::from(page.stream), 0]);

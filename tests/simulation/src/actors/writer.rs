@@ -39,10 +39,13 @@ pub async fn writer(world: Rc<World>, number: usize, calls: usize) {
 }
 
 /// Makes one call, and again after an unknown answer where a TRX makes that safe.
-async fn write(world: Rc<World>, random: Random, mut index: usize, operation: Operation) {
+async fn write(world: Rc<World>, random: Random, mut index: usize, mut operation: Operation) {
     let mut answered = false;
     let mut unclear = false;
+    // Some callers want to be sure only when they ask once more.
+    let sure_later = operation.trx.is_some() && operation.id % 4 == 1;
     for attempt in 0..TRIES {
+        operation.strict |= sure_later && attempt > 0;
         let outcome = attempt_write(&world, index, &operation, unclear).await;
         unclear |= matches!(outcome, None | Some(Outcome::Unknown));
         match outcome {
