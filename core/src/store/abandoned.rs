@@ -69,13 +69,15 @@ impl Inner {
 
     fn is_abandoned(&self, head: &SpaceHead) -> bool {
         // Elsewhere a space has one writer, and rows that were removed may be seen again.
-        head.importing
-            && self.host.is_exact()
-            && check_time(self.env.clock.now()).is_ok_and(|now| {
-                // One of the future too: a clock that was ahead must not keep the space shut until then.
-                ImportMark::decode(&head.metadata)
-                    .is_none_or(|mark| now.abs_diff(mark.ms) >= BROKEN_OFF_AFTER)
-            })
+        head.importing && self.host.is_exact() && self.has_stopped(head)
+    }
+
+    /// Whether the import into the space of this head has made no step for long.
+    pub(super) fn has_stopped(&self, head: &SpaceHead) -> bool {
+        check_time(self.env.clock.now()).is_ok_and(|now| {
+            // One of the future too: a clock that was ahead must not keep the space shut until then.
+            ImportMark::decode(&head.metadata).is_none_or(|mark| now.abs_diff(mark.ms) >= BROKEN_OFF_AFTER)
+        })
     }
 
     /// Removes what is left of it. Ends early where another instance changes the space meanwhile.

@@ -3,12 +3,12 @@
 use std::rc::Rc;
 
 use streamkit_core::{
-    Compression, ErrorCode, FaultPlan, FaultyKv, MemoryKv, OpenOptions, Retention, Store, WriteOptions,
+    Clock, Compression, ErrorCode, FaultPlan, FaultyKv, MemoryKv, OpenOptions, Retention, Store, WriteOptions,
 };
 use uuid::Uuid;
 
 use crate::common::{World, records, small_blocks};
-use crate::transfer::{append, contents, export, head_key, healthy, import};
+use crate::transfer::{append, contents, export, head_key, healthy, import, verify};
 use crate::{limits, open, open_here, small_store};
 
 /// More of one space than one commit of the smaller hosts takes.
@@ -94,6 +94,43 @@ fn an_abandoned_import_is_taken_over() {
             assert_eq!(abandoned.finish().await.expect_err("stays").code(), ErrorCode::Conflict);
             assert_eq!(contents(&target).await, contents(&store).await);
             healthy(&target).await;
+        });
+    }
+}
+
+#[test]
+fn a_verification_waits_for_an_import_that_goes_on_and_reports_one_that_does_not() {
+    for goes_on in [true, false] {
+        let world = World::new();
+        let store = small_store(&world);
+        let target = open(&world, &small_blocks());
+        world.run(async {
+            let bytes = export(&store).await;
+            let mut importer = target.importer(None).expect("starts");
+            importer.push(&bytes[..150]).await.expect("takes it");
+            let begun = world.clock.now();
+            let mut verifier = target.verifier();
+            while verifier.step().await.expect("steps") {
+                if goes_on && world.clock.now() > begun {
+                    importer.push(&bytes[150..]).await.expect("goes on");
+                    importer.finish().await.expect("imports");
+                    break;
+                }
+            }
+            while verifier.step().await.expect("steps") {}
+            let problems = verifier.report().problems;
+            if goes_on {
+                assert_eq!(problems, []);
+            } else {
+                assert!(world.clock.now() - begun >= 29_000, "{} ms", world.clock.now() - begun);
+                let [problem] = &*problems else { panic!("{problems:?}") };
+                assert_eq!(problem.code, ErrorCode::Conflict);
+                assert!(problem.message.contains("\"a\" was broken off"), "{}", problem.message);
+            }
+            // What is known to have stopped is not waited for.
+            let waited = world.clock.now();
+            let found = verify(&target).await.problems;
+            assert_eq!((found, world.clock.now()), (problems, waited));
         });
     }
 }

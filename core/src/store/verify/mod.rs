@@ -135,6 +135,8 @@ pub struct Verifier {
     is_patient: bool,
     /// Spaces that an import was writing to, and their heads then.
     imports: Vec<(Rc<str>, SpaceHead)>,
+    /// Pauses that were made to see which of them go on.
+    waits: u64,
     report: VerifyReport,
     problems: Problems,
     total: u64,
@@ -155,6 +157,7 @@ impl Store {
             redo: BTreeMap::new(),
             is_patient: false,
             imports: Vec::new(),
+            waits: 0,
             report: VerifyReport::default(),
             problems: Problems::default(),
             total: 0,
@@ -251,8 +254,11 @@ impl Verifier {
                 None => Stage::LastImports,
             },
             Stage::LastImports => {
-                self.last_imports(&inner).await?;
-                Stage::Done
+                if self.last_imports(&inner).await? {
+                    Stage::Done
+                } else {
+                    Stage::LastImports
+                }
             }
             Stage::Done => Stage::Done,
         };

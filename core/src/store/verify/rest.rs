@@ -1,6 +1,8 @@
 //! What belongs to no space: rows without a head, leases, redo records, imports that have not ended.
 
 use alloc::collections::VecDeque;
+use alloc::format;
+use core::mem;
 
 use super::{MOST_ROWS, PAGE_BYTES, Verifier};
 use crate::error::{ErrorCode, Result};
@@ -10,6 +12,12 @@ use crate::layout::redo::{self, ABANDONED_AFTER, RedoHeader};
 use crate::layout::{KeyRange, Scope, block, commit, scope_of, segment, space, successor, trx};
 use crate::name::check_name;
 use crate::store::Inner;
+use crate::store::abandoned::BROKEN_OFF_AFTER;
+
+/// How long an import that may go on is waited for at once, in milliseconds.
+const WAIT: u64 = 1000;
+/// After so many waits it is taken for broken off, whatever the clock says.
+const MOST_WAITS: u64 = BROKEN_OFF_AFTER / WAIT;
 
 impl Verifier {
     /// Looks at the first row of every space in these ranges, and skips the rest of it.
@@ -114,21 +122,28 @@ impl Verifier {
         Ok(rest)
     }
 
-    /// Reports imports that wrote nothing all the while.
-    pub(super) async fn last_imports(&mut self, inner: &Inner) -> Result {
-        for some in self.imports.chunks(MOST_ROWS) {
-            let keys = some.iter().map(|(name, _)| space::key(name)).collect();
-            let rows = inner.host.get(keys).await?;
-            for ((name, head), row) in some.iter().zip(rows) {
-                if row.is_some_and(|row| row == head.encode()) {
-                    self.problems.add(
-                        ErrorCode::Conflict,
-                        "space head: an import into it was not finished; import it again",
-                        &space::key(name),
-                    );
-                }
+    /// Reports imports that were broken off, and waits for those that may go on. Whether it is known of all of them.
+    pub(super) async fn last_imports(&mut self, inner: &Inner) -> Result<bool> {
+        let keys = self.imports.iter().take(MOST_ROWS).map(|(name, _)| space::key(name)).collect();
+        let rows = inner.host.get(keys).await?;
+        let later = self.imports.split_off(rows.len());
+        for ((name, head), row) in mem::replace(&mut self.imports, later).into_iter().zip(rows) {
+            if row.is_none_or(|row| row != head.encode()) {
+                // It has made a step, or has ended.
+                continue;
+            }
+            if self.waits >= MOST_WAITS || inner.has_stopped(&head) {
+                let message =
+                    format!("space head: an import into \"{name}\" was broken off; import it again");
+                self.problems.add(ErrorCode::Conflict, message, &space::key(&name));
+            } else {
+                self.imports.push((name, head));
             }
         }
-        Ok(())
+        if !self.imports.is_empty() {
+            self.waits += 1;
+            inner.env.timer.sleep(WAIT).await;
+        }
+        Ok(self.imports.is_empty())
     }
 }
