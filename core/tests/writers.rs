@@ -155,6 +155,20 @@ impl Hook for NoRoom {
 }
 
 #[test]
+fn where_there_is_no_room_at_all_each_request_finds_out_once() {
+    let world = World::new();
+    let full = Rc::new(NoRoom { payload: "too much", refused: Cell::new(0) });
+    let store = world.open_with(hooked(&MemoryKv::new(), &full), patient()).expect("opens");
+    world.run(async {
+        let append = |_| store.append(records("orders", "one", &["too much"]), WriteOptions::default());
+        for made in futures::future::join_all((0..256).map(append)).await {
+            assert_eq!(made.expect_err("refused").code(), ErrorCode::QuotaExceeded);
+        }
+        assert!(full.refused.get() <= 256 + 8, "{} commits for 256 requests", full.refused.get());
+    });
+}
+
+#[test]
 fn of_a_commit_that_has_no_room_only_the_culprit_is_refused() {
     let world = World::new();
     let full = Rc::new(NoRoom { payload: "too much", refused: Cell::new(0) });

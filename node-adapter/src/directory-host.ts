@@ -230,8 +230,9 @@ export class DirectoryHost implements HostKv {
 	 */
 	#requirePresent(applied: Applied): void {
 		const present = this.#files.every(([path, file]) => standsAt(path, file)) && this.#environment.hasJournal();
+		// What is gone once is looked for again by every call.
+		this.#presentAt = present ? performance.now() : Number.NEGATIVE_INFINITY;
 		if (!present) throw gone(this.#path, applied);
-		this.#presentAt = performance.now();
 	}
 
 	#failure(error: unknown, applied: Applied, doing: string): StreamkitError {

@@ -18,6 +18,7 @@ import {
 	writeSync,
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { StreamkitError } from "streamkit";
 import { badPath, codeOf, failure, noRoom } from "./errors.js";
 import { JOURNAL_FILE } from "./journal/journal.js";
 
@@ -48,6 +49,7 @@ const LMDB_HANDLES = 4;
  * be written. Touches nothing that is not ours.
  *
  * @throws INVALID_ARGUMENT when the path is a file, or a directory that holds something else or is of a newer format;
+ * CORRUPT when a store's data are missing;
  * UNAVAILABLE when it may not be read or written, or too many files are open; QUOTA_EXCEEDED when there is no room to
  * create it.
  */
@@ -231,8 +233,17 @@ function requireAccess(directory: string, kind: DirectoryKind): void {
 	// An empty one is what a process leaves that ended while it made it.
 	const isNew = [DATA_FILE, LOCK_FILE].filter((name) => requireFile(directory, name) === 0).length > 0;
 	requireFile(directory, JOURNAL_FILE);
+	requireDataOfJournal(directory);
 	if (isNew) requireRoom(directory, directory);
 	requireHandles(directory);
+}
+
+/** The journal is made after the data: without them, what was stored is elsewhere, and a new store would hide that. */
+function requireDataOfJournal(directory: string): void {
+	if (!isThere(join(directory, JOURNAL_FILE)) || isThere(join(directory, DATA_FILE))) return;
+	const dataFile = join(directory, DATA_FILE);
+	const message = `${dataFile} is missing; put it back, or delete the whole directory to begin anew`;
+	throw new StreamkitError("CORRUPT", message, { details: { key: dataFile } });
 }
 
 /** Makes sure that there is room for a new store where `at` is. Asked before anything is made, too: that would stay. */

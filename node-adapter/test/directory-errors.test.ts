@@ -300,6 +300,39 @@ test("a directory deleted while it is open makes writes and reads fail, and clos
 	}
 });
 
+test("a store whose data are missing is not taken for a new one", async () => {
+	const path = join(temporaryDirectory(), "store");
+	const host = new DirectoryHost(path);
+	await host.commit(batch({ a: "1" }, "strict"));
+	await host.close();
+	renameSync(join(path, "data.mdb"), join(path, "elsewhere"));
+	for (const missing of [["data.mdb"], ["data.mdb", "lock.mdb"]]) {
+		for (const name of missing) rmSync(join(path, name), { force: true });
+		assert.throws(() => new DirectoryHost(path), coded("CORRUPT", /data\.mdb is missing/));
+		assert.equal(existsSync(join(path, "data.mdb")), false);
+	}
+	renameSync(join(path, "elsewhere"), join(path, "data.mdb"));
+	const again = new DirectoryHost(path);
+	assert.equal(text(again.get([bytes("a")])[0]), "1");
+	await again.close();
+});
+
+test("nothing is acknowledged once a store was found to be deleted", async () => {
+	const path = join(temporaryDirectory(), "store");
+	const store = await openDirectory(path, { durability: "relaxed" });
+	await store.publish("space", "segment", "1");
+	rmSync(path, { recursive: true });
+	for (let tries = 0; tries < 3; tries++) {
+		await assert.rejects(store.publish("space", "segment", "2"), (error) => {
+			assert.ok(isStreamkitError(error, "UNAVAILABLE"));
+			assert.match(error.message, /^the store in .* was deleted or replaced/);
+			assert.equal(error.retryable, false);
+			return true;
+		});
+	}
+	await store.close();
+});
+
 test("a directory replaced by another while it is open is noticed", async () => {
 	const parent = temporaryDirectory();
 	const path = join(parent, "store");

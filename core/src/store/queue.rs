@@ -188,7 +188,12 @@ impl Ticket {
     pub(crate) fn settle(self, result: Result<Outcome>) {
         let result = match result {
             Err(error) if !self.is_untouched() && !error.may_have_applied() => {
-                Err(Error::unknown(format!("{error}; an earlier try, whose reply was lost, may still apply")))
+                let message = error.message();
+                let unknown = Error::unknown(format!(
+                    "{message}; an earlier try, whose reply was lost, may still apply"
+                ));
+                // A refusal may be another one next time; a host that is gone for good is so then too.
+                Err(unknown.retryable(error.is_retryable() || error.code() != ErrorCode::Unavailable))
             }
             other => other,
         };
@@ -217,8 +222,8 @@ pub(crate) struct Queue {
     busy: SortedSet<Rc<str>>,
     /// Spaces that lost a race: they are planned apart, so that others need not plan again with them.
     apart: SortedSet<Rc<str>>,
-    /// After a refusal by size: take only so many requests, until the culprit is alone.
-    pub(crate) at_most: Option<usize>,
+    /// After a refusal by size: most requests of one commit.
+    at_most: Option<usize>,
     /// Commits under way.
     rounds: usize,
     /// The next start of rounds is on its way.
@@ -293,7 +298,7 @@ impl Queue {
         let mut blocked = self.busy.clone();
         let mut taken: Vec<u64> = Vec::new();
         let mut spaces: SortedSet<Rc<str>> = SortedSet::new();
-        let at_most = self.at_most.take().unwrap_or(MOST_OF_ONE_ROUND);
+        let at_most = self.at_most.unwrap_or(MOST_OF_ONE_ROUND);
         // The request taken last goes alone: nothing else is taken.
         let mut alone = false;
         // The space of the request before, where that was taken. Another write to this space alone can be taken without
@@ -349,6 +354,17 @@ impl Queue {
         self.busy.extend(spaces.iter().cloned());
         self.rounds += 1;
         Some(Round { tickets, spaces })
+    }
+
+    /// A commit of so many requests was refused by its size: those to come are half as large, until the culprit is
+    /// alone. Where there is no room at all, the ones behind it find that out alone as well.
+    pub(crate) fn narrow(&mut self, refused: usize) {
+        self.at_most = Some((refused / 2).max(1));
+    }
+
+    /// A commit went through: if they were narrowed, those to come may be twice as large again.
+    pub(crate) fn widen(&mut self) {
+        self.at_most = self.at_most.map(|most| 2 * most).filter(|most| *most < MOST_OF_ONE_ROUND);
     }
 
     /// Gives the spaces that other commits are about.
@@ -492,7 +508,34 @@ mod tests {
         assert!(queue.next_round(TOGETHER).is_none());
         queue.end_round(&first.expect("a round").spaces);
         queue.end_round(&second.expect("a round").spaces);
+        queue.at_most = None;
         assert_eq!(rounds(queue, TOGETHER), [vec![1, 3, 4]]);
+    }
+
+    #[test]
+    fn commits_that_were_refused_by_size_become_small_and_then_large_again() {
+        let mut queue = Queue::default();
+        let mut take = |change: fn(&mut Queue)| {
+            change(&mut queue);
+            for _ in 0..8 {
+                drop(push(&mut queue, write("a"), 0));
+            }
+            let round = queue.next_round(TOGETHER).expect("a round");
+            queue.end_round(&round.spaces);
+            queue.drain();
+            round.tickets.len()
+        };
+        assert_eq!(take(|queue| queue.narrow(8)), 4);
+        assert_eq!(take(|queue| queue.narrow(4)), 2);
+        assert_eq!(take(|_| {}), 2, "until one goes through");
+        assert_eq!(take(|queue| queue.narrow(2)), 1);
+        assert_eq!(take(|queue| queue.narrow(1)), 1);
+        assert_eq!(take(Queue::widen), 2);
+        assert_eq!(take(Queue::widen), 4);
+        for _ in 0..13 {
+            take(Queue::widen);
+        }
+        assert_eq!(queue.at_most, None);
     }
 
     #[test]
@@ -556,21 +599,23 @@ mod tests {
     #[test]
     fn an_error_of_a_request_that_may_have_applied_says_so() {
         let mut queue = Queue::default();
-        let mut answers: Vec<_> = (1..=3).map(|tag| push(&mut queue, write("a"), tag)).collect();
+        let mut answers: Vec<_> = (1..=4).map(|tag| push(&mut queue, write("a"), tag)).collect();
         let tickets = queue.drain();
         let refused = || Error::invalid("refused");
-        for (ticket, error) in
-            tickets.into_iter().zip([refused(), refused(), Error::unavailable("lost again")])
-        {
+        let gone = Error::unavailable("gone").retryable(false);
+        let errors = [refused(), refused(), Error::unavailable("lost again"), gone];
+        for (ticket, error) in tickets.into_iter().zip(errors) {
             let ticket = if ticket.tag == 1 { ticket } else { in_doubt(ticket) };
             ticket.settle(Err(error));
         }
         let told: Vec<_> = answers
             .iter_mut()
             .filter_map(|answer| answer.try_recv().ok().flatten()?.err())
-            .map(|error| (error.code(), error.may_have_applied()))
+            .map(|error| (error.code(), error.may_have_applied(), error.is_retryable()))
             .collect();
-        let (lost, certain) = ((ErrorCode::Unavailable, true), (ErrorCode::InvalidArgument, false));
-        assert_eq!(told, [certain, lost, lost]);
+        let certain = (ErrorCode::InvalidArgument, false, false);
+        let lost = (ErrorCode::Unavailable, true, true);
+        let lost_for_good = (ErrorCode::Unavailable, true, false);
+        assert_eq!(told, [certain, lost, lost, lost_for_good]);
     }
 }

@@ -45,6 +45,7 @@ impl Inner {
         };
         match result {
             Ok(Commit::Applied) => {
+                self.queue.borrow_mut().widen();
                 let unchecked = self.settle_applied(planned, spaces, durability, unfinished);
                 if !unchecked.is_empty() {
                     self.confirm(unchecked).await;
@@ -209,14 +210,15 @@ impl Inner {
     /// A refusal that certainly did not apply: by size or quota, the commit is halved until the
     /// culprit is alone; anything else is everybody's.
     fn refused_by_host(&self, planned: Vec<Planned>, error: &Error) {
-        let by_size = matches!(error.code(), ErrorCode::LimitExceeded | ErrorCode::QuotaExceeded);
-        if by_size && planned.len() > 1 {
+        if matches!(error.code(), ErrorCode::LimitExceeded | ErrorCode::QuotaExceeded) {
             let mut queue = self.queue.borrow_mut();
-            queue.at_most = Some(planned.len() / 2);
-            for one in planned {
-                queue.put_back(one.ticket);
+            queue.narrow(planned.len());
+            if planned.len() > 1 {
+                for one in planned {
+                    queue.put_back(one.ticket);
+                }
+                return;
             }
-            return;
         }
         fail_all(planned, error);
     }
