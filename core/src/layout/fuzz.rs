@@ -229,24 +229,24 @@ fn change(body: &mut Vec<u8>, (at, how, number): &Change) {
     }
 }
 
-/// What stands under the checksum, and the row that it makes with a right one.
-fn changed(kind: &Kind, changes: &[Change]) -> Vec<u8> {
+/// What stands under the checksum, changed, and the row that it makes with a right one.
+fn changed(kind: &Kind, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     match kind.frame {
         Frame::Sealed => {
             let mut body = unseal(&kind.row, "row").expect("unseals").to_vec();
-            changes.iter().for_each(|one| change(&mut body, one));
+            change(&mut body);
             envelope::seal(body)
         }
         Frame::Enveloped => {
             let mut body = kind.row[ENVELOPE_BYTES..].to_vec();
-            changes.iter().for_each(|one| change(&mut body, one));
+            change(&mut body);
             let mut envelope = Envelope::with_capacity(body.len());
             envelope.bytes().extend_from_slice(&body);
             envelope.finish(&mut Packing::Raw).expect("seals")
         }
         Frame::Bare => {
             let mut body = kind.row.clone();
-            changes.iter().for_each(|one| change(&mut body, one));
+            change(&mut body);
             body
         }
     }
@@ -259,6 +259,18 @@ fn every_kind_comes_back() {
     }
 }
 
+#[test]
+fn a_byte_more_or_less_is_no_row() {
+    for kind in kinds() {
+        let longer = changed(&kind, |body| body.push(0));
+        let shorter = changed(&kind, |body| body.truncate(body.len() - 1));
+        for row in [longer, shorter] {
+            let error = (kind.again)(&row).expect_err(kind.name);
+            assert_eq!(error.code(), ErrorCode::Corrupt, "{}", kind.name);
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn changed_rows_are_read_as_they_are_or_corrupt(
@@ -267,7 +279,7 @@ proptest! {
     ) {
         let kinds = kinds();
         let kind = which.get(&kinds);
-        let row = changed(kind, &changes);
+        let row = changed(kind, |body| changes.iter().for_each(|one| change(body, one)));
         let mut again = None;
         let memory = allocation_counter::measure(|| again = Some((kind.again)(&row)));
         // A page of a few bytes may hold some thousand records, and no more.

@@ -360,6 +360,7 @@ pub(crate) mod tests {
             for nonce in 0..rewrites {
                 head.advance(nonce);
                 prop_assert_eq!(head.nonces.first(), Some(&nonce));
+                prop_assert_eq!(head.revision, random[0].wrapping_add(nonce + 1));
             }
             prop_assert!(head.nonces.len() <= NONCES);
             prop_assert_eq!(GroupHead::decode(&head.encode()).expect("decodes"), head);

@@ -19,6 +19,8 @@
 
 pub(crate) mod block;
 pub(crate) mod commit;
+#[cfg(test)]
+mod contradictions;
 mod envelope;
 #[cfg(test)]
 mod fuzz;

@@ -236,6 +236,7 @@ pub(crate) fn decode_body(body: &[u8]) -> Result<Vec<RedoShare>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::group::tests::some_head;
     use super::*;
     use crate::error::ErrorCode;
     use proptest::prelude::*;
@@ -278,5 +279,25 @@ mod tests {
                 prop_assert_eq!(error.code(), ErrorCode::Corrupt);
             }
         }
+    }
+
+    #[test]
+    fn a_head_that_waits_for_a_transaction_is_another_head() {
+        let id = Uuid::from_u128(7);
+        let space = RedoPlace::of_space("s");
+        let row = space.with_pending(None, id, 9).expect("waits");
+        let head = SpaceHead::decode(&row).expect("decodes");
+        assert_eq!(head, SpaceHead { revision: 1, nonce: 9, pending: id, ..SpaceHead::EMPTY });
+        assert_eq!(space.pending(Some(&row)).expect("decodes"), id);
+
+        let group = RedoPlace { group: Some("g".into()), ..space };
+        let before = some_head();
+        let row = group.with_pending(Some(&before.encode()), id, 9).expect("waits");
+        let head = GroupHead::decode(&row).expect("decodes");
+        let revision = before.revision + 1;
+        assert_eq!(head, GroupHead { revision, transaction: id, nonces: [9].to_vec(), ..before });
+        assert_eq!(group.pending(Some(&row)).expect("decodes"), id);
+        assert!(group.with_pending(None, id, 9).is_err());
+        assert_eq!(group.pending(None).expect("there is none"), Uuid::nil());
     }
 }

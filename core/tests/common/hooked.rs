@@ -1,5 +1,7 @@
 //! A host in memory with something in front of it.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use streamkit_core::{Batch, Commit, HostLimits, Kv, MemoryKv, Result, ScanPage, ScanRange};
@@ -59,6 +61,38 @@ impl Hook for Stuck {
     async fn before(&self, call: HostCall<'_>) -> Result {
         if matches!(call, HostCall::Commit(batch) if batch.puts.len() > 1) {
             std::future::pending::<()>().await;
+        }
+        Ok(())
+    }
+}
+
+/// What others make of all rows of a host right before its next commit.
+pub(crate) struct Meanwhile {
+    kv: MemoryKv,
+    rows: RefCell<Option<BTreeMap<Vec<u8>, Vec<u8>>>>,
+}
+
+impl Meanwhile {
+    pub(crate) fn of(kv: &MemoryKv) -> Rc<Self> {
+        Rc::new(Self { kv: kv.clone(), rows: RefCell::default() })
+    }
+
+    /// Has the rows of another host come in between.
+    pub(crate) fn take_in(&self, others: &MemoryKv) {
+        *self.rows.borrow_mut() = Some(others.snapshot());
+    }
+
+    pub(crate) fn has_come(&self) -> bool {
+        self.rows.borrow().is_none()
+    }
+}
+
+impl Hook for Meanwhile {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        if matches!(call, HostCall::Commit(_))
+            && let Some(rows) = self.rows.take()
+        {
+            self.kv.restore(rows);
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ mod beside_writers;
 mod broken_off;
 #[path = "../common/mod.rs"]
 mod common;
+mod crafted;
 mod frames;
 mod largest_numbers;
 mod refused;

@@ -154,13 +154,9 @@ fn an_absurd_length_takes_no_memory() {
     let world = World::new();
     let store = small_store(&world);
     let bytes = world.run(export(&store));
-    for (kind, length) in [(3, u32::MAX), (3, 1 << 29), (2, 1 << 24), (5, 1 << 28)] {
-        let mut header = length.to_le_bytes().to_vec();
-        header.push(kind);
-        let check = Crc32c::of(&header);
-        header.extend(check.to_le_bytes());
+    for (kind, length) in [(3, u32::MAX as usize), (3, 1 << 29), (2, 1 << 24), (5, 1 << 28)] {
         let target = open(&world, &small_blocks());
-        let absurd = [&bytes[..PROLOGUE], &header, &[0; 1000]].concat();
+        let absurd = [&bytes[..PROLOGUE], &header(kind, length), &[0; 1000]].concat();
         let memory = allocation_counter::measure(|| {
             let error = world.run(import(&target, &absurd, 100)).expect_err("refused");
             let codes = [ErrorCode::Corrupt, ErrorCode::LimitExceeded];
@@ -168,6 +164,50 @@ fn an_absurd_length_takes_no_memory() {
         });
         assert!(memory.bytes_max < 1 << 20, "{memory:?}");
     }
+}
+
+/// The beginning of a frame of a kind and a length.
+fn header(kind: u8, length: usize) -> Vec<u8> {
+    let mut header = (length as u32).to_le_bytes().to_vec();
+    header.push(kind);
+    let check = Crc32c::of(&header);
+    header.extend(check.to_le_bytes());
+    header
+}
+
+#[test]
+fn a_frame_that_is_too_long_is_refused_once_its_length_is_there() {
+    let world = World::new();
+    let bytes = world.run(export(&small_store(&world)));
+    let first = bytes.len() - sealed(&frames(&bytes)[2..]).len() + 12;
+    let target = open(&world, &MemoryKv::with_limits(limits(3)));
+    let pushed = |kind, length| {
+        let mut importer = target.importer(None).expect("starts");
+        let begun = [&bytes[..first], &header(kind, length)].concat();
+        world.run(importer.push(&begun)).map_err(|error| error.code())
+    };
+    assert_eq!(pushed(3, 260_000), Ok(()));
+    assert_eq!(pushed(3, 1 << 19), Err(ErrorCode::LimitExceeded));
+    assert_eq!(pushed(3, (1 << 30) + 1), Err(ErrorCode::Corrupt));
+    for kind in [4, 5, 6, 7] {
+        assert_eq!(pushed(kind, 190_000), Ok(()));
+        assert_eq!(pushed(kind, 200_000), Err(ErrorCode::Corrupt));
+    }
+}
+
+#[test]
+fn a_record_that_the_host_cannot_hold_is_passed_over_with_its_space() {
+    let world = World::new();
+    let store = open(&world, &MemoryKv::new());
+    world.run(async {
+        append(&store, "a", "s", &[&"w".repeat(400_000)]).await;
+        append(&store, "b", "s", &["small"]).await;
+        let bytes = export(&store).await;
+        let target = open_here(&world, &MemoryKv::with_limits(limits(3))).await;
+        let importer = target.importer(Some(vec!["b".into()])).expect("starts");
+        push_all(importer, &bytes, 10_000).await.expect("imports");
+        assert_eq!(contents(&target).await.spaces["b"], contents(&store).await.spaces["b"]);
+    });
 }
 
 #[test]
