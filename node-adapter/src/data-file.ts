@@ -13,6 +13,7 @@ const FLAGS_AT = -6;
 const VERSION_AT = 4;
 const PAGE_BYTES_AT = 24;
 const LAST_PAGE_AT = 120;
+const COMMIT_AT = 128;
 const META_BYTES = 24 + 136;
 const LEAST_PAGE_BYTES = 256;
 const MOST_PAGE_BYTES = 65_536;
@@ -66,4 +67,32 @@ export function restoreLength(dataFile: string, environment: JournaledEnvironmen
 			closeSync(handle);
 		}
 	});
+}
+
+/** The number of the latest commit, by the headers of an open data file. To be asked while nobody commits. */
+export class LatestCommit {
+	readonly #handle: number;
+	readonly #headers: readonly number[];
+	readonly #number = new DataView(new ArrayBuffer(8));
+
+	constructor(dataFile: string, pageBytes: number) {
+		this.#handle = openSync(dataFile, "r");
+		const header = new DataView(new ArrayBuffer(META_BYTES));
+		readSync(this.#handle, header, 0, META_BYTES, 0);
+		const magic = LMDB_MAGIC_OFFSETS.find((offset) => header.getUint32(offset, true) === LMDB_MAGIC) ?? 0;
+		this.#headers = [magic + COMMIT_AT, magic + COMMIT_AT + pageBytes];
+	}
+
+	get number(): number {
+		let latest = 0;
+		for (const at of this.#headers) {
+			readSync(this.#handle, this.#number, 0, 8, at);
+			latest = Math.max(latest, Number(this.#number.getBigUint64(0, true)));
+		}
+		return latest;
+	}
+
+	close(): void {
+		closeSync(this.#handle);
+	}
 }

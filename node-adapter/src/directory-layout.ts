@@ -41,8 +41,8 @@ const IGNORED: ReadonlySet<string> = new Set([".DS_Store", ".localized", "Thumbs
 // ended by the system.
 const ROOM_FOR_A_NEW_STORE = 1024 * 1024;
 
-// Files that LMDB has open at once while it opens an environment, and one more.
-const LMDB_HANDLES = 4;
+// Files that LMDB has open at once while it opens an environment, and two more.
+const LMDB_HANDLES = 5;
 
 /**
  * Makes sure that a path is a directory of ours of that kind, creating it if it is missing or empty, and that it can

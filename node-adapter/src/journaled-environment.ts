@@ -23,6 +23,8 @@ export class JournaledEnvironment {
 	constructor(directory: string, largestFile: number) {
 		this.#environment = new LmdbEnvironment(directory);
 		try {
+			// Opening may have set the number of the latest commit back; so this is found out at once.
+			this.#environment.write(() => {});
 			this.#journal = new Journal(directory, largestFile);
 		} catch (error) {
 			void this.#environment.close();

@@ -1,5 +1,9 @@
+import { join } from "node:path";
 import * as lmdb from "lmdb";
 import { sameBytes } from "./bytes.js";
+import { LatestCommit } from "./data-file.js";
+import { DATA_FILE, LOCK_FILE } from "./directory-layout.js";
+import { correctLatestCommit } from "./lmdb-lock-file.js";
 
 /** The part of a read transaction of the `lmdb` package that is used here. */
 export interface ReadTransaction {
@@ -11,8 +15,13 @@ export interface ReadTransaction {
 // What the package offers beside its type declarations. Everything that is not declared there is listed here and
 // nowhere else; docs/durability.md says why each is needed.
 interface Addon {
+	readonly Env: new () => Handle;
 	readonly Txn: new (env: object, flags: number) => ReadTransaction;
 	resetTxn(address: number): void;
+}
+interface Handle {
+	open(options: object, flags: number, ownFlags: number): unknown;
+	close(): void;
 }
 interface EnvironmentInfo {
 	readonly lastPageNumber: number;
@@ -42,6 +51,7 @@ interface RangeOptions {
 const { nativeAddon, allDbs } = lmdb as unknown as { nativeAddon: Addon; allDbs: Map<string, unknown> };
 
 const READ_ONLY = 0x20000;
+const WRITING = 0;
 
 /** LMDB's longest key with 4 KiB pages; a longer one must never reach it. */
 export const MAX_KEY_BYTES = 1978;
@@ -52,6 +62,50 @@ const SYNCED = lmdb.TransactionFlags.ABORTABLE | lmdb.TransactionFlags.SYNCHRONO
 
 // The environment's readers share one table in the lock file, 64 bytes for each thread of each process.
 const MAX_READERS = 2048;
+/** What the package begins with; the map grows with the file. */
+const FIRST_MAP_BYTES = 0x20000;
+
+/** A write transaction that began from an older state than the latest. */
+class Outdated extends Error {}
+const BEGINNING_TRIES = 50;
+
+const OPENING_TRIES = 50;
+const OPENING_PAUSE_MILLISECONDS = 10;
+
+/** What an environment is opened with, whoever opens it first in this process. */
+function optionsFor(directory: string) {
+	return {
+		path: directory,
+		noSubdir: false,
+		// The plain commit of LMDB: its pages are flushed, then the header that names them.
+		overlappingSync: false,
+		maxReaders: MAX_READERS,
+		maxDbs: 1,
+	};
+}
+
+/**
+ * A handle of an environment in which transactions can begin. The last process that closes one destroys the locks in the
+ * lock file; whoever waits to open it at that moment finds them so, takes them for sound, and hinders everybody who
+ * comes later from making them anew. So that is tried out, and such a handle is let go.
+ */
+function openSoundly(directory: string): Handle {
+	const options = { ...optionsFor(directory), mapSize: FIRST_MAP_BYTES, keyBytes: Buffer.alloc(8) };
+	for (let tries = 1; ; tries++) {
+		const handle = new nativeAddon.Env();
+		handle.open(options, 0, 0);
+		try {
+			new nativeAddon.Txn(handle, WRITING).abort();
+			return handle;
+		} catch (error) {
+			handle.close();
+			if (tries === OPENING_TRIES) throw error;
+		}
+		// At random: two that let go and open again in step would meet each other's locks for ever.
+		const pause = Math.random() * OPENING_PAUSE_MILLISECONDS;
+		Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pause);
+	}
+}
 
 // One plain view for each buffer that LMDB copies keys and values into: results must be plain Uint8Arrays, and the
 // buffers themselves are Buffers whose `length` is redefined.
@@ -104,24 +158,29 @@ export class LmdbEnvironment {
 	readonly #read: ReadTransaction;
 	readonly #reading: { transaction: ReadTransaction };
 	readonly #pageBytes: number;
+	readonly #latest: LatestCommit;
+	readonly #lockFile: string;
 
 	/** Opens the environment in a directory, making its files where they are missing. */
 	constructor(directory: string) {
-		this.#store = lmdb.open({
-			path: directory,
-			noSubdir: false,
-			// The plain commit of LMDB: its pages are flushed, then the header that names them.
-			overlappingSync: false,
-			encoding: "binary",
-			maxReaders: MAX_READERS,
-			maxDbs: 1,
-			encoder,
-			...({ keyEncoder } as object),
-		}) as unknown as Store;
+		// Handles of one process share the environment, and with it the locks.
+		const sound = openSoundly(directory);
+		try {
+			this.#store = lmdb.open({
+				...optionsFor(directory),
+				encoding: "binary",
+				encoder,
+				...({ keyEncoder } as object),
+			}) as unknown as Store;
+		} finally {
+			sound.close();
+		}
 		this.#read = new nativeAddon.Txn((this.#store as unknown as { env: object }).env, READ_ONLY);
 		this.#reading = { transaction: this.#read };
 		nativeAddon.resetTxn(this.#read.address);
 		this.#pageBytes = this.#store.env.stat().pageSize;
+		this.#lockFile = join(directory, LOCK_FILE);
+		this.#latest = new LatestCommit(join(directory, DATA_FILE), this.#pageBytes);
 	}
 
 	/** Runs reads of one snapshot: the latest there is. The snapshot is let go when they are done. */
@@ -174,15 +233,28 @@ export class LmdbEnvironment {
 	 * anew). Other writers, of any process, wait meanwhile.
 	 */
 	write<T>(change: (commit: number) => T): T {
-		return this.#store.transactionSync(() => {
-			const commit = this.#store.getWriteTxnId();
-			// The package does not look whether LMDB gave it a transaction.
-			if (commit === 0) {
-				this.probe();
-				throw new Error("LMDB began no write transaction");
+		for (let tries = 1; ; tries++) {
+			try {
+				return this.#store.transactionSync(() => change(this.#begun()), SYNCED);
+			} catch (error) {
+				// What it would have built on is not the latest state: nothing was called yet.
+				if (!(error instanceof Outdated) || tries === BEGINNING_TRIES) throw error;
 			}
-			return change(commit);
-		}, SYNCED);
+		}
+	}
+
+	/** The number that the commit of the write transaction which has begun will have. */
+	#begun(): number {
+		const commit = this.#store.getWriteTxnId();
+		// The package does not look whether LMDB gave it a transaction.
+		if (commit === 0) {
+			this.probe();
+			throw new Error("LMDB began no write transaction");
+		}
+		const latest = this.#latest.number;
+		if (latest < commit) return commit;
+		correctLatestCommit(this.#lockFile, commit - 1, latest);
+		throw new Outdated("LMDB's lock file had an older commit than the data");
 	}
 
 	/** Stores a value, in a write transaction. */
@@ -208,6 +280,7 @@ export class LmdbEnvironment {
 	/** Closes the environment; nothing else may be called after it. */
 	async close(): Promise<void> {
 		await this.#store.close();
+		this.#latest.close();
 		// The package keeps every store that was ever opened under the last part of its path.
 		for (const [name, store] of allDbs) {
 			if (store === this.#store) allDbs.delete(name);

@@ -34,6 +34,21 @@ const tasks: Record<string, (...args: string[]) => Promise<void>> = {
 		say({ conflicts });
 	},
 
+	/** Opens, adds to one number and closes, so many times. */
+	async reopen(path, times) {
+		const key = bytes("number");
+		for (let done = 0; done < Number(times); ) {
+			const host = new DirectoryHost(path ?? "");
+			const [value] = host.get([key]);
+			const next = bytes(String(Number(text(value) ?? 0) + 1));
+			const durability = Math.random() < 0.5 ? "strict" : "relaxed";
+			const change = { checks: [{ key, value }], deletes: [], puts: [{ key, value: next }], durability } as const;
+			if ((await host.commit(change)).applied) done += 1;
+			await host.close();
+		}
+		say({ done: true });
+	},
+
 	/** Writes rows of 1 MiB each under its own prefix and reads those of all others meanwhile. */
 	async grow(path, prefix, rows) {
 		const host = new DirectoryHost(path ?? "");

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { openSync, readdirSync, readSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { HostBatch, HostCommit } from "streamkit";
@@ -393,4 +393,30 @@ test("health tells the usage and what there is room for", async (t) => {
 	assert.ok(usage > 1e6 && usage < 1e7, String(usage));
 	assert.ok(quota > usage);
 	assert.ok(Array.isArray(warnings));
+});
+
+test("a commit that the lock file was set back behind is not written over", async () => {
+	const path = join(temporaryDirectory(), "store");
+	const host = new DirectoryHost(path);
+	await host.commit(batch({ a: "1" }, "strict"));
+	await host.commit(batch({ b: "2" }, "strict"));
+	// As a process does that read the data before the last commit, and writes what it read after it. Closing the file
+	// would take LMDB's locks from this process.
+	const lockFile = openSync(join(path, "lock.mdb"), "r+");
+	const number = Buffer.alloc(8);
+	readSync(lockFile, number, 0, 8, 8);
+	const latest = number.readBigUInt64LE();
+	for (const back of [1n, 2n]) {
+		for (const durability of ["strict", "relaxed"] as const) {
+			number.writeBigUInt64LE(latest - back);
+			writeSync(lockFile, number, 0, 8, 8);
+			assert.deepEqual(await host.commit(batch({ [`${durability}${back}`]: "3" }, durability)), { applied: true });
+		}
+	}
+	await host.close();
+	const again = new DirectoryHost(path);
+	for (const key of ["a", "b", "strict1", "relaxed1", "strict2", "relaxed2"]) {
+		assert.notEqual(again.get([bytes(key)])[0], undefined, key);
+	}
+	await again.close();
 });

@@ -33,6 +33,20 @@ test("processes with either durability count together", async () => {
 	await host.close();
 });
 
+test("processes that open and close all the time lose nothing of each other", async () => {
+	const path = join(temporaryDirectory(), "store");
+	const tasks = [
+		["reopen", [path, "300"]],
+		["reopen", [path, "300"]],
+		["increment", [path, "300", "relaxed"]],
+	] as const;
+	const children = await Promise.all(tasks.map(([task, args]) => runChild(task, [...args])));
+	for (const child of children) assert.equal(child.code, 0, child.stderr);
+	const host = new DirectoryHost(path);
+	assert.equal(text(host.get([bytes("number")])[0]), "900");
+	await host.close();
+});
+
 test("the map grows under three processes that read each other's rows", async () => {
 	const path = join(temporaryDirectory(), "store");
 	const rows = Number(process.env["STREAMKIT_TEST_GROW_MEGABYTES"] ?? "150");
