@@ -22,13 +22,44 @@ struct Place {
     found: bool,
 }
 
-/// Where among so many the first one is that is not below what is looked for, and whether it is the same. One function
-/// for all types.
-fn search(count: usize, order: &dyn Fn(usize) -> Ordering) -> (usize, bool) {
+/// Pairs in the order of their keys, beside a key that is looked for. Not a closure, which brings more code of its own.
+trait Beside {
+    /// How the key of the pair at a position compares with the one that is looked for.
+    fn order(&self, at: usize) -> Ordering;
+}
+
+/// The pairs of one chunk.
+struct Pairs<'m, K, V, Q: ?Sized> {
+    pairs: &'m [(K, V)],
+    key: &'m Q,
+}
+
+impl<K: Borrow<Q>, V, Q: Ord + ?Sized> Beside for Pairs<'_, K, V, Q> {
+    fn order(&self, at: usize) -> Ordering {
+        self.pairs.get(at).map_or(Ordering::Greater, |(key, _)| key.borrow().cmp(self.key))
+    }
+}
+
+/// The last pairs of chunks.
+struct Lasts<'m, K, V, Q: ?Sized> {
+    chunks: &'m [Vec<(K, V)>],
+    key: &'m Q,
+}
+
+impl<K: Borrow<Q>, V, Q: Ord + ?Sized> Beside for Lasts<'_, K, V, Q> {
+    fn order(&self, at: usize) -> Ordering {
+        let last = self.chunks.get(at).and_then(|pairs| pairs.last());
+        last.map_or(Ordering::Greater, |(key, _)| key.borrow().cmp(self.key))
+    }
+}
+
+/// Where among so many the first one is that is not below the key, and whether it is the key. One function for all
+/// types.
+fn search(count: usize, beside: &dyn Beside) -> (usize, bool) {
     let (mut from, mut to) = (0, count);
     while from < to {
         let middle = from.midpoint(to);
-        match order(middle) {
+        match beside.order(middle) {
             Ordering::Less => from = middle + 1,
             Ordering::Equal => return (middle, true),
             Ordering::Greater => to = middle,
@@ -75,14 +106,13 @@ impl<K: Ord, V> SortedMap<K, V> {
     where
         K: Borrow<Q>,
     {
-        let order = |pair: Option<&(K, V)>| pair.map_or(Ordering::Greater, |(one, _)| one.borrow().cmp(key));
         // What belongs after everything goes to the last chunk: where there is one, no key need be looked at for that.
         let chunk = match self.chunks.len() {
             0 | 1 => 0,
-            several => search(several - 1, &|at| order(self.chunks.get(at).and_then(|pairs| pairs.last()))).0,
+            several => search(several - 1, &Lasts { chunks: &self.chunks, key }).0,
         };
         let pairs = self.chunks.get(chunk).map(Vec::as_slice).unwrap_or_default();
-        let (at, found) = search(pairs.len(), &|at| order(pairs.get(at)));
+        let (at, found) = search(pairs.len(), &Pairs { pairs, key });
         Place { chunk, at, found }
     }
 

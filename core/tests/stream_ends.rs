@@ -7,9 +7,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use common::hooked::{Hook, HostCall, hooked};
+use common::reads::segment_read;
 use common::{World, to_stream};
 use streamkit_core::{
-    EntryId, MemoryKv, OpenOptions, Page, PartitionChoice, Result, Store, StreamRead, Trim, WriteOptions,
+    EntryId, MemoryKv, OpenOptions, Page, PartitionChoice, Result, SegmentRead, Store, StreamRead, Trim,
+    WriteOptions,
 };
 
 async fn append(store: &Store, count: usize) -> Vec<EntryId> {
@@ -47,6 +49,11 @@ fn a_read_ends_where_all_that_it_wants_is_trimmed_or_deleted() {
                 assert!(ended.entries().count() == 0 && ended.done && !ended.tail, "{what}: {partitions:?}");
                 let open = page(&store, partitions.clone(), Some(later)).await;
                 assert!(open.tail && !open.done, "{what}: {partitions:?}");
+            }
+            for (last, done) in [(2, true), (3, true), (4, false)] {
+                let read = SegmentRead { max_sequence: Some(last), ..segment_read("s", "0", 1, 10) };
+                let page = store.read_segment(read).await.expect("reads");
+                assert!(page.is_empty() && page.done == done && page.tail != done, "{what}: up to {last}");
             }
         };
         store.trim_stream("s", Trim::Before(later), false).await.expect("trims");

@@ -396,3 +396,15 @@ fn uuid(store: &Store) -> uuid::Uuid {
     LAST.set(next);
     uuid::Uuid::from_u128(store.id().as_u128() ^ (next << 64))
 }
+
+#[test]
+fn no_stream_is_created_by_a_clock_that_fails() {
+    let world = World::new();
+    let store = world.open(&MemoryKv::new());
+    for (ms, code) in [(u64::MAX, ErrorCode::InvalidArgument), (1 << 48, ErrorCode::LimitExceeded)] {
+        world.clock.0.set(ms);
+        let created = world.run(store.create_stream("s", 1, Retention::default()));
+        assert_eq!(created.expect_err("refused").code(), code);
+        assert_eq!(world.run(store.stream("s")).expect_err("there is none").code(), ErrorCode::NotFound);
+    }
+}

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use super::info::StreamInfo;
 use super::not_found;
 use crate::error::{Error, ErrorCode, Result};
-use crate::id::{MAX_INTEGER, MAX_MS};
+use crate::id::{MAX_INTEGER, check_time};
 use crate::kv::Durability;
 use crate::layout::Retention;
 use crate::layout::space::SpaceHead;
@@ -70,7 +70,7 @@ impl Store {
         }
         check_retention(retention)?;
         self.inner.sizes.check_key(name.len(), LONGEST_PARTITION)?;
-        let now = self.inner.env.clock.now().min(MAX_MS);
+        let now = check_time(self.inner.env.clock.now())?;
         let text = Rc::<str>::from(name);
         let edit = move |head: &mut SpaceHead| {
             if head.importing {

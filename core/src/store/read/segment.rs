@@ -97,7 +97,14 @@ impl Inner {
         let is_whole = self.host.is_consistent() && !head.importing;
         let beyond = is_whole && read.max_timestamp.is_some_and(|most| head.last_id.ms > most);
         if !head.is_visible() {
-            return Ok(filling.end(beyond));
+            // Of a deleted stream nothing comes again below what it had.
+            let passed = match read.max_sequence {
+                Some(most) if is_whole => {
+                    self.fresh_segment(&read.space, &read.segment).await?.1.last_sequence >= most
+                }
+                _ => false,
+            };
+            return Ok(filling.end(beyond || passed));
         }
         let end = if self.host.atomic() == Atomicity::None {
             // Blocks above the head are leftovers of a writer that stopped: they go before their
