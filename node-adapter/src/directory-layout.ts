@@ -66,15 +66,20 @@ export function prepareDirectory(path: string, kind: DirectoryKind): string {
 		if (!isMarked(directory, path, kind)) mark(directory, path, kind);
 		requireAccess(directory, kind);
 	} catch (error) {
-		if (codeOf(error) === "ENOTDIR" || codeOf(error) === "EEXIST") {
-			throw badPath(path, `"${path}" leads through a file; a store is kept in a directory`);
-		}
-		if (codeOf(error) === "ENAMETOOLONG" || codeOf(error) === "ELOOP") {
-			throw badPath(path, `"${path}" is longer, or leads through more links, than the system follows`);
-		}
-		throw failure(error, path, false, "opening");
+		throw openingFailure(error, path);
 	}
 	return directory;
+}
+
+/** What the system says against a path that was given, as an error with a code of ours. */
+export function openingFailure(error: unknown, path: string): StreamkitError {
+	if (codeOf(error) === "ENOTDIR" || codeOf(error) === "EEXIST") {
+		return badPath(path, `"${path}" leads through a file; a store is kept in a directory`);
+	}
+	if (codeOf(error) === "ENAMETOOLONG" || codeOf(error) === "ELOOP") {
+		return badPath(path, `"${path}" is longer, or leads through more links, than the system follows`);
+	}
+	return failure(error, path, false, "opening");
 }
 
 /** Whether a path is a directory of ours of that kind. Never throws. */
@@ -228,7 +233,7 @@ export function nameOnce(from: string, to: string): void {
 }
 
 function requireAccess(directory: string, kind: DirectoryKind): void {
-	accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
+	requireReadWrite(directory, constants.X_OK);
 	if (kind !== "store") return;
 	// An empty one is what a process leaves that ended while it made it.
 	const isNew = [DATA_FILE, LOCK_FILE].filter((name) => requireFile(directory, name) === 0).length > 0;
@@ -246,6 +251,17 @@ function requireDataOfJournal(directory: string): void {
 	throw new StreamkitError("CORRUPT", message, { details: { key: dataFile } });
 }
 
+/** Says of what may be read alone why that is not enough: LMDB keeps a table of its readers in the directory. */
+function requireReadWrite(path: string, also = 0): void {
+	accessSync(path, constants.R_OK | also);
+	try {
+		accessSync(path, constants.W_OK);
+	} catch (error) {
+		if (error instanceof Error) error.message += "; whoever reads a store must be allowed to write to it, too";
+		throw error;
+	}
+}
+
 /** Makes sure that there is room for a new store where `at` is. Asked before anything is made, too: that would stay. */
 function requireRoom(at: string, directory: string): void {
 	if (freeBytes(at) < ROOM_FOR_A_NEW_STORE) throw noRoom(directory, new Error("less than 1 MiB free"));
@@ -260,7 +276,7 @@ function requireFile(directory: string, name: string): number {
 	const path = join(directory, name);
 	const found = statSync(path, { throwIfNoEntry: false });
 	if (found?.isFile()) {
-		accessSync(path, constants.R_OK | constants.W_OK);
+		requireReadWrite(path);
 		return found.size;
 	}
 	// A link to nothing is something else as well; a file may just have been made by another process.

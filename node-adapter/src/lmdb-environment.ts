@@ -3,6 +3,7 @@ import * as lmdb from "lmdb";
 import { sameBytes } from "./bytes.js";
 import { LatestCommit } from "./data-file.js";
 import { DATA_FILE, LOCK_FILE } from "./directory-layout.js";
+import { codeOf } from "./errors.js";
 import { correctLatestCommit } from "./lmdb-lock-file.js";
 
 /** The part of a read transaction of the `lmdb` package that is used here. */
@@ -149,6 +150,17 @@ export interface Pages {
 	readonly count: number;
 }
 
+// Of the process, as standard error is.
+let remarked = false;
+
+/**
+ * Whether LMDB may have written a remark of its own to standard error: it does so where the system refuses a write of a
+ * commit, and ends it with no line's end.
+ */
+export function mayHaveRemarked(): boolean {
+	return remarked;
+}
+
 /**
  * One opened LMDB environment, all calls synchronous: keys and values are bytes, and each read sees the latest
  * commit of any process. Errors are those of LMDB and of the file system.
@@ -238,7 +250,10 @@ export class LmdbEnvironment {
 				return this.#store.transactionSync(() => change(this.#begun()), SYNCED);
 			} catch (error) {
 				// What it would have built on is not the latest state: nothing was called yet.
-				if (!(error instanceof Outdated) || tries === BEGINNING_TRIES) throw error;
+				if (error instanceof Outdated && tries < BEGINNING_TRIES) continue;
+				// The codes of LMDB are numbers.
+				if (typeof codeOf(error) === "number") remarked = true;
+				throw error;
 			}
 		}
 	}

@@ -45,7 +45,9 @@ test("create, join, read, ack, leave and delete, with arguments and with options
 	);
 	const text = await done(group(dir, "read", "s", "g", "w1"));
 	assert.match(text, /^\d+-\d+ \[0\] {2}d\n$/);
-	assert.equal(await done(group(dir, "leave", "s", "g", "w1")), "Consumer 'w1' left group 'g'\n");
+	for (const consumer of ["w1", "nobody"]) {
+		assert.equal(await done(group(dir, "leave", "s", "g", consumer)), `Consumer '${consumer}' is out of group 'g'\n`);
+	}
 	assert.equal(await done(group(dir, "delete", "s", "g")), "Deleted consumer group 'g' from stream 's'\n");
 	assert.equal((await failure(1, group(dir, "delete", "s", "g"))).code, "NOT_FOUND");
 });
@@ -82,6 +84,28 @@ test("what is given back comes again, and after the last attempt goes to the dea
 	await done(group(dir, "read", "s", "g", "w1"));
 	await done(group(dir, "nack", "s", "g", "w1", "--ids", String(delayed[0]?.["first_id"]), "--delay", "900000"));
 	assert.deepEqual(await printed(group(dir, "read", "s", "g", "w1")), []);
+});
+
+test("what the store refuses is told in the words of the command line", async () => {
+	const dir = await stream();
+	await done(group(dir, "create", "s", "g"));
+	const cases: [exitCode: number, args: string[], message: RegExp][] = [
+		[2, group(dir, "create", "s", "h", "--slots", "0"), /^--slots: /],
+		[2, group(dir, "create", "s", "h", "--consumer-timeout", "0"), /^--consumer-timeout: /],
+		[2, group(dir, "create", "s", "h", "--dead-letter-stream", "s"), /^--dead-letter-stream: must not be the stream/],
+		[2, group(dir, "create", "s", "h".repeat(126)), /^--dead-letter-stream: must be given, for the default "s\.h/],
+		[2, group(dir, "create", "s", "maxDeliver\u0001"), /^group: must not hold control characters/],
+		[2, group(dir, "ack", "s", "g", "w", "--ids", "1-0,x"), /^--ids\[1\]: must be an id/],
+		[2, group(dir, "pending", "s", "g", "--after", "x"), /^--after: must be an id/],
+		[1, group(dir, "info", "s", "ackTimeout"), /^group: "s" has no group "ackTimeout"$/],
+		[1, group(dir, "info", "s", 'a"ackTimeout'), /has no group "a"ackTimeout"$/],
+	];
+	for (const [exitCode, args, message] of cases) {
+		const error = await failure(exitCode, args);
+		assert.match(error.message, message);
+		const { argument } = error.details as { argument?: string };
+		assert.ok(argument === undefined || error.message.startsWith(`${argument}: `), argument);
+	}
 });
 
 test("info says who is there and what is left; a group with one holder refuses others with 3", async () => {

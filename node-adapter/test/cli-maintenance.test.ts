@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { DirectoryHost } from "../src/directory-host.js";
 import { openDirectory } from "../src/open-directory.js";
-import { cli, done, objects } from "./cli-support.js";
+import { cli, done, failure, objects } from "./cli-support.js";
 import { temporaryDirectory, text } from "./support.js";
 
 const dir = join(temporaryDirectory(), "store");
@@ -42,8 +43,17 @@ test("compact of a space that is not there says so", async () => {
 	for (const name of ["othe", "nothing"]) {
 		const { code, stderr } = await cli(["compact", "--space", name, "--dir", dir]);
 		assert.equal(code, 1);
-		assert.match(stderr, new RegExp(`space: there is no "${name}"`));
+		assert.match(stderr, new RegExp(`^error: --space: there is no "${name}"`));
 	}
+	const { message } = await failure(2, ["compact", "--space", "a\u0001", "--dir", dir]);
+	assert.match(message, /^--space: must not hold control characters/);
+});
+
+test("compact of a stream that holds no records yet has nothing to do", async () => {
+	const path = join(temporaryDirectory(), "store");
+	await done(["stream", "create", "empty", "--dir", path]);
+	const [report] = await objects(["compact", "--space", "empty", "--dir", path]);
+	assert.deepEqual([report?.blocksBefore, report?.blocksAfter], [0, 0]);
 });
 
 test("verify finds nothing wrong with a sound store", async () => {
@@ -82,4 +92,22 @@ test("verify lists what is damaged and exits with 3", async () => {
 	const shown = await cli(["consume", "orders", "b", "--dir", path]);
 	assert.match(shown.stderr, /\(CORRUPT\)\nIt is the row [0-9a-f]+\. streamkit verify lists all that is damaged\.\n$/);
 	assert.match(await done(["consume", "orders", "a", "--dir", path]), /sound/);
+});
+
+test("a row that is damaged is named only where there is one, and verify is not told to run itself", async () => {
+	const path = join(temporaryDirectory(), "store");
+	await done(["publish", "orders", "a", "x", "--dir", path]);
+	const host = new DirectoryHost(path);
+	const { keys } = host.scan({ start: new Uint8Array(0), end: new Uint8Array([255]), limit: 1000 });
+	// The store's identity, which is read when it is opened.
+	const key = Uint8Array.from(keys.find((key) => text(key) === "INV\0STORE") ?? []);
+	await host.commit({ checks: [], deletes: [], puts: [{ key, value: Uint8Array.of(7) }], durability: "strict" });
+	await host.close();
+	const damagedRow = /^error: .*\(CORRUPT\)\nIt is the row [0-9a-f]+\. streamkit verify lists all that is damaged\.\n$/;
+	assert.match((await cli(["spaces", "--dir", path])).stderr, damagedRow);
+	assert.match((await cli(["verify", "--dir", path])).stderr, /^error: .*\(CORRUPT\)\n$/);
+	writeFileSync(join(path, "data.mdb"), "no database".repeat(1000));
+	for (const command of ["spaces", "verify"]) {
+		assert.match((await cli([command, "--dir", path])).stderr, /^error: .*data\.mdb .*\(CORRUPT\)\n$/);
+	}
 });

@@ -25,7 +25,9 @@ test("ns create, list, info and delete", async () => {
 
 	await done(["stream", "append", "events", "x", "-n", "staging", "--dir", dir]);
 	assert.deepEqual(await payloads(["--dir", String(info?.directory)]), ["x"], "its directory is a store");
-	assert.equal((await failure(3, ["ns", "delete", "staging", "--dir", dir])).code, "NOT_EMPTY");
+	const refused = await failure(3, ["ns", "delete", "staging", "--dir", dir]);
+	assert.equal(refused.code, "NOT_EMPTY");
+	assert.equal(refused.message, 'namespace "staging" is not empty: only --force deletes it');
 	assert.equal(await done(["ns", "delete", "Prod", "--dir", dir]), "Deleted namespace: Prod\n");
 	assert.deepEqual(await objects(["ns", "rm", "staging", "--force", "--dir", dir]), [
 		{ namespace: "staging", status: "deleted" },

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { StreamkitError } from "streamkit";
+import { type ErrorCode, StreamkitError } from "streamkit";
 import type { Context } from "../src/cli/context.js";
 import { exitCodeOf } from "../src/cli/exit-codes.js";
 import { valueAt } from "../src/cli/field.js";
@@ -11,7 +12,9 @@ import { readLines } from "../src/cli/ndjson.js";
 import { openSink } from "../src/cli/output-file.js";
 import { printable, size, table } from "../src/cli/terminal.js";
 import { duration, integer, names, pair, timestamp } from "../src/cli/values.js";
-import { coded, temporaryDirectory } from "./support.js";
+import { DirectoryHost } from "../src/directory-host.js";
+import { LmdbEnvironment, mayHaveRemarked, type Pages } from "../src/lmdb-environment.js";
+import { batch, coded, temporaryDirectory } from "./support.js";
 
 async function* pieces(bytes: Uint8Array, cuts: readonly number[]): AsyncGenerator<Uint8Array, void, void> {
 	let from = 0;
@@ -64,6 +67,22 @@ test("an output file takes no other's place that came meanwhile, unless told, an
 	await write(true);
 	assert.equal(readFileSync(path, "utf8"), "mine");
 	assert.deepEqual(readdirSync(directory).sort(), ["file", left]);
+});
+
+test("LMDB may have remarked on a commit that failed in it, and on none that was refused before", async (t) => {
+	const host = new DirectoryHost(temporaryDirectory());
+	t.after(() => host.close());
+	const refused = async (code: ErrorCode, pages: () => Pages): Promise<void> => {
+		const mocked = t.mock.method(LmdbEnvironment.prototype, "pages", pages);
+		await assert.rejects(async () => host.commit(batch({ a: "1" }, "strict")), coded(code));
+		mocked.mock.restore();
+	};
+	await refused("QUOTA_EXCEEDED", () => ({ size: 2 ** 50, count: 1 }));
+	assert.equal(mayHaveRemarked(), false);
+	await refused("QUOTA_EXCEEDED", () => {
+		throw Object.assign(new Error("no room"), { code: constants.errno.ENOSPC });
+	});
+	assert.equal(mayHaveRemarked(), true);
 });
 
 test("fields are found by name and by path, and only what is there itself", () => {

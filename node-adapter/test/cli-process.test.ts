@@ -112,7 +112,13 @@ test("a directory out of reach is exit code 5", { skip: !isRoot && "needs to bec
 		const { code, stderr } = await as(args);
 		assert.equal(code, 5, `${args.join(" ")}: ${stderr}`);
 		assert.equal(JSON.parse(stderr).code, "UNAVAILABLE");
+		assert.match(JSON.parse(stderr).message, /^opening the store in \S+ failed: EACCES: .* \(not permitted\)$/);
 	}
+	const readOnly = join(parent, "read-only");
+	await done(["publish", "s", "a", "x", "--dir", readOnly]);
+	const reading = await as(["spaces", "--dir", readOnly]);
+	assert.equal(reading.code, 5, reading.stderr);
+	assert.match(JSON.parse(reading.stderr).message, /whoever reads a store must be allowed to write to it, too/);
 	const own = join(parent, "own");
 	mkdirSync(own);
 	chownSync(own, NOBODY, NOBODY);
@@ -121,7 +127,7 @@ test("a directory out of reach is exit code 5", { skip: !isRoot && "needs to bec
 
 test("no room is exit code 5", async () => {
 	const path = join(temporaryDirectory(), "store");
-	const quoted = `ulimit -f 8000; exec "${process.execPath}" "${PROGRAM}" produce s a --json --dir "${path}"`;
+	const quoted = `ulimit -f 8000; exec "${process.execPath}" "${PROGRAM}" produce s a --dir "${path}"`;
 	const child = spawn("/bin/sh", ["-c", quoted], { env: plainEnvironment(), stdio: ["pipe", "ignore", "pipe"] });
 	child.stdin.on("error", () => {});
 	child.stdin.end(`"${"x".repeat(10_000)}"\n`.repeat(1000));
@@ -131,9 +137,8 @@ test("no room is exit code 5", async () => {
 	});
 	const code = await new Promise((resolve) => child.on("close", resolve));
 	assert.equal(code, 5, stderr);
-	// LMDB may have said something of its own before.
-	const error = JSON.parse(stderr.trimEnd().split("\n").at(-1) ?? "") as { code: string; details: { stored: number } };
-	assert.equal(error.code, "QUOTA_EXCEEDED");
+	// LMDB was not asked to write, and had nothing to say.
+	assert.match(stderr, /^error: line \d+: no room left .*; [\d,]+ entries were stored before \(QUOTA_EXCEEDED\)\n$/);
 	assert.match(await done(["verify", "--dir", path]), /^ok: /);
 });
 
@@ -216,15 +221,18 @@ test("--follow ends at its limit, and waits in a segment and in several spaces",
 });
 
 test("Ctrl-C elsewhere is 130, SIGTERM 143, and what was stored stays", async () => {
-	for (const [signal, code] of [
-		["SIGINT", 130],
-		["SIGTERM", 143],
+	const line = '{"space":"s","segment":"a","payload":"x"}\n';
+	for (const [signal, code, command, lines] of [
+		["SIGINT", 130, "produce s a", 1],
+		["SIGTERM", 143, "produce s a", 2],
+		["SIGINT", 130, "import --format ndjson", 2],
+		["SIGTERM", 143, "import", 1],
 	] as const) {
 		const path = join(temporaryDirectory(), "store");
-		const result = await cli(["produce", "s", "a", "--dir", path], {
+		const result = await cli([...command.split(" "), "--dir", path], {
 			keepInput: true,
 			onStart: (child) => {
-				child.stdin?.write('{"n":1}\n');
+				child.stdin?.write(line.repeat(lines));
 				const look = setInterval(() => {
 					cli(["peek", "s", "a", "--dir", path]).then((peek) => {
 						if (peek.code !== 0) return;
@@ -235,7 +243,8 @@ test("Ctrl-C elsewhere is 130, SIGTERM 143, and what was stored stays", async ()
 			},
 		});
 		assert.deepEqual([result.code, result.signal], [code, null], result.stderr);
-		assert.equal((await objects(["consume", "s", "a", "--dir", path])).length, 1);
+		assert.equal(result.stderr, lines === 1 ? "stopped; 1 entry is stored\n" : "stopped; 2 entries are stored\n");
+		assert.equal((await objects(["consume", "s", "a", "--dir", path])).length, lines);
 	}
 });
 

@@ -35,6 +35,7 @@ test("consume reads a segment, with sequence bounds, a limit and an offset", asy
 	assert.deepEqual(payloads(await read("--min-sequence", "2", "--max-sequence", "4")), ["a2", "a3", "a4"]);
 	assert.deepEqual(payloads(await read("--limit", "2")), ["a1", "a2"]);
 	assert.deepEqual(payloads(await read("-n", "0")), ["a1", "a2", "a3", "a4", "a5"]);
+	assert.deepEqual(payloads(await read("-l", "2")), ["a1", "a2"]);
 	assert.deepEqual(payloads(await read("--offset", String(all[2]?.offset))), ["a4", "a5"]);
 	assert.deepEqual(payloads(await read("--min-sequence", "6")), []);
 });
@@ -82,9 +83,16 @@ test("consume refuses what makes no sense", async () => {
 	await refused(/^space:/);
 	await refused(/^space:/, "orders", "--spaces", "payments");
 	await refused(/^--min-sequence/, "orders", "--min-sequence", "1");
-	await refused(/^minSequence:/, "orders", "a", "--min-sequence", "3", "--max-sequence", "2");
-	await refused(/^offset:/, "orders", "--offset", "zz");
-	await refused(/^offset:/, "orders", "--offset", "00ff");
+	await refused(
+		/^--min-sequence: must not be above --max-sequence$/,
+		...["orders", "a", "--min-sequence", "3", "--max-sequence", "2"],
+	);
+	await refused(
+		/^--min-timestamp: must not be above --max-timestamp$/,
+		...["orders", "--min-timestamp", "3", "--max-timestamp", "2"],
+	);
+	await refused(/^--offset: must be hex of even length$/, "orders", "--offset", "zz");
+	await refused(/^--offset: must be an offset of this space, as consume prints/, "orders", "--offset", "00ff");
 	await refused(/^--offset:/, "orders", "--offset", "00", "--offset", "01");
 	await refused(/^--offset:/, "--spaces", "orders", "--offset", "00");
 	await refused(/^--limit:/, "orders", "--limit", "-1");
@@ -92,8 +100,15 @@ test("consume refuses what makes no sense", async () => {
 	await refused(/^--spaces:/, "--spaces", "a,,b");
 	await refused(/too many arguments/, "orders", "a", "b");
 	const [entry] = await objects(["consume", "orders", "a", "--limit", "1", "--dir", dir]);
-	await refused(/^offset:/, "orders", "b", "--offset", String(entry?.offset));
-	await refused(/^offset:/, "orders", "a", "--min-sequence", "1", "--offset", String(entry?.offset));
+	await refused(
+		/^--offset: must be an offset of this segment, as consume prints it with --json$/,
+		...["orders", "b", "--offset", String(entry?.offset)],
+	);
+	await refused(
+		/^--offset: must not be given together with --min-sequence$/,
+		...["orders", "a", "--min-sequence", "1", "--offset", String(entry?.offset)],
+	);
+	await refused(/^--spaces: must not hold control characters/, "--spaces", "a\u0001");
 });
 
 test("peek prints the latest entry of a segment, or of each", async () => {
@@ -111,6 +126,31 @@ test("spaces and segments are listed in order", async () => {
 	assert.equal(await done(["segments", "orders", "--dir", dir]), "a\nb\n");
 	assert.deepEqual(await objects(["segments", "orders", "-a", "a", "--dir", dir]), [{ space: "orders", segment: "b" }]);
 	assert.equal(await done(["segments", "none", "--dir", dir]), "");
+	assert.equal(await done(["spaces", "-l", "1", "--dir", dir]), "bytes\n");
+	assert.equal(await done(["segments", "orders", "-n", "1", "--dir", dir]), "a\n");
+	assert.match((await failure(2, ["spaces", "-l", "x", "--dir", dir])).message, /^--limit:/);
+	assert.match((await failure(2, ["spaces", "-p", "\u0001", "--dir", dir])).message, /^--prefix:/);
+});
+
+test("where there is nothing to list, a remark beside the output says so", async () => {
+	const cases: [args: string[], remark: string][] = [
+		[["consume", "nothing-here"], "No entries\n"],
+		[["consume", "orders", "a", "--min-sequence", "6"], "No entries\n"],
+		[["consume", "--spaces", "nothing,here"], "No entries\n"],
+		[["spaces", "--prefix", "z"], "No spaces\n"],
+		[["segments", "nothing-here"], "No segments\n"],
+		[["segments", "orders"], ""],
+	];
+	for (const [args, remark] of cases) {
+		const { code, stdout, stderr } = await cli([...args, "--dir", dir]);
+		assert.deepEqual([code, stderr], [0, remark], args.join(" "));
+		assert.equal(stdout === "", remark !== "");
+		assert.equal((await cli([...args, "--json", "--dir", dir])).stderr, "");
+	}
+	const followed = await cli(["consume", "nothing-here", "--follow", "--dir", dir], {
+		onStart: (child) => setTimeout(() => child.kill("SIGINT"), 1000),
+	});
+	assert.deepEqual([followed.code, followed.stdout, followed.stderr], [0, "", ""]);
 });
 
 test("status prints first and last positions", async () => {
@@ -165,5 +205,5 @@ test("a directory that holds something else is left alone", async () => {
 	assert.match((await failure(2, ["spaces", "--dir", join(other, "notes.txt")])).message, /file/);
 	assert.deepEqual(readdirSync(other), ["notes.txt"]);
 	const people = await cli(["spaces", "--dir", other]);
-	assert.match(people.stderr, /^error: path: .*\(INVALID_ARGUMENT\)\nSee streamkit --help/);
+	assert.match(people.stderr, /^error: --dir: .*\(INVALID_ARGUMENT\)\nSee streamkit --help/);
 });

@@ -41,9 +41,9 @@ function optionText(help: string, option: string): string {
 
 test("what bounds or waits says its default", async () => {
 	const cases: [words: string, option: string, text: string][] = [
-		["consume", "-n, --limit", "(default: 0)"],
-		["spaces", "-n, --limit", "(default: 0)"],
-		["segments", "-n, --limit", "(default: 0)"],
+		["consume", "-n, --limit", "also -l (default: 0)"],
+		["spaces", "-n, --limit", "also -l (default: 0)"],
+		["segments", "-n, --limit", "also -l (default: 0)"],
 		["stream read", "-l, --limit", "(default: 10)"],
 		["stream read", "-b, --block", "(default: do not wait)"],
 		["stream ls", "-l, --limit", "(default: 0)"],

@@ -47,7 +47,7 @@ test("import keeps to the spaces that are named, of either format", async () => 
 		const [first] = await objects(["import", file, "--spaces", "orders", "--dir", copy]);
 		assert.deepEqual(first, { format, spaces: 1, segments: 7, entries: 200 });
 		const missing = await failure(1, ["import", file, "--spaces", "none", "--dir", copy]);
-		assert.match(missing.message, /^spaces: the (export|input) holds no "none"$/);
+		assert.match(missing.message, /^--spaces: the (export|input) holds no "none"$/);
 		const [rest] = await objects(["import", file, "--spaces", "bytes,other", "--dir", copy]);
 		assert.deepEqual(rest, { format, spaces: 2, segments: 2, entries: 3 });
 		assert.deepEqual(await payloads(copy), await payloads(dir));
@@ -196,8 +196,35 @@ test("of the spaces named, an export holds each once, and one that is not there 
 		const [once, twice] = await Promise.all(["other", "other,other"].map((names) => cli([...args, "--spaces", names])));
 		assert.equal(twice?.bytes.length, once?.bytes.length, format);
 		// A name that others begin with is none of theirs.
-		assert.equal((await failure(1, [...args, "--spaces", "other,order"])).code, "NOT_FOUND", format);
+		const error = await failure(1, [...args, "--spaces", "other,order"]);
+		assert.equal(error.code, "NOT_FOUND", format);
+		assert.equal(error.message, '--spaces: there is no "order"', format);
 	}
+});
+
+test("a stream that holds no records yet is a space that can be exported", async () => {
+	const path = join(temporaryDirectory(), "store");
+	await done(["stream", "create", "empty", "--dir", path]);
+	const args = ["export", "-", "--spaces", "empty", "--dir", path];
+	assert.equal(await done([...args, "--format", "ndjson"]), "");
+	assert.notEqual(await done(args), "");
+});
+
+test("import of NDJSON stores a slow input as it comes", async () => {
+	const copy = join(temporaryDirectory(), "copy");
+	const line = '{"space":"s","segment":"a","payload":"x"}\n';
+	await done(["publish", "s", "a", "first", "--dir", copy]);
+	let stop: () => void = () => {};
+	const importing = cli(["import", "--format", "ndjson", "--dir", copy], {
+		keepInput: true,
+		onStart: (child) => {
+			child.stdin?.write(line);
+			stop = () => child.stdin?.end(line);
+		},
+	});
+	await done(["consume", "s", "a", "--follow", "--limit", "2", "--dir", copy]);
+	stop();
+	assert.match((await importing).stdout, /^2 entries/);
 });
 
 test("import of NDJSON names the line and the field at fault", async () => {
@@ -215,8 +242,14 @@ test("import of NDJSON names the line and the field at fault", async () => {
 	];
 	for (const [value, message] of cases) {
 		const input = `${JSON.stringify(good)}\n${JSON.stringify(value)}\n`;
-		assert.match((await failure(2, ["import", "--dir", copy], { input })).message, message);
+		const error = await failure(2, ["import", "--dir", copy], { input });
+		assert.match(error.message, message);
+		assert.match(error.message, /; 1 entry was stored before$/);
+		assert.deepEqual([error.details.line, error.details.stored], [2, 1]);
 	}
-	assert.equal((await objects(["consume", "s", "a", "--dir", copy])).length, cases.length);
+	const broken = await failure(2, ["import", "--dir", copy], { input: `${JSON.stringify(good)}\n{"space":\n` });
+	assert.match(broken.message, /^line 2: is not JSON: .*; 1 entry was stored before$/);
+	assert.deepEqual([broken.details.line, broken.details.stored], [2, 1]);
+	assert.equal((await objects(["consume", "s", "a", "--dir", copy])).length, cases.length + 1);
 	assert.match((await failure(2, ["import", "--format", "xml", "--dir", copy])).message, /--format/);
 });

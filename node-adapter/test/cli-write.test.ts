@@ -61,7 +61,9 @@ test("publish with --trx stores a retry once", async () => {
 	await done(["publish", "s", "a", "another", "--dir", dir]);
 	assert.deepEqual(await objects(args), first);
 	assert.equal((await objects(["consume", "s", "a", "--dir", dir])).length, 2);
-	assert.equal((await failure(2, ["publish", "s", "a", "x", "--trx", "no", "--dir", dir])).code, "INVALID_ARGUMENT");
+	const error = await failure(2, ["publish", "s", "a", "x", "--trx", "no", "--dir", dir]);
+	assert.match(error.message, /^--trx: must be a UUID/);
+	assert.deepEqual(error.details, { argument: "--trx" });
 });
 
 test("publish takes a payload that begins with a hyphen after --", async () => {
@@ -181,7 +183,8 @@ test("produce stores what comes before a line at fault, and names the line", asy
 			/^line 3: is not valid UTF-8/,
 		],
 		['{"s":"a"}\n{"s":"b"}\n{"t":"c"}\n', /^--segment-by: line 3 has no field "s"/],
-		['{"s":"a"}\n{"s":"b"}\n{"s":["c"]}\n', /^--segment-by: line 3:/],
+		['{"s":"a"}\n{"s":"b"}\n{"s":["c"]}\n', /^--segment-by: line 3: "s" is no text or number;/],
+		['{"s":"a"}\n{"s":"b"}\n{"s":true}\n', /^--segment-by: line 3: "s" is no text or number;/],
 		['{"s":"a"}\n{"s":"b"}\n{"s":"c\\u0001"}\n{"s":"d"}\n', /^line 3: segment:/],
 		['{"s":"a"}\n{"s":"b"}\n{"s":""}\n{"s":"d"}\n', /^line 3: segment:/],
 	];
@@ -189,12 +192,39 @@ test("produce stores what comes before a line at fault, and names the line", asy
 	for (const [input, message] of cases) {
 		const error = await failure(2, ["produce", "s", "--segment-by", "s", "--dir", dir], { input });
 		assert.match(error.message, message);
-		assert.equal(error.details.line, 3);
+		assert.match(error.message, /; 2 entries were stored before$/);
+		assert.deepEqual([error.details.line, error.details.stored], [3, 2]);
 		stored += 2;
 		const entries = await objects(["consume", "s", "--dir", dir]);
 		assert.equal(entries.length, stored, String(message));
 		assert.deepEqual(new Set(entries.map(({ segment }) => segment)), new Set(["a", "b"]));
 	}
+});
+
+test("produce says how much it stored before a line at fault, whatever is wrong with it", async () => {
+	const cases: [args: string[], input: string, message: RegExp][] = [
+		[[], '{"n":1}\n{"n":\n', /^line 2: is not JSON: .*; 1 entry was stored before$/],
+		[[], "{\n", /^line 1: is not JSON: .*; 0 entries were stored before$/],
+		[["--payload-by", "n"], '{"n":1}\n{"m":1}\n', /^--payload-by: line 2 .*; 1 entry was stored before$/],
+		[["--payload-by", "n"], '{"n":1}\n{"n":"\\ud800"}\n', /^line 2: payload: .*; 1 entry was stored before$/],
+		[["--time-by", "t"], '{"t":1}\n{"n":1}\n', /^--time-by: line 2 .*; 0 entries were stored before$/],
+		[["--time-by", "t"], '{"t":1}\n{"t":\n', /^line 2: is not JSON: .*; 0 entries were stored before$/],
+		[["--time-by", "t", "--payload-by", "n"], '{"t":2}\n{"t":1,"n":1}\n', /line 1 .*; 1 entry was stored before$/],
+	];
+	for (const [args, input, message] of cases) {
+		const dir = fresh();
+		const error = await failure(2, ["produce", "s", "a", ...args, "--dir", dir], { input });
+		assert.match(error.message, message);
+		const stored = existsSync(dir) ? (await objects(["consume", "s", "--dir", dir])).length : 0;
+		assert.equal(error.details.stored, stored);
+	}
+});
+
+test("of two lines at fault, produce names the first, though the store is what refuses it", async () => {
+	const input = `{"s":"a"}\n{"s":""}\n{"s":"b"}\n{"s":\n`;
+	const error = await failure(2, ["produce", "s", "--segment-by", "s", "--dir", fresh()], { input });
+	assert.match(error.message, /^line 2: segment: .*; 1 entry was stored before$/);
+	assert.deepEqual([error.details.line, error.details.stored], [2, 1]);
 });
 
 test("produce wants one way to name the segment, and a file that is there", async () => {

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import type { Command } from "commander";
 import type { OpenOptions, Store } from "streamkit";
 import { checkNamespaceName, DEFAULT_NAMESPACE } from "../namespaces.js";
 import { Output } from "./output.js";
@@ -24,8 +25,8 @@ export class Context {
 	readonly signal: AbortSignal;
 	/** What to exit with when nothing fails. */
 	exitCode = 0;
-	/** Whether a store was opened: what fails then may have been remarked on by LMDB itself. */
-	opened = false;
+	/** The command that runs, once the command line is read. */
+	command: Command | undefined;
 	/** Whether Ctrl-C is the ordinary way to end this command. */
 	endless = false;
 	#options: GlobalOptions = {};
@@ -40,7 +41,8 @@ export class Context {
 	}
 
 	/** Called once the command line is read. */
-	configure(options: GlobalOptions): void {
+	configure(options: GlobalOptions, command: Command): void {
+		this.command = command;
 		this.#options = options;
 		if (options.dir === "") throw usage("--dir", "must not be empty");
 		// More likely the option after it, with the path forgotten.
@@ -83,16 +85,12 @@ export class Context {
 		await requirePlace(this.directory, this.#namespace);
 		const options = { autoCompact: false, retentionInterval: 0, signal: this.signal };
 		const place = await openPlace(this.directory, this.#namespace, options);
-		this.opened = true;
 		await runIn(place, run);
 	}
 
 	/** Runs with the store, created if there is none; what is refused creates nothing. compress: what is written. */
 	async writing(run: (store: Store) => Promise<void>, compress = false): Promise<void> {
 		const options: OpenOptions = { signal: this.signal, compression: compress ? "always" : "auto" };
-		await writePlace(this.directory, this.#namespace, options, async (store) => {
-			this.opened = true;
-			await run(store);
-		});
+		await writePlace(this.directory, this.#namespace, options, run);
 	}
 }

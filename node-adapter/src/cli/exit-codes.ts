@@ -51,7 +51,14 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
 }
 
 /** The three parts of an error that scripts get to see. */
-export function describeError(error: unknown): { code: string; message: string; details: Record<string, unknown> } {
+export interface Described {
+	readonly code: string;
+	readonly message: string;
+	readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** An error as scripts get to see it. */
+export function describeError(error: unknown): Described {
 	if (isStreamkitError(error)) {
 		return { code: error.code, message: error.message, details: { ...error.details } };
 	}

@@ -1,8 +1,10 @@
 import { CommanderError } from "commander";
-import { isStreamkitError, type StreamkitError } from "streamkit";
+import type { StreamkitError } from "streamkit";
+import { mayHaveRemarked } from "../lmdb-environment.js";
 import { Context } from "./context.js";
-import { describeError, ExitCode, exitCodeOf } from "./exit-codes.js";
+import { type Described, describeError, ExitCode, exitCodeOf } from "./exit-codes.js";
 import { abortOnSignals, Interrupted, OutputClosed } from "./interrupt.js";
+import { inOptionNames } from "./option-names.js";
 import { createProgram } from "./program.js";
 import { printable } from "./terminal.js";
 import { usage } from "./usage.js";
@@ -68,26 +70,26 @@ function fromCommander(error: CommanderError): StreamkitError {
 }
 
 /** What to do, on a line of its own, where the message alone does not say. */
-function hintOf(code: number, { code: name, details }: ReturnType<typeof describeError>): string {
+function hintOf(context: Context, code: number, { code: name, details }: Described): string {
 	if (code === ExitCode.usage) return "\nSee streamkit --help, or streamkit help COMMAND.";
-	// A file that is imported has no keys.
-	if (name !== "CORRUPT" || details["key"] === undefined) return "";
-	return `\nIt is the row ${String(details["key"])}. streamkit verify lists all that is damaged.`;
+	// A file that is imported has no keys, and of one that LMDB cannot open it is the path.
+	const key = String(details["key"] ?? "");
+	if (name !== "CORRUPT" || !/^([0-9a-f]{2})+$/.test(key) || context.command?.name() === "verify") return "";
+	return `\nIt is the row ${key}. streamkit verify lists all that is damaged.`;
 }
 
 async function report(context: Context, args: readonly string[], error: unknown): Promise<number> {
 	const code = exitCodeOf(error);
-	const described = describeError(error);
+	const described = inOptionNames(describeError(error), context.command);
 	const json = context.json || wantsJson(args);
 	const red = context.errorColors.red;
 	const stack = code === ExitCode.fault && error instanceof Error ? `\n${error.stack}` : "";
-	const hint = hintOf(code, described);
+	const hint = hintOf(context, code, described);
 	const text = json
 		? JSON.stringify(described)
 		: `${red("error:")} ${printable(described.message)} ${context.errorColors.dim(`(${described.code})`)}${stack}${hint}`;
-	// LMDB prints a remark without a line's end when it cannot write: ours is a line of its own.
-	const ofStore = context.opened && isStreamkitError(error);
-	const lead = ofStore && (code === ExitCode.storage || code === ExitCode.retry) ? "\n" : "";
+	// LMDB's remark has no line's end: ours is a line of its own.
+	const lead = mayHaveRemarked() ? "\n" : "";
 	await context.err.write(`${lead}${text}\n`).catch(() => {});
 	return code;
 }

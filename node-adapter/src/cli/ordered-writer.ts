@@ -1,4 +1,5 @@
 import { type Durability, isStreamkitError, type RecordInput, type Store, StreamkitError } from "streamkit";
+import { counted } from "./terminal.js";
 
 /** A record and where it belongs. */
 export interface Write {
@@ -94,7 +95,7 @@ export class OrderedWriter {
 		const failures: Failure[] = [];
 		let queued: Promise<void>[] = [];
 		for (let from = 0; from < window.length; ) {
-			this.#options.signal.throwIfAborted();
+			if (this.#options.signal.aborted) break;
 			const { to, together } = nextRun(window, from);
 			const run = window.slice(from, to);
 			this.#count(run[0] as Write);
@@ -112,7 +113,9 @@ export class OrderedWriter {
 		}
 		await Promise.all(queued);
 		const [failure] = failures.sort((a, b) => a.line - b.line);
-		if (failure !== undefined) throw atLine(failure, this.stored);
+		if (failure !== undefined) throw withStored(failure.error, this.stored, failure.line);
+		// Only now: until all that was queued has ended, it is not known how much is stored.
+		this.#options.signal.throwIfAborted();
 	}
 
 	#count({ space, segment }: Write): void {
@@ -195,13 +198,14 @@ function isPlain({ space, segment, record: { payload, metadata } }: Write): bool
 	);
 }
 
-/** The error, with the line that it is about and what was stored before. */
-function atLine({ error, line }: Failure, stored: number): unknown {
+/** The error, with how much was stored before. line: the one that it is about, where it does not name that itself. */
+export function withStored(error: unknown, stored: number, line?: number): unknown {
 	if (!isStreamkitError(error)) return error;
-	const { code, message, details, retryable } = error;
-	return new StreamkitError(code, `line ${line}: ${message}; ${stored} entries were stored before`, {
-		cause: error.cause,
-		details: { ...details, line, stored },
+	const { code, message, details, retryable, cause } = error;
+	const at = line === undefined ? "" : `line ${line}: `;
+	return new StreamkitError(code, `${at}${message}; ${counted(stored, "entry was", "entries were")} stored before`, {
+		cause,
+		details: { ...details, ...(line === undefined ? {} : { line }), stored },
 		retryable,
 	});
 }

@@ -2,7 +2,7 @@ import { accessSync, constants, readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type HostKv, type Namespaces, type OpenOptions, type Store, StreamkitError } from "streamkit";
 import { DirectoryHost } from "../directory-host.js";
-import { isOurs, prepareDirectory } from "../directory-layout.js";
+import { isOurs, openingFailure, prepareDirectory } from "../directory-layout.js";
 import { NamespaceHost } from "../namespace-host.js";
 import { DEFAULT_NAMESPACE, directoryNameOf, openNamespaces } from "../namespaces.js";
 import { openDirectory, openOwned } from "../open-directory.js";
@@ -26,8 +26,12 @@ function namespacesPath(directory: string): string {
 
 /** Whether there is nothing at a path yet. */
 function isVacant(path: string): boolean {
-	const stats = statSync(path, { throwIfNoEntry: false });
-	return stats === undefined || (stats.isDirectory() && readdirSync(path).length === 0);
+	try {
+		const stats = statSync(path, { throwIfNoEntry: false });
+		return stats === undefined || (stats.isDirectory() && readdirSync(path).length === 0);
+	} catch (error) {
+		throw openingFailure(error, path);
+	}
 }
 
 /** The directory's own store, when that is what a name stands for. */

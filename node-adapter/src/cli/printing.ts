@@ -3,8 +3,9 @@ import type { Context } from "./context.js";
 
 type Pages = AsyncIterable<readonly Entry[]> | Iterable<readonly Entry[]>;
 
-/** Prints entries page by page, each as one line, waiting for whoever reads them. */
-export async function printEntries({ out }: Context, pages: Pages, line: (entry: Entry) => string): Promise<void> {
+/** Prints entries page by page, each as one line, waiting for whoever reads them. Answers how many there were. */
+export async function printEntries({ out }: Context, pages: Pages, line: (entry: Entry) => string): Promise<number> {
+	let printed = 0;
 	for await (const page of pages) {
 		let text = "";
 		for (const entry of page) {
@@ -15,5 +16,7 @@ export async function printEntries({ out }: Context, pages: Pages, line: (entry:
 			}
 		}
 		await out.write(text);
+		printed += page.length;
 	}
+	return printed;
 }

@@ -35,7 +35,7 @@ Examples:
   $ streamkit consume orders --follow
   $ streamkit export backup.streamkit && streamkit import backup.streamkit --dir copy`,
 		);
-	program.hook("preAction", () => context.configure(program.opts()));
+	program.hook("preAction", (_, command) => context.configure(program.opts(), command));
 	for (const add of commands) add(program, context);
 	addHelp(program);
 	return program;

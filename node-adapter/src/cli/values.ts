@@ -104,7 +104,14 @@ export function durabilityOption(): Option {
 }
 
 export function limitOption(): Option {
-	return new Option("-n, --limit <count>", "stop after so many; 0: no limit (default: 0)").argParser(
+	return new Option("-n, --limit <count>", "stop after so many; 0: no limit; also -l (default: 0)").argParser(
 		integer("--limit"),
 	);
+}
+
+/** The letter that --limit has in the commands on streams: an option has one letter, so it is another one. */
+export function shortLimitOption(): Option {
+	const short = new Option("-l <count>").argParser(integer("--limit")).hideHelp();
+	short.attributeName = () => "limit";
+	return short;
 }

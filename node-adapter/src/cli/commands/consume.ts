@@ -4,7 +4,7 @@ import type { Context } from "../context.js";
 import { entryAsJson, entryForPeople } from "../entry-format.js";
 import { printEntries } from "../printing.js";
 import { usage } from "../usage.js";
-import { integer, limitOption, names, repeated, timestamp } from "../values.js";
+import { integer, limitOption, names, repeated, shortLimitOption, timestamp } from "../values.js";
 
 interface Options {
 	readonly spaces?: readonly string[];
@@ -45,6 +45,7 @@ export function addConsume(program: Command, context: Context): void {
 		.option("--min-timestamp <time>", "from this time: milliseconds or ISO 8601", timestamp("--min-timestamp"))
 		.option("--max-timestamp <time>", "to this time", timestamp("--max-timestamp"))
 		.addOption(limitOption())
+		.addOption(shortLimitOption())
 		.addHelpText(
 			"after",
 			`
@@ -79,9 +80,10 @@ async function consume(
 				: segment === undefined
 					? readSpace(store, space, options, context.signal)
 					: readSegment(store, space, segment, options, context.signal);
-		await printEntries(context, reading.entries.pages(), (entry) =>
+		const printed = await printEntries(context, reading.entries.pages(), (entry) =>
 			context.json ? entryAsJson(entry, reading.offsetOf(entry)) : entryForPeople(entry, context.colors),
 		);
+		if (printed === 0 && options.follow !== true) await context.note("No entries");
 	});
 }
 

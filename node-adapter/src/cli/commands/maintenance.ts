@@ -42,7 +42,7 @@ export function addMaintenance(program: Command, context: Context): void {
 		.addHelpText("after", "\nExamples:\n  $ streamkit compact\n  $ streamkit compact --space orders")
 		.action(({ space }: { space?: string }) =>
 			context.reading(async (store) => {
-				if (space !== undefined) await knownSpaces(store, "space", [space], context.signal);
+				if (space !== undefined) await knownSpaces(store, "--space", [space], context.signal);
 				const bar = progressBar(context.err, context.json, "compacting", 0, "entries");
 				const onProgress = ({ done, total }: { done: number; total: number | undefined }): void =>
 					bar.update(done, total);

@@ -6,6 +6,7 @@ import { openInput } from "../input.js";
 import { type Line, readLines } from "../ndjson.js";
 import { OrderedWriter, type Write } from "../ordered-writer.js";
 import { progressBar } from "../progress.js";
+import { storeAll } from "../storing.js";
 import { count, counted, size } from "../terminal.js";
 import { usage } from "../usage.js";
 import { asRecord, compressOption, durabilityOption, metadataOption, names, parseIsoTime } from "../values.js";
@@ -33,7 +34,7 @@ export function addProduce(program: Command, context: Context): void {
 		.argument("<space>", "space to append to")
 		.argument("[segment]", "segment to append to; or --segment-by")
 		.option("-f, --file <path>", "read from a file; - or left out: from standard input")
-		.option("--segment-by <field>", "the field that names the segment")
+		.option("--segment-by <field>", "the field that names the segment: text or a number")
 		.option("--payload-by <field>", "the field that is the payload, text as it is (default: the whole line as it is)")
 		.addOption(
 			new Option(
@@ -52,7 +53,8 @@ export function addProduce(program: Command, context: Context): void {
 		.addHelpText(
 			"after",
 			`
-When a line is refused, the lines before it are stored, and the error names it.
+When a line is refused, the lines before it are stored, and the error names it
+and says how many entries were stored.
 Memory stays small however long the input is; only --time-by needs all of it,
 and then a line that is refused for its form leaves nothing stored. With --any-order
 some of the lines around the one that is refused may be missing or stored.
@@ -93,7 +95,7 @@ async function produce(context: Context, space: string, segment: string | undefi
 		const bar = progressBar(context.err, context.json || !input.isFile, "producing", input.size, "bytes");
 		const start = performance.now();
 		let bytes = 0;
-		try {
+		await storeAll(context, writer, bar, async () => {
 			const lines = readLines(input.stream);
 			for await (const batch of options.timeBy === undefined ? lines : inTimeOrder(lines, options.timeBy)) {
 				for (const line of batch) {
@@ -104,15 +106,7 @@ async function produce(context: Context, space: string, segment: string | undefi
 				// A slow input is stored as it comes.
 				if (!input.isFile) await writer.flush();
 			}
-			await writer.finish();
-		} catch (error) {
-			// The lines before the one at fault are stored.
-			await writer.finish().catch(() => {});
-			throw error;
-		} finally {
-			await writer.settled();
-			bar.stop();
-		}
+		});
 		const milliseconds = Math.max(1, Math.round(performance.now() - start));
 		const { stored: entries, segments } = writer;
 		const perSecond = Math.round((entries / milliseconds) * 1000);
@@ -165,7 +159,7 @@ function required(line: Line, option: string, field: string): unknown {
 
 function nameAt(line: Line, field: string): string {
 	const value = required(line, "--segment-by", field);
-	if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") return String(value);
+	if (typeof value === "string" || typeof value === "number") return String(value);
 	throw usage("--segment-by", `line ${line.number}: "${field}" is no text or number`, { line: line.number, field });
 }
 

@@ -9,6 +9,7 @@ import { type Line, readLines } from "../ndjson.js";
 import { OrderedWriter, type Write } from "../ordered-writer.js";
 import { openSink } from "../output-file.js";
 import { type Bar, progressBar } from "../progress.js";
+import { storeAll } from "../storing.js";
 import { counted, size } from "../terminal.js";
 import { usage } from "../usage.js";
 import { compressOption, durabilityOption, names } from "../values.js";
@@ -79,6 +80,8 @@ streamkit: the same entries with their ids, timestamps and TRX, and only into sp
   What an import that was broken off did not store, --spaces names for the next one.
 ndjson: new entries with the payload, metadata and sequence of each line. A line needs space, segment and payload;
   "encoding":"base64" for bytes. A sequence that is not the segment's next one is refused.
+  When a line is refused, the lines before it are stored, and the error names it and says how many entries
+  were stored.
 
 Examples:
   $ streamkit import backup.streamkit --dir copy --compress
@@ -143,7 +146,7 @@ async function* entryLines(
 	let entries = 0;
 	for await (const space of spaces === undefined
 		? store.getSpaces({ signal })
-		: await knownSpaces(store, "spaces", spaces, signal)) {
+		: await knownSpaces(store, "--spaces", spaces, signal)) {
 		for await (const page of store.consumeSpace({ space, signal }).pages()) {
 			entries += page.length;
 			bar.update(entries);
@@ -157,12 +160,13 @@ async function importFrom(context: Context, file: string | undefined, options: I
 	const { spaces: chosen } = options;
 	const input = await openInput(file, "file", signal);
 	const bar = progressBar(context.err, context.json || !input.isFile, "importing", input.size, "bytes");
-	const { format, chunks } = await recognise(input, options.format, bar);
+	const source = await recognise(input, options.format, bar);
+	const { format, chunks } = source;
 	await context
 		.writing(async (store) => {
 			const { spaces, segments, entries } =
 				format === "ndjson"
-					? await importLines(context, store, chunks, options)
+					? await importLines(context, store, source, bar, options)
 					: await store.import(chunks, { spaces: chosen, signal });
 			bar.stop();
 			await context.print({ format, spaces, segments, entries }, () =>
@@ -176,12 +180,15 @@ async function importFrom(context: Context, file: string | undefined, options: I
 		.finally(() => bar.stop());
 }
 
+/** What is imported. */
+interface Source {
+	readonly format: Format;
+	readonly chunks: AsyncIterable<Uint8Array>;
+	readonly isFile: boolean;
+}
+
 /** The input's chunks again, and its format: that of its first byte, unless told. */
-async function recognise(
-	{ stream }: Input,
-	told: Format | undefined,
-	bar: Bar,
-): Promise<{ format: Format; chunks: AsyncIterable<Uint8Array> }> {
+async function recognise({ stream, isFile }: Input, told: Format | undefined, bar: Bar): Promise<Source> {
 	const iterator = (stream as Readable & AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
 	let first = await iterator.next();
 	while (first.done !== true && first.value.length === 0) first = await iterator.next();
@@ -205,19 +212,20 @@ async function recognise(
 	}
 	// A brace, white space, or a byte order mark.
 	const text = /^[{\s\u00ef]/.test(String.fromCharCode(start[0] ?? 0));
-	return { format: told ?? (text ? "ndjson" : "streamkit"), chunks: chunks() };
+	return { format: told ?? (text ? "ndjson" : "streamkit"), chunks: chunks(), isFile };
 }
 
 async function importLines(
 	context: Context,
 	store: Store,
-	chunks: AsyncIterable<Uint8Array>,
+	{ chunks, isFile }: Source,
+	bar: Bar,
 	{ spaces: chosen, renumber, durability }: ImportOptions,
 ): Promise<{ spaces: number; segments: number | undefined; entries: number }> {
 	const writer = new OrderedWriter(store, { signal: context.signal, durability });
 	const spaces = new Set<string>();
 	const isChosen = (space: string): boolean => chosen?.includes(space) ?? true;
-	try {
+	await storeAll(context, writer, bar, async () => {
 		for await (const lines of readLines(chunks)) {
 			for (const line of lines) {
 				const write = lineToWrite(line, renumber === true);
@@ -225,18 +233,13 @@ async function importLines(
 				spaces.add(write.space);
 				if (writer.add(write)) await writer.flush();
 			}
+			// A slow input is stored as it comes.
+			if (!isFile) await writer.flush();
 		}
-		await writer.finish();
-	} catch (error) {
-		// The lines before the one at fault are stored.
-		await writer.finish().catch(() => {});
-		throw error;
-	} finally {
-		await writer.settled();
-	}
+	});
 	const missing = chosen?.find((space) => !spaces.has(space));
 	if (missing !== undefined) {
-		const message = `spaces: the input holds no "${missing}"`;
+		const message = `--spaces: the input holds no "${missing}"`;
 		throw new StreamkitError("NOT_FOUND", message, { details: { space: missing } });
 	}
 	return { spaces: spaces.size, segments: writer.segments, entries: writer.stored };

@@ -67,8 +67,8 @@ async function read(context: Context, name: string, options: Options): Promise<v
 			return;
 		}
 		const records = await store.streams.read(name, { ...wanted, limit, block });
-		await printEntries(context, [records], line);
-		if (records.length === 0) await context.note("No records");
+		const printed = await printEntries(context, [records], line);
+		if (printed === 0) await context.note("No records");
 	});
 }
 

@@ -24,7 +24,10 @@ export function addJoin(group: Command, context: Context): void {
 export function addLeave(group: Command, context: Context): void {
 	consumerArguments(group.command("leave"))
 		.summary("take a consumer out of a group")
-		.description("Takes a consumer out of a group. What it has not acknowledged is due for others at once.")
+		.description(
+			"Takes a consumer out of a group. What it has not acknowledged is due for others at once. " +
+				"For one that is not in the group that is done already.",
+		)
 		.addHelpText("after", "\nExample:\n  $ streamkit stream group leave events --group processors --consumer worker-1")
 		.action((stream: string, name: string | undefined, member: string | undefined, options: NameOptions) => {
 			const chosen = nameOf("group", name, options.group);
@@ -33,7 +36,7 @@ export function addLeave(group: Command, context: Context): void {
 				await streams.group(stream, chosen).leave(consumer, { signal: context.signal });
 				await context.print(
 					{ status: "ok", stream, group: chosen, consumer },
-					() => `Consumer '${printable(consumer)}' left group '${printable(chosen)}'`,
+					() => `Consumer '${printable(consumer)}' is out of group '${printable(chosen)}'`,
 				);
 			});
 		});
