@@ -1,6 +1,6 @@
 /** What went wrong, as a stable code. The text of a message is not part of the interface; codes and details are. */
 export type ErrorCode =
-	/** An expected sequence is not the next one; details {expected, actual}. */
+	/** An expected sequence is not the next one; details {expected, actual}: the position asked for, the next free one. */
 	| "SEQUENCE_MISMATCH"
 	/** That TRX number exists with another id. */
 	| "TRX_ID_MISMATCH"
@@ -30,9 +30,9 @@ export type ErrorCode =
 	| "CORRUPT"
 	/** The host lacks the capability named. */
 	| "UNSUPPORTED"
-	/** The store was closed. */
+	/** The store, the host or the namespaces were closed. */
 	| "CLOSED"
-	/** The host failed (retryable); details.applied is false or "unknown". */
+	/** The host failed (retryable, unless `retryable` is false); details.applied is false or "unknown". */
 	| "UNAVAILABLE"
 	/** The host has no room left; nothing of the write was stored. */
 	| "QUOTA_EXCEEDED";
@@ -75,6 +75,7 @@ export class StreamkitError extends Error {
 	/** Facts that belong to the code, such as {expected, actual} of SEQUENCE_MISMATCH; empty when there are none. */
 	readonly details: Readonly<Record<string, unknown>>;
 
+	/** cause: what brought it about. details: default none. retryable: default by the code. */
 	constructor(
 		code: ErrorCode,
 		message: string,

@@ -99,6 +99,7 @@ export type HostCommit =
 			readonly applied: false;
 			/** Index of the failed check. */
 			readonly check: number;
+			/** The value that is there instead; undefined: absent. */
 			readonly current: Uint8Array | undefined;
 	  };
 

@@ -15,45 +15,41 @@ type NamesCall = (
 	limit: number,
 ) => Promise<Bytes>;
 
-async function* list(
-	slot: EngineSlot,
-	input: ListOptions | undefined,
-	read: NamesCall,
-): AsyncGenerator<string, void, undefined> {
-	const options = optionsObject(input);
-	const prefix = optionalText("prefix", options.prefix);
-	let after = optionalText("after", options.after);
-	const limit = optionalInteger("limit", options.limit, 0, 0);
-	const signal = checkSignal(options.signal);
-	let left = limit === 0 ? Number.POSITIVE_INFINITY : limit;
-	while (left > 0) {
-		if (signal?.aborted === true) throw signal.reason;
-		const page = readNames(
-			await slot.call("read", (engine) => read(engine, after, prefix, Math.min(left, PAGE_NAMES)), signal),
-		);
-		for (const name of page.names) yield name;
-		left -= page.names.length;
-		if (!page.more) return;
-		if (page.names.length === 0) throw broken("a page of names does not move on");
-		after = page.names[page.names.length - 1];
-	}
+function list(slot: EngineSlot, input: ListOptions | undefined, read: NamesCall): AsyncIterable<string> {
+	return {
+		async *[Symbol.asyncIterator]() {
+			const options = optionsObject(input);
+			const prefix = optionalText("prefix", options.prefix);
+			let after = optionalText("after", options.after);
+			const limit = optionalInteger("limit", options.limit, 0, 0);
+			const signal = checkSignal(options.signal);
+			let left = limit === 0 ? Number.POSITIVE_INFINITY : limit;
+			while (left > 0) {
+				const { names, more } = readNames(
+					await slot.call("read", (engine) => read(engine, after, prefix, Math.min(left, PAGE_NAMES)), signal),
+				);
+				for (const name of names) {
+					yield name;
+					if (signal?.aborted === true) throw signal.reason;
+				}
+				left -= names.length;
+				if (!more) return;
+				if (names.length === 0) throw broken("a page of names does not move on");
+				after = names.at(-1);
+			}
+		},
+	};
 }
 
 /** The names of the spaces. */
 export function getSpaces(slot: EngineSlot, options: ListOptions | undefined): AsyncIterable<string> {
-	return {
-		[Symbol.asyncIterator]: () =>
-			list(slot, options, (engine, after, prefix, limit) => engine.spaces(after, prefix, limit)),
-	};
+	return list(slot, options, (engine, after, prefix, limit) => engine.spaces(after, prefix, limit));
 }
 
 /** The names of a space's segments. */
 export function getSegments(slot: EngineSlot, space: string, options: ListOptions | undefined): AsyncIterable<string> {
-	return {
-		[Symbol.asyncIterator]: () =>
-			list(slot, options, (engine, after, prefix, limit) => {
-				checkName("space", space);
-				return engine.segments(space, after, prefix, limit);
-			}),
-	};
+	return list(slot, options, (engine, after, prefix, limit) => {
+		checkName("space", space);
+		return engine.segments(space, after, prefix, limit);
+	});
 }

@@ -128,7 +128,7 @@ export class Production {
 			return await this.#next();
 		} catch (error) {
 			this.close();
-			throw withCommitted(error, this.#committed);
+			throw withCommitted(error, this.#committed, this.#options.signal);
 		}
 	}
 
@@ -271,27 +271,14 @@ export class Production {
 	}
 }
 
-/** An error part-way says what was stored before it. */
-function withCommitted(error: unknown, committed: SegmentStatus | undefined): unknown {
-	if (committed === undefined) return error;
-	if (isStreamkitError(error)) {
-		const { code, message, details, retryable } = error;
-		return new StreamkitError(code, message, {
-			details: { ...details, committed },
-			retryable,
-			cause: error.cause ?? error,
-		});
-	}
-	// What the source threw stays what it is; where it can carry the details as well, it does.
-	if (
-		error instanceof Error &&
-		!("details" in error) &&
-		Object.isExtensible(error) &&
-		!(error instanceof DOMException)
-	) {
-		Object.defineProperty(error, "details", { value: { committed }, configurable: true });
-	}
-	return error;
+/**
+ * An error of ours part-way says what was stored before it, in one of its own: several calls may be told the same. What
+ * the caller gave, the signal's reason or what the source threw, is passed on as it is, and never written on.
+ */
+function withCommitted(error: unknown, committed: SegmentStatus | undefined, signal: AbortSignal | undefined): unknown {
+	if (committed === undefined || error === signal?.reason || !isStreamkitError(error)) return error;
+	const { code, message, details, retryable, cause = error } = error;
+	return new StreamkitError(code, message, { details: { ...details, committed }, retryable, cause });
 }
 
 /** Appends all records; the last status. */

@@ -32,8 +32,11 @@ export interface Store extends AsyncDisposable {
 	 * a commit eight more for each record.
 	 */
 	readonly limits: {
+		/** Bytes of one record. */
 		readonly maxRecordBytes: number;
+		/** Bytes of the records of one commit. */
 		readonly maxCommitBytes: number;
+		/** Records of one commit. */
 		readonly maxCommitRecords: number;
 	};
 	/** Streams with partitions over the same data. */
@@ -42,9 +45,12 @@ export interface Store extends AsyncDisposable {
 	/**
 	 * Appends records to one segment. What fits one commit is stored whole or not at all; a longer input
 	 * commits in chunks, and an error part-way carries details.committed, the last status stored.
+	 * A signal's reason, and what the source throws that is no StreamkitError, are passed on as they are, without it:
+	 * produceStream tells each status as it comes.
 	 * Concurrent calls share host commits; each succeeds or fails by itself. No records: INVALID_ARGUMENT.
-	 * @throws SEQUENCE_MISMATCH when an expected sequence is not the next one; details {expected, actual}: the caller's,
-	 * and the next free one.
+	 * @throws SEQUENCE_MISMATCH when an expected sequence is not the next one; details {expected, actual}: the position
+	 * that was asked for (expectedSequence + 1, or record.sequence), and the next free one. So expectedSequence:
+	 * actual - 1 is the one that fits.
 	 */
 	produce(
 		space: string,
@@ -93,7 +99,7 @@ export interface Store extends AsyncDisposable {
 	 */
 	consume(args: Consume): EntryStream;
 
-	/** The names of the spaces, in byte order. */
+	/** The names of the spaces, in byte order. A stream that nothing was appended to is none: see streams.list. */
 	getSpaces(options?: ListOptions): AsyncIterable<string>;
 	/** The names of a space's segments, in byte order. */
 	getSegments(space: string, options?: ListOptions): AsyncIterable<string>;
@@ -128,7 +134,8 @@ export interface Store extends AsyncDisposable {
 	): Promise<T>;
 
 	/**
-	 * Everything, self-contained and checksummed, as a byte stream; with ids, timestamps and TRX. spaces: only these.
+	 * All entries, self-contained and checksummed, as a byte stream; with ids, timestamps and TRX, and the settings of
+	 * streams. Groups, leases and deleted data stay behind. spaces: only these.
 	 * @throws NOT_FOUND for a space that is not there.
 	 */
 	export(
@@ -146,13 +153,23 @@ export interface Store extends AsyncDisposable {
 			spaces?: readonly string[] | undefined;
 			onProgress?: ((p: Progress) => void) | undefined;
 		},
-	): Promise<{ spaces: number; segments: number; entries: number }>;
+	): Promise<{
+		/** Spaces that were stored. */
+		spaces: number;
+		/** Segments in them. */
+		segments: number;
+		/** Entries in them. */
+		entries: number;
+	}>;
 
 	/** Merges small blocks and compresses; safe beside readers and writers. */
 	compact(
 		options?: Abortable & { space?: string | undefined; onProgress?: ((p: Progress) => void) | undefined },
 	): Promise<CompactReport>;
-	/** Reads everything back: checksums, order, cross-references, counts; of consumer groups, checksums. */
+	/**
+	 * Reads everything back: checksums, order, cross-references, counts; of consumer groups, checksums, and whether
+	 * their counts, pages, timers and slots agree.
+	 */
 	verify(options?: Abortable & { onProgress?: ((p: Progress) => void) | undefined }): Promise<VerifyReport>;
 	/** What the store runs on and what it cannot promise there. */
 	health(): Promise<Health>;

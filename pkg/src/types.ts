@@ -130,7 +130,8 @@ export interface ProduceOptions extends Abortable {
 	/**
 	 * Makes a retry safe at any time until the entries are trimmed: a TRX already committed to this segment is answered
 	 * with the status it had and stores nothing. All records must fit one commit. With a number, it must be the
-	 * segment's last + 1.
+	 * segment's last + 1. The records are not compared: whatever is given under a TRX that is stored is answered with what
+	 * is stored. Where the segment was trimmed since, firstSequence and firstTimestamp of the answer are those of now.
 	 */
 	trx?: { id: string; number?: number | undefined } | undefined;
 	/** Commits only while this lease still holds its key: else LEASE_LOST, and nothing is stored. */

@@ -6,16 +6,19 @@ import { registerWasm } from "../src/engine/register.js";
 import * as calls from "../src/full-calls.js";
 import { createGlue } from "../src/generated/glue.js";
 import { createGlue as createLightGlue } from "../src/generated/light/glue.js";
-import { isStreamkitError, type Lease, memoryHost, openStore, type Store } from "../src/index.js";
+import { type Entry, isStreamkitError, type Lease, memoryHost, openStore, type Store } from "../src/index.js";
 import { manualClock } from "../src/testing.js";
-import { until } from "./support/store.js";
+import { gated, until } from "./support/store.js";
 
 const asked: Variant[] = [];
 let offline = false;
+/** How long, in milliseconds, the full engine takes to come. */
+let latency = 0;
 
 async function engine(variant: Variant, file: string, glue: unknown): Promise<EngineModule> {
 	if (offline && variant === "full") throw new Error("no network");
 	asked.push(variant);
+	if (variant === "full" && latency > 0) await new Promise((resolve) => setTimeout(resolve, latency));
 	const module = await WebAssembly.compile(await readFile(new URL(`../src/generated/${file}`, import.meta.url)));
 	return { module, createGlue: glue as EngineModule["createGlue"] };
 }
@@ -24,10 +27,15 @@ async function engine(variant: Variant, file: string, glue: unknown): Promise<En
 function start(): void {
 	asked.length = 0;
 	offline = false;
+	latency = 0;
 	registerEngine({
 		light: () => engine("light", "light/streamkit.wasm", createLightGlue),
 		full: async () => ({ ...(await engine("full", "streamkit.wasm", createGlue)), calls }),
 	});
+}
+
+function texts(entries: readonly Entry[]): string[] {
+	return entries.map((entry) => entry.text());
 }
 
 async function payloads(store: Store): Promise<string[]> {
@@ -179,6 +187,80 @@ test("streams and groups wait for the full engine, and refuse what is wrong with
 	});
 	await store.close();
 	await assert.rejects(streams.info("orders"), { code: "CLOSED" });
+});
+
+test("from now on is from the call on, however long the full engine takes to come", async () => {
+	start();
+	latency = 200;
+	const opened = new Map<string, Store>();
+	/** A store of its own, for the full engine is loaded once in each; with what was there before the call. */
+	const open = async (name: string, before: boolean): Promise<Store> => {
+		const store = await openStore(memoryHost());
+		opened.set(`${name}, ${before}`, store);
+		if (before) await store.publish("s", "0", "before the call");
+		start();
+		latency = 200;
+		return store;
+	};
+	for (const before of [false, true]) {
+		let store = await open("read", before);
+		const read = store.streams.read("s", { start: "$", block: 0 });
+		await store.publish("s", "0", "after the call");
+		assert.deepEqual(asked, ["full"]);
+		assert.deepEqual(texts(await read), ["after the call"]);
+
+		store = await open("follow", before);
+		const following = store.streams.follow("s", { start: "$" });
+		await store.publish("s", "0", "after the call");
+		for (let times = 0; times < 2; times++) {
+			for await (const entry of following) {
+				assert.equal(entry.text(), "after the call");
+				break;
+			}
+		}
+
+		store = await open("group", before);
+		const group = store.streams.group("s", "g");
+		const created = group.create({ start: "$" });
+		await store.publish("s", "0", "after the call");
+		await created;
+		const deliveries = await group.read("c");
+		assert.deepEqual(texts(deliveries.map(({ entry }) => entry)), ["after the call"]);
+
+		store = await open("refused", before);
+		const controller = new AbortController();
+		const aborted = store.streams.read("s", { start: "$", block: 0, signal: controller.signal });
+		controller.abort("enough");
+		await assert.rejects(aborted, (error) => error === "enough");
+		await assert.rejects(store.streams.read(5 as never, { start: "$" }), { code: "INVALID_ARGUMENT" });
+		await assert.rejects(group.create({ start: "$", mode: "none" as "shared" }), { code: "INVALID_ARGUMENT" });
+	}
+	for (const store of opened.values()) await store.close();
+});
+
+test("from now on is from the call on where the full engine is just taking the light one's place", async () => {
+	start();
+	const host = gated(memoryHost());
+	const store = await openStore(host);
+	const { streams } = store;
+	host.shut();
+	const before = store.publish("s", "0", "before the call");
+	await until(() => host.waiting > 0);
+	const list = streams.list();
+	await until(() => asked.includes("full"));
+	// The write under way keeps the light one, which takes no further calls.
+	await new Promise((resolve) => setTimeout(resolve, 50));
+	const read = streams.read("s", { start: "$", block: 0 });
+	const followed = streams.follow("s", { start: "$" })[Symbol.asyncIterator]().next();
+	const group = streams.group("s", "g");
+	const created = group.create({ start: "$" });
+	const after = store.publish("s", "0", "after the call");
+	host.open();
+	await Promise.all([before, list, created, after]);
+	assert.deepEqual(texts(await read), ["after the call"]);
+	assert.equal((await followed).value?.text(), "after the call");
+	assert.deepEqual(texts((await group.read("c")).map(({ entry }) => entry)), ["after the call"]);
+	await store.close();
 });
 
 test("a full engine that cannot be loaded costs only the call that needs it", async () => {

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Entry, type HostKv, LexKey, memoryHost, type Offset, type Store } from "../src/entry/node.js";
+import {
+	type Entry,
+	type HostKv,
+	LexKey,
+	type ListOptions,
+	memoryHost,
+	type Offset,
+	type Store,
+} from "../src/entry/node.js";
 import { manualClock } from "../src/testing.js";
 import { collect, lines, numbered, refuses, rejection, storeIn } from "./support/store.js";
 
@@ -364,6 +372,24 @@ test("a signal ends a wait at once, with its reason", async (t) => {
 	assert.equal(await rejection(store.peek("s", "g", { signal })), reason);
 	assert.equal(await rejection(store.getSegmentStatus("s", "g", { signal })), reason);
 	assert.equal(await rejection(collect(store.getSpaces({ signal }))), reason);
+	for (const name of ["1", "2", "3"]) await store.publish(`space-${name}`, "g", "x");
+	for (const name of ["1", "2", "3"]) await store.publish("names", name, "x");
+	for (const [last, list] of [
+		["space-2", (options: ListOptions) => store.getSpaces(options)],
+		["2", (options: ListOptions) => store.getSegments("names", options)],
+		["3", (options: ListOptions) => store.getSegments("names", options)],
+	] as const) {
+		const controller = new AbortController();
+		const seen: string[] = [];
+		const loop = async (): Promise<void> => {
+			for await (const name of list({ signal: controller.signal })) {
+				seen.push(name);
+				if (name === last) controller.abort(reason);
+			}
+		};
+		assert.equal(await rejection(loop()), reason);
+		assert.equal(seen.at(-1), last, "no name comes after the abort");
+	}
 });
 
 test("a signal that fires at any moment between reading and waiting ends a read that follows", async (t) => {

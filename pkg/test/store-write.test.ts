@@ -8,6 +8,7 @@ import {
 	type RecordInput,
 	type SegmentStatus,
 	type Store,
+	StreamkitError,
 } from "../src/entry/node.js";
 import { manualClock } from "../src/testing.js";
 import { collect, gated, lines, numbered, refuses, rejection, storeIn, until } from "./support/store.js";
@@ -138,6 +139,84 @@ test("an error part-way says what was stored", async (t) => {
 	}
 	assert.equal(await rejection(store.produce("s", "h", failing())), boom);
 	assert.equal(await store.getSegmentStatus("s", "h"), undefined);
+});
+
+/** Commits of few records: an input of some hundred is stored in chunks. */
+const smallCommits = () =>
+	memoryHost({ limits: { maxValueBytes: 8192, blockBytes: 4096, maxBatchBytes: 32_768, maxBatchOps: 64 } });
+
+test("what the caller gave is passed on as it is, by however many calls, and nothing is written on it", async (t) => {
+	for (const reason of [
+		new Error("shutting down"),
+		new DOMException("shutting down", "AbortError"),
+		"stop",
+		undefined,
+	]) {
+		const store = await storeIn(t, {}, smallCommits());
+		const controller = new AbortController();
+		const { signal } = controller;
+		async function* endless(): AsyncGenerator<RecordInput> {
+			for (;;) yield { payload: "x".repeat(500) };
+		}
+		async function* silent(): AsyncGenerator<RecordInput> {
+			yield { payload: "never stored" };
+			await new Promise(() => {});
+		}
+		const pending = [endless(), endless(), silent()].map((source, i) =>
+			rejection(store.produce("s", String(i), source, { signal })),
+		);
+		while ((await store.getSegmentStatus("s", "0")) === undefined) await store.getSegmentStatus("s", "1");
+		controller.abort(reason);
+		for (const error of await Promise.all(pending)) {
+			assert.equal(error, signal.reason);
+			assert.ok(!(error instanceof Error) || !("details" in error), "nothing is written on it");
+		}
+		assert.equal(await store.getSegmentStatus("s", "2"), undefined);
+	}
+	const boom = new Error("boom");
+	const store = await storeIn(t, {}, smallCommits());
+	function* failing(count: number): Generator<RecordInput> {
+		for (let i = 0; i < count; i++) yield { payload: "x".repeat(500) };
+		throw boom;
+	}
+	const calls = [300, 600].map((count) => rejection(store.produce("s", String(count), failing(count))));
+	assert.deepEqual(await Promise.all(calls), [boom, boom]);
+	assert.ok(!("details" in boom), "nothing is written on it");
+	// Each chunk's status comes before what is thrown.
+	const told: number[] = [];
+	const loop = async (): Promise<void> => {
+		for await (const status of store.produceStream("s", "told", failing(300))) told.push(status.lastSequence);
+	};
+	assert.equal(await rejection(loop()), boom);
+	assert.equal(told.at(-1), (await store.getSegmentStatus("s", "told"))?.lastSequence);
+	assert.ok(told.length > 0);
+});
+
+test("an error with a code that several calls are told says of each what it stored", async (t) => {
+	const store = await storeIn(t, {}, smallCommits());
+	const details = Object.freeze({ applied: false });
+	const shared = Object.freeze(new StreamkitError("UNAVAILABLE", "the source is gone", { details, retryable: false }));
+	function* failing(count: number): Generator<RecordInput> {
+		for (let i = 0; i < count; i++) yield { payload: "x".repeat(500) };
+		throw shared;
+	}
+	for (const count of [300, 600]) {
+		const error = await refuses("UNAVAILABLE", store.produce("s", String(count), failing(count)));
+		assert.deepEqual(error.details, { applied: false, committed: await store.getSegmentStatus("s", String(count)) });
+		assert.equal(error.cause, shared);
+		assert.equal(error.retryable, false);
+	}
+	assert.equal(await rejection(store.produce("s", "none", failing(1))), shared);
+	const reason = new StreamkitError("LEASE_LOST", "lost");
+	const controller = new AbortController();
+	function* until(at: number): Generator<RecordInput> {
+		for (let i = 0; ; i++) {
+			if (i === at) controller.abort(reason);
+			yield { payload: "x".repeat(500) };
+		}
+	}
+	assert.equal(await rejection(store.produce("s", "reason", until(600), controller)), reason);
+	assert.ok((await store.getSegmentStatus("s", "reason")) !== undefined);
 });
 
 test("produceStream starts when iterated and closes its source when left", async (t) => {

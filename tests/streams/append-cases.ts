@@ -69,7 +69,9 @@ export function appendCases(test: Case): void {
 	test("append: nothing, and what is no record, is refused", async ({ open }) => {
 		await withStore(open(), async ({ streams }) => {
 			await refused("INVALID_ARGUMENT", streams.append("s", []), /records/);
-			for (const wrong of [[undefined], [null], [["a"]], [3], [{}], ["a", { payload: 3 }]]) {
+			const hole = ["a", "b", "c"];
+			delete hole[1];
+			for (const wrong of [[undefined], [null], [["a"]], [3], [{}], ["a", { payload: 3 }], hole]) {
 				await refused("INVALID_ARGUMENT", streams.append("s", wrong as never), /^records\[/);
 			}
 			await refused("INVALID_ARGUMENT", streams.append("s", undefined as never), /^records/);

@@ -130,11 +130,13 @@ function frameOf(
 	limits: StreamContext["limits"],
 ): Bytes {
 	const all: readonly unknown[] = Array.isArray(records) ? records : [records];
-	if (all.length === 0) throw invalid("records", "must hold at least one record");
-	if (all.length > limits.maxCommitRecords) {
-		throw limitExceeded("records of one append", limits.maxCommitRecords, all.length);
+	const { length } = all;
+	if (length === 0) throw invalid("records", "must hold at least one record");
+	if (length > limits.maxCommitRecords) {
+		throw limitExceeded("records of one append", limits.maxCommitRecords, length);
 	}
-	all.forEach((record, index) => {
+	for (let index = 0; index < length; index++) {
+		const record = all[index];
 		if (typeof record === "string" || isUint8Array(record)) {
 			writer.add(record, common, undefined, limits.maxRecordBytes, index);
 		} else {
@@ -150,6 +152,6 @@ function frameOf(
 		if (writer.size() > limits.maxCommitBytes) {
 			throw limitExceeded("bytes of one append", limits.maxCommitBytes, writer.size());
 		}
-	});
+	}
 	return writer.finish();
 }

@@ -1,4 +1,5 @@
 import type { EngineSlot } from "../engine/slot.js";
+import type { Place } from "../framing/answers.js";
 import type { Store } from "../store-types.js";
 import type { Sweeper } from "./sweeper.js";
 
@@ -7,4 +8,6 @@ export interface StreamContext {
 	readonly slot: EngineSlot;
 	readonly limits: Store["limits"];
 	readonly sweeper: Sweeper;
+	/** Where the stream ended when the call was made, if it starts there and the full engine was not there to ask. */
+	readonly end?: Promise<Place> | undefined;
 }

@@ -8,6 +8,7 @@ import type { StreamContext } from "./context.js";
 import { readDeliveries, readGroup, readPending } from "./group-frames.js";
 import { checkGroupOptions, checkIds, checkMilliseconds } from "./group-options.js";
 import { FIRST, parseId } from "./ids.js";
+import { endNow } from "./starts-now.js";
 import type { Delivery, Group, GroupInfo, GroupOptions, Pending } from "./types.js";
 
 const DEFAULT_LIMIT = 10;
@@ -36,9 +37,16 @@ class StreamGroup implements Group {
 
 	async create(input?: GroupOptions & Abortable): Promise<GroupInfo> {
 		const options = optionsObject(input);
-		const { mode, start, ackTimeout, maxDeliver, consumerTimeout, maxStandbys, slots, deadLetterStream } =
+		const { mode, ackTimeout, maxDeliver, consumerTimeout, maxStandbys, slots, deadLetterStream, ...rest } =
 			checkGroupOptions(options);
 		const signal = checkSignal(options.signal);
+		let { start } = rest;
+		// Where the full engine is there, it starts the group at the end by itself.
+		const { slot, end = slot.isFull || start.ms >= 0 ? undefined : endNow(slot, this.#stream) } = this.#context;
+		if (end !== undefined) {
+			const { ms, n } = await unlessAborted(end, signal);
+			start = { ms, n: n + 1 };
+		}
 		const bytes = await this.#write(signal, (engine, tag) =>
 			engine.groupCreate(
 				this.#stream,

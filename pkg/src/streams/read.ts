@@ -1,3 +1,4 @@
+import { unlessAborted } from "../abort.js";
 import type { EngineSlot } from "../engine/slot.js";
 import { closedError, invalid } from "../errors.js";
 import type { PageEntry } from "../framing/page.js";
@@ -78,7 +79,7 @@ async function tailOf(slot: EngineSlot, name: string, signal: AbortSignal | unde
 
 /** The records of a range, at most `limit`; waits for some where that is asked for. */
 export async function readStream(
-	{ slot, sweeper }: StreamContext,
+	{ slot, sweeper, end: known }: StreamContext,
 	name: string,
 	input?: ReadOptions,
 ): Promise<Entry[]> {
@@ -90,7 +91,8 @@ export async function readStream(
 	const block = optionalDuration("block", options.block, undefined);
 	const signal = checkSignal(options.signal);
 	const end = block === undefined || block === 0 ? Number.POSITIVE_INFINITY : performance.now() + block;
-	const after = range.after ?? (await tailOf(slot, name, signal));
+	const tail = (): Promise<Id> => (known === undefined ? tailOf(slot, name, signal) : unlessAborted(known, signal));
+	const after = range.after ?? (await tail());
 	const reader = new PageReader(slot, planOf(sweeper, name, range, after, { limit, follow: false, signal }));
 	const found: Entry[] = [];
 	for (;;) {
@@ -105,13 +107,13 @@ export async function readStream(
 
 /** The records of a range, and what comes after: how each reading of it begins. */
 export function openFollow(
-	{ slot, sweeper }: StreamContext,
+	{ slot, sweeper, end }: StreamContext,
 	name: string,
 	input?: Omit<ReadOptions, "block" | "limit">,
 ): () => PageSource {
 	// "From now on" is from this call on, whenever the first step is taken.
-	let tail: Promise<Id> | undefined;
-	if (startsNow(input) && typeof name === "string" && name !== "") {
+	let tail: Promise<Id> | undefined = end;
+	if (tail === undefined && startsNow(input) && typeof name === "string" && name !== "") {
 		tail = tailOf(slot, name, undefined);
 		tail.catch(() => {});
 	}

@@ -7,7 +7,7 @@ import { callsOf, type FullCalls, withCalls } from "../with-calls.js";
 import { appendToStream, type StreamRecords } from "./append.js";
 import type { StreamContext } from "./context.js";
 import { LateGroup } from "./late-group.js";
-import { startsNow } from "./starts-now.js";
+import { endNow, startsNow } from "./starts-now.js";
 import { Sweeper } from "./sweeper.js";
 import type {
 	AppendOptions,
@@ -32,23 +32,23 @@ export class StoreStreams implements Streams {
 	}
 
 	create(name: string, options?: StreamOptions & Abortable): Promise<StreamInfo> {
-		return this.#with(options, (calls, context) => calls.createStream(context, name, options));
+		return this.#with(name, options, (calls, context) => calls.createStream(context, name, options));
 	}
 
 	alter(name: string, options: { retention: StreamOptions["retention"] | null } & Abortable): Promise<StreamInfo> {
-		return this.#with(options, (calls, context) => calls.alterStream(context, name, options));
+		return this.#with(name, options, (calls, context) => calls.alterStream(context, name, options));
 	}
 
 	delete(name: string, options?: { force?: boolean | undefined } & Abortable): Promise<void> {
-		return this.#with(options, (calls, context) => calls.deleteStream(context, name, options));
+		return this.#with(name, options, (calls, context) => calls.deleteStream(context, name, options));
 	}
 
 	list(options?: ListOptions): Promise<StreamInfo[]> {
-		return this.#with(options, (calls, context) => calls.listStreams(context, options));
+		return this.#with("", options, (calls, context) => calls.listStreams(context, options));
 	}
 
 	info(name: string, options?: Abortable): Promise<StreamInfo> {
-		return this.#with(options, (calls, context) => calls.streamInfo(context, name, options));
+		return this.#with(name, options, (calls, context) => calls.streamInfo(context, name, options));
 	}
 
 	append(name: string, records: StreamRecords, options?: AppendOptions): Promise<AppendResult> {
@@ -58,13 +58,13 @@ export class StoreStreams implements Streams {
 	}
 
 	read(name: string, options?: ReadOptions): Promise<Entry[]> {
-		return this.#with(options, (calls, context) => calls.readStream(context, name, options));
+		return this.#with(name, options, (calls, context) => calls.readStream(context, name, options));
 	}
 
 	follow(name: string, options?: Omit<ReadOptions, "block" | "limit">): EntryStream {
 		const { slot } = this.#context;
 		const load = (): Promise<() => PageSource> =>
-			this.#with(options, async (calls, context) => calls.openFollow(context, name, options));
+			this.#with(name, options, async (calls, context) => calls.openFollow(context, name, options));
 		// "From now on" is from this call on.
 		const begun = startsNow(options) ? load() : undefined;
 		begun?.catch(() => {});
@@ -81,7 +81,7 @@ export class StoreStreams implements Streams {
 	}
 
 	trim(name: string, how: TrimOptions, options?: Abortable): Promise<TrimResult> {
-		return this.#with(options, (calls, context) => calls.trimStream(context, name, how, options));
+		return this.#with(name, options, (calls, context) => calls.trimStream(context, name, how, options));
 	}
 
 	group(stream: string, group: string): Group {
@@ -90,17 +90,18 @@ export class StoreStreams implements Streams {
 		const context = this.#context;
 		const loaded = callsOf(context.slot);
 		if (loaded !== undefined) return loaded.openGroup(context, stream, group);
-		let known: Group | undefined;
 		return new LateGroup((options, call) =>
-			this.#with(options, (calls) => {
-				known ??= calls.openGroup(context, stream, group);
-				return call(known);
-			}),
+			this.#with(stream, options, (calls, late) => call(calls.openGroup(late, stream, group))),
 		);
 	}
 
-	#with<T>(options: unknown, make: (calls: FullCalls, context: StreamContext) => Promise<T>): Promise<T> {
-		this.#context.sweeper.used();
-		return withCalls(this.#context.slot, options, (calls) => make(calls, this.#context));
+	/** Makes a call. name: of the stream, where the call may begin at its end. */
+	#with<T>(name: string, options: unknown, make: (calls: FullCalls, context: StreamContext) => Promise<T>): Promise<T> {
+		const context = this.#context;
+		const { slot } = context;
+		context.sweeper.used();
+		const end = !slot.isFull && startsNow(options) ? endNow(slot, name) : undefined;
+		end?.catch(() => {});
+		return withCalls(slot, options, (calls) => make(calls, { ...context, end }));
 	}
 }

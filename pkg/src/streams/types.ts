@@ -167,11 +167,11 @@ export interface GroupOptions {
 	maxDeliver?: number | undefined;
 	/** A consumer not heard of for this long (milliseconds) has left. Default 30000. */
 	consumerTimeout?: number | undefined;
-	/** exclusive: how many may wait. 0: a singleton. Default: any number. */
+	/** exclusive: how many may wait. 0: a singleton. Default: any number. Other modes check it and ignore it. */
 	maxStandbys?: number | undefined;
 	/**
 	 * key_shared: Wyhash(key) modulo slots picks the consumer; without a key, the segment's name is the key. 1 to 4096,
-	 * default 256.
+	 * default 256. Other modes check it and ignore it.
 	 */
 	slots?: number | undefined;
 	/** Default "<stream>.<group>.dlq"; checked when the group is created. */
@@ -189,7 +189,10 @@ export interface Group {
 	delete(options?: Abortable): Promise<void>;
 	/** Joins a consumer; creates the group where needed. @throws GROUP_LOCKED when no standby may wait. */
 	join(consumer: string, options?: Abortable): Promise<void>;
-	/** Ends a consumer's session; its pending records are due at once. @throws NOT_FOUND */
+	/**
+	 * Ends a consumer's session; its pending records are due at once. A consumer that has none is no error.
+	 * @throws NOT_FOUND for the group.
+	 */
 	leave(consumer: string, options?: Abortable): Promise<void>;
 	/**
 	 * Creates the group and joins the consumer where needed. Due redeliveries first, by (deadline, id), then new records.
@@ -210,7 +213,8 @@ export interface Group {
 	 */
 	nack(consumer: string, ids: readonly string[], options?: Abortable & { delay?: number | undefined }): Promise<number>;
 	/**
-	 * Deadline = now + extend (milliseconds), also where ackTimeout is 0. How many were pending for that consumer.
+	 * Deadline = now + extend (whole milliseconds, from 0 to below 2^48), also where ackTimeout is 0. How many were
+	 * pending for that consumer.
 	 * @throws NOT_FOUND
 	 */
 	touch(consumer: string, ids: readonly string[], options: Abortable & { extend: number }): Promise<number>;

@@ -6,6 +6,7 @@ import { checkHost, checkInteger, optionsObject } from "../validate.js";
 
 /** Which calls go wrong; the same seed picks the same calls. */
 export interface FaultPlan {
+	/** Any safe integer. */
 	seed: number;
 	/** Share of the calls that fail without being applied. Default 0. */
 	failRate?: number;
