@@ -271,14 +271,28 @@ export class Production {
 	}
 }
 
+/** What sources threw that says what was stored. */
+const told = new WeakSet<Error>();
+
 /**
- * An error of ours part-way says what was stored before it, in one of its own: several calls may be told the same. What
- * the caller gave, the signal's reason or what the source threw, is passed on as it is, and never written on.
+ * An error part-way says what was stored before it: one of ours in an error of this call's own, as several calls may be
+ * told the same. What the source threw stays what it is, and has the details as well where it can carry them, and one
+ * call alone threw it. The signal's reason belongs to everybody who has the signal: nothing is written on it.
  */
 function withCommitted(error: unknown, committed: SegmentStatus | undefined, signal: AbortSignal | undefined): unknown {
-	if (committed === undefined || error === signal?.reason || !isStreamkitError(error)) return error;
-	const { code, message, details, retryable, cause = error } = error;
-	return new StreamkitError(code, message, { details: { ...details, committed }, retryable, cause });
+	if (committed === undefined || error === signal?.reason) return error;
+	if (isStreamkitError(error)) {
+		const { code, message, details, retryable, cause = error } = error;
+		return new StreamkitError(code, message, { details: { ...details, committed }, retryable, cause });
+	}
+	if (!(error instanceof Error)) return error;
+	if (told.has(error)) Reflect.deleteProperty(error, "details");
+	else if (
+		!("details" in error) &&
+		Reflect.defineProperty(error, "details", { value: { committed }, configurable: true })
+	)
+		told.add(error);
+	return error;
 }
 
 /** Appends all records; the last status. */

@@ -145,7 +145,7 @@ test("an error part-way says what was stored", async (t) => {
 const smallCommits = () =>
 	memoryHost({ limits: { maxValueBytes: 8192, blockBytes: 4096, maxBatchBytes: 32_768, maxBatchOps: 64 } });
 
-test("what the caller gave is passed on as it is, by however many calls, and nothing is written on it", async (t) => {
+test("what the caller gave is passed on as it is, and says nothing of another call", async (t) => {
 	for (const reason of [
 		new Error("shutting down"),
 		new DOMException("shutting down", "AbortError"),
@@ -181,12 +181,19 @@ test("what the caller gave is passed on as it is, by however many calls, and not
 	}
 	const calls = [300, 600].map((count) => rejection(store.produce("s", String(count), failing(count))));
 	assert.deepEqual(await Promise.all(calls), [boom, boom]);
-	assert.ok(!("details" in boom), "nothing is written on it");
+	assert.ok(!("details" in boom), "it cannot say what both have stored");
 	// Each chunk's status comes before what is thrown.
 	const told: number[] = [];
 	const loop = async (): Promise<void> => {
 		for await (const status of store.produceStream("s", "told", failing(300))) told.push(status.lastSequence);
 	};
+	const own = Object.assign(new Error("of this call"), { name: "OwnError" });
+	function* once(): Generator<RecordInput> {
+		for (let i = 0; i < 300; i++) yield { payload: "x".repeat(500) };
+		throw own;
+	}
+	assert.equal(await rejection(store.produce("s", "own", once())), own);
+	assert.deepEqual((own as { details?: unknown }).details, { committed: await store.getSegmentStatus("s", "own") });
 	assert.equal(await rejection(loop()), boom);
 	assert.equal(told.at(-1), (await store.getSegmentStatus("s", "told"))?.lastSequence);
 	assert.ok(told.length > 0);
