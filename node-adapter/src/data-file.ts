@@ -69,30 +69,36 @@ export function restoreLength(dataFile: string, environment: JournaledEnvironmen
 	});
 }
 
-/** The number of the latest commit, by the headers of an open data file. To be asked while nobody commits. */
-export class LatestCommit {
+/** The numbers of the last two commits, by the headers of an open data file. To be asked while nobody commits. */
+export class LatestCommits {
 	readonly #handle: number;
-	readonly #headers: readonly number[];
-	readonly #number = new DataView(new ArrayBuffer(8));
+	/** Where they stand: commits take turns in two headers. */
+	readonly #places: readonly [even: number, odd: number];
+	readonly #bytes = new DataView(new ArrayBuffer(8));
 
 	constructor(dataFile: string, pageBytes: number) {
 		this.#handle = openSync(dataFile, "r");
 		const header = new DataView(new ArrayBuffer(META_BYTES));
 		readSync(this.#handle, header, 0, META_BYTES, 0);
 		const magic = LMDB_MAGIC_OFFSETS.find((offset) => header.getUint32(offset, true) === LMDB_MAGIC) ?? 0;
-		this.#headers = [magic + COMMIT_AT, magic + COMMIT_AT + pageBytes];
+		this.#places = [magic + COMMIT_AT, magic + COMMIT_AT + pageBytes];
 	}
 
-	get number(): number {
-		let latest = 0;
-		for (const at of this.#headers) {
-			readSync(this.#handle, this.#number, 0, 8, at);
-			latest = Math.max(latest, Number(this.#number.getBigUint64(0, true)));
-		}
-		return latest;
+	/** Whether that would be the next commit. The one of that number, or one after it, stands where it would go. */
+	isNext(commit: number): boolean {
+		return this.#read(commit % 2) < commit;
+	}
+
+	get last(): number {
+		return Math.max(this.#read(0), this.#read(1));
 	}
 
 	close(): void {
 		closeSync(this.#handle);
+	}
+
+	#read(turn: number): number {
+		readSync(this.#handle, this.#bytes, 0, 8, this.#places[turn === 0 ? 0 : 1]);
+		return Number(this.#bytes.getBigUint64(0, true));
 	}
 }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import * as lmdb from "lmdb";
 import { sameBytes } from "./bytes.js";
-import { LatestCommit } from "./data-file.js";
+import { LatestCommits } from "./data-file.js";
 import { DATA_FILE, LOCK_FILE } from "./directory-layout.js";
 import { codeOf } from "./errors.js";
 import { correctLatestCommit } from "./lmdb-lock-file.js";
@@ -170,7 +170,7 @@ export class LmdbEnvironment {
 	readonly #read: ReadTransaction;
 	readonly #reading: { transaction: ReadTransaction };
 	readonly #pageBytes: number;
-	readonly #latest: LatestCommit;
+	readonly #commits: LatestCommits;
 	readonly #lockFile: string;
 
 	/** Opens the environment in a directory, making its files where they are missing. */
@@ -192,7 +192,7 @@ export class LmdbEnvironment {
 		nativeAddon.resetTxn(this.#read.address);
 		this.#pageBytes = this.#store.env.stat().pageSize;
 		this.#lockFile = join(directory, LOCK_FILE);
-		this.#latest = new LatestCommit(join(directory, DATA_FILE), this.#pageBytes);
+		this.#commits = new LatestCommits(join(directory, DATA_FILE), this.#pageBytes);
 	}
 
 	/** Runs reads of one snapshot: the latest there is. The snapshot is let go when they are done. */
@@ -266,9 +266,8 @@ export class LmdbEnvironment {
 			this.probe();
 			throw new Error("LMDB began no write transaction");
 		}
-		const latest = this.#latest.number;
-		if (latest < commit) return commit;
-		correctLatestCommit(this.#lockFile, commit - 1, latest);
+		if (this.#commits.isNext(commit)) return commit;
+		correctLatestCommit(this.#lockFile, commit - 1, this.#commits.last);
 		throw new Outdated("LMDB's lock file had an older commit than the data");
 	}
 
@@ -295,7 +294,7 @@ export class LmdbEnvironment {
 	/** Closes the environment; nothing else may be called after it. */
 	async close(): Promise<void> {
 		await this.#store.close();
-		this.#latest.close();
+		this.#commits.close();
 		// The package keeps every store that was ever opened under the last part of its path.
 		for (const [name, store] of allDbs) {
 			if (store === this.#store) allDbs.delete(name);
