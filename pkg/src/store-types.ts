@@ -102,7 +102,10 @@ export interface Store extends AsyncDisposable {
 	getSpaces(options?: ListOptions): AsyncIterable<string>;
 	/** The names of a space's segments, in byte order. */
 	getSegments(space: string, options?: ListOptions): AsyncIterable<string>;
-	/** The status of a segment; undefined when nothing was written to it, or its stream was deleted since. */
+	/**
+	 * The status of a segment; undefined when nothing was written to it, or its stream was deleted and not made again
+	 * since. Where it was, its sequences go on, and it is as empty as one that is trimmed.
+	 */
 	getSegmentStatus(space: string, segment: string, options?: Abortable): Promise<SegmentStatus | undefined>;
 
 	/**
