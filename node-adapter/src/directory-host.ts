@@ -6,6 +6,7 @@ import { requireHeader, restoreLength } from "./data-file.js";
 import {
 	DATA_FILE,
 	freeBytes,
+	inOneDirectory,
 	LOCK_FILE,
 	limitOnFiles,
 	prepareDirectory,
@@ -63,17 +64,21 @@ export class DirectoryHost implements HostKv {
 			const isNew = !existsSync(dataFile);
 			const hasJournal = existsSync(join(directory, JOURNAL_FILE));
 			if (!isNew) requireHeader(dataFile);
-			environment = new JournaledEnvironment(directory, this.#largestFile);
+			const [opened, files] = inOneDirectory(directory, () => {
+				const opened = new JournaledEnvironment(directory, this.#largestFile);
+				environment = opened;
+				return [opened, [dataFile, join(directory, LOCK_FILE)].map((path) => [path, identityAt(path)] as const)];
+			});
+			this.#files = files;
 			if (isNew || !hasJournal) syncDirectory(directory);
-			restoreLength(dataFile, environment);
-			this.#environment = environment;
-			this.#seen = environment.write(() => this.#environment.version());
+			restoreLength(dataFile, opened);
+			this.#environment = opened;
+			this.#seen = opened.write(() => this.#environment.version());
 		} catch (error) {
 			void environment?.close();
 			throw failure(error, directory, false, "opening");
 		}
 		this.#wake = new WakeFile(directory);
-		this.#files = [dataFile, join(directory, LOCK_FILE)].map((path) => [path, identityAt(path)]);
 	}
 
 	get(keys: readonly Bytes[]): readonly (Bytes | undefined)[] {
@@ -151,6 +156,27 @@ export class DirectoryHost implements HostKv {
 		} catch (error) {
 			throw this.#failure(error, false, "looking at");
 		}
+	}
+
+	/** Names the latest state: every commit that changes something leaves another one behind. */
+	version(): string {
+		this.#requireUsable();
+		try {
+			return this.#environment.write(() => this.#environment.version());
+		} catch (error) {
+			throw this.#failure(error, false, "reading");
+		}
+	}
+
+	/** Runs in the directory while nobody commits, of any process. False, and it does not, in any state but that one. */
+	runAt(version: string, run: () => void): boolean {
+		this.#requireUsable();
+		return this.#environment.write(() => {
+			if (this.#environment.version() !== version) return false;
+			this.#requirePresent(false);
+			run();
+			return true;
+		});
 	}
 
 	/** Closes the environment. Further calls are refused with CLOSED. */

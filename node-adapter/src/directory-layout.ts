@@ -3,6 +3,7 @@ import {
 	closeSync,
 	constants,
 	fdatasyncSync,
+	fstatSync,
 	fsyncSync,
 	linkSync,
 	lstatSync,
@@ -11,6 +12,7 @@ import {
 	readdirSync,
 	readFileSync,
 	renameSync,
+	rmdirSync,
 	rmSync,
 	type Stats,
 	statfsSync,
@@ -19,7 +21,8 @@ import {
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { StreamkitError } from "streamkit";
-import { badPath, codeOf, failure, noRoom } from "./errors.js";
+import { badPath, codeOf, failure, gone, noRoom } from "./errors.js";
+import { standsAt } from "./file-identity.js";
 import { JOURNAL_FILE } from "./journal/journal.js";
 
 /** What a directory of ours is for. */
@@ -41,8 +44,8 @@ const IGNORED: ReadonlySet<string> = new Set([".DS_Store", ".localized", "Thumbs
 // ended by the system.
 const ROOM_FOR_A_NEW_STORE = 1024 * 1024;
 
-// Files that LMDB has open at once while it opens an environment, and two more.
-const LMDB_HANDLES = 5;
+// Files that are open at once while LMDB opens an environment: its own, the data, the marker, and one more.
+const HANDLES = 6;
 
 /**
  * Makes sure that a path is a directory of ours of that kind, creating it if it is missing or empty, and that it can
@@ -88,6 +91,34 @@ export function isOurs(path: string, kind: DirectoryKind): boolean {
 		return isMarked(path, path, kind);
 	} catch {
 		return false;
+	}
+}
+
+/**
+ * Opens what is in a directory of ours, and makes sure that it was the same directory all the while: another process
+ * may delete it and make another one meanwhile, and LMDB makes one that is missing.
+ */
+export function inOneDirectory<T>(directory: string, open: () => T): T {
+	const path = join(directory, MARKER_FILE);
+	// As long as it is open, no other file is taken for it.
+	const marker = openSync(path, "r");
+	try {
+		const result = open();
+		if (standsAt(path, fstatSync(marker, { bigint: true }))) return result;
+	} finally {
+		closeSync(marker);
+	}
+	if (!isThere(path)) removeUnmarked(directory);
+	throw gone(directory, false);
+}
+
+/** What LMDB made in place of a directory that was deleted would be in the way of a new one. */
+function removeUnmarked(directory: string): void {
+	try {
+		for (const name of [DATA_FILE, LOCK_FILE, JOURNAL_FILE]) rmSync(join(directory, name), { force: true });
+		rmdirSync(directory);
+	} catch {
+		// Others have made it theirs, or do so.
 	}
 }
 
@@ -288,7 +319,7 @@ function requireFile(directory: string, name: string): number {
 function requireHandles(directory: string): void {
 	const handles: number[] = [];
 	try {
-		for (let left = LMDB_HANDLES; left > 0; left--) handles.push(openSync(join(directory, MARKER_FILE), "r"));
+		for (let left = HANDLES; left > 0; left--) handles.push(openSync(join(directory, MARKER_FILE), "r"));
 	} finally {
 		for (const handle of handles) closeSync(handle);
 	}

@@ -74,6 +74,14 @@ export class NamespaceHost implements HostKv {
 		return this.#host.health();
 	}
 
+	version(): string {
+		return this.#host.version();
+	}
+
+	runAt(version: string, run: () => void): boolean {
+		return this.#host.runAt(version, run);
+	}
+
 	close(): Promise<void> {
 		return this.#host.close();
 	}

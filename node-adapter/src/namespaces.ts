@@ -12,7 +12,12 @@ const RULE = 'a letter, then up to 62 letters, digits, ".", "_" or "-", not endi
 
 // Before the names: those that some file systems reserve, such as "con", are then no names of files.
 const PREFIX = "ns-";
+// Of what was empty when it got that name, or is deleted by force.
 const DELETED_PREFIX = ".deleted-";
+// Windows renames no directory of which a file is open, here or elsewhere.
+const RENAMES_CLOSED = process.platform === "win32";
+// Others commit while it is looked whether there is anything now and then, not without end.
+const TRIES = 20;
 
 /**
  * Named stores, each in a directory of its own below one. The default durability is "strict". Stores that are still
@@ -105,19 +110,21 @@ class DirectoryNamespaces implements Namespaces {
 		if (name === DEFAULT_NAMESPACE) {
 			throw wrong("name", `the namespace "${DEFAULT_NAMESPACE}" cannot be deleted`);
 		}
-		if (!this.#exists(path)) {
-			throw new StreamkitError("NOT_FOUND", `there is no namespace "${name}"`, { details: { name } });
-		}
-		if (!force && !(await this.#isEmpty(path))) {
-			throw new StreamkitError("NOT_EMPTY", `namespace "${name}" is not empty: only force deletes it`, {
-				details: { name },
-			});
-		}
-		await Promise.all([...this.#open].filter(([, opened]) => opened === name).map(([store]) => store.close()));
+		if (!this.#exists(path)) throw missing(name);
 		const deleted = join(this.#directory, `${DELETED_PREFIX}${ownSuffix()}`);
 		try {
-			renameSync(path, deleted);
+			if (force) {
+				await this.#closeStores(name);
+				renameSync(path, deleted);
+			} else await this.#renameEmpty(name, path, deleted);
+		} catch (error) {
+			// Another one that deletes it was faster.
+			if (!this.#exists(path)) throw missing(name);
+			throw failure(error, path, false, "deleting");
+		}
+		try {
 			syncDirectory(this.#directory);
+			await this.#closeStores(name);
 			rmSync(deleted, { recursive: true, force: true });
 		} catch (error) {
 			throw failure(error, path, "unknown", "deleting");
@@ -154,15 +161,41 @@ class DirectoryNamespaces implements Namespaces {
 		return isCreated(path) && isOurs(path, "store");
 	}
 
-	async #isEmpty(path: string): Promise<boolean> {
-		const store = await openOwned(new NamespaceHost(path), { autoCompact: false, retentionInterval: 0 });
+	async #closeStores(name: string): Promise<void> {
+		await Promise.all([...this.#open].filter(([, opened]) => opened === name).map(([store]) => store.close()));
+	}
+
+	/**
+	 * Renames a namespace's directory in a state in which it is empty: whoever has it open and commits before that is
+	 * seen here, and is refused after it, since the files stand where they stood no more.
+	 */
+	async #renameEmpty(name: string, path: string, renamed: string): Promise<void> {
+		const rename = (): void => {
+			// Opening what another one has deleted since makes a directory that is no namespace.
+			if (!this.#exists(path)) throw missing(name);
+			renameSync(path, renamed);
+		};
+		const host = new NamespaceHost(path);
+		const store = await openOwned(host, { autoCompact: false, retentionInterval: 0 });
 		try {
-			for await (const _ of store.getSpaces({ limit: 1 })) return false;
-			// A stream that was created and has no records yet is no space that is listed.
-			return (await store.streams.list({ limit: 1 })).length === 0;
+			for (let left = TRIES; ; left--) {
+				const version = host.version();
+				if (!(await isEmpty(store))) {
+					throw new StreamkitError("NOT_EMPTY", `namespace "${name}" is not empty: only force deletes it`, {
+						details: { name },
+					});
+				}
+				if (RENAMES_CLOSED) await this.#closeStores(name);
+				if (host.runAt(version, RENAMES_CLOSED ? () => {} : rename)) break;
+				if (left === 0) {
+					throw new StreamkitError("CONFLICT", `namespace "${name}" was changed meanwhile`, { details: { name } });
+				}
+			}
 		} finally {
-			await store.close();
+			// It was looked into only, and may have another name by now.
+			await store.close().catch(() => {});
 		}
+		if (RENAMES_CLOSED) rename();
 	}
 
 	#requireOpen(): void {
@@ -181,6 +214,16 @@ class DirectoryNamespaces implements Namespaces {
 			// They are in nobody's way.
 		}
 	}
+}
+
+async function isEmpty(store: Store): Promise<boolean> {
+	for await (const _ of store.getSpaces({ limit: 1 })) return false;
+	// A stream that was created and has no records yet is no space that is listed.
+	return (await store.streams.list({ limit: 1 })).length === 0;
+}
+
+function missing(name: string): StreamkitError {
+	return new StreamkitError("NOT_FOUND", `there is no namespace "${name}"`, { details: { name } });
 }
 
 function isName(name: string): boolean {

@@ -2,6 +2,7 @@
 import { closeSync, openSync } from "node:fs";
 import { isStreamkitError } from "streamkit";
 import { DirectoryHost } from "../src/directory-host.js";
+import { openNamespaces } from "../src/index.js";
 import { batch, bytes, numberKey, text } from "./support.js";
 
 function say(value: unknown): void {
@@ -123,6 +124,26 @@ const tasks: Record<string, (...args: string[]) => Promise<void>> = {
 			again: again === undefined ? undefined : problem(again),
 			closing: closing === undefined ? undefined : problem(closing),
 		});
+	},
+
+	/** Opens namespaces of its own in turn, writes to each a while after it has said so, and says what was stored. */
+	async namespaces(path, names, own) {
+		const namespaces = await openNamespaces(path ?? "");
+		for (let number = 0; number < Number(names); number += 1) {
+			const name = `${own}${number}`;
+			try {
+				await namespaces.create(name);
+				const store = await namespaces.open(name);
+				say({ name });
+				const end = performance.now() + (number % 50) / 5;
+				while (performance.now() < end);
+				await store.publish("space", "segment", "x");
+				say({ name, stored: true });
+			} catch (error) {
+				say({ name, refused: problem(error) });
+			}
+		}
+		await namespaces.close();
 	},
 
 	/** Opens a directory and says what happens. */

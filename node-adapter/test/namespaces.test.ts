@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
+import { isStreamkitError } from "streamkit";
 import { openDirectory, openNamespaces } from "../src/index.js";
 import { directoryNameOf, namespaceOf } from "../src/namespaces.js";
-import { coded, temporaryDirectory } from "./support.js";
+import { coded, runChild, temporaryDirectory } from "./support.js";
 
 const record = [{ payload: "x" }];
 
@@ -142,4 +144,79 @@ test("a signal is about opening the namespaces, not about the stores opened late
 	controller.abort();
 	const store = await namespaces.open("later");
 	assert.equal((await store.produce("space", "segment", record)).lastSequence, 1);
+});
+
+test("deleting without force and writing never both succeed and lose what was written", async () => {
+	const path = join(temporaryDirectory(), "all");
+	await using namespaces = await openNamespaces(path);
+	await using others = await openNamespaces(path);
+	const outcomes = new Set<string>();
+	for (const from of [namespaces, others]) {
+		for (let ticks = 0; ticks < 60; ticks++) {
+			await namespaces.create("one");
+			const store = await from.open("one");
+			const deleting = namespaces.delete("one");
+			for (let i = 0; i < ticks; i++) await undefined;
+			const [deleted, written] = await Promise.allSettled([deleting, store.produce("space", "segment", record)]);
+			outcomes.add(`${deleted.status}, ${written.status}`);
+			if (written.status === "fulfilled") {
+				await assert.rejects(deleting, coded("NOT_EMPTY"), `after ${ticks} ticks`);
+				assert.ok(await (await namespaces.open("one")).getSegmentStatus("space", "segment"));
+				// The store stays open.
+				await store.produce("space", "segment", record);
+				await namespaces.delete("one", { force: true });
+			} else assert.ok(["CLOSED", "UNAVAILABLE"].includes(written.reason.code), String(written.reason));
+			await store.close();
+		}
+	}
+	assert.deepEqual([...outcomes].sort(), ["fulfilled, rejected", "rejected, fulfilled"]);
+});
+
+test("nor does writing by other processes", async () => {
+	const path = join(temporaryDirectory(), "all");
+	await using namespaces = await openNamespaces(path);
+	const written: string[] = [];
+	const deletions: Promise<void>[] = [];
+	const onLine = (line: string): void => {
+		const { name, stored } = JSON.parse(line);
+		if (stored) written.push(name);
+		const deleting = namespaces.delete(name).catch((error: unknown) => {
+			const { code } = error as { code?: string };
+			if (!["NOT_EMPTY", "NOT_FOUND", "CONFLICT"].includes(code ?? "")) throw error;
+		});
+		deletions.push(deleting);
+		deleting.catch(() => {});
+	};
+	const children = await Promise.all(["a", "b"].map((own) => runChild("namespaces", [path, "150", own], { onLine })));
+	for (const child of children) assert.equal(child.code, 0, child.stderr);
+	await Promise.all(deletions);
+	assert.ok(written.length > 0);
+	for (const name of written) {
+		const store = await namespaces.open(name);
+		assert.ok(await store.getSegmentStatus("space", "segment"), name);
+		await store.close();
+	}
+});
+
+test("of several deletions of one namespace at once, those that come too late find none", async () => {
+	const path = join(temporaryDirectory(), "all");
+	await using namespaces = await openNamespaces(path);
+	await using others = await openNamespaces(path);
+	for (const force of [false, true]) {
+		for (let turns = 0; turns < 10; turns++) {
+			await namespaces.create("one");
+			await namespaces.open("one");
+			const deletions = [namespaces, others, namespaces].map(async (from, index) => {
+				for (let left = turns * index; left > 0; left--) await turn();
+				await from.delete("one", { force: force && index > 0 });
+			});
+			const results = await Promise.allSettled(deletions);
+			assert.equal(results.filter(({ status }) => status === "fulfilled").length, 1, `${force}, ${turns}`);
+			for (const result of results) {
+				if (result.status === "rejected")
+					assert.ok(isStreamkitError(result.reason, "NOT_FOUND"), String(result.reason));
+			}
+			assert.deepEqual(await namespaces.list(), ["default"]);
+		}
+	}
 });
