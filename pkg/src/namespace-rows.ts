@@ -1,12 +1,17 @@
 import { type Bytes, equalBytes, sameBytes } from "./bytes.js";
 import type { CheckedHost } from "./checked-host.js";
 import { StreamkitError } from "./errors.js";
-import type { HostBatch } from "./host.js";
+import type { HostBatch, HostKv } from "./host.js";
 import { LexKey } from "./lexkey.js";
 import type { Durability } from "./types.js";
 
-/** Stands in a host whose rows are being removed, and says by which deletion: each commit of that checks it. */
+/**
+ * Stands in a host whose rows are being removed, or which is looked at for that, and says by which deletion: each
+ * commit of that checks it, and stores commit nothing beside it.
+ */
 const MARK = LexKey.encode("NSD").bytes;
+/** What every commit of a store checks. */
+export const UNMARKED: HostBatch["checks"][number] = { key: MARK, value: undefined };
 /** Above every key that the engine writes: those start with a letter. */
 const END: Bytes = new Uint8Array([0xff]);
 const PAGE = 500;
@@ -14,16 +19,25 @@ const PAGE = 500;
 const TRIES = 20;
 
 /** Whether a host can refuse to go on with a deletion that others have finished meanwhile. */
-function guards({ limits }: CheckedHost): boolean {
+export function guards({ limits }: Pick<HostKv, "limits">): boolean {
 	return limits.atomic === "store" && limits.checks;
 }
 
+/** Where a namespace's rows are, and what becomes of them. */
+export interface Rows {
+	readonly host: CheckedHost;
+	readonly durability: Durability;
+	/** The deletion that the namespace is in, if it is. */
+	readonly current: () => Promise<Uint8Array | undefined>;
+}
+
 /** Keeps whoever is still busy with an earlier deletion of a host's rows from removing any more. */
-export async function endRemovals(host: CheckedHost, durability: Durability): Promise<void> {
+export async function endRemovals({ host, durability, current }: Rows): Promise<void> {
 	if (!guards(host)) return;
 	for (let left = TRIES; left > 0; left--) {
 		const mark = (await host.get(MARK)) as Bytes | undefined;
-		if (mark === undefined) return;
+		// In this order: a deletion is current before it puts its mark, so one that is not by now is over.
+		if (mark === undefined || sameBytes(await current(), mark)) return;
 		const checks = [{ key: MARK, value: mark }];
 		if ((await host.commit({ checks, deletes: [MARK], puts: [], durability })).applied) return;
 	}
@@ -31,13 +45,36 @@ export async function endRemovals(host: CheckedHost, durability: Durability): Pr
 }
 
 /** A deletion of all rows of a host. */
-export interface Removal {
-	readonly host: CheckedHost;
+export interface Removal extends Rows {
 	/** Tells it from other deletions of the same rows. */
 	readonly id: Bytes;
-	readonly durability: Durability;
-	/** Whether it is not finished yet. */
-	readonly wanted: () => Promise<boolean>;
+}
+
+/**
+ * Puts the mark of a deletion, which stays as long as that is current: stores commit nothing from here on, on a host
+ * that has checked commits of any rows. False when the deletion is over.
+ */
+export async function markRows({ host, id, durability, current }: Removal): Promise<boolean> {
+	const wanted = async (): Promise<boolean> => sameBytes(await current(), id);
+	if (!guards(host)) return wanted();
+	for (let left = TRIES; left > 0; left--) {
+		const found = (await host.get(MARK)) as Bytes | undefined;
+		const isMarked = sameBytes(found, id);
+		// In this order: while this one is current, what another has left is of one that is over; and before the name is
+		// used again the mark is taken away, and it does not come back.
+		if (!(await wanted())) {
+			if (isMarked) await host.commit({ checks: [{ key: MARK, value: id }], deletes: [MARK], puts: [], durability });
+			return false;
+		}
+		if (isMarked) return true;
+		await host.commit({
+			checks: [{ key: MARK, value: found }],
+			deletes: [],
+			puts: [{ key: MARK, value: id }],
+			durability,
+		});
+	}
+	throw contended();
 }
 
 /**
@@ -46,20 +83,10 @@ export interface Removal {
  * finished it and stored something new may remove one row of that.
  */
 export async function removeRows(removal: Removal): Promise<boolean> {
-	const { host, id, durability, wanted } = removal;
-	if (!guards(host)) return removePages(removal, [], wanted);
+	const { host, id, current } = removal;
+	if (!guards(host)) return removePages(removal, [], async () => sameBytes(await current(), id));
 	for (let left = TRIES; left > 0; left--) {
-		const found = (await host.get(MARK)) as Bytes | undefined;
-		if (!sameBytes(found, id)) {
-			const checks = [{ key: MARK, value: found }];
-			const { applied } = await host.commit({ checks, deletes: [], puts: [{ key: MARK, value: id }], durability });
-			if (!applied) continue;
-		}
-		// In this order: before the name is used again the mark is taken away, and it does not come back.
-		if (!(await wanted())) {
-			await host.commit({ checks: [{ key: MARK, value: id }], deletes: [MARK], puts: [], durability });
-			return false;
-		}
+		if (!(await markRows(removal))) return false;
 		if (await removePages(removal, [{ key: MARK, value: id }], async () => true)) return true;
 	}
 	throw contended();

@@ -2,8 +2,9 @@ import { type Bytes, sameBytes } from "./bytes.js";
 import { type CheckedHost, checkedHost } from "./checked-host.js";
 import { closedError, invalid, StreamkitError } from "./errors.js";
 import type { HostKv } from "./host.js";
+import { hostCall } from "./host-answers.js";
 import { LexKey } from "./lexkey.js";
-import { endRemovals, keyAfter, removeRows } from "./namespace-rows.js";
+import { endRemovals, keyAfter, markRows, type Rows, removeRows } from "./namespace-rows.js";
 import { recordedHost } from "./recorded-host.js";
 import { openStore } from "./store.js";
 import type { Namespaces, Store } from "./store-types.js";
@@ -25,6 +26,9 @@ const LIVE: Bytes = new Uint8Array([1]);
 // The first byte of the state of one whose rows are being removed, which is finished before the name is used again. What
 // follows tells this deletion from others.
 const DELETING = 2;
+// The same of one that is deleted if it is empty, while that is looked at. Nothing of it is removed: whoever writes to
+// it gives it back, and what a crash leaves like this is there.
+const LOOKING = 3;
 const DELETION_BYTES = 16;
 const PAGE = 500;
 // Others take a name or give it back now and then, not without end.
@@ -48,8 +52,21 @@ function changed(name: string): StreamkitError {
 	return new StreamkitError("CONFLICT", `namespace "${name}" was changed meanwhile`);
 }
 
+function beingDeleted(name: string): StreamkitError {
+	return new StreamkitError("CONFLICT", `namespace "${name}" is being deleted`);
+}
+
 function isDeleting(state: Uint8Array | undefined): state is Bytes {
 	return state?.[0] === DELETING;
+}
+
+function isLooking(state: Uint8Array | undefined): state is Bytes {
+	return state?.[0] === LOOKING;
+}
+
+/** The deletion that a state is about, as the state while rows are removed. */
+function deletionOf(state: Uint8Array | undefined): Bytes | undefined {
+	return isDeleting(state) || isLooking(state) ? new Uint8Array([DELETING, ...state.subarray(1)]) : undefined;
 }
 
 class HostNamespaces implements Namespaces {
@@ -63,6 +80,10 @@ class HostNamespaces implements Namespaces {
 	/** Names whose rows are being removed here, and how many such removals have ended. */
 	readonly #wiping = new Map<string, Promise<void>>();
 	#wiped = 0;
+	/** Names that are looked at here, whether they are empty: until that is known, or the deletion has begun. */
+	readonly #looking = new Map<string, Promise<void>>();
+	/** Writes that are under way, and to which namespace. They do not reject. */
+	readonly #writes = new Map<Promise<void>, string>();
 	/** Names known to be recorded, so that a write asks once. */
 	readonly #recorded = new Set<string>([DEFAULT]);
 	#closing: Promise<void> | undefined;
@@ -95,9 +116,9 @@ class HostNamespaces implements Namespaces {
 		return checkedHost(await this.host(name), this.#checked.hostTimeout);
 	}
 
-	async #state(name: string): Promise<Uint8Array | undefined> {
+	async #state(name: string): Promise<Bytes | undefined> {
 		const registry = await this.#caller(DEFAULT);
-		return registry.get(registryKey(name));
+		return (await registry.get(registryKey(name))) as Bytes | undefined;
 	}
 
 	/** The state of a name, once what was begun of its deletion is finished. */
@@ -126,12 +147,18 @@ class HostNamespaces implements Namespaces {
 		return answer.applied;
 	}
 
+	async #rows(name: string): Promise<Rows> {
+		return {
+			host: await this.#caller(name),
+			durability: this.#checked.durability,
+			current: async () => deletionOf(await this.#state(name)),
+		};
+	}
+
 	/** Gives a free name to a new namespace; false when it was not free. */
 	async #begin(name: string): Promise<boolean> {
-		await endRemovals(await this.#caller(name), this.#checked.durability);
-		const begun = await this.#move(name, undefined, LIVE);
-		if (begun) this.#recorded.add(name);
-		return begun;
+		await endRemovals(await this.#rows(name));
+		return this.#move(name, undefined, LIVE);
 	}
 
 	async create(name: string): Promise<void> {
@@ -146,11 +173,38 @@ class HostNamespaces implements Namespaces {
 		throw changed(name);
 	}
 
+	/** Records a name, unless it is being deleted. What others have begun to look at is given back. */
 	async #record(name: string): Promise<void> {
 		const state = await this.#state(name);
-		if (isDeleting(state)) throw new StreamkitError("CONFLICT", `namespace "${name}" is being deleted`);
-		if (state === undefined && !(await this.#begin(name))) throw changed(name);
+		// A host that answers with what was there before may not know yet.
+		if (isDeleting(state) || this.#wiping.has(name)) throw beingDeleted(name);
+		if (state === undefined) {
+			if (!(await this.#begin(name))) throw changed(name);
+		} else if (!(await this.#giveBack(name, state))) throw changed(name);
 		this.#recorded.add(name);
+	}
+
+	/** Lets a namespace that is not being deleted be written to; false when others changed its state. */
+	async #giveBack(name: string, state: Bytes): Promise<boolean> {
+		if (isLooking(state) && !(await this.#move(name, state, LIVE))) return false;
+		await endRemovals(await this.#rows(name));
+		return true;
+	}
+
+	/** Writes to a namespace once it is recorded, and not while it is looked at here. */
+	async #write<T>(name: string, write: () => MaybePromise<T>): Promise<T> {
+		while (this.#looking.has(name)) await this.#looked(name);
+		const writing = this.#record(name).then(write);
+		this.#underWay(name, writing);
+		return writing;
+	}
+
+	#underWay(name: string, write: Promise<unknown>): void {
+		const ended = write.then(
+			() => void this.#writes.delete(ended),
+			() => void this.#writes.delete(ended),
+		);
+		this.#writes.set(ended, name);
 	}
 
 	async list(): Promise<string[]> {
@@ -175,16 +229,70 @@ class HostNamespaces implements Namespaces {
 		checkNamespace(name);
 		const force = optionalBoolean("force", optionsObject(options).force, false);
 		if (name === DEFAULT) throw invalid("name", '"default" cannot be deleted');
-		const state = await this.#state(name);
-		if (state === undefined) throw new StreamkitError("NOT_FOUND", `namespace "${name}" does not exist`);
-		if (!isDeleting(state)) {
-			if (!force && (await this.#holdsAnything(name))) {
-				throw new StreamkitError("NOT_EMPTY", `namespace "${name}" is not empty: only force deletes it`);
+		for (let left = TRIES; left > 0; left--) {
+			await this.#looked(name);
+			const state = await this.#state(name);
+			if (state === undefined) throw new StreamkitError("NOT_FOUND", `namespace "${name}" does not exist`);
+			if (isDeleting(state)) {
+				await this.#settled(name);
+				return;
 			}
-			const deletion = new Uint8Array([DELETING, ...crypto.getRandomValues(new Uint8Array(DELETION_BYTES))]);
-			if (!(await this.#move(name, LIVE, deletion))) throw changed(name);
-			await this.#wipe(name, deletion);
-		} else await this.#settled(name);
+			const deletion =
+				deletionOf(state) ?? new Uint8Array([DELETING, ...crypto.getRandomValues(new Uint8Array(DELETION_BYTES))]);
+			if (!force) {
+				if (await this.#deleteEmpty(name, state, deletion)) return;
+			} else if (await this.#move(name, state, deletion)) {
+				await this.#wipe(name, deletion);
+				return;
+			}
+		}
+		throw changed(name);
+	}
+
+	/** Deletes a namespace that is empty; false when others changed its state. */
+	async #deleteEmpty(name: string, state: Bytes, deletion: Bytes): Promise<boolean> {
+		// What holds something is mostly found to before anybody is held up.
+		await this.#requireEmpty(name);
+		if (this.#looking.has(name)) return false;
+		let wiping: Promise<void> | undefined;
+		const look = async (): Promise<void> => {
+			if (await this.#look(name, state, deletion)) wiping = this.#wipe(name, deletion);
+		};
+		const looking = look().finally(() => this.#looking.delete(name));
+		this.#looking.set(name, looking);
+		await looking;
+		await wiping;
+		return wiping !== undefined;
+	}
+
+	/** Begins a deletion while nothing is written, if the namespace is empty; false when others changed its state. */
+	async #look(name: string, state: Bytes, deletion: Bytes): Promise<boolean> {
+		const writes = [...this.#writes].filter(([, to]) => to === name).map(([write]) => write);
+		await hostCall(await this.host(name), "commit", this.#checked.hostTimeout, () => Promise.all(writes));
+		this.#recorded.delete(name);
+		const { checks } = (await this.#caller(DEFAULT)).limits;
+		// Without checks there is nobody else to tell.
+		const looking = checks ? new Uint8Array([LOOKING, ...deletion.subarray(1)]) : LIVE;
+		if (!sameBytes(state, looking) && !(await this.#move(name, state, looking))) return false;
+		let isEmpty = false;
+		try {
+			if (checks && !(await markRows({ ...(await this.#rows(name)), id: deletion }))) return false;
+			await this.#requireEmpty(name);
+			isEmpty = true;
+		} finally {
+			if (!isEmpty) await this.#giveBack(name, looking);
+		}
+		return this.#move(name, looking, deletion);
+	}
+
+	/** Waits for a look at a name that is under way here. */
+	async #looked(name: string): Promise<void> {
+		await this.#looking.get(name)?.catch(() => {});
+	}
+
+	async #requireEmpty(name: string): Promise<void> {
+		if (!(await this.#holdsAnything(name))) return;
+		throw new StreamkitError("NOT_EMPTY", `namespace "${name}" is not empty: only force deletes it`);
 	}
 
 	async #holdsAnything(name: string): Promise<boolean> {
@@ -215,25 +323,27 @@ class HostNamespaces implements Namespaces {
 		this.#recorded.delete(name);
 		await this.#opened(name);
 		await Promise.all([...(this.#stores.get(name) ?? [])].map((store) => store.close()));
-		const host = await this.#caller(name);
-		const { durability } = this.#checked;
-		const wanted = async (): Promise<boolean> => sameBytes(await this.#state(name), id);
-		if (!(await removeRows({ host, id, durability, wanted }))) return;
-		if (await this.#move(name, id, undefined)) await endRemovals(host, durability);
+		const rows = await this.#rows(name);
+		if (!(await removeRows({ ...rows, id }))) return;
+		if (await this.#move(name, id, undefined)) await endRemovals(rows);
 	}
 
 	async open(name: string = DEFAULT): Promise<Store> {
 		checkNamespace(name);
 		const host = await this.host(name);
 		if (name !== DEFAULT) {
-			// Another one may have deleted it since it was recorded here.
-			if ((await this.#settled(name)) === undefined) this.#recorded.delete(name);
+			// Another one may have deleted it since it was recorded here, or have begun to look at it.
+			if (!sameBytes(await this.#settled(name), LIVE)) this.#recorded.delete(name);
 		}
-		const recorded = recordedHost(
-			host,
-			() => this.#recorded.has(name),
-			() => this.#record(name),
-		);
+		const recorded = recordedHost(host, {
+			isRecorded: () => this.#recorded.has(name) && !this.#looking.has(name),
+			record: (commit) => this.#write(name, commit),
+			underWay: (commit) => this.#underWay(name, commit),
+			refused: () => {
+				this.#recorded.delete(name);
+				return beingDeleted(name);
+			},
+		});
 		if (this.#closing !== undefined) throw closedError("the namespaces object");
 		const opening = openStore(name === DEFAULT ? host : recorded, this.#options).then((store) =>
 			this.#keep(name, store),
