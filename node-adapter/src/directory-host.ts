@@ -2,7 +2,6 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Bytes, Health, HostBatch, HostCommit, HostKv, ScanPage, ScanRange, StreamkitError } from "streamkit";
 import { copyOf } from "./bytes.js";
-import { requireHeader, restoreLength } from "./data-file.js";
 import {
 	DATA_FILE,
 	freeBytes,
@@ -19,7 +18,8 @@ import { type FileIdentity, identityAt, standsAt } from "./file-identity.js";
 import { fileSystemWarnings } from "./file-systems.js";
 import { JOURNAL_FILE } from "./journal/journal.js";
 import { JournaledEnvironment } from "./journaled-environment.js";
-import type { KeyRange } from "./lmdb-environment.js";
+import { requireHeader, restoreLength } from "./lmdb/data-file.js";
+import type { KeyRange } from "./lmdb/environment.js";
 import { isFull, lackingRoom } from "./room.js";
 import { WakeFile } from "./wake-file.js";
 import { Yielder } from "./yielder.js";

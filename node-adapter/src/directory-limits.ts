@@ -1,7 +1,7 @@
 import { types } from "node:util";
 import { type HostBatch, type HostLimits, type ScanRange, StreamkitError } from "streamkit";
 import { tooLarge } from "./errors.js";
-import { MAX_KEY_BYTES, MAX_VALUE_BYTES } from "./lmdb-environment.js";
+import { MAX_KEY_BYTES, MAX_VALUE_BYTES } from "./lmdb/environment.js";
 
 /** What this host can take and promises; see docs/durability.md for what was measured. */
 export const DIRECTORY_LIMITS: HostLimits = Object.freeze({

@@ -3,7 +3,7 @@ import { type Change, recordBytes } from "./journal/format.js";
 import { Journal } from "./journal/journal.js";
 import { LargeCommits } from "./journal/large-commits.js";
 import { merged, type Pair } from "./journal/merge.js";
-import { type KeyRange, LmdbEnvironment, type Pages } from "./lmdb-environment.js";
+import { type KeyRange, LmdbEnvironment, type Pages } from "./lmdb/environment.js";
 
 /**
  * An LMDB environment with a journal before it, all calls synchronous. A commit goes to the database, which flushes it,

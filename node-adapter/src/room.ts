@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { DATA_FILE, freeBytes } from "./directory-layout.js";
 import type { Change } from "./journal/format.js";
-import type { Pages } from "./lmdb-environment.js";
+import type { Pages } from "./lmdb/environment.js";
 
 // Pages that a commit rewrites whatever it holds: the paths to the lists of free pages, and those lists.
 const BASE_PAGES = 32;

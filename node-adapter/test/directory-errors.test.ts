@@ -24,7 +24,7 @@ import { test } from "node:test";
 import { isStreamkitError } from "streamkit";
 import { DirectoryHost } from "../src/directory-host.js";
 import { prepareDirectory } from "../src/directory-layout.js";
-import { LmdbEnvironment } from "../src/lmdb-environment.js";
+import { LmdbEnvironment } from "../src/lmdb/environment.js";
 import { openNamespaces } from "../src/namespaces.js";
 import { openDirectory } from "../src/open-directory.js";
 import {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { HostBatch, HostCommit } from "streamkit";
 import { DirectoryHost, directoryHost } from "../src/directory-host.js";
-import { LmdbEnvironment } from "../src/lmdb-environment.js";
+import { LmdbEnvironment } from "../src/lmdb/environment.js";
 import { Yielder } from "../src/yielder.js";
 import { type Bytes, batch, bytes, coded, numberKey, randomFrom, temporaryDirectory, text } from "./support.js";
 

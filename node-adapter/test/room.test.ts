@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { HostBatch } from "streamkit";
-import { LmdbEnvironment } from "../src/lmdb-environment.js";
+import { LmdbEnvironment } from "../src/lmdb/environment.js";
 import { pagesFor } from "../src/room.js";
 import { randomFrom } from "./support.js";
 

@@ -1,6 +1,6 @@
 import { CommanderError } from "commander";
 import type { StreamkitError } from "streamkit";
-import { mayHaveRemarked } from "../lmdb-environment.js";
+import { mayHaveRemarked } from "../lmdb/environment.js";
 import { Context } from "./context.js";
 import { type Described, describeError, ExitCode, exitCodeOf } from "./exit-codes.js";
 import { abortOnSignals, Interrupted, OutputClosed } from "./interrupt.js";

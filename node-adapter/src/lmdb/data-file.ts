@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, statSync } from "node:fs";
 import { StreamkitError } from "streamkit";
-import type { JournaledEnvironment } from "./journaled-environment.js";
+import type { JournaledEnvironment } from "../journaled-environment.js";
 
 // Where LMDB refuses to open a file, the package may end the process, and damaged sizes may do so as well: whatever it
 // would refuse is refused here.

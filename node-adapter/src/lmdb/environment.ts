@@ -1,58 +1,15 @@
 import { join } from "node:path";
 import * as lmdb from "lmdb";
-import { sameBytes } from "./bytes.js";
+import { sameBytes } from "../bytes.js";
+import { DATA_FILE, LOCK_FILE } from "../directory-layout.js";
+import { codeOf } from "../errors.js";
+import { allDbs, nativeAddon, type RangeOptions, type ReadTransaction, type Store } from "./addon.js";
+import { encoder, keyEncoder, plain } from "./codec.js";
 import { LatestCommits } from "./data-file.js";
-import { DATA_FILE, LOCK_FILE } from "./directory-layout.js";
-import { codeOf } from "./errors.js";
-import { correctLatestCommit } from "./lmdb-lock-file.js";
-
-/** The part of a read transaction of the `lmdb` package that is used here. */
-export interface ReadTransaction {
-	readonly address: number;
-	renew(): void;
-	abort(): void;
-}
-
-// What the package offers beside its type declarations. Everything that is not declared there is listed here and
-// nowhere else; docs/durability.md says why each is needed.
-interface Addon {
-	readonly Env: new () => Handle;
-	readonly Txn: new (env: object, flags: number) => ReadTransaction;
-	resetTxn(address: number): void;
-}
-interface Handle {
-	open(options: object, flags: number, ownFlags: number): unknown;
-	close(): void;
-}
-interface EnvironmentInfo {
-	readonly lastPageNumber: number;
-}
-interface Store {
-	readonly env: { info(): EnvironmentInfo; stat(): { readonly pageSize: number } };
-	readonly lastSize: number;
-	getBinaryFast(key: Uint8Array, options?: { transaction?: ReadTransaction }): Uint8Array | undefined;
-	getRange(options: RangeOptions): Iterable<{ readonly key: Uint8Array; readonly value: Uint8Array }>;
-	getKeys(options: RangeOptions): Iterable<Uint8Array>;
-	put(key: Uint8Array, value: Uint8Array): unknown;
-	remove(key: Uint8Array): unknown;
-	transactionSync<T>(action: () => T, flags: number): T;
-	getWriteTxnId(): number;
-	readerCheck(): number;
-	close(): Promise<void>;
-}
-interface RangeOptions {
-	transaction?: ReadTransaction;
-	start?: Uint8Array;
-	end?: Uint8Array;
-	exclusiveStart?: boolean;
-	inclusiveEnd?: boolean;
-	reverse?: boolean;
-}
-
-const { nativeAddon, allDbs } = lmdb as unknown as { nativeAddon: Addon; allDbs: Map<string, unknown> };
+import { correctLatestCommit } from "./lock-file.js";
+import { openSoundly, optionsFor } from "./opening.js";
 
 const READ_ONLY = 0x20000;
-const WRITING = 0;
 
 /** LMDB's longest key with 4 KiB pages; a longer one must never reach it. */
 export const MAX_KEY_BYTES = 1978;
@@ -61,81 +18,9 @@ export const MAX_VALUE_BYTES = 16 * 1024 * 1024;
 // A transaction that is on the disk when it returns.
 const SYNCED = lmdb.TransactionFlags.ABORTABLE | lmdb.TransactionFlags.SYNCHRONOUS_COMMIT;
 
-// The environment's readers share one table in the lock file, 64 bytes for each thread of each process.
-const MAX_READERS = 2048;
-/** What the package begins with; the map grows with the file. */
-const FIRST_MAP_BYTES = 0x20000;
-
 /** A write transaction that began from an older state than the latest. */
 class Outdated extends Error {}
 const BEGINNING_TRIES = 50;
-
-const OPENING_TRIES = 50;
-const OPENING_PAUSE_MILLISECONDS = 10;
-
-/** What an environment is opened with, whoever opens it first in this process. */
-function optionsFor(directory: string) {
-	return {
-		path: directory,
-		noSubdir: false,
-		// The plain commit of LMDB: its pages are flushed, then the header that names them.
-		overlappingSync: false,
-		maxReaders: MAX_READERS,
-		maxDbs: 1,
-	};
-}
-
-/**
- * A handle of an environment in which transactions can begin. The last process that closes one destroys the locks in the
- * lock file; whoever waits to open it at that moment finds them so, takes them for sound, and hinders everybody who
- * comes later from making them anew. So that is tried out, and such a handle is let go.
- */
-function openSoundly(directory: string): Handle {
-	const options = { ...optionsFor(directory), mapSize: FIRST_MAP_BYTES, keyBytes: Buffer.alloc(8) };
-	for (let tries = 1; ; tries++) {
-		const handle = new nativeAddon.Env();
-		handle.open(options, 0, 0);
-		try {
-			new nativeAddon.Txn(handle, WRITING).abort();
-			return handle;
-		} catch (error) {
-			handle.close();
-			if (tries === OPENING_TRIES) throw error;
-		}
-		// At random: two that let go and open again in step would meet each other's locks for ever.
-		const pause = Math.random() * OPENING_PAUSE_MILLISECONDS;
-		Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pause);
-	}
-}
-
-// One plain view for each buffer that LMDB copies keys and values into: results must be plain Uint8Arrays, and the
-// buffers themselves are Buffers whose `length` is redefined.
-let viewed: Uint8Array<ArrayBuffer> = new Uint8Array(0);
-function plain(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-	if (viewed.buffer !== bytes.buffer || viewed.byteOffset !== bytes.byteOffset) {
-		viewed = new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset);
-	}
-	return viewed;
-}
-
-let viewedKeys: Uint8Array = new Uint8Array(0);
-const keyEncoder = {
-	writeKey(key: Uint8Array, target: Uint8Array, start: number): number {
-		target.set(key, start);
-		return start + key.length;
-	},
-	readKey(source: Uint8Array, start: number, end: number): Uint8Array {
-		if (viewedKeys.buffer !== source.buffer || viewedKeys.byteOffset !== source.byteOffset) {
-			viewedKeys = new Uint8Array(source.buffer, source.byteOffset);
-		}
-		return viewedKeys.slice(start, end);
-	},
-};
-const encoder = {
-	encode: (value: Uint8Array): Uint8Array => value,
-	// A view: whoever keeps a value of a range copies it before the range is read on.
-	decode: (bytes: Uint8Array, size: number): Uint8Array => plain(bytes).subarray(0, size),
-};
 
 /** Where a range begins and ends, and in which order it is read. */
 export interface KeyRange {
