@@ -196,21 +196,6 @@ fn a_frame_that_is_too_long_is_refused_once_its_length_is_there() {
 }
 
 #[test]
-fn a_record_that_the_host_cannot_hold_is_passed_over_with_its_space() {
-    let world = World::new();
-    let store = open(&world, &MemoryKv::new());
-    world.run(async {
-        append(&store, "a", "s", &[&"w".repeat(400_000)]).await;
-        append(&store, "b", "s", &["small"]).await;
-        let bytes = export(&store).await;
-        let target = open_here(&world, &MemoryKv::with_limits(limits(3))).await;
-        let importer = target.importer(Some(vec!["b".into()])).expect("starts");
-        push_all(importer, &bytes, 10_000).await.expect("imports");
-        assert_eq!(contents(&target).await.spaces["b"], contents(&store).await.spaces["b"]);
-    });
-}
-
-#[test]
 fn metadata_that_is_none_of_a_stream_is_refused_before_anything_is_stored() {
     let world = World::new();
     let store = small_store(&world);

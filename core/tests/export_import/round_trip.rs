@@ -296,15 +296,17 @@ fn of_an_export_the_chosen_spaces_are_imported_alone_and_missing_ones_are_named(
 
 #[test]
 fn a_space_that_is_passed_over_may_hold_what_the_host_cannot() {
-    let world = World::new();
-    let store = open(&world, &MemoryKv::new());
-    world.run(async {
-        append(&store, "a", "s", &[&"w".repeat(200_000)]).await;
-        append(&store, "b", "s", &["small"]).await;
-        let bytes = export(&store).await;
-        let target = open_here(&world, &MemoryKv::with_limits(limits(3))).await;
-        let importer = target.importer(Some(vec!["b".into()])).expect("starts");
-        push_all(importer, &bytes, 10_000).await.expect("imports");
-        assert_eq!(contents(&target).await.spaces["b"], contents(&store).await.spaces["b"]);
-    });
+    for length in [200_000, 400_000] {
+        let world = World::new();
+        let store = open(&world, &MemoryKv::new());
+        world.run(async {
+            append(&store, "a", "s", &[&"w".repeat(length)]).await;
+            append(&store, "b", "s", &["small"]).await;
+            let bytes = export(&store).await;
+            let target = open_here(&world, &MemoryKv::with_limits(limits(3))).await;
+            let importer = target.importer(Some(vec!["b".into()])).expect("starts");
+            push_all(importer, &bytes, 10_000).await.expect("imports");
+            assert_eq!(contents(&target).await.spaces["b"], contents(&store).await.spaces["b"]);
+        });
+    }
 }

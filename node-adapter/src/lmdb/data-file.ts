@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, statSync } from "node:fs";
 import { StreamkitError } from "streamkit";
 import type { JournaledEnvironment } from "../journaled-environment.js";
+import { pause } from "./pause.js";
 
 // Where LMDB refuses to open a file, the package may end the process, and damaged sizes may do so as well: whatever it
 // would refuse is refused here.
@@ -31,7 +32,7 @@ export function requireHeader(dataFile: string): void {
 		const bytes = pageBytesOf(handle, 0);
 		// Whoever makes the file writes both at once, which others may see half done.
 		for (let tries = 0; bytes !== undefined && fstatSync(handle).size < 2 * bytes && tries < CREATION_TRIES; tries++) {
-			Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, CREATION_PAUSE_MILLISECONDS);
+			pause(CREATION_PAUSE_MILLISECONDS);
 		}
 		if (bytes !== undefined && pageBytesOf(handle, bytes) === bytes) return;
 	} finally {
@@ -42,11 +43,16 @@ export function requireHeader(dataFile: string): void {
 	});
 }
 
+/** Where the magic number stands in a header. */
+function magicOf(header: DataView): number | undefined {
+	return LMDB_MAGIC_OFFSETS.find((offset) => header.getUint32(offset, true) === LMDB_MAGIC);
+}
+
 /** Bytes of a page by the header at an offset; undefined when it is none that can be used. */
 function pageBytesOf(handle: number, offset: number): number | undefined {
 	const header = new DataView(new ArrayBuffer(META_BYTES));
 	if (readSync(handle, header, 0, META_BYTES, offset) < META_BYTES) return undefined;
-	const at = LMDB_MAGIC_OFFSETS.find((magic) => header.getUint32(magic, true) === LMDB_MAGIC);
+	const at = magicOf(header);
 	if (at === undefined || header.getUint16(at + VERSION_AT, true) !== LMDB_VERSION) return undefined;
 	if ((header.getUint16(at + FLAGS_AT, true) & HEADER_FLAG) === 0) return undefined;
 	const bytes = header.getUint32(at + PAGE_BYTES_AT, true);
@@ -80,7 +86,7 @@ export class LatestCommits {
 		this.#handle = openSync(dataFile, "r");
 		const header = new DataView(new ArrayBuffer(META_BYTES));
 		readSync(this.#handle, header, 0, META_BYTES, 0);
-		const magic = LMDB_MAGIC_OFFSETS.find((offset) => header.getUint32(offset, true) === LMDB_MAGIC) ?? 0;
+		const magic = magicOf(header) ?? 0;
 		this.#places = [magic + COMMIT_AT, magic + COMMIT_AT + pageBytes];
 	}
 

@@ -1,4 +1,5 @@
 import { type Handle, nativeAddon } from "./addon.js";
+import { pause } from "./pause.js";
 
 // The environment's readers share one table in the lock file, 64 bytes for each thread of each process.
 const MAX_READERS = 2048;
@@ -39,7 +40,6 @@ export function openSoundly(directory: string): Handle {
 			if (tries === TRIES) throw error;
 		}
 		// At random: two that let go and open again in step would meet each other's locks for ever.
-		const pause = Math.random() * LONGEST_PAUSE_MILLISECONDS;
-		Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pause);
+		pause(Math.random() * LONGEST_PAUSE_MILLISECONDS);
 	}
 }
