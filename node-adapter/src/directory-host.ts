@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Bytes, Health, HostBatch, HostCommit, HostKv, ScanPage, ScanRange, StreamkitError } from "streamkit";
-import { copyOf } from "./bytes.js";
+import { isStreamkitError } from "streamkit";
 import {
 	DATA_FILE,
 	freeBytes,
@@ -13,14 +13,24 @@ import {
 	usedBytes,
 } from "./directory-layout.js";
 import { DIRECTORY_LIMITS, requireFits, requireKeys, requireRange } from "./directory-limits.js";
-import { type Applied, closed, failure, gone, isInputOutput, isInvalidCall, leavesUnknown, noRoom } from "./errors.js";
+import {
+	type Applied,
+	closed,
+	failure,
+	gone,
+	isInputOutput,
+	isInvalidCall,
+	lacksRoom,
+	leavesUnknown,
+	noRoom,
+} from "./errors.js";
 import { type FileIdentity, identityAt, standsAt } from "./file-identity.js";
 import { fileSystemWarnings } from "./file-systems.js";
 import { JOURNAL_FILE } from "./journal/journal.js";
 import { JournaledEnvironment } from "./journaled-environment.js";
 import { requireHeader, restoreLength } from "./lmdb/data-file.js";
 import type { KeyRange } from "./lmdb/environment.js";
-import { isFull, lackingRoom } from "./room.js";
+import { isFull } from "./room.js";
 import { WakeFile } from "./wake-file.js";
 import { Yielder } from "./yielder.js";
 
@@ -28,6 +38,8 @@ import { Yielder } from "./yielder.js";
 const PRESENCE_MILLISECONDS = 50;
 // Readers of killed processes keep pages from being reused.
 const DEAD_READERS_MILLISECONDS = 30_000;
+// How long closing lets a sweep go on: processes that come and go would leave a file each.
+const SWEEPING_MILLISECONDS = 50;
 
 /** A store's host on one LMDB environment in one directory. Reads answer without a promise, and so do most commits. */
 export class DirectoryHost implements HostKv {
@@ -49,6 +61,8 @@ export class DirectoryHost implements HostKv {
 	/** The latest state known, with no change of others before it that was not told of. */
 	#seen: string;
 	#closing: Promise<void> | undefined;
+	#sweeping: Promise<void> | undefined;
+	#sweepUntil = Number.POSITIVE_INFINITY;
 
 	static {
 		Object.assign(DirectoryHost.prototype.commit, { borrows: true });
@@ -105,17 +119,13 @@ export class DirectoryHost implements HostKv {
 		}
 	}
 
-	/** A relaxed commit goes to the journal, a strict one to the database: see docs/durability.md. */
+	/** A relaxed commit goes to the journal and its large values aside, a strict one to the database: see docs/durability.md. */
 	commit(batch: HostBatch): HostCommit | Promise<HostCommit> {
 		this.#requireUsable();
 		requireFits(batch);
-		let result: HostCommit;
-		try {
-			result = this.#environment.write(() => this.#apply(batch));
-		} catch (error) {
-			throw this.#failure(error, leavesUnknown(error) ? "unknown" : false, "writing to");
-		}
+		const result = this.#commit(batch);
 		this.#freeDeadReaders();
+		this.#sweep();
 		if (result.applied) this.#requirePresent("unknown");
 		return this.#yielder.due() ? this.#yielder.next().then(() => result) : result;
 	}
@@ -187,10 +197,37 @@ export class DirectoryHost implements HostKv {
 
 	async #close(): Promise<void> {
 		this.#wake.close();
+		this.#sweepUntil = performance.now() + SWEEPING_MILLISECONDS;
+		await this.#sweeping;
 		try {
 			await this.#environment.close();
 		} catch (error) {
 			throw failure(error, this.#path, "unknown", "closing");
+		}
+	}
+
+	#commit(batch: HostBatch): HostCommit {
+		try {
+			return this.#write(batch);
+		} catch (error) {
+			if (!lacksRoom(error) || !this.#makeRoom()) throw error;
+			return this.#write(batch);
+		}
+	}
+
+	#write(batch: HostBatch): HostCommit {
+		try {
+			return this.#environment.write(() => this.#apply(batch));
+		} catch (error) {
+			throw this.#failure(error, leavesUnknown(error) ? "unknown" : false, "writing to");
+		}
+	}
+
+	#makeRoom(): boolean {
+		try {
+			return this.#environment.sweeper.makeRoom();
+		} catch {
+			return false;
 		}
 	}
 
@@ -200,20 +237,9 @@ export class DirectoryHost implements HostKv {
 		if (failed !== undefined) return failed;
 		if (batch.deletes.length + batch.puts.length === 0) return { applied: true };
 		const before = environment.version();
-		const after = this.#write(batch);
+		const after = environment.apply(batch, batch.durability === "relaxed");
 		if (this.#seen === before) this.#seen = after;
 		return { applied: true };
-	}
-
-	/** Answers what the state is then. */
-	#write(batch: HostBatch): string {
-		const environment = this.#environment;
-		if (batch.durability === "relaxed" && environment.append(batch)) return environment.version();
-		const whole = environment.whole(batch);
-		const lacking = lackingRoom(whole, environment.pages(), this.#path, this.#largestFile);
-		if (lacking !== undefined) throw noRoom(this.#path, new Error(lacking));
-		environment.store(whole);
-		return environment.nextVersion();
 	}
 
 	#otherHostWrote(): void {
@@ -245,6 +271,25 @@ export class DirectoryHost implements HostKv {
 		}
 	}
 
+	/** Removes files of values that are used no more, a step with each turn of the event loop. */
+	#sweep(): void {
+		if (this.#sweeping !== undefined) return;
+		const steps = this.#environment.sweeper.sweep();
+		if (steps === undefined) return;
+		this.#sweeping = this.#takeSteps(steps).then(() => {
+			this.#sweeping = undefined;
+		});
+	}
+
+	async #takeSteps(steps: Iterator<void>): Promise<void> {
+		try {
+			do await this.#yielder.next();
+			while (performance.now() < this.#sweepUntil && steps.next().done !== true);
+		} catch {
+			// What is not removed now is with a later file.
+		}
+	}
+
 	#requireUsable(): void {
 		if (this.#closing !== undefined) throw closed(this.#path);
 		if (performance.now() - this.#presentAt >= PRESENCE_MILLISECONDS) this.#requirePresent(false);
@@ -255,14 +300,19 @@ export class DirectoryHost implements HostKv {
 	 * another lock file others write and reuse pages at the same time, which can end the process.
 	 */
 	#requirePresent(applied: Applied): void {
-		const present = this.#files.every(([path, file]) => standsAt(path, file)) && this.#environment.hasJournal();
+		const present = this.#isPresent();
 		// What is gone once is looked for again by every call.
 		this.#presentAt = present ? performance.now() : Number.NEGATIVE_INFINITY;
 		if (!present) throw gone(this.#path, applied);
 	}
 
+	#isPresent(): boolean {
+		return this.#files.every(([path, file]) => standsAt(path, file)) && this.#environment.hasJournal();
+	}
+
 	#failure(error: unknown, applied: Applied, doing: string): StreamkitError {
 		let reason = error;
+		if (isStreamkitError(error, "CORRUPT") && !this.#isPresent()) return gone(this.#path, applied, error);
 		if (isInvalidCall(error)) {
 			try {
 				this.#environment.probe();
@@ -285,11 +335,11 @@ function scanPairs(environment: JournaledEnvironment, range: ScanRange, bounds: 
 	const values: Uint8Array[] = [];
 	const maxBytes = range.maxBytes ?? Number.POSITIVE_INFINITY;
 	let bytes = 0;
-	for (const { key, value } of environment.pairs(bounds)) {
-		bytes += value.length;
+	for (const { key, value } of environment.rows(bounds)) {
+		bytes += environment.lengthOf(value);
 		if (keys.length === range.limit || (keys.length > 0 && bytes > maxBytes)) return { keys, values, more: true };
 		keys.push(key);
-		values.push(copyOf(value));
+		values.push(environment.valueOf(value));
 	}
 	return { keys, values, more: false };
 }

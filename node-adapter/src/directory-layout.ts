@@ -30,6 +30,8 @@ export type DirectoryKind = "store" | "namespaces";
 
 /** The file that says that a directory is ours. It is there before anything else and is never rewritten. */
 const MARKER_FILE = "streamkit.json";
+/** The directory of the files of large values. */
+export const VALUES_DIRECTORY = "values";
 /** LMDB's data. */
 export const DATA_FILE = "data.mdb";
 /** LMDB's lock and table of readers. */
@@ -160,6 +162,13 @@ export function limitOnFiles(): number {
 
 /** Bytes that a store takes on the disk; sparse parts of its files take none. */
 export function usedBytes(directory: string): number {
+	let used = bytesOfFilesIn(directory);
+	const values = join(directory, VALUES_DIRECTORY);
+	if (isThere(values)) used += bytesOfFilesIn(values);
+	return used;
+}
+
+function bytesOfFilesIn(directory: string): number {
 	let used = 0;
 	for (const name of readdirSync(directory)) {
 		const stats: Stats | undefined = statSync(join(directory, name), { throwIfNoEntry: false });

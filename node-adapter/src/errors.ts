@@ -88,6 +88,13 @@ export function noRoom(path: string, cause?: unknown): StreamkitError {
 	});
 }
 
+const NO_ROOM: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT", constants.errno.ENOSPC, constants.errno.EDQUOT]);
+
+/** Whether an error of ours says that there is no room on the disk, and certainly nothing was stored. */
+export function lacksRoom(error: unknown): boolean {
+	return isStreamkitError(error, "QUOTA_EXCEEDED") && NO_ROOM.has(codeOf(error.cause));
+}
+
 /** UNAVAILABLE: the directory is not the one that was opened. */
 export function gone(path: string, applied: Applied, cause?: unknown): StreamkitError {
 	return new StreamkitError("UNAVAILABLE", `the store in ${path} was deleted or replaced while it was open`, {

@@ -1,65 +1,122 @@
-import { sameBytes } from "./bytes.js";
-import { type Change, recordBytes } from "./journal/format.js";
+import { isStreamkitError } from "streamkit";
+import { copyOf, sameBytes } from "./bytes.js";
+import { noRoom } from "./errors.js";
+import { type Change, type Put, recordBytes } from "./journal/format.js";
 import { Journal } from "./journal/journal.js";
-import { LargeCommits } from "./journal/large-commits.js";
 import { merged, type Pair } from "./journal/merge.js";
 import { type KeyRange, LmdbEnvironment, type Pages } from "./lmdb/environment.js";
+import { lackingRoom, lackingRoomBeside } from "./room.js";
+import { isStoredAsItIs, placeOf, valueIn, withRow } from "./values/reference.js";
+import { Sweeper } from "./values/sweeper.js";
+import { LARGE_VALUE_BYTES } from "./values/value-file.js";
+import { Values } from "./values/values.js";
+
+// Large enough that few are open to read much, and small enough that what is deleted soon leaves one unused.
+const VALUE_FILE_BYTES = 64 * 1024 * 1024;
 
 /**
- * An LMDB environment with a journal before it, all calls synchronous. A commit goes to the database, which flushes it,
- * or to the journal, which does not: the next commit to the database takes along what is there. Either way every
- * process sees it at once. Errors are those of LMDB and of the file system.
+ * An LMDB environment with a journal before it and files of large values beside it, all calls synchronous. A commit goes
+ * to the database, which flushes it, or to the journal, which does not: the next commit to the database takes along what
+ * is there. Either way every process sees it at once. Errors are those of LMDB and of the file system.
  */
 export class JournaledEnvironment {
+	readonly #directory: string;
+	readonly #largestFile: number;
 	readonly #environment: LmdbEnvironment;
+	readonly #values: Values;
 	readonly #journal: Journal;
-	readonly #large = new LargeCommits();
-	/** Is told how long the write transaction took. */
-	#timing: ((milliseconds: number) => void) | undefined;
 	/** The commit of the database that the latest write transaction began from. */
 	#base = 0;
+	readonly #sweeper: Sweeper;
 
-	/** Opens what is in a directory, making its files where they are missing. `largestFile` in bytes. */
-	constructor(directory: string, largestFile: number) {
+	/** Opens what is in a directory, making its files where they are missing. `largestFile` and `valueFile` in bytes. */
+	constructor(directory: string, largestFile: number, valueFile = VALUE_FILE_BYTES) {
+		this.#directory = directory;
+		this.#largestFile = largestFile;
 		this.#environment = new LmdbEnvironment(directory);
 		try {
 			// Opening may have set the number of the latest commit back; so this is found out at once.
 			this.#environment.write(() => {});
-			this.#journal = new Journal(directory, largestFile);
+			this.#values = new Values(directory, largestFile, valueFile);
+			this.#journal = new Journal(directory, this.#values, largestFile);
+			this.#sweeper = new Sweeper(
+				this.#values,
+				{
+					write: (run) => this.write(run),
+					holds: (key, row) => this.#holdsRow(key, row),
+					put: (puts) => this.#putAnew(puts),
+					settle: () => this.#settle(),
+				},
+				valueFile,
+			);
 		} catch (error) {
 			void this.#environment.close();
 			throw error;
 		}
 	}
 
-	/** Runs reads of one snapshot: the latest there is. The snapshot is let go when they are done. */
+	/** Runs reads of one snapshot: the latest there is. The snapshot is let go when they are done. They may run again. */
 	reading<T>(read: () => T): T {
-		return this.#environment.reading(() => {
-			if (this.#journal.maybeRows()) {
+		try {
+			return this.#environment.reading(() => {
 				// The two fit together only while nobody writes: a reader may see a commit before LMDB is done with it.
-				this.write(() => this.#environment.snapshot());
-			}
-			return read();
-		});
+				if (this.#journal.maybeRows()) this.write(() => this.#environment.snapshot());
+				return read();
+			});
+		} catch (error) {
+			if (!isStreamkitError(error, "CORRUPT")) throw error;
+			return this.#readingAlone(read);
+		}
+	}
+
+	/** The same while nobody writes. A file may be removed as soon as no row refers to it, whoever reads older rows. */
+	#readingAlone<T>(read: () => T): T {
+		return this.#environment.reading(() =>
+			this.write(() => {
+				this.#environment.snapshot();
+				return read();
+			}),
+		);
 	}
 
 	/** A copy of a value. To be called while reading, or in a write transaction. */
 	get(key: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
 		const pending = this.#journal.rows.size === 0 ? undefined : this.#journal.rows.get(key);
-		return pending === undefined ? this.#environment.get(key) : pending.value?.slice();
+		if (pending !== undefined) return pending.value && this.valueOf(pending.value);
+		const row = this.#environment.get(key);
+		return row === undefined || isStoredAsItIs(row) ? row : this.valueOf(row);
 	}
 
 	/** Whether that is the value of a key; undefined: whether it has none. In the same places. */
 	holds(key: Uint8Array, value: Uint8Array | undefined): boolean {
+		// Small values are the very rows, and no other row is one of them.
+		if (value === undefined || (value.length < LARGE_VALUE_BYTES && isStoredAsItIs(value))) {
+			return this.#holdsRow(key, value);
+		}
+		return sameBytes(this.get(key), value);
+	}
+
+	#holdsRow(key: Uint8Array, row: Uint8Array | undefined): boolean {
 		const pending = this.#journal.rows.size === 0 ? undefined : this.#journal.rows.get(key);
-		return pending === undefined ? this.#environment.holds(key, value) : sameBytes(pending.value, value);
+		return pending === undefined ? this.#environment.holds(key, row) : sameBytes(pending.value, row);
+	}
+
+	/** How long the value of a row is. */
+	lengthOf(row: Uint8Array): number {
+		return placeOf(row)?.length ?? valueIn(row).length;
+	}
+
+	/** A copy of the value of a row. To be called while its range is read. */
+	valueOf(row: Uint8Array): Uint8Array<ArrayBuffer> {
+		const place = placeOf(row);
+		return place === undefined ? copyOf(valueIn(row)) : this.#values.read(place);
 	}
 
 	/**
-	 * The pairs of a range; leaving the loop ends it. A value is only valid until the next pair is asked for. To be
-	 * called while reading.
+	 * The rows of a range, with what tells their values; leaving the loop ends it. What a row holds is only valid until the
+	 * next one is asked for. To be called while reading.
 	 */
-	pairs(range: KeyRange): Iterable<Pair> {
+	rows(range: KeyRange): Iterable<Pair> {
 		const stored = this.#environment.pairs(range);
 		return this.#journal.rows.size === 0 ? stored : this.#merged(stored, range);
 	}
@@ -74,50 +131,38 @@ export class JournaledEnvironment {
 	 * Runs a write transaction. What it throws undoes what it stored. Other writers, of any process, wait meanwhile.
 	 */
 	write<T>(run: () => T): T {
-		let start = 0;
-		const result = this.#environment.write((commit) => {
-			start = performance.now();
-			this.#timing = undefined;
-			this.#base = commit - 1;
-			this.#journal.settle(this.#base);
-			return run();
-		});
-		this.#timing?.(performance.now() - start);
-		return result;
+		try {
+			return this.#environment.write((commit) => {
+				this.#base = commit - 1;
+				this.#journal.settle(this.#base);
+				try {
+					return run();
+				} catch (error) {
+					this.#values.takeBack();
+					throw error;
+				}
+			});
+		} finally {
+			this.#values.keep();
+		}
 	}
 
-	/** In a write transaction: writes a change without waiting for the disk. Answers false if it is to be stored. */
-	append(change: Change): boolean {
-		const bytes = recordBytes(change);
-		if (this.#large.wayOf(bytes) === "database" || !this.#journal.append(this.#base, change, bytes)) return false;
-		this.#timing = (milliseconds) => this.#large.journaled(bytes, milliseconds);
-		return true;
-	}
-
-	/** In a write transaction: a change together with all that a commit to the database takes along. */
-	whole(change: Change): Change {
-		return this.#journal.rows.with(change);
-	}
-
-	/** In a write transaction: puts a whole change into the database. It is on the disk when the transaction is done. */
-	store(whole: Change): void {
-		const { deletes, puts } = whole;
-		const [first] = deletes;
-		// To LMDB, deletes of what it does not have are no commit: the journal would go on to count.
-		if (first !== undefined && puts.length === 0) this.#environment.put(first, NOTHING);
-		for (const key of deletes) this.#environment.remove(key);
-		for (const { key, value } of puts) this.#environment.put(key, value);
-		this.#timing = (milliseconds) => this.#large.stored(recordBytes(whole), milliseconds);
+	/**
+	 * In a write transaction: writes a change. It is on the disk when the transaction is done, unless it is `relaxed`.
+	 * Answers the name of the state that it leaves behind.
+	 */
+	apply({ deletes, puts }: Change, relaxed: boolean): string {
+		const laidAside = relaxed ? this.#layAside({ deletes, puts }) : undefined;
+		const change = { deletes, puts: laidAside ?? puts.map(withRow) };
+		if (deletes.length > 0) this.#sweeper.hasDeleted();
+		if (laidAside !== undefined && this.#append(change)) return this.version();
+		this.#store(change);
+		return versionOf(this.#base + 1, 0);
 	}
 
 	/** In a write transaction: names the state that it began from, or that it has appended to. */
 	version(): string {
 		return versionOf(this.#base, this.#journal.position);
-	}
-
-	/** In a write transaction: names the state that it leaves behind if it has stored something. */
-	nextVersion(): string {
-		return versionOf(this.#base + 1, 0);
 	}
 
 	/** Throws the reason why nothing can be read, if there is one; LMDB hides it in other errors. */
@@ -128,6 +173,11 @@ export class JournaledEnvironment {
 	/** Whether the journal is still the one that others open. */
 	hasJournal(): boolean {
 		return this.#journal.isPresent();
+	}
+
+	/** What removes files of values that are used no more. */
+	get sweeper(): Sweeper {
+		return this.#sweeper;
 	}
 
 	/** Bytes of one page, and how many pages the file needs to have. */
@@ -145,8 +195,19 @@ export class JournaledEnvironment {
 		try {
 			// A commit to the database may have taken the rows along since.
 			if (this.#journal.isUnflushed) this.write(() => {});
+			else if (this.#journal.hasReferred && this.#journal.isPresent()) this.#trySettle();
 		} finally {
 			await this.#closeFiles();
+		}
+	}
+
+	/** Who opens the store next need not compare all values that the journal refers to. */
+	#trySettle(): void {
+		try {
+			this.#settle();
+		} catch (error) {
+			// What is in the journal is there all the same.
+			if (!isStreamkitError(error, "QUOTA_EXCEEDED")) throw error;
 		}
 	}
 
@@ -154,8 +215,86 @@ export class JournaledEnvironment {
 		try {
 			await this.#journal.close();
 		} finally {
+			this.#values.files.close();
 			await this.#environment.close();
 		}
+	}
+
+	/** In a write transaction: the rows of a change with large values laid aside; undefined where they are to be stored. */
+	#layAside(change: Change): Put[] | undefined {
+		// A new directory has no commit that the journal could follow; and what was not flushed is better not referred to.
+		if (this.#base === 0 || this.#journal.isUnflushed) return undefined;
+		const lacking = this.#lackingRoomBeside(change);
+		if (lacking !== undefined) throw noRoom(this.#directory, lacking);
+		return this.#values.layAside(change.puts);
+	}
+
+	/** In a write transaction: what is missing for the large values of a change, and deletes after it. */
+	#lackingRoomBeside({ deletes, puts }: Change): Error | undefined {
+		const bytes = this.#values.bytesBeside(puts);
+		if (bytes === 0) return undefined;
+		const rows = this.#journal.rows.size + deletes.length + puts.length;
+		return lackingRoomBeside(bytes, rows, this.#environment.pages(), this.#directory);
+	}
+
+	/** In a write transaction: adds rows to the journal. False when they are to be stored. */
+	#append(change: Change): boolean {
+		return this.#journal.append(this.#base, change, recordBytes(change));
+	}
+
+	/** In a write transaction: puts rows into the database, with those of the journal. */
+	#store(change: Change): void {
+		let whole = this.#journal.rows.with(change);
+		if (this.#journal.isUnflushed) whole = this.#laidAnew(whole);
+		const lacking = lackingRoom(whole, this.#environment.pages(), this.#directory, this.#largestFile);
+		if (lacking !== undefined) throw noRoom(this.#directory, lacking);
+		this.#sync(whole);
+		const { deletes, puts } = whole;
+		const [first] = deletes;
+		// To LMDB, deletes of what it does not have are no commit: the journal would go on to count.
+		if (first !== undefined && puts.length === 0) this.#environment.put(first, NOTHING);
+		for (const key of deletes) this.#environment.remove(key);
+		for (const { key, value } of puts) this.#environment.put(key, value);
+	}
+
+	/** Brings the values that rows refer to to the disk. */
+	#sync(change: Change): void {
+		try {
+			this.#values.sync(change);
+		} catch (error) {
+			// The system may not tell it again.
+			this.#journal.failToFlush(error);
+			throw error;
+		}
+	}
+
+	/** Values that may not have reached the disk are written to another file, or given to the database. */
+	#laidAnew({ deletes, puts }: Change): Change {
+		this.#values.leaveFile();
+		const rows = puts.flatMap((put) => {
+			const place = placeOf(put.value);
+			if (place === undefined) return [put];
+			const whole = { key: put.key, value: this.#values.readWhole(place) };
+			return this.#values.layAside([whole]) ?? [withRow(whole)];
+		});
+		return { deletes, puts: rows };
+	}
+
+	/** Brings all that is in the journal to the database. */
+	#settle(): void {
+		this.write(() => {
+			if (this.#journal.rows.size > 0) this.#store({ deletes: [], puts: [] });
+		});
+	}
+
+	/** In a write transaction: puts values that rows refer to in files that are to be removed. */
+	#putAnew(puts: readonly Put[]): boolean {
+		const moved: Change = { deletes: [], puts };
+		const rows = this.#lackingRoomBeside(moved) === undefined ? this.#layAside(moved) : undefined;
+		if (rows === undefined) return false;
+		const change = { deletes: [], puts: rows };
+		if (!this.#append(change)) this.#store(change);
+		return true;
 	}
 
 	#merged(stored: Iterable<Pair>, { start, end, reverse }: KeyRange): Iterable<Pair> {

@@ -4,6 +4,7 @@ import { isStreamkitError } from "streamkit";
 import { DirectoryHost } from "../src/directory-host.js";
 import { openNamespaces } from "../src/index.js";
 import { batch, bytes, numberKey, text } from "./support.js";
+import { FILE_BYTES, long, SmallFiles } from "./values-support.js";
 
 function say(value: unknown): void {
 	process.stdout.write(`${JSON.stringify(value)}\n`);
@@ -56,7 +57,7 @@ const tasks: Record<string, (...args: string[]) => Promise<void>> = {
 		const value = new Uint8Array(1024 * 1024).fill(Number(prefix));
 		for (let row = 0; row < Number(rows); row += 1) {
 			const puts = [{ key: numberKey(Number(prefix) * 1_000_000 + row), value }];
-			await host.commit({ checks: [], deletes: [], puts, durability: "relaxed" });
+			await host.commit({ checks: [], deletes: [], puts, durability: "strict" });
 			const page = host.scan({ start: numberKey(0), end: numberKey(1e12), limit: 4, reverse: row % 2 === 0 });
 			for (const [index, key] of page.keys.entries()) {
 				const owner = Math.floor(Number(new DataView(key.buffer).getBigUint64(0)) / 1_000_000);
@@ -66,6 +67,32 @@ const tasks: Record<string, (...args: string[]) => Promise<void>> = {
 		}
 		await host.close();
 		say({ done: true });
+	},
+
+	/** Writes large values over those it wrote before, so many times, sweeps, and reads those of all others meanwhile. */
+	async values(path, name, times) {
+		const store = new SmallFiles(path ?? "");
+		for (let number = 0; number < Number(times); number += 1) {
+			const key = `${name} ${number % 5}`;
+			store.commit({ [key]: long(`${key} ${number}`, 17_000 + (number % 7) * 5000) }, number % 50 !== 0);
+			store.sweep();
+			for (const [key, value] of store.rows(number % 2 === 0)) {
+				if (key !== "first" && !value.startsWith(`${key} `)) throw new Error(`${key} has ${value.slice(0, 20)}`);
+			}
+		}
+		await store.environment.close();
+		say({ done: true });
+	},
+
+	/** Writes large values until killed, sweeping, and says each number once it is committed. */
+	async laying(path, before) {
+		const store = new SmallFiles(path ?? "");
+		for (let number = Number(before) + 1; ; number += 1) {
+			store.commit({ count: String(number), [`row ${number % 7}`]: long(`${number} `, FILE_BYTES / 9) });
+			say(number);
+			store.sweep();
+			if (number % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+		}
 	},
 
 	/** Writes until killed, and says each number once it is committed. */

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import fs, { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
@@ -73,6 +74,19 @@ export function randomFrom(seed: number): () => number {
 		value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
 		return ((value ^ (value >>> 14)) >>> 0) / 4294967296;
 	};
+}
+
+/** Runs with functions of node:fs replaced for all modules. */
+export async function withFileSystem(changes: Partial<typeof fs>, run: () => Promise<void> | void): Promise<void> {
+	const before = Object.fromEntries(Object.keys(changes).map((name) => [name, fs[name as keyof typeof fs]]));
+	Object.assign(fs, changes);
+	syncBuiltinESMExports();
+	try {
+		await run();
+	} finally {
+		Object.assign(fs, before);
+		syncBuiltinESMExports();
+	}
 }
 
 export interface ChildResult {

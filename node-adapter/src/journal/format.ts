@@ -15,10 +15,16 @@ const COUNTS = 8;
 /** Bytes of a journal's header. */
 export const HEADER_BYTES = 20;
 
+/** A row that is written. */
+export interface Put {
+	readonly key: Uint8Array;
+	readonly value: Uint8Array;
+}
+
 /** What a commit writes. No key is in it twice. */
 export interface Change {
 	readonly deletes: readonly Uint8Array[];
-	readonly puts: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[];
+	readonly puts: readonly Put[];
 }
 
 /** What a journal begins with: the commit of the database that its records build on, and where its checksums start. */

@@ -12,6 +12,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { type FileIdentity, standsAt } from "../file-identity.js";
+import { placesIn } from "../values/reference.js";
+import type { Values } from "../values/values.js";
 import {
 	type Change,
 	changeOf,
@@ -21,6 +23,7 @@ import {
 	encodeHeader,
 	encodeRecord,
 	HEADER_BYTES,
+	type ReadRecord,
 } from "./format.js";
 import { PendingRows } from "./pending-rows.js";
 
@@ -29,8 +32,9 @@ export const JOURNAL_FILE = "journal";
 
 // What fills the journal at once would be written twice and flushed all the same.
 const MAX_RECORD_BYTES = 4 * 1024 * 1024;
-// Every process has the rows in memory, and looks through them when it opens the store.
+// Every process has the rows in memory, and looks through them when it opens the store; through what they refer to, too.
 const MAX_JOURNAL_BYTES = 16 * 1024 * 1024;
+const MAX_REFERRED_BYTES = 512 * 1024 * 1024;
 const MAX_ROWS = 10_000;
 // Until then, the system may keep what was written to itself.
 const FLUSH_MILLISECONDS = 1000;
@@ -46,7 +50,16 @@ export class Journal {
 	readonly #handle: number;
 	readonly #identity: FileIdentity;
 	readonly #maxBytes: number;
+	readonly #values: Values;
 	readonly #rows = new PendingRows();
+	/** Bytes of the values that rows refer to, or did. */
+	#referred = 0;
+	/** Files of such values that may not be on the disk, whoever wrote them. */
+	readonly #unflushedFiles = new Set<number>();
+	/** Whether rows that refer to values were appended here. */
+	#hasReferred = false;
+	/** Whether what was there when it was opened has been read. */
+	#isRead = false;
 	/** The commit that the rows build on; undefined when none were read. */
 	#base: number | undefined;
 	#end = 0;
@@ -57,8 +70,12 @@ export class Journal {
 	/** Why the rows could not be brought to the disk. */
 	#unflushed: unknown;
 
-	/** Opens the journal in a directory, making an empty one if there is none. `largestFile` in bytes. */
-	constructor(directory: string, largestFile: number) {
+	/**
+	 * Opens the journal in a directory, making an empty one if there is none. Its rows may refer to values that were laid
+	 * aside. `largestFile` in bytes.
+	 */
+	constructor(directory: string, values: Values, largestFile: number) {
+		this.#values = values;
 		this.#path = join(directory, JOURNAL_FILE);
 		this.#handle = openSync(this.#path, constants.O_RDWR | constants.O_CREAT, 0o666);
 		this.#identity = fstatSync(this.#handle, { bigint: true });
@@ -80,6 +97,16 @@ export class Journal {
 		return this.#unflushed !== undefined;
 	}
 
+	/** Whether there are rows of this host that refer to values. */
+	get hasReferred(): boolean {
+		return this.#hasReferred;
+	}
+
+	/** Says that the system could not bring to the disk what rows refer to. */
+	failToFlush(error: unknown): void {
+		if (this.#base !== undefined) this.#unflushed = error;
+	}
+
 	/** Whether the file is still the one that others open. */
 	isPresent(): boolean {
 		return standsAt(this.#path, this.#identity);
@@ -94,6 +121,11 @@ export class Journal {
 	 * Reads what is in the journal of the latest commit of the database, and drops one of another. To be called alone.
 	 */
 	settle(base: number): void {
+		this.#settle(base);
+		this.#isRead = true;
+	}
+
+	#settle(base: number): void {
 		if (this.#base !== base) {
 			this.#forget();
 			const length = readSync(this.#handle, this.#first, 0, HEADER_BYTES, 0);
@@ -124,12 +156,15 @@ export class Journal {
 		const bytes = start + length;
 		if (bytes > MAX_RECORD_BYTES || this.#end + bytes > this.#maxBytes) return false;
 		if (this.#rows.size + change.deletes.length + change.puts.length > MAX_ROWS) return false;
+		const referred = referredBytes(change);
+		if (this.#referred + referred > MAX_REFERRED_BYTES) return false;
 		const written = Buffer.allocUnsafe(bytes);
 		if (header !== undefined) written.set(header);
 		const record = written.subarray(start);
 		const checksum = encodeRecord(change, record, header === undefined ? this.#checksum : checksumOf(header));
 		this.#write(written);
-		this.#rows.apply(changeOf(record));
+		this.#apply(changeOf(record));
+		this.#hasReferred ||= referred > 0;
 		this.#base = base;
 		this.#end += bytes;
 		this.#checksum = checksum;
@@ -143,7 +178,11 @@ export class Journal {
 		clearTimeout(this.#timer);
 		await this.#flushing;
 		try {
-			if (flush) fdatasyncSync(this.#handle);
+			if (flush) {
+				// Of a store that was deleted there is nothing to save.
+				if (this.isPresent()) this.#values.syncFiles(this.#unflushedFiles);
+				fdatasyncSync(this.#handle);
+			}
 			if (this.#unflushed !== undefined) throw this.#unflushed;
 		} finally {
 			closeSync(this.#handle);
@@ -160,20 +199,44 @@ export class Journal {
 			if (read === 0) break;
 			length += read;
 		}
+		const records: ReadRecord[] = [];
 		let at = 0;
+		let checksum = this.#checksum;
 		for (;;) {
-			const record = decodeRecord(bytes.subarray(0, length), at, this.#checksum);
-			if (record === undefined) break;
-			this.#rows.apply(record.change);
-			this.#checksum = record.checksum;
+			const record = decodeRecord(bytes.subarray(0, length), at, checksum);
+			if (record === undefined || !this.#hasValuesOf(record.change)) break;
+			records.push(record);
+			checksum = record.checksum;
 			at = record.end;
 		}
+		for (const { change } of records) this.#apply(change);
+		this.#checksum = checksum;
 		this.#end += at;
 		if (at === length) return;
 		// Whoever wrote the rest ended before it was whole, or the power went off. If it went off again, what is behind
 		// could follow on a record that is written anew.
 		ftruncateSync(this.#handle, this.#end);
 		fdatasyncSync(this.#handle);
+	}
+
+	#apply(change: Change): void {
+		this.#rows.apply(change);
+		this.#referred += referredBytes(change);
+		for (const { file } of placesIn(change)) this.#unflushedFiles.add(file);
+	}
+
+	/**
+	 * Of a record that was not flushed, power loss may have taken the values alone. What comes after the store was opened
+	 * is of the same boot of the system.
+	 */
+	#hasValuesOf(change: Change): boolean {
+		if (this.#isRead) return true;
+		for (const place of placesIn(change)) {
+			if (this.#values.holds(place)) continue;
+			if (this.isPresent()) return false;
+			throw Object.assign(new Error(`${this.#path} is another file now`), { code: "ENOENT" });
+		}
+		return true;
 	}
 
 	#write(bytes: Buffer): void {
@@ -191,6 +254,9 @@ export class Journal {
 		this.#unflushed = undefined;
 		this.#rows.clear();
 		this.#base = undefined;
+		this.#referred = 0;
+		this.#hasReferred = false;
+		this.#unflushedFiles.clear();
 		this.#end = 0;
 	}
 
@@ -202,13 +268,27 @@ export class Journal {
 		}, FLUSH_MILLISECONDS).unref();
 	}
 
-	#flush(): Promise<void> {
-		return new Promise((resolve) => {
-			fdatasync(this.#handle, (error) => {
-				// The system tells of it once, and not of which pages: the next commit takes the rows to the database.
-				if (error !== null && this.#base !== undefined) this.#unflushed = error;
-				resolve();
-			});
-		});
+	async #flush(): Promise<void> {
+		const files = [...this.#unflushedFiles];
+		this.#unflushedFiles.clear();
+		const [values, records] = await Promise.allSettled([this.#values.flushFiles(files), promised(this.#handle)]);
+		// The system tells of it once, and not of which pages: the next commit takes the rows to the database.
+		if (values.status === "rejected") this.failToFlush(values.reason);
+		if (records.status === "rejected") this.failToFlush(records.reason);
+		if (values.status === "rejected" || values.value.length === 0) return;
+		for (const file of values.value) this.#unflushedFiles.add(file);
+		this.#flushSoon();
 	}
+}
+
+function promised(handle: number): Promise<void> {
+	return new Promise((resolve, reject) => {
+		fdatasync(handle, (error) => (error === null ? resolve() : reject(error)));
+	});
+}
+
+function referredBytes(change: Change): number {
+	let bytes = 0;
+	for (const { length } of placesIn(change)) bytes += length;
+	return bytes;
 }

@@ -1,0 +1,107 @@
+import type { Put } from "../journal/format.js";
+import type { ValueFiles } from "./files.js";
+import { referenceTo } from "./reference.js";
+import { filesToSweep, type Sweepable, sweeping } from "./sweep.js";
+import type { FileSize, LaidAside } from "./value-file.js";
+import type { Values } from "./values.js";
+
+// After it was looked for room, for so many times as long as that took it is not without a reason.
+const ROOM_PAUSE = 10;
+
+/** What a sweeper does with the rows of the store. */
+export interface SweptRows {
+	/** Runs a write transaction. */
+	write<T>(run: () => T): T;
+	/** In a write transaction: whether a key has that row. */
+	holds(key: Uint8Array, row: Uint8Array): boolean;
+	/** In a write transaction: puts values again, laid aside anew. False: there is no room for that. */
+	put(puts: readonly Put[]): boolean;
+	/** Makes the latest state, or a later one, survive power loss. */
+	settle(): void;
+}
+
+/** Looks for files of values that are used no more, and removes them. */
+export class Sweeper {
+	readonly #values: Values;
+	readonly #files: ValueFiles;
+	readonly #fileBytes: number;
+	readonly #store: Sweepable;
+	/** The file for which others were looked through. */
+	#sweptFor = 0;
+	/** Whether something was deleted here since there was last looked for room, and when it may be looked anyway. */
+	#hasDeleted = false;
+	#roomAt = 0;
+
+	constructor(values: Values, rows: SweptRows, fileBytes: number) {
+		this.#values = values;
+		this.#files = values.files;
+		this.#fileBytes = fileBytes;
+		this.#store = this.#storeOf(rows);
+	}
+
+	/** Is told that there may be something to find. */
+	hasDeleted(): void {
+		this.#hasDeleted = true;
+	}
+
+	/** The steps of a sweep, between which the rest may run; undefined when no file was begun since the last one. */
+	sweep(): Iterator<void> | undefined {
+		const { own } = this.#values;
+		if (own === undefined || own.file === this.#sweptFor) return undefined;
+		this.#sweptFor = own.file;
+		return this.#sweepFor(own);
+	}
+
+	/** Looks through all files at once. Whether there is more room now. */
+	makeRoom(): boolean {
+		const start = performance.now();
+		// Where nothing was deleted there is hardly anything to find, and looking takes long.
+		if (!this.#hasDeleted && start < this.#roomAt) return false;
+		this.#hasDeleted = false;
+		const before = bytesOf(this.#files.sizes());
+		try {
+			this.#values.leaveFile();
+			// To move needs room, which those that are not used at all may make.
+			for (const moving of [false, true]) this.#sweepAll(moving);
+		} finally {
+			const end = performance.now();
+			this.#roomAt = end + ROOM_PAUSE * (end - start);
+		}
+		return bytesOf(this.#files.sizes()) < before;
+	}
+
+	// The listing is a step, too: what it meets is no error of the commit that began the file.
+	*#sweepFor(own: FileSize): Generator<void, void> {
+		yield* sweeping(this.#store, filesToSweep(this.#files.sizes(), own, this.#fileBytes), true);
+	}
+
+	#sweepAll(moving: boolean): void {
+		const files = this.#files.numbers().map((file) => ({ file, isSmall: false }));
+		for (const _ of sweeping(this.#store, files, moving)) {
+			// Whoever waits for room waits for all of it.
+		}
+	}
+
+	#storeOf({ write, holds, put, settle }: SweptRows): Sweepable {
+		const files = this.#files;
+		const isReferred = ({ key, place }: LaidAside) => holds(key, referenceTo(place));
+		return {
+			// Under the lock: a reader may see an older state, in which rows do not refer to values yet.
+			referred: (laid) => write(() => laid.filter(isReferred)),
+			move: (laid) =>
+				write(() => {
+					const moved = laid.filter(isReferred);
+					const puts = moved.map(({ key, place }) => ({ key, value: this.#values.readWhole(place) }));
+					return puts.length === 0 || put(puts);
+				}),
+			settle,
+			sizeOf: (file) => write(() => files.find(file)?.size),
+			contents: ({ file, size }) => files.get(file).contents(size),
+			remove: (file) => write(() => files.remove(file)),
+		};
+	}
+}
+
+function bytesOf(files: readonly FileSize[]): number {
+	return files.reduce((sum, { size }) => sum + size, 0);
+}

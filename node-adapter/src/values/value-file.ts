@@ -1,0 +1,129 @@
+import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, readSync, writevSync } from "node:fs";
+import { crc32 } from "node:zlib";
+import { codeOf } from "../errors.js";
+import type { FileIdentity } from "../file-identity.js";
+import { decodeHead, LONGEST_HEAD } from "./format.js";
+import type { Place } from "./reference.js";
+
+/** From so many bytes on, a value may be laid aside. */
+export const LARGE_VALUE_BYTES = 16 * 1024;
+
+/** A value that was laid aside, and the key of the row that was to refer to it. */
+export interface LaidAside {
+	readonly key: Uint8Array;
+	readonly place: Place;
+}
+
+/** The number of a file and its bytes. */
+export interface FileSize {
+	readonly file: number;
+	readonly size: number;
+}
+
+/** One open file of values. Values are added at its end and never change. */
+export class ValueFile {
+	readonly number: number;
+	/** What tells it from every other file. */
+	readonly identity: FileIdentity;
+	readonly #handle: number;
+
+	/** Opens the file at a path; `isNew`: makes it, and fails where there is one. */
+	constructor(path: string, number: number, isNew: boolean) {
+		this.number = number;
+		this.#handle = isNew ? openSync(path, "wx+") : openExisting(path);
+		this.identity = fstatSync(this.#handle, { bigint: true });
+	}
+
+	/** Bytes of the file. */
+	get size(): number {
+		return fstatSync(this.#handle).size;
+	}
+
+	/** Whether it is in no directory any more. */
+	isRemoved(): boolean {
+		return fstatSync(this.#handle).nlink === 0;
+	}
+
+	/** Writes so many bytes at an offset. */
+	write(parts: readonly Uint8Array[], bytes: number, offset: number): void {
+		let left: readonly Uint8Array[] = parts;
+		for (let written = 0; written < bytes; ) {
+			let step = writevSync(this.#handle, left, offset + written);
+			written += step;
+			if (written === bytes) return;
+			const whole = left.findIndex((part) => {
+				if (part.length > step) return true;
+				step -= part.length;
+				return false;
+			});
+			left = left.slice(whole).map((part, index) => (index === 0 ? part.subarray(step) : part));
+		}
+	}
+
+	/** Cuts off what is behind an offset. */
+	cut(offset: number): void {
+		ftruncateSync(this.#handle, offset);
+	}
+
+	/** A value; undefined where the file ends before it does. */
+	read({ offset, length }: Place): Uint8Array<ArrayBuffer> | undefined {
+		const value = Buffer.allocUnsafeSlow(length);
+		return this.#fill(value, offset) === length ? new Uint8Array(value.buffer) : undefined;
+	}
+
+	/** Whether a value is there byte for byte. */
+	holds(place: Place): boolean {
+		const value = this.read(place);
+		return value !== undefined && crc32(value) === place.checksum;
+	}
+
+	/**
+	 * Everything in its first bytes, without the end of a commit that was not written whole; undefined, and nothing after
+	 * it, where something is damaged and there may be more behind it.
+	 */
+	*contents(size: number): Generator<LaidAside | undefined, void> {
+		const buffer = Buffer.allocUnsafe(LONGEST_HEAD);
+		for (let at = 0; size - at > LARGE_VALUE_BYTES; ) {
+			const head = decodeHead(buffer.subarray(0, this.#fill(buffer, at)));
+			if (head === undefined) {
+				yield undefined;
+				return;
+			}
+			const offset = at + head.bytes;
+			at = offset + head.length;
+			if (at > size) return;
+			const { length, checksum } = head;
+			yield { key: head.key, place: { file: this.number, offset, length, checksum } };
+		}
+	}
+
+	/** Brings it to the disk. */
+	sync(): void {
+		fdatasyncSync(this.#handle);
+	}
+
+	close(): void {
+		closeSync(this.#handle);
+	}
+
+	/** Answers how many bytes there were. */
+	#fill(target: Buffer, offset: number): number {
+		let filled = 0;
+		while (filled < target.length) {
+			const read = readSync(this.#handle, target, filled, target.length - filled, offset + filled);
+			if (read === 0) break;
+			filled += read;
+		}
+		return filled;
+	}
+}
+
+/** Of another user's file it is enough that it may be read. */
+function openExisting(path: string): number {
+	try {
+		return openSync(path, "r+");
+	} catch (error) {
+		if (codeOf(error) !== "EACCES") throw error;
+		return openSync(path, "r");
+	}
+}

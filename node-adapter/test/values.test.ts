@@ -1,0 +1,749 @@
+import assert from "node:assert/strict";
+import fs, { appendFileSync, cpSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { mock, test } from "node:test";
+import { DirectoryHost } from "../src/directory-host.js";
+import { filesToSweep } from "../src/values/sweep.js";
+import {
+	type Bytes,
+	batch,
+	bytes,
+	coded,
+	numberKey,
+	randomFrom,
+	runChild,
+	temporaryDirectory,
+	text,
+	withFileSystem,
+} from "./support.js";
+import {
+	Disk,
+	FILE_BYTES,
+	LARGE,
+	long,
+	MARK,
+	marked,
+	type Rows,
+	SmallFiles,
+	stateOf,
+	valueFiles,
+} from "./values-support.js";
+
+function newPath(): string {
+	return join(temporaryDirectory(), "store");
+}
+
+/** A store with a commit in its database: the first one goes there. */
+function begun(path: string): SmallFiles {
+	const store = new SmallFiles(path);
+	store.commit({ first: "1" }, false);
+	return store;
+}
+
+async function rowsAfterwards(path: string): Promise<Rows> {
+	const store = new SmallFiles(path);
+	try {
+		return store.rows();
+	} finally {
+		await store.environment.close();
+	}
+}
+
+test("large values of relaxed commits are written once, beside the database, and read as any other", async () => {
+	const path = newPath();
+	const host = new DirectoryHost(path);
+	const large = new Uint8Array(1024 * 1024).fill(7);
+	await host.commit(batch({ first: "1" }, "strict"));
+	const before = statSync(join(path, "data.mdb")).size;
+	for (let number = 0; number < 20; number += 1) {
+		const puts = [{ key: numberKey(number), value: large.fill(number) }];
+		await host.commit({ checks: [], deletes: [], puts, durability: "relaxed" });
+	}
+	await host.commit(batch({ last: "1" }, "strict"));
+	assert.ok(statSync(join(path, "data.mdb")).size - before < 1024 * 1024);
+	assert.ok(statSync(join(path, "values", "1")).size > 20 * large.length);
+	const usage = (await host.health()).usage ?? 0;
+	assert.ok(usage > 20 * large.length, String(usage));
+	await host.close();
+	const again = new DirectoryHost(path);
+	const page = again.scan({ start: numberKey(0), end: numberKey(99), limit: 50, maxBytes: 5.5 * 1024 * 1024 });
+	assert.equal(page.keys.length, 5);
+	assert.ok(page.more);
+	for (const [index, value] of page.values.entries()) {
+		assert.equal(Object.getPrototypeOf(value), Uint8Array.prototype);
+		assert.deepEqual(value, large.fill(index));
+	}
+	assert.deepEqual(again.get([numberKey(19), numberKey(20)]), [large.fill(19), undefined]);
+	await again.close();
+});
+
+test("values that look like rows that refer to one are values", async () => {
+	const reference = marked(1, ...new Uint8Array(16).fill(1));
+	const values: Bytes[] = [
+		marked(),
+		marked(0),
+		marked(0, 1, 2, 3),
+		marked(1),
+		reference,
+		marked(2, 5),
+		marked(0, ...reference),
+		new Uint8Array(MARK.subarray(0, 7)),
+		marked(...new Uint8Array(LARGE)),
+		new Uint8Array(Buffer.concat([MARK, Buffer.alloc(16 * 1024 * 1024 - MARK.length, 3)])),
+	];
+	for (const durability of ["strict", "relaxed"] as const) {
+		const host = new DirectoryHost(newPath());
+		await host.commit(batch({ first: "1" }, "strict"));
+		for (const [index, value] of values.entries()) {
+			const key = numberKey(index);
+			const absent = [{ key, value: undefined }];
+			assert.deepEqual(await host.commit({ checks: absent, deletes: [], puts: [{ key, value }], durability }), {
+				applied: true,
+			});
+			assert.deepEqual(host.get([key]), [value]);
+			const same = { checks: [{ key, value }], deletes: [], puts: [], durability };
+			assert.deepEqual(await host.commit(same), { applied: true });
+			const other = Uint8Array.from(value);
+			other[other.length - 1] = (other.at(-1) ?? 0) ^ 1;
+			const failed = await host.commit({ ...same, checks: [{ key, value: other }] });
+			assert.ok(!failed.applied);
+			assert.deepEqual(failed.current, value);
+		}
+		for (let round = 0; round < 2; round += 1) {
+			const page = host.scan({ start: numberKey(0), end: numberKey(99), limit: 100 });
+			assert.deepEqual(page.values, values);
+			await host.commit(batch({ [`strict ${round}`]: "1" }, "strict"));
+		}
+		await host.close();
+	}
+});
+
+test("two stores that write, sweep and read by turns agree with a model", async () => {
+	for (const seed of [1, 2, 3]) {
+		const random = randomFrom(seed);
+		const path = newPath();
+		const stores = [begun(path), new SmallFiles(path)] as const;
+		const sweeps: (Iterator<void> | undefined)[] = [undefined, undefined];
+		const model: Rows = new Map([["first", "1"]]);
+		const sizes = [10, LARGE - 1, LARGE, LARGE + 1, 40_000];
+		let most = 0;
+		for (let step = 0; step < 1500; step += 1) {
+			const index = random() < 0.7 ? 0 : 1;
+			const store = stores[index] as SmallFiles;
+			if (random() < 0.5) {
+				const changes: Record<string, string | undefined> = {};
+				for (let count = random() * 4; count > 0; count -= 1) {
+					const size = sizes[Math.floor(random() * sizes.length)] ?? 0;
+					const key = `key ${Math.floor(random() * 25)}`;
+					changes[key] = random() < 0.4 ? undefined : long(`${key} in step ${step}`, size);
+				}
+				store.commit(changes, random() < 0.97);
+				for (const [key, value] of Object.entries(changes)) {
+					if (value === undefined) model.delete(key);
+					else model.set(key, value);
+				}
+			} else {
+				sweeps[index] ??= store.environment.sweeper.sweep();
+				if (sweeps[index]?.next().done === true) sweeps[index] = undefined;
+			}
+			if (step % 5 === 0) {
+				const reader = stores[step % 2] as SmallFiles;
+				assert.equal(stateOf(reader.rows(step % 3 === 0)), stateOf(model), `seed ${seed}, step ${step}`);
+				const key = `key ${Math.floor(random() * 25)}`;
+				assert.equal(reader.get(key), model.get(key));
+			}
+			most = Math.max(most, valueFiles(path).length);
+		}
+		const last = valueFiles(path).at(-1) ?? 0;
+		assert.ok(last > 30, `${last} files`);
+		assert.ok(most < 20, `${most} files at once`);
+		for (const { environment } of stores) await environment.close();
+		assert.equal(stateOf(await rowsAfterwards(path)), stateOf(model));
+	}
+});
+
+test("after power loss there is what some number of commits left, with all that is strict", async () => {
+	const lost = { some: 0, none: 0 };
+	for (let seed = 1; seed <= 60; seed += 1) {
+		const random = randomFrom(seed);
+		const path = newPath();
+		const disk = new Disk(path);
+		await disk.watching(async () => {
+			const store = begun(path);
+			const states = [stateOf(store.rows())];
+			let durable = 0;
+			const steps = 5 + random() * 60;
+			for (let step = 0; step < steps; step += 1) {
+				const changes: Record<string, string | undefined> = {};
+				for (let count = random() * 3; count > 0; count -= 1) {
+					const key = `key ${Math.floor(random() * 8)}`;
+					changes[key] = random() < 0.3 ? undefined : long(`${key} in step ${step}`, random() < 0.3 ? 9 : 20_000);
+				}
+				changes["step"] = String(step);
+				const strict = random() < 0.05;
+				store.commit(changes, !strict);
+				states.push(stateOf(store.rows()));
+				if (strict) durable = states.length - 1;
+				if (random() < 0.5) store.sweep();
+			}
+			for (let copies = 0; copies < 3; copies += 1) {
+				const copy = newPath();
+				disk.copyAfterPowerLoss(copy, random);
+				const found = states.indexOf(stateOf(await rowsAfterwards(copy)));
+				assert.ok(found >= durable, `seed ${seed}: commit ${found}, and ${durable} is durable`);
+				lost[found === states.length - 1 ? "none" : "some"] += 1;
+				// Writing goes on from there.
+				const again = new SmallFiles(copy);
+				again.commit({ again: long("again", 20_000) });
+				again.sweep();
+				const expected = stateOf(again.rows());
+				await again.environment.close();
+				assert.equal(stateOf(await rowsAfterwards(copy)), expected);
+				rmSync(copy, { recursive: true });
+			}
+			await store.environment.close();
+		});
+	}
+	assert.ok(lost.some > 30 && lost.none > 10, JSON.stringify(lost));
+});
+
+test("which files are looked through: two by lot, and small ones that fit to the new one", () => {
+	const file = (number: number, size: number) => ({ file: number, size });
+	const chosenOf = (files: { file: number; size: number }[], own: { file: number; size: number }) =>
+		filesToSweep([...files, own], own, 2000);
+	assert.deepEqual(chosenOf([], file(7, 10)), []);
+	assert.deepEqual(chosenOf([file(3, 99)], file(7, 10)), [{ file: 3, isSmall: false }]);
+	const small = [file(20, 5), file(21, 15), file(22, 31), file(23, 40)];
+	const large = Array.from({ length: 10 }, (_, index) => file(index + 1, 1000));
+	const chosen = chosenOf([...large, ...small], file(30, 10)).filter(({ isSmall }) => isSmall);
+	assert.deepEqual(chosen, [
+		{ file: 20, isSmall: true },
+		{ file: 21, isSmall: true },
+	]);
+	// No more than half a file becomes one with it.
+	assert.deepEqual(
+		chosenOf([file(1, 600)], file(2, 600)).map(({ isSmall }) => isSmall),
+		[false],
+	);
+});
+
+test("unused files are found, however many there are that are in use", () => {
+	const used = new Set(Array.from({ length: 200 }, (_, index) => index + 1));
+	let files = Array.from({ length: 1000 }, (_, index) => ({ file: index + 1, size: 1000 }));
+	let begun = 0;
+	for (let own = 1001; files.length > 500; own += 1) {
+		const file = { file: own, size: 10 };
+		used.add(own);
+		files.push(file);
+		const chosen = filesToSweep(files, file, 1000).map((one) => one.file);
+		files = files.filter(({ file }) => used.has(file) || !chosen.includes(file));
+		used.delete(own - 200);
+		begun += 1;
+		assert.ok(begun < 2000, `${files.length} files`);
+	}
+});
+
+test("many short-lived processes leave few files", async () => {
+	const path = newPath();
+	await begun(path).environment.close();
+	for (let round = 1; round <= 60; round += 1) {
+		const store = new SmallFiles(path);
+		store.commit({ [`key ${round % 9}`]: long(`round ${round}`, LARGE) });
+		store.sweep();
+		await store.environment.close();
+		assert.ok(valueFiles(path).length <= 8, `${valueFiles(path)}`);
+	}
+	const rows = await rowsAfterwards(path);
+	for (let round = 52; round <= 60; round += 1) assert.ok(rows.get(`key ${round % 9}`)?.startsWith(`round ${round}`));
+});
+
+test("a file with an end that was not written whole is swept, one that is damaged further in is kept", async () => {
+	for (const [name, harm, kept] of [
+		["a few bytes behind", (file: string) => appendFileSync(file, "abc"), false],
+		["a value cut short", (file: string) => appendFileSync(file, readFileSync(file).subarray(0, 5000)), false],
+		[
+			"a damaged head",
+			(file: string) => {
+				const whole = readFileSync(file);
+				whole.writeUInt8(whole.readUInt8(5) ^ 1, 5);
+				writeFileSync(file, whole);
+			},
+			true,
+		],
+	] as const) {
+		const path = newPath();
+		const store = begun(path);
+		store.commit({ a: long("a", LARGE), b: long("b", LARGE) });
+		await store.environment.close();
+		harm(join(path, "values", "1"));
+		const again = new SmallFiles(path);
+		again.commit({ a: undefined, c: long("c", LARGE) });
+		again.sweep();
+		assert.equal(valueFiles(path).includes(1), kept, name);
+		assert.equal(
+			stateOf(again.rows()),
+			stateOf(
+				new Map([
+					["b", long("b", LARGE)],
+					["c", long("c", LARGE)],
+					["first", "1"],
+				]),
+			),
+		);
+		await again.environment.close();
+	}
+});
+
+test("where values cannot be laid aside, the database takes them, and nothing is left of them", async () => {
+	for (const code of ["ENOSPC", "EIO", "EMFILE"]) {
+		const path = newPath();
+		const store = new DirectoryHost(path);
+		await store.commit(batch({ first: "1" }, "strict"));
+		await store.commit(batch({ a: long("a", LARGE) }));
+		const file = join(path, "values", "1");
+		const { size } = statSync(file);
+		const { writevSync } = fs;
+		const failing = {
+			writevSync: (handle: number, _: readonly NodeJS.ArrayBufferView[], at?: number) => {
+				// A part of it is written before there is no room.
+				writevSync(handle, [new Uint8Array(5)], at);
+				throw Object.assign(new Error(code), { code });
+			},
+		};
+		await withFileSystem(failing, async () => {
+			await store.commit(batch({ b: long("b", LARGE) }));
+		});
+		assert.equal(statSync(file).size, size, code);
+		await store.commit(batch({ c: long("c", LARGE) }));
+		assert.ok(statSync(file).size > size);
+		const found = store.get(["a", "b", "c"].map(bytes)).map(text);
+		assert.deepEqual(
+			found,
+			["a", "b", "c"].map((key) => long(key, LARGE)),
+		);
+		await store.close();
+	}
+});
+
+test("values of a commit that a failed check, or the database, refuses leave nothing behind", async () => {
+	const path = newPath();
+	const host = new DirectoryHost(path);
+	await host.commit(batch({ first: "1" }, "strict"));
+	await host.commit(batch({ a: long("a", LARGE) }));
+	const file = join(path, "values", "1");
+	const { size } = statSync(file);
+	const refused = await host.commit(batch({ b: long("b", LARGE) }, "relaxed", { first: "2" }));
+	assert.ok(!refused.applied);
+	assert.equal(statSync(file).size, size);
+	const failing = {
+		writeSync: () => {
+			throw Object.assign(new Error("EIO: i/o error"), { code: "EIO" });
+		},
+	};
+	await withFileSystem(failing, async () => {
+		assert.throws(() => host.commit(batch({ b: long("b", LARGE) })), coded("UNAVAILABLE"));
+	});
+	assert.equal(statSync(file).size, size);
+	await host.commit(batch({ c: long("c", LARGE) }));
+	assert.deepEqual(host.get(["a", "b", "c"].map(bytes)).map(text), [long("a", LARGE), undefined, long("c", LARGE)]);
+	await host.close();
+});
+
+test("values that could not be flushed are written to another file by the next commit", async () => {
+	const path = newPath();
+	const host = new DirectoryHost(path);
+	await host.commit(batch({ first: "1" }, "strict"));
+	mock.timers.enable({ apis: ["setTimeout"] });
+	try {
+		await host.commit(batch({ a: long("a", LARGE) }));
+		const { open } = fs.promises;
+		const flushed = new Promise<void>((resolve) => {
+			fs.promises.open = (async (...args: Parameters<typeof open>) => {
+				const handle = await open(...args);
+				const close = handle.close.bind(handle);
+				handle.close = async () => {
+					await close();
+					setImmediate(resolve);
+				};
+				handle.datasync = async () => {
+					throw Object.assign(new Error("EIO: i/o error"), { code: "EIO" });
+				};
+				return handle;
+			}) as typeof open;
+		});
+		const fdatasync = ((_: number, done: (error: Error | null) => void) => done(null)) as typeof fs.fdatasync;
+		await withFileSystem({ fdatasync }, async () => {
+			mock.timers.tick(1000);
+			await flushed;
+		});
+		fs.promises.open = open;
+		await withFileSystem({}, () => {});
+		await new Promise(setImmediate);
+		await host.commit(batch({ b: "1" }));
+		const copy = newPath();
+		cpSync(path, copy, { recursive: true });
+		rmSync(join(copy, "lock.mdb"));
+		rmSync(join(copy, "values", "1"));
+		assert.deepEqual([...(await rowsAfterwards(copy)).keys()], ["a", "b", "first"]);
+		await host.commit(batch({ c: long("c", LARGE) }));
+		assert.deepEqual(valueFiles(path), [1, 2]);
+		await host.close();
+	} finally {
+		mock.timers.reset();
+	}
+	assert.deepEqual(
+		[...(await rowsAfterwards(path)).values()].map((value) => value.length),
+		[LARGE, 1, LARGE, 1],
+	);
+});
+
+test("a file that is missing is CORRUPT for who reads its values, and for nobody else", async () => {
+	const path = newPath();
+	let host = new DirectoryHost(path);
+	await host.commit(batch({ first: "1" }, "strict"));
+	await host.commit(batch({ a: long("a", LARGE), b: "2" }));
+	await host.close();
+	const file = join(path, "values", "1");
+	const whole = readFileSync(file);
+	rmSync(file);
+	const missing = (error: unknown) => {
+		assert.deepEqual((error as { details: unknown }).details, { key: file });
+		return coded("CORRUPT", /is missing/)(error);
+	};
+	host = new DirectoryHost(path);
+	assert.throws(() => host.get([bytes("a")]), missing);
+	assert.throws(() => host.scan({ start: bytes("a"), end: bytes("z"), limit: 9 }), missing);
+	assert.deepEqual(host.get([bytes("b")]).map(text), ["2"]);
+	assert.deepEqual(host.scan({ start: bytes("a"), end: bytes("z"), limit: 9, keysOnly: true }).keys.length, 3);
+	writeFileSync(file, whole.subarray(0, whole.length - 1));
+	assert.throws(() => host.get([bytes("a")]), coded("CORRUPT", /ends too early/));
+	await host.close();
+	writeFileSync(file, whole);
+	host = new DirectoryHost(path);
+	assert.deepEqual(host.get([bytes("a")]).map(text), [long("a", LARGE)]);
+	await host.close();
+});
+
+test("closing leaves no journal that refers to values, so opening compares none", async () => {
+	const path = newPath();
+	const store = begun(path);
+	store.commit({ a: long("a", LARGE) });
+	assert.ok(statSync(join(path, "journal")).size > 0);
+	await store.environment.close();
+	assert.equal((await rowsAfterwards(path)).get("a")?.length, LARGE);
+	assert.equal(statSync(join(path, "journal")).size, 0);
+});
+
+test("files that others have removed are not kept open", {
+	skip: process.platform !== "linux" && "needs /proc",
+}, async () => {
+	const path = newPath();
+	const [writer, reader] = [begun(path), new SmallFiles(path)];
+	const openFiles = () =>
+		fs
+			.readdirSync("/proc/self/fd")
+			.map((handle) => {
+				try {
+					return fs.readlinkSync(`/proc/self/fd/${handle}`);
+				} catch {
+					return "";
+				}
+			})
+			.filter((target) => target.startsWith(path) && target.includes("values"));
+	for (let round = 0; round < 60; round += 1) {
+		writer.commit({ a: long(`${round}`, 60_000), b: long(`${round}`, 60_000) });
+		writer.sweep();
+		assert.equal(reader.rows().get("a"), long(`${round}`, 60_000));
+		assert.ok(openFiles().length < 12, openFiles().join());
+	}
+	await writer.environment.close();
+	await reader.environment.close();
+	assert.deepEqual(openFiles(), []);
+});
+
+test("what is deleted on a full disk makes room at once", async (t) => {
+	const mount = temporaryDirectory();
+	const { execFileSync } = await import("node:child_process");
+	try {
+		execFileSync("mount", ["-t", "tmpfs", "-o", "size=24m", "tmpfs", mount], { stdio: "ignore" });
+	} catch {
+		t.skip("needs to mount a small file system");
+		return;
+	}
+	try {
+		const host = new DirectoryHost(join(mount, "store"));
+		await host.commit(batch({ first: "1" }, "strict"));
+		const other = new DirectoryHost(join(mount, "store"));
+		for (let round = 0; round < 4; round += 1) {
+			const value = new Uint8Array(200_000).fill(round + 1);
+			let stored = 0;
+			for (;;) {
+				try {
+					const puts = [{ key: numberKey(stored), value }];
+					await (stored % 4 === 3 ? other : host).commit({ checks: [], deletes: [], puts, durability: "relaxed" });
+					stored += 1;
+				} catch (error) {
+					coded("QUOTA_EXCEEDED")(error);
+					break;
+				}
+			}
+			assert.ok(stored > 60, `${stored} in round ${round}`);
+			const keys = Array.from({ length: stored }, (_, index) => numberKey(index));
+			assert.ok(host.get(keys).every((read) => read?.length === value.length && read.at(-1) === round + 1));
+			await host.commit({ checks: [], deletes: keys.slice(1), puts: [], durability: "relaxed" });
+			await other.commit({ checks: [], deletes: keys.slice(0, 1), puts: [], durability: "relaxed" });
+		}
+		await other.close();
+		await host.close();
+	} finally {
+		execFileSync("umount", ["-l", mount], { stdio: "ignore" });
+	}
+});
+
+test("processes that write, sweep and read at once lose nothing and meet no error", async () => {
+	const path = newPath();
+	const store = begun(path);
+	const results = await Promise.all(["a", "b", "c"].map((name) => runChild("values", [path, name, "400"])));
+	for (const { code, stdout, stderr } of results) {
+		assert.equal(code, 0, stderr);
+		assert.match(stdout, /"done":true/, stdout);
+	}
+	const rows = store.rows();
+	for (const name of ["a", "b", "c"]) {
+		for (let slot = 0; slot < 5; slot += 1) {
+			const value = rows.get(`${name} ${slot}`) ?? "";
+			assert.ok(value.startsWith(`${name} ${slot} `), value.slice(0, 20));
+		}
+	}
+	assert.ok((valueFiles(path).at(-1) ?? 0) > 50);
+	assert.ok(valueFiles(path).length < 30, `${valueFiles(path).length} files`);
+	await store.environment.close();
+});
+
+test("what was laid aside survives the process being killed, at any moment", async () => {
+	const path = newPath();
+	const random = randomFrom(5);
+	await begun(path).environment.close();
+	let total = 0;
+	for (let round = 0; round < 12; round += 1) {
+		const before = Number((await rowsAfterwards(path)).get("count") ?? 0);
+		const acknowledged: string[] = [];
+		const target = 5 + random() * 60;
+		await runChild("laying", [path, String(before)], {
+			onLine: (line, child) => {
+				acknowledged.push(line);
+				if (acknowledged.length > target) child.kill("SIGKILL");
+			},
+		});
+		const rows = await rowsAfterwards(path);
+		const count = Number(rows.get("count"));
+		assert.ok(count >= before + acknowledged.length && acknowledged.length > 0);
+		for (let back = 0; back < Math.min(count, 7); back += 1) {
+			const number = count - back;
+			assert.equal(
+				rows.get(`row ${number % 7}`),
+				long(`${number} `, FILE_BYTES / 9),
+				`round ${round}, ${number} of ${count}`,
+			);
+		}
+		total = count;
+	}
+	assert.ok(total > 100);
+	assert.ok(valueFiles(path).length < 12, `${valueFiles(path)}`);
+});
+
+test("what cannot be looked at while the journal is read leaves what others have committed", async () => {
+	const path = newPath();
+	const stores = [begun(path), new SmallFiles(path), new SmallFiles(path)] as const;
+	const [a, b] = stores;
+	a.commit({ a: long("a", LARGE) });
+	b.commit({ b: long("b", LARGE) });
+	a.commit({ c: "1" });
+	const { openSync } = fs;
+	let opened = 0;
+	const failing = {
+		openSync: ((...args: Parameters<typeof openSync>) => {
+			if (String(args[0]).includes("values")) {
+				opened += 1;
+				if (opened === 2) throw Object.assign(new Error("EMFILE: too many open files"), { code: "EMFILE" });
+			}
+			return openSync(...args);
+		}) as typeof openSync,
+	};
+	let late: SmallFiles | undefined;
+	await withFileSystem(failing, () => {
+		late = new SmallFiles(path);
+		assert.throws(() => late?.rows(), { code: "EMFILE" });
+	});
+	const expected = stateOf(
+		new Map([
+			["a", long("a", LARGE)],
+			["b", long("b", LARGE)],
+			["c", "1"],
+			["first", "1"],
+		]),
+	);
+	for (const store of [late as SmallFiles, ...stores]) assert.equal(stateOf(store.rows()), expected);
+	for (const store of [late as SmallFiles, ...stores]) await store.environment.close();
+	assert.equal(stateOf(await rowsAfterwards(path)), expected);
+});
+
+test("a store that is renamed while it is open loses nothing", async () => {
+	const path = newPath();
+	const [host, other] = [new DirectoryHost(path), new DirectoryHost(path)];
+	await host.commit(batch({ first: "1" }, "strict"));
+	await host.commit(batch({ a: long("a", LARGE) }));
+	await host.commit(batch({ b: "1" }));
+	const moved = `${path}-moved`;
+	fs.renameSync(path, moved);
+	assert.throws(() => other.get([bytes("a")]), coded("UNAVAILABLE", /deleted or replaced/));
+	for (const one of [host, other]) await one.close().catch(() => {});
+	assert.deepEqual([...(await rowsAfterwards(moved)).keys()], ["a", "b", "first"]);
+});
+
+test("a flush covers what others have committed before", async () => {
+	const path = newPath();
+	const disk = new Disk(path);
+	await disk.watching(async () => {
+		const [store, killed] = [begun(path), new SmallFiles(path)];
+		killed.commit({ a: long("a", LARGE) });
+		store.commit({ b: long("b", LARGE) });
+		mock.timers.enable({ apis: ["setTimeout"] });
+		try {
+			store.commit({ c: "1" });
+		} finally {
+			mock.timers.reset();
+		}
+		// As far as the values go, closing the one does what its flush in the background does.
+		const { fdatasyncSync } = fs;
+		const flushed: string[] = [];
+		await withFileSystem(
+			{
+				fdatasyncSync: (handle) => {
+					flushed.push(fs.readlinkSync(`/proc/self/fd/${handle}`).slice(path.length + 1));
+					fdatasyncSync(handle);
+				},
+			},
+			() => store.environment.close(),
+		);
+		assert.ok(flushed.includes("values/1") && flushed.includes("values/2"), flushed.join());
+		await killed.environment.close();
+	});
+});
+
+test("values that could not be synced are never taken for durable, whoever commits next", async () => {
+	const path = newPath();
+	const [host, other] = [new DirectoryHost(path), new DirectoryHost(path)];
+	await host.commit(batch({ first: "1" }, "strict"));
+	await host.commit(batch({ a: long("a", LARGE) }));
+	const { fdatasyncSync } = fs;
+	let failed = 0;
+	const failingOnce = {
+		fdatasyncSync: (handle: number) => {
+			if (failed++ === 0) throw Object.assign(new Error("EIO: i/o error"), { code: "EIO" });
+			fdatasyncSync(handle);
+		},
+	};
+	await withFileSystem(failingOnce, async () => {
+		assert.throws(() => host.commit(batch({ b: "1" }, "strict")), coded("UNAVAILABLE"));
+	});
+	// The system tells of it no more; the value is written to another file, and the old one left alone.
+	assert.throws(() => other.commit(batch({ c: "1" }, "strict")), coded("UNAVAILABLE"));
+	await other.commit(batch({ c: "1" }, "strict"));
+	await host.commit(batch({ d: long("d", LARGE) }));
+	const first = join(path, "values", "1");
+	rmSync(first);
+	assert.deepEqual(
+		host.get(["a", "c", "d"].map(bytes)).map((value) => value?.length),
+		[LARGE, 1, LARGE],
+	);
+	await host.close();
+	await other.close();
+	assert.deepEqual([...(await rowsAfterwards(path)).keys()], ["a", "c", "d", "first"]);
+});
+
+test("a file that cannot be opened to be flushed is flushed later, and nothing is written twice", async () => {
+	const path = newPath();
+	const store = begun(path);
+	mock.timers.enable({ apis: ["setTimeout"] });
+	const { open } = fs.promises;
+	try {
+		store.commit({ a: long("a", LARGE) });
+		let refused = 0;
+		fs.promises.open = () => {
+			refused += 1;
+			return Promise.reject(Object.assign(new Error("EMFILE"), { code: "EMFILE" }));
+		};
+		await withFileSystem({}, async () => {
+			for (let turn = 0; turn < 10_000 && refused < 2; turn += 1) {
+				mock.timers.tick(1000);
+				await new Promise(setImmediate);
+			}
+		});
+		assert.equal(refused, 2);
+		store.commit({ b: "1" });
+		assert.ok(statSync(join(path, "journal")).size > 60);
+		assert.deepEqual(valueFiles(path), [1]);
+		let synced = 0;
+		fs.promises.open = (async (...args: Parameters<typeof open>) => {
+			synced += 1;
+			return open(...args);
+		}) as typeof open;
+		await withFileSystem({}, async () => {
+			for (let turn = 0; turn < 10_000 && synced === 0; turn += 1) {
+				mock.timers.tick(1000);
+				await new Promise(setImmediate);
+			}
+		});
+		assert.equal(synced, 1);
+	} finally {
+		mock.timers.reset();
+		fs.promises.open = open;
+		await withFileSystem({}, () => {});
+		await store.environment.close();
+	}
+});
+
+test("a sweep never touches the files of a store that was put in the place of its own", async () => {
+	const path = newPath();
+	const store = begun(path);
+	for (let round = 0; round < 20; round += 1) store.commit({ a: long(`${round}`, 60_000) });
+	const steps = store.environment.sweeper.sweep();
+	assert.ok(steps?.next().done === false);
+	const handle = fs.openSync(join(path, "values", "1"), "r");
+	rmSync(path, { recursive: true });
+	const fresh = begun(path);
+	fresh.commit({ b: long("b", fs.fstatSync(handle).size - 200) });
+	fresh.commit({ b: long("b", LARGE) });
+	const before = valueFiles(path);
+	try {
+		while (steps.next().done !== true);
+	} catch {
+		// Its own files are gone.
+	}
+	assert.deepEqual(valueFiles(path), before);
+	assert.equal(fresh.get("b"), long("b", LARGE));
+	fs.closeSync(handle);
+	await fresh.environment.close();
+	await store.environment.close().catch(() => {});
+});
+
+test("what a sweep meets is no error of the commit before it", async () => {
+	const host = new DirectoryHost(newPath());
+	await host.commit(batch({ first: "1" }, "strict"));
+	const { readdirSync, statSync: stat } = fs;
+	let listed = 0;
+	const failing = {
+		readdirSync: ((...args: Parameters<typeof readdirSync>) => {
+			if (listed++ > 0) throw Object.assign(new Error("EMFILE"), { code: "EMFILE" });
+			return readdirSync(...args);
+		}) as typeof readdirSync,
+		statSync: stat,
+	};
+	await withFileSystem(failing, async () => {
+		assert.deepEqual(await host.commit(batch({ a: long("a", LARGE) })), { applied: true });
+		for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
+	});
+	assert.ok(listed > 1);
+	await host.close();
+});
