@@ -1,11 +1,12 @@
 import { isStreamkitError } from "streamkit";
 import { copyOf, sameBytes } from "./bytes.js";
-import { noRoom } from "./errors.js";
+import { gone, noRoom } from "./errors.js";
 import { type Change, type Put, recordBytes } from "./journal/format.js";
 import { Journal } from "./journal/journal.js";
 import { merged, type Pair } from "./journal/merge.js";
 import { type KeyRange, LmdbEnvironment, type Pages } from "./lmdb/environment.js";
 import { lackingRoom, lackingRoomBeside } from "./room.js";
+import { NotFlushed } from "./values/flush.js";
 import { isStoredAsItIs, placeOf, valueIn, withRow } from "./values/reference.js";
 import { Sweeper } from "./values/sweeper.js";
 import { LARGE_VALUE_BYTES } from "./values/value-file.js";
@@ -42,7 +43,7 @@ export class JournaledEnvironment {
 			this.#sweeper = new Sweeper(
 				this.#values,
 				{
-					write: (run) => this.write(run),
+					write: (run) => this.#writeInPlace(run),
 					holds: (key, row) => this.#holdsRow(key, row),
 					put: (puts) => this.#putAnew(puts),
 					settle: () => this.#settle(),
@@ -207,7 +208,7 @@ export class JournaledEnvironment {
 			this.#settle();
 		} catch (error) {
 			// What is in the journal is there all the same.
-			if (!isStreamkitError(error, "QUOTA_EXCEEDED")) throw error;
+			if (this.#journal.isUnflushed) throw error;
 		}
 	}
 
@@ -263,7 +264,7 @@ export class JournaledEnvironment {
 			this.#values.sync(change);
 		} catch (error) {
 			// The system may not tell it again.
-			this.#journal.failToFlush(error);
+			if (error instanceof NotFlushed) this.#journal.failToFlush(error);
 			throw error;
 		}
 	}
@@ -284,6 +285,14 @@ export class JournaledEnvironment {
 	#settle(): void {
 		this.write(() => {
 			if (this.#journal.rows.size > 0) this.#store({ deletes: [], puts: [] });
+		});
+	}
+
+	/** A write transaction that goes by paths: these must lead to this very store. */
+	#writeInPlace<T>(run: () => T): T {
+		return this.write(() => {
+			if (!this.#journal.isPresent()) throw gone(this.#directory, false);
+			return run();
 		});
 	}
 

@@ -29,10 +29,10 @@ export class SmallFiles {
 	readonly path: string;
 
 	/** Opens a directory; of one that is missing, the parent must be there. */
-	constructor(path: string) {
+	constructor(path: string, fileBytes = FILE_BYTES) {
 		this.path = path;
 		mkdirSync(path, { recursive: true });
-		this.environment = new JournaledEnvironment(path, Number.POSITIVE_INFINITY, FILE_BYTES);
+		this.environment = new JournaledEnvironment(path, Number.POSITIVE_INFINITY, fileBytes);
 	}
 
 	commit(changes: Record<string, string | undefined>, relaxed = true): void {

@@ -747,3 +747,109 @@ test("what a sweep meets is no error of the commit before it", async () => {
 	assert.ok(listed > 1);
 	await host.close();
 });
+
+test("a sweep is not led astray by reads of many files between its steps", async () => {
+	const path = newPath();
+	const inFile = 300;
+	const files = 12;
+	const writer = new SmallFiles(path, inFile * (LARGE + 30));
+	writer.commit({ first: "1" }, false);
+	const key = (number: number) => `key ${String(number).padStart(6, "0")}`;
+	for (let number = 0; number < files * inFile; number += 50) {
+		const keys = Array.from({ length: 50 }, (_, index) => key(number + index));
+		writer.commit(Object.fromEntries(keys.map((key) => [key, long(key, LARGE)])));
+	}
+	await writer.environment.close();
+	const store = new SmallFiles(path);
+	store.commit({ last: long("last", LARGE) });
+	const before = valueFiles(path);
+	assert.ok(before.length > files, before.join());
+	const steps = store.environment.sweeper.sweep();
+	let taken = 0;
+	while (steps?.next().done === false) {
+		taken += 1;
+		for (let file = 0; file < files; file += 1) store.get(key(file * inFile + 7));
+	}
+	assert.ok(taken >= 4, `${taken} steps`);
+	assert.deepEqual(valueFiles(path), before);
+	for (let number = 0; number < files * inFile; number += 1)
+		assert.equal(store.get(key(number)), long(key(number), LARGE));
+	await store.environment.close();
+});
+
+test("of values that are written anew, one that fails takes none of the others along", async () => {
+	const path = newPath();
+	const host = new DirectoryHost(path);
+	await host.commit(batch({ first: "1" }, "strict"));
+	const names = ["a", "b", "c"];
+	for (const name of names) await host.commit(batch({ [name]: long(name, 20_000) }));
+	const { fdatasyncSync, writevSync } = fs;
+	let synced = 0;
+	await withFileSystem(
+		{
+			fdatasyncSync: (handle) => {
+				if (synced++ === 0) throw Object.assign(new Error("EIO: i/o error"), { code: "EIO" });
+				fdatasyncSync(handle);
+			},
+		},
+		() => assert.throws(() => host.commit(batch({ d: "1" }, "strict")), coded("UNAVAILABLE")),
+	);
+	let written = 0;
+	await withFileSystem(
+		{
+			writevSync: (...args: Parameters<typeof writevSync>) => {
+				if (++written === 2) throw Object.assign(new Error("EIO: i/o error"), { code: "EIO" });
+				return writevSync(...args);
+			},
+		},
+		async () => {
+			assert.deepEqual(await host.commit(batch({ d: "1" }, "strict")), { applied: true });
+		},
+	);
+	assert.ok(written > 2);
+	await host.commit(batch({ e: long("e", 20_000) }));
+	assert.deepEqual(
+		host.get([...names, "e"].map(bytes)).map(text),
+		[...names, "e"].map((name) => long(name, 20_000)),
+	);
+	await host.close();
+	assert.equal((await rowsAfterwards(path)).get("a"), long("a", 20_000));
+});
+
+test("a store that takes the place of another while that is open keeps its files", async () => {
+	const [path, other] = [newPath(), newPath()];
+	const theirs = new DirectoryHost(other);
+	await theirs.commit(batch({ first: "1" }, "strict"));
+	for (const name of ["a", "b", "c"]) await theirs.commit(batch({ [name]: long(name, 20_000) }));
+	await theirs.close();
+	const host = new DirectoryHost(path);
+	await host.commit(batch({ first: "1" }, "strict"));
+	for (let file = 0; file < 3; file += 1) {
+		const one = new DirectoryHost(path);
+		await one.commit(batch({ a: long(`${file}`, LARGE) }));
+	}
+	await host.commit(batch({ a: long("a", LARGE) }));
+	fs.renameSync(path, `${path}-old`);
+	fs.renameSync(other, path);
+	for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
+	await host.close().catch(() => {});
+	const rows = await rowsAfterwards(path);
+	for (const name of ["a", "b", "c"]) assert.equal(rows.get(name), long(name, 20_000));
+});
+
+test("closing does not miss files that others have removed", async () => {
+	const path = newPath();
+	const [a, b] = [begun(path), new SmallFiles(path)];
+	b.rows();
+	a.commit({ x: long("x", LARGE) });
+	b.commit({ y: "1" });
+	a.commit({ x: undefined });
+	for (let round = 0; round < 30; round += 1) {
+		a.commit({ z: long(`${round}`, 60_000) }, round % 5 !== 0);
+		a.sweep();
+	}
+	assert.ok(!valueFiles(path).includes(1));
+	await b.environment.close();
+	assert.ok(fs.readdirSync(join(path, "values")).every((name) => /^\d+$/.test(name)));
+	await a.environment.close();
+});

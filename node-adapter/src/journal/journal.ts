@@ -66,6 +66,7 @@ export class Journal {
 	#checksum = 0;
 	readonly #first = Buffer.allocUnsafe(HEADER_BYTES);
 	#timer: NodeJS.Timeout | undefined;
+	#isClosed = false;
 	#flushing: Promise<void> = Promise.resolve();
 	/** Why the rows could not be brought to the disk. */
 	#unflushed: unknown;
@@ -140,6 +141,11 @@ export class Journal {
 			this.#base = base;
 			this.#end = HEADER_BYTES;
 			this.#checksum = header.checksum;
+		} else if (fstatSync(this.#handle).size < this.#end) {
+			// Who opened the store could not read all of it, and has cut it.
+			this.#forget();
+			this.#settle(base);
+			return;
 		}
 		this.#readOn();
 	}
@@ -174,13 +180,15 @@ export class Journal {
 
 	/** Brings what this host appended to the disk, and closes the file. */
 	async close(): Promise<void> {
-		const flush = this.#timer !== undefined;
+		const isDue = this.#timer !== undefined;
+		this.#isClosed = true;
 		clearTimeout(this.#timer);
 		await this.#flushing;
+		const flush = isDue || this.#unflushedFiles.size > 0;
 		try {
 			if (flush) {
 				// Of a store that was deleted there is nothing to save.
-				if (this.isPresent()) this.#values.syncFiles(this.#unflushedFiles);
+				if (this.isPresent()) this.#values.flushNow(this.#unflushedFiles);
 				fdatasyncSync(this.#handle);
 			}
 			if (this.#unflushed !== undefined) throw this.#unflushed;
@@ -261,6 +269,7 @@ export class Journal {
 	}
 
 	#flushSoon(): void {
+		if (this.#isClosed) return;
 		this.#timer ??= setTimeout(() => {
 			this.#timer = undefined;
 			// A slow disk may take longer than the time between two flushes; closing waits for all.

@@ -81,6 +81,7 @@ export class ValueFiles {
 		if (last === undefined) this.#makeDirectory();
 		const number = (last ?? 0) + 1;
 		this.#closeSome();
+		rmSync(this.#markOf(number), { force: true });
 		const file = new ValueFile(this.pathOf(number), number, true);
 		this.#open.set(number, file);
 		return file;
@@ -98,13 +99,12 @@ export class ValueFiles {
 	remove({ file: number, size }: FileSize): void {
 		const file = this.find(number);
 		if (file === undefined || file.size !== size || !this.stands(file)) return;
-		// Whoever has it open does not keep its room.
-		file.cut(0);
+		file.empty();
 		if (number === this.numbers().at(-1)) return;
 		this.#open.delete(number);
 		file.close();
-		rmSync(this.pathOf(number), { force: true });
 		rmSync(this.#markOf(number), { force: true });
+		rmSync(this.pathOf(number), { force: true });
 	}
 
 	/** Says to all processes that a file could not be brought to the disk: the system does not tell it twice. */

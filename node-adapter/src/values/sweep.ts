@@ -1,4 +1,4 @@
-import type { FileSize, LaidAside } from "./value-file.js";
+import type { Contents, FileSize, LaidAside } from "./value-file.js";
 
 /** What a sweep asks of the store, and does to it. */
 export interface Sweepable {
@@ -10,8 +10,8 @@ export interface Sweepable {
 	settle(): void;
 	/** Bytes of a file while no commit is under way; undefined when it is gone. */
 	sizeOf(file: number): number | undefined;
-	/** Everything in the first bytes of a file; undefined for what cannot be told. */
-	contents(file: FileSize): Iterable<LaidAside | undefined>;
+	/** Values in the first bytes of a file from an offset on, no more than so many. */
+	contents(file: FileSize, offset: number, most: number): Contents;
 	/** Removes a file that was so long; one that has grown stays. */
 	remove(file: FileSize): void;
 }
@@ -60,46 +60,48 @@ export function filesToSweep(files: readonly FileSize[], own: FileSize, fileByte
  * No row refers again to a value of a commit that is done once it does not any more: what is found unused stays so.
  */
 export function* sweeping(store: Sweepable, files: Iterable<ToSweep>, moving: boolean): Generator<void, void> {
-	for (const { file, isSmall } of files) {
-		const size = store.sizeOf(file);
-		if (size === undefined) continue;
-		const live: LaidAside[] = [];
-		let isWhole = true;
-		for (const some of inParts(store.contents({ file, size }), () => 1, LOOKED_AT)) {
-			const values = some.filter((value) => value !== undefined);
-			isWhole &&= values.length === some.length;
-			live.push(...store.referred(values));
-			yield;
+	for (const one of files) {
+		try {
+			yield* sweepingOne(store, one, moving);
+		} catch {
+			// One that is damaged, or is another user's, does not keep the others.
 		}
-		if (!isWhole) continue;
-		const isMoved = live.length > 0 && moving && (isSmall || bytesOf(live) < size / 2);
-		if (live.length > 0 && !isMoved) continue;
-		let moved = true;
-		for (const some of inParts(live, ({ place }) => place.length, MOVED_BYTES)) {
-			moved &&= store.move(some);
-			yield;
-		}
-		if (!moved) continue;
-		// After power loss there must not be rows again that refer to what is removed.
-		store.settle();
-		store.remove({ file, size });
 	}
+}
+
+function* sweepingOne(store: Sweepable, { file, isSmall }: ToSweep, moving: boolean): Generator<void, void> {
+	const size = store.sizeOf(file);
+	if (size === undefined) return;
+	const live: LaidAside[] = [];
+	for (let at: Contents["next"] = 0; at !== "end"; ) {
+		// Nothing is kept open meanwhile.
+		const some: Contents = store.contents({ file, size }, at, LOOKED_AT);
+		live.push(...store.referred(some.values));
+		if (some.next === "damaged") return;
+		at = some.next;
+		yield;
+	}
+	if (live.length > 0 && !(moving && (isSmall || bytesOf(live) < size / 2))) return;
+	for (const some of inParts(live, MOVED_BYTES)) {
+		if (!store.move(some)) return;
+		yield;
+	}
+	// After power loss there must not be rows again that refer to what is removed.
+	store.settle();
+	store.remove({ file, size });
 }
 
 function bytesOf(values: readonly LaidAside[]): number {
 	return values.reduce((sum, { place }) => sum + place.length, 0);
 }
 
-function* inParts<T>(all: Iterable<T>, sizeOf: (one: T) => number, most: number): Generator<T[]> {
-	let part: T[] = [];
-	let size = 0;
-	for (const one of all) {
-		part.push(one);
-		size += sizeOf(one);
-		if (size < most) continue;
+function* inParts(values: readonly LaidAside[], bytes: number): Generator<LaidAside[]> {
+	let part: LaidAside[] = [];
+	for (const value of values) {
+		part.push(value);
+		if (bytesOf(part) < bytes) continue;
 		yield part;
 		part = [];
-		size = 0;
 	}
 	if (part.length > 0) yield part;
 }

@@ -10,7 +10,7 @@ const ROOM_PAUSE = 10;
 
 /** What a sweeper does with the rows of the store. */
 export interface SweptRows {
-	/** Runs a write transaction. */
+	/** Runs a write transaction. @throws where the directory is another one by now. */
 	write<T>(run: () => T): T;
 	/** In a write transaction: whether a key has that row. */
 	holds(key: Uint8Array, row: Uint8Array): boolean;
@@ -49,7 +49,7 @@ export class Sweeper {
 		const { own } = this.#values;
 		if (own === undefined || own.file === this.#sweptFor) return undefined;
 		this.#sweptFor = own.file;
-		return this.#sweepFor(own);
+		return this.#sweepFor();
 	}
 
 	/** Looks through all files at once. Whether there is more room now. */
@@ -71,7 +71,9 @@ export class Sweeper {
 	}
 
 	// The listing is a step, too: what it meets is no error of the commit that began the file.
-	*#sweepFor(own: FileSize): Generator<void, void> {
+	*#sweepFor(): Generator<void, void> {
+		const { own } = this.#values;
+		if (own === undefined) return;
 		yield* sweeping(this.#store, filesToSweep(this.#files.sizes(), own, this.#fileBytes), true);
 	}
 
@@ -96,7 +98,7 @@ export class Sweeper {
 				}),
 			settle,
 			sizeOf: (file) => write(() => files.find(file)?.size),
-			contents: ({ file, size }) => files.get(file).contents(size),
+			contents: ({ file, size }, offset, most) => files.get(file).contents(offset, size, most),
 			remove: (file) => write(() => files.remove(file)),
 		};
 	}

@@ -20,12 +20,21 @@ export interface FileSize {
 	readonly size: number;
 }
 
+/** Some of what is in a file, and where the next is; "damaged": there may be more that cannot be told. */
+export interface Contents {
+	readonly values: readonly LaidAside[];
+	readonly next: number | "end" | "damaged";
+}
+
+// No file has that number: it is refused.
+const CLOSED = 2 ** 31 - 1;
+
 /** One open file of values. Values are added at its end and never change. */
 export class ValueFile {
 	readonly number: number;
 	/** What tells it from every other file. */
 	readonly identity: FileIdentity;
-	readonly #handle: number;
+	#handle: number;
 
 	/** Opens the file at a path; `isNew`: makes it, and fails where there is one. */
 	constructor(path: string, number: number, isNew: boolean) {
@@ -65,6 +74,15 @@ export class ValueFile {
 		ftruncateSync(this.#handle, offset);
 	}
 
+	/** Gives its room back, whoever has it open. */
+	empty(): void {
+		try {
+			this.cut(0);
+		} catch {
+			// Another user's.
+		}
+	}
+
 	/** A value; undefined where the file ends before it does. */
 	read({ offset, length }: Place): Uint8Array<ArrayBuffer> | undefined {
 		const value = Buffer.allocUnsafeSlow(length);
@@ -78,23 +96,24 @@ export class ValueFile {
 	}
 
 	/**
-	 * Everything in its first bytes, without the end of a commit that was not written whole; undefined, and nothing after
-	 * it, where something is damaged and there may be more behind it.
+	 * What is in its first `size` bytes from an offset on, so many values, without the end of a commit that was not written
+	 * whole.
 	 */
-	*contents(size: number): Generator<LaidAside | undefined, void> {
+	contents(offset: number, size: number, most: number): Contents {
+		const values: LaidAside[] = [];
 		const buffer = Buffer.allocUnsafe(LONGEST_HEAD);
-		for (let at = 0; size - at > LARGE_VALUE_BYTES; ) {
+		let at = offset;
+		while (size - at > LARGE_VALUE_BYTES) {
+			if (values.length === most) return { values, next: at };
 			const head = decodeHead(buffer.subarray(0, this.#fill(buffer, at)));
-			if (head === undefined) {
-				yield undefined;
-				return;
-			}
-			const offset = at + head.bytes;
-			at = offset + head.length;
-			if (at > size) return;
+			if (head === undefined) return { values, next: "damaged" };
+			const begin = at + head.bytes;
+			at = begin + head.length;
+			if (at > size) break;
 			const { length, checksum } = head;
-			yield { key: head.key, place: { file: this.number, offset, length, checksum } };
+			values.push({ key: head.key, place: { file: this.number, offset: begin, length, checksum } });
 		}
+		return { values, next: "end" };
 	}
 
 	/** Brings it to the disk. */
@@ -104,6 +123,8 @@ export class ValueFile {
 
 	close(): void {
 		closeSync(this.#handle);
+		// The number may be another file's from now on.
+		this.#handle = CLOSED;
 	}
 
 	/** Answers how many bytes there were. */

@@ -19,8 +19,8 @@ export class Values {
 	readonly #fileBytes: number;
 	/** What this process adds to, and where the next value goes. */
 	#own: FileSize | undefined;
-	/** What it was when the write transaction that is under way began to add to it. */
-	#begun: FileSize | undefined;
+	/** What files were when the write transaction that is under way began to add to them. */
+	#begun: FileSize[] = [];
 
 	/** Of a directory of ours. A file is begun anew before it has more than `fileBytes`, but for one commit. */
 	constructor(directory: string, largestFile: number, fileBytes: number) {
@@ -64,20 +64,22 @@ export class Values {
 
 	/** The values that were laid aside are those of a commit that is there, or may be. */
 	keep(): void {
-		this.#begun = undefined;
+		this.#begun = [];
 	}
 
 	/** Takes back what was laid aside since `keep`: nothing refers to it. To be called alone. */
 	takeBack(): void {
-		const begun = this.#begun;
-		this.#begun = undefined;
-		// Where another file was begun meanwhile, what is in the first one stays until it is swept.
-		if (begun === undefined || begun.file !== this.#own?.file) return;
+		for (const begun of this.#begun) this.#cut(begun);
+		this.#begun = [];
+	}
+
+	#cut(to: FileSize): void {
+		const isOwn = this.#own?.file === to.file;
 		// It goes on behind what cannot be cut off in another file.
-		this.#own = undefined;
+		if (isOwn) this.#own = undefined;
 		try {
-			this.files.get(begun.file).cut(begun.size);
-			this.#own = begun;
+			this.files.get(to.file).cut(to.size);
+			if (isOwn) this.#own = to;
 		} catch {
 			// Nothing refers to it.
 		}
@@ -119,12 +121,13 @@ export class Values {
 
 	/** Brings the values that rows refer to to the disk. @throws where the system could not write some of them. */
 	sync(change: Change): void {
-		this.syncFiles(new Set([...placesIn(change)].map(({ file }) => file)));
+		syncFiles(this.files, [...new Set([...placesIn(change)].map(({ file }) => file))]);
 	}
 
-	/** The same of all values of files. */
-	syncFiles(numbers: Iterable<number>): void {
-		syncFiles(this.files, [...numbers]);
+	/** The same of all values of files, as far as these are there: to others nothing refers any more. */
+	flushNow(numbers: Iterable<number>): void {
+		const present = [...numbers].filter((number) => this.files.find(number) !== undefined);
+		syncFiles(this.files, present);
 	}
 
 	/** The same in the background. Answers the files that could not be opened for it. */
@@ -135,18 +138,21 @@ export class Values {
 	/** Answers where it begins; undefined, and there is nothing of it, where it cannot be written. */
 	#append(parts: readonly Uint8Array[], bytes: number): FileSize | undefined {
 		if (bytes === 0 || bytes > this.#largestFile) return undefined;
+		let begun: FileSize | undefined;
 		try {
 			const file = this.#fileFor(bytes);
-			const begun = this.#own ?? { file: file.number, size: 0 };
+			begun = this.#own ?? { file: file.number, size: 0 };
 			this.#own = begun;
-			this.#begun ??= begun;
 			file.write(parts, bytes, begun.size);
-			this.#own = { file: begun.file, size: begun.size + bytes };
-			return begun;
 		} catch {
-			this.takeBack();
+			// Not what the transaction has laid aside before.
+			if (begun !== undefined) this.#cut(begun);
 			return undefined;
 		}
+		const { file, size } = begun;
+		if (!this.#begun.some((one) => one.file === file)) this.#begun.push(begun);
+		this.#own = { file, size: size + bytes };
+		return begun;
 	}
 
 	/** The file that so many bytes go to: that of this process, or a new one. */
