@@ -3,12 +3,15 @@
 
 mod common;
 
+use common::calls::Calls;
+use common::hooked::{Hook, HostCall, hooked};
 use common::reads::{segment_read, space_read};
 use common::{Never, World, records, small_blocks};
+use std::cell::Cell;
 use std::rc::Rc;
 use streamkit_core::{
-    Compression, EntryId, Env, ErrorCode, HostLimits, MemoryKv, OpenOptions, Retention, SegmentRead,
-    SpaceRead, Store, Trim, WriteOptions,
+    Compression, EntryId, Env, Error, ErrorCode, HostLimits, MemoryKv, OpenOptions, Result, Retention,
+    SegmentRead, SpaceRead, Store, Trim, WriteOptions,
 };
 
 async fn timeline(store: &Store, page: u64) -> Vec<(String, u64, EntryId, Vec<u8>)> {
@@ -187,7 +190,7 @@ fn what_is_merged_fits_a_small_commit_with_the_keys_of_what_it_replaces() {
 }
 
 /// How many entries a read gives to its end, or what stops it.
-async fn count(store: &Store, mut read: SegmentRead) -> Result<u64, ErrorCode> {
+async fn count(store: &Store, mut read: SegmentRead) -> std::result::Result<u64, ErrorCode> {
     let mut count = 0;
     loop {
         let page = store.read_segment(read.clone()).await.map_err(|error| error.code())?;
@@ -228,11 +231,16 @@ fn what_is_missing_is_not_merged_over() {
     }
 }
 
-/// Blocks and commit rows of a space.
-fn rows_of(kv: &MemoryKv, space: &str) -> usize {
+/// Blocks and commit rows of a space, and their bytes.
+fn measure_of(kv: &MemoryKv, space: &str) -> (u64, u64) {
     let prefixes = ["SEGMENTS", "SPACES"].map(|kind| ["DAT\0", kind, "\0", space, "\0"].concat());
-    let is_row = |key: &Vec<u8>| prefixes.iter().any(|prefix| key.starts_with(prefix.as_bytes()));
-    kv.snapshot().into_keys().filter(is_row).count()
+    let is_row = |key: &[u8]| prefixes.iter().any(|prefix| key.starts_with(prefix.as_bytes()));
+    let rows = kv.snapshot().into_iter().filter(|(key, _)| is_row(key));
+    rows.fold((0, 0), |(rows, bytes), (_, row)| (rows + 1, bytes + row.len() as u64))
+}
+
+fn rows_of(kv: &MemoryKv, space: &str) -> u64 {
+    measure_of(kv, space).0
 }
 
 async fn fill_stream(store: &Store, name: &str) {
@@ -283,4 +291,163 @@ fn a_row_at_a_malformed_key_keeps_no_other_space_from_its_turn() {
     assert_eq!(report.damaged, 2);
     assert_eq!(rows_of(&kv, "deleted later"), 0);
     assert!(rows_of(&kv, "trimmed") < 80);
+}
+
+/// A host whose commits take sixteen rows, so that what a pass made of them is more than one step takes once more.
+fn many_steps() -> MemoryKv {
+    MemoryKv::with_limits(HostLimits { max_batch_ops: 20, block_bytes: 1 << 20, ..HostLimits::default() })
+}
+
+async fn append_each(store: &Store, space: &str, segment: &str, count: usize) {
+    for _ in 0..count {
+        store.append(records(space, segment, &["x"]), WriteOptions::default()).await.expect("appends");
+    }
+}
+
+#[test]
+fn the_report_is_of_what_is_stored_and_progress_of_the_blocks_looked_at() {
+    let world = World::new();
+    let kv = many_steps();
+    let options = OpenOptions { auto_compact: false, ..OpenOptions::default() };
+    let store = world.open_with(Rc::new(kv.clone()), options).expect("opens");
+    world.run(async {
+        for segment in ["g", "h"] {
+            append_each(&store, "s", segment, 300).await;
+        }
+        let before = measure_of(&kv, "s");
+        assert_eq!(before.0, 1200, "a block and a commit row for each");
+        let mut job = store.compactor(None).expect("starts");
+        assert_eq!((job.done(), job.total()), (0, None));
+        let mut last = 0;
+        while job.step().await.expect("steps") {
+            assert_eq!(job.total(), Some(600));
+            let (done, seen) = (job.done(), job.report().blocks_before);
+            assert!(last <= done && done <= seen, "{last} {done} {seen}");
+            // The end of a segment may be told later, and of commit rows nothing is.
+            assert!(seen.min(600) <= done + 32, "{done} {seen}");
+            last = done;
+        }
+        assert_eq!(job.done(), 600);
+        let (report, after) = (job.report(), measure_of(&kv, "s"));
+        assert_eq!((report.blocks_before, report.bytes_before), before);
+        assert_eq!((report.blocks_after, report.bytes_after), after);
+        assert_eq!((after.0, report.damaged), (3, 0), "a block of each, and a commit row");
+    });
+}
+
+#[test]
+fn a_step_of_several_commits_loses_no_race_with_itself() {
+    let world = World::new();
+    let kv = MemoryKv::with_limits(HostLimits { block_bytes: 3 << 20, ..HostLimits::default() });
+    let options =
+        OpenOptions { auto_compact: false, compression: Compression::None, ..OpenOptions::default() };
+    let store = world.open_with(Rc::new(kv.clone()), options.clone()).expect("opens");
+    let text = "x".repeat(1_400_000);
+    world.run(async {
+        for _ in 0..4 {
+            store.append(records("s", "g", &[&text]), WriteOptions::default()).await.expect("appends");
+        }
+    });
+    let before = measure_of(&kv, "s");
+    let calls = Rc::new(Calls::default());
+    let store = world.open_with(hooked(&kv, &calls), options).expect("opens");
+    calls.take();
+    let report = world.run(compact(&store));
+    assert_eq!((report.blocks_before, report.bytes_before), before);
+    assert_eq!((report.blocks_after, report.bytes_after), measure_of(&kv, "s"));
+    assert_eq!(report.blocks_after, 3, "two blocks of two, and a commit row");
+    // A look at the blocks and one at the commit rows: the step that has two commits is not begun again.
+    let (_, scans, commits) = calls.take();
+    assert_eq!(commits, 3);
+    assert!(scans < 6, "{scans}");
+}
+
+#[test]
+fn the_total_is_of_what_is_kept_and_never_passed() {
+    let world = World::new();
+    let kv = many_steps();
+    let env = Env { timer: Rc::new(Never), ..world.env(Rc::new(kv.clone())) };
+    let options = OpenOptions { auto_compact: false, ..OpenOptions::default() };
+    world.run(async {
+        let store = Store::open(env, options).await.expect("opens");
+        for name in ["deleted", "trimmed"] {
+            fill_stream(&store, name).await;
+        }
+        append_each(&store, "plain", "g", 50).await;
+        store.delete_stream("deleted", true).await.expect("deletes");
+        store.trim_stream("trimmed", Trim::MaxCount(20), false).await.expect("trims");
+        for (space, total) in [(Some("trimmed"), 20), (Some("none"), 0), (Some("deleted"), 0), (None, 70)] {
+            let mut job = store.compactor(space.map(String::from)).expect("starts");
+            let mut done = Vec::new();
+            while job.step().await.expect("steps") {
+                assert_eq!(job.total(), Some(total), "{space:?}");
+                done.push(job.done());
+            }
+            assert!(done.is_sorted() && done.iter().all(|done| *done <= total), "{space:?}: {done:?}");
+            assert_eq!(job.done(), total, "{space:?}");
+        }
+        assert_eq!([rows_of(&kv, "deleted"), rows_of(&kv, "trimmed"), rows_of(&kv, "plain")], [0, 2, 2]);
+    });
+}
+
+/// A host that fails once, at one of the scans of a space's blocks and commit rows.
+struct FailsAt {
+    space: &'static str,
+    left: Cell<u32>,
+}
+
+impl Hook for FailsAt {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        let prefixes = ["SEGMENTS", "SPACES"].map(|kind| ["DAT\0", kind, "\0", self.space, "\0"].concat());
+        if let HostCall::Scan(range) = call
+            && prefixes.iter().any(|prefix| range.start.starts_with(prefix.as_bytes()))
+        {
+            self.left.set(self.left.get().wrapping_sub(1));
+            if self.left.get() == 0 {
+                return Err(Error::unavailable("failed"));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn after_a_failure_the_next_space_is_counted_from_its_beginning() {
+    let filled = many_steps();
+    let options = OpenOptions { auto_compact: false, ..OpenOptions::default() };
+    let world = World::new();
+    let store = world.open_with(Rc::new(filled.clone()), options.clone()).expect("opens");
+    for space in ["a", "b"] {
+        world.run(append_each(&store, space, "g", 100));
+    }
+    let rows = measure_of(&filled, "b").0;
+    let mut failed = 0;
+    for at in 1.. {
+        let kv = many_steps();
+        kv.restore(filled.snapshot());
+        let hook = Rc::new(FailsAt { space: "a", left: Cell::new(at) });
+        let store = world.open_with(hooked(&kv, &hook), options.clone()).expect("opens");
+        let (before, after) = world.run(async {
+            let mut job = store.compactor(None).expect("starts");
+            let mut before = None;
+            loop {
+                match job.step().await {
+                    Ok(true) => {}
+                    Ok(false) => return (before, job.report()),
+                    Err(error) => {
+                        assert_eq!(error.code(), ErrorCode::Unavailable, "{error}");
+                        assert_eq!(before.replace(job.report()), None, "it failed once");
+                    }
+                }
+            }
+        });
+        // The rest of the space that failed stays as it is.
+        let Some(before) = before else { break };
+        failed += 1;
+        assert_eq!(after.blocks_before, before.blocks_before + rows, "at scan {at}");
+        let saved = [&filled, &kv].map(|kv| measure_of(kv, "a").0 + measure_of(kv, "b").0);
+        assert_eq!(after.blocks_before - after.blocks_after, saved[0] - saved[1], "at scan {at}");
+        assert_eq!(rows_of(&kv, "b"), 2, "at scan {at}");
+    }
+    assert!(failed > 14, "two passes at least of each: {failed}");
 }

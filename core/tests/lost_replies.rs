@@ -3,14 +3,16 @@
 
 mod common;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use common::hooked::{Hook, HostCall, hooked};
+use common::reads::{segment_read, space_read};
 use common::{World, records, small_blocks};
 use futures::future::LocalBoxFuture;
 use streamkit_core::{
-    Commit, Error, ErrorCode, Kv, MemoryKv, OpenOptions, Result, Retention, Store, Trim, WriteOptions,
+    Commit, CompactReport, EntryId, Error, ErrorCode, FaultPlan, FaultyKv, Kv, MemoryKv, OpenOptions, Page,
+    Result, Retention, Store, Trim, WriteOptions,
 };
 
 /// A host that applies its next commit and, after what others do then, answers that it failed.
@@ -38,14 +40,24 @@ fn losing<F: Future<Output = ()> + 'static>(world: &World, meanwhile: impl FnOnc
     let kv = small_blocks();
     let meanwhile = meanwhile(world.open(&kv));
     let loses = Loses { kv: kv.clone(), meanwhile: RefCell::new(Some(Box::pin(meanwhile))) };
-    // Timers fire at once here, and are not to end calls of the host.
-    let patient = OpenOptions { host_timeout: 0, ..OpenOptions::default() };
-    world.open_with(hooked(&kv, &Rc::new(loses)), patient).expect("opens")
+    patient(world, &kv, loses)
+}
+
+/// Timers fire at once here, and are not to end calls of the host.
+fn patient(world: &World, kv: &MemoryKv, hook: impl Hook + 'static) -> Store {
+    let options = OpenOptions { host_timeout: 0, auto_compact: false, ..OpenOptions::default() };
+    world.open_with(hooked(kv, &Rc::new(hook)), options).expect("opens")
 }
 
 async fn append(store: &Store, payload: &str) -> Result<u64> {
     let made = store.append(records("space", "segment", &[payload]), WriteOptions::default()).await?;
     Ok(made.status.last_sequence)
+}
+
+async fn compact(store: &Store) -> Result<CompactReport> {
+    let mut job = store.compactor(None)?;
+    while job.step().await? {}
+    Ok(job.report())
 }
 
 async fn last_sequence(store: &Store) -> u64 {
@@ -74,8 +86,7 @@ fn what_was_trimmed_since_may_have_been_stored() {
         other.create_stream("space", 1, Retention::default()).await.expect("creates");
         other.trim_stream("space", Trim::MaxCount(1), false).await.expect("trims");
         // This removes the rows.
-        let mut job = other.compactor(None).expect("starts");
-        while job.step().await.expect("steps") {}
+        compact(&other).await.expect("steps");
     });
     world.run(async {
         let error = append(&store, "1").await.expect_err("nobody knows");
@@ -83,4 +94,127 @@ fn what_was_trimmed_since_may_have_been_stored() {
         assert!(error.may_have_applied());
         assert_eq!(last_sequence(&store).await, 2, "it is not stored again");
     });
+}
+
+/// Entries that are read one by one, each in a row of its own until it is merged.
+const ENTRIES: u64 = 20;
+
+async fn fill(store: &Store) {
+    for sequence in 1..=ENTRIES {
+        assert_eq!(append(store, &sequence.to_string()).await.expect("appends"), sequence);
+    }
+}
+
+/// So many entries are there, each once, and then those of others; and nothing is wrong with them.
+async fn holds(store: &Store, others: u64, what: &str) {
+    let texts = |page: Page| -> Vec<String> {
+        page.entries().map(|entry| String::from_utf8_lossy(entry.content.payload()).into_owned()).collect()
+    };
+    let mut all: Vec<String> = (1..=ENTRIES).map(|sequence| sequence.to_string()).collect();
+    all.extend((0..others).map(|_| "other".to_owned()));
+    let segment = store.read_segment(segment_read("space", "segment", 1, 1000)).await.expect("reads");
+    assert_eq!(texts(segment), all, "{what}");
+    let space = store.read_space(space_read("space", EntryId::ZERO, 1000)).await.expect("reads");
+    assert_eq!(texts(space), all, "{what}");
+    let mut verifier = store.verifier();
+    while verifier.step().await.expect("steps") {}
+    let problems = verifier.report().problems;
+    assert!(problems.is_empty(), "{what}: {problems:#?}");
+}
+
+/// A host that applies so many commits and, after an append of another, answers that they failed; others do fail. Of
+/// its reads no more than so many are answered once the first reply was lost.
+struct LosesEach {
+    kv: MemoryKv,
+    other: Store,
+    lost: Rc<Cell<u64>>,
+    loses: u64,
+    reads: Cell<u64>,
+}
+
+impl Hook for LosesEach {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        if let HostCall::Commit(batch) = call {
+            if self.lost.get() >= self.loses {
+                return Err(Error::unavailable("it does nothing"));
+            }
+            assert_eq!(self.kv.commit(batch.clone()).await?, Commit::Applied);
+            self.lost.set(self.lost.get() + 1);
+            append(&self.other, "other").await?;
+            return Err(Error::unknown("the reply was lost"));
+        }
+        if self.lost.get() > 0 {
+            let left =
+                self.reads.get().checked_sub(1).ok_or_else(|| Error::unavailable("it does not answer"))?;
+            self.reads.set(left);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_merge_whose_reply_was_lost_beside_an_append_is_looked_at_again() {
+    let world = World::new();
+    let kv = small_blocks();
+    let other = world.open(&kv);
+    world.run(fill(&other));
+    let rows = kv.len();
+    let beside = other.clone();
+    let meanwhile = async move { assert_eq!(append(&beside, "other").await.expect("appends"), ENTRIES + 1) };
+    let loses = Loses { kv: kv.clone(), meanwhile: RefCell::new(Some(Box::pin(meanwhile))) };
+    let store = patient(&world, &kv, loses);
+    world.run(async {
+        compact(&store).await.expect("it is found out, and the rest is merged");
+        assert!(kv.len() < rows / 4, "{} of {rows} rows", kv.len());
+        holds(&other, 1, "merged").await;
+    });
+}
+
+#[test]
+fn a_compaction_whose_replies_are_all_lost_ends_and_says_that_nobody_knows() {
+    // Of the reads all are answered, or none, or the one by which it is found that another has written.
+    for (reads, loses, tries) in [(u64::MAX, 9, 2), (u64::MAX, 1, 1), (0, 1, 1), (1, 1, 1)] {
+        let world = World::new();
+        let kv = small_blocks();
+        let other = world.open(&kv);
+        world.run(fill(&other));
+        let lost = Rc::new(Cell::new(0));
+        let (beside, count) = (other.clone(), Rc::clone(&lost));
+        let hook = LosesEach { kv: kv.clone(), other: beside, lost: count, loses, reads: Cell::new(reads) };
+        let store = patient(&world, &kv, hook);
+        world.run(async {
+            let error = compact(&store).await.expect_err("nobody knows");
+            assert_eq!(error.code(), ErrorCode::Unavailable, "{error}");
+            assert!(error.may_have_applied(), "{reads} reads, of {loses}: {error}");
+            assert_eq!(lost.get(), tries, "{reads} reads, of {loses}");
+            holds(&other, tries, "what was merged stays merged").await;
+        });
+    }
+}
+
+#[test]
+fn on_a_host_that_loses_replies_a_compaction_loses_nothing() {
+    let mut ended = [0, 0];
+    for seed in 0..60 {
+        let world = World::new();
+        let kv = small_blocks();
+        world.run(fill(&world.open(&kv)));
+        let rows = kv.len();
+        let faulty = Rc::new(FaultyKv::new(Rc::new(kv.clone()), FaultPlan::default()));
+        let options = OpenOptions { auto_compact: false, ..OpenOptions::default() };
+        let store = world.open_with(faulty.clone(), options).expect("opens");
+        faulty.set_plan(FaultPlan { seed, lost_reply_rate: 0.1, late_rate: 0.3, ..FaultPlan::default() });
+        let result = world.run(compact(&store));
+        faulty.set_plan(FaultPlan::default());
+        world.run(async {
+            faulty.settle().await;
+            ended[usize::from(result.is_ok())] += 1;
+            match result {
+                Ok(_) => assert!(kv.len() < rows / 4, "seed {seed}: {} of {rows} rows", kv.len()),
+                Err(error) => assert_eq!(error.code(), ErrorCode::Unavailable, "seed {seed}: {error}"),
+            }
+            holds(&store, 0, &format!("seed {seed}")).await;
+        });
+    }
+    assert!(ended[0] > 9 && ended[1] > 9, "{ended:?}");
 }

@@ -130,6 +130,35 @@ fn an_open_store_looks_for_leftovers_when_asked() {
     assert!(left > 3, "{left} of {calls} left something");
 }
 
+/// Spaces whose first entries are those of a transaction that another instance left half done are no empty ones.
+#[test]
+fn a_compaction_counts_what_another_instance_had_committed() {
+    let mut committed = [0, 0];
+    for calls in 1.. {
+        let world = World::new();
+        let kv = by_space();
+        let open = world.open(&kv);
+        let limited = StopAfter::new(calls);
+        if let Ok(dying) = world.open_with(hooked(&kv, &limited), OpenOptions::default()) {
+            let writes = vec![records("a", "x", &["1"]), records("b", "y", &["2"])];
+            let _ = world.run(dying.transact(writes, WriteOptions::default()));
+        }
+        world.run(async {
+            let mut job = open.compactor(None).expect("starts");
+            assert!(job.step().await.expect("lists"));
+            let total = job.total().expect("it was listed");
+            while job.step().await.expect("steps") {}
+            let there = count(&open, "a").await + count(&open, "b").await;
+            assert_eq!((job.done(), total), (there, there), "after {calls} calls");
+            committed[usize::from(there == 2)] += 1;
+        });
+        if limited.is_alive() {
+            break;
+        }
+    }
+    assert!(committed[0] > 3 && committed[1] > 2, "{committed:?}");
+}
+
 /// Removes the header of a record just before the last of so many reads of it.
 struct HeaderGoes {
     kv: MemoryKv,

@@ -2,6 +2,8 @@
 #![cfg(all(feature = "every-host", feature = "guarded-writes"))]
 
 mod common;
+#[path = "common/transfer.rs"]
+mod transfer;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -13,6 +15,7 @@ use streamkit_core::{
     Atomicity, EntryId, Error, ErrorCode, FaultPlan, FaultyKv, HostLimits, MemoryKv, OpenOptions, Result,
     Retention, SpaceRead, Store, StreamAppend, StreamAppended, Trim, Trimmed, WriteOptions,
 };
+use transfer::{edit_sealed, head_key, put_u64};
 use uuid::Uuid;
 
 /// Tries that a caller makes of one call.
@@ -289,6 +292,35 @@ fn a_damaged_commit_row_is_named_and_goes_with_what_is_trimmed() {
     let found: Vec<EntryId> = world.run(all(&store, "s")).into_iter().map(|(id, _)| id).collect();
     assert_eq!(found, ids[27..]);
     world.run(is_healthy(&store, "after collecting"));
+}
+
+#[test]
+fn a_commit_row_of_more_than_the_head_says_is_not_trimmed_into() {
+    // The head has the first half, by its records or by its last id, and one row all ten appends.
+    for by_records in [false, true] {
+        let world = World::new();
+        let kv = MemoryKv::new();
+        let (store, ids) = ten_appends(&world, &kv);
+        let mut job = store.compactor(None).expect("starts");
+        while world.run(job.step()).expect("steps") {}
+        assert_eq!(keys(&kv, COMMITS).len(), 1);
+        edit_sealed(&kv, &head_key("s"), |row| {
+            if by_records {
+                put_u64(row, 74, 20);
+            } else {
+                put_u64(row, 26, ids[19].ms);
+                put_u64(row, 34, ids[19].n);
+            }
+        });
+        let store = world.open(&kv);
+        let before = kv.snapshot();
+        let beyond = if by_records { Trim::Before(ids[32]) } else { Trim::MaxCount(8) };
+        let error = world.run(store.trim_stream("s", beyond, false)).expect_err("it is not of the stream");
+        assert_eq!(error.code(), ErrorCode::Conflict, "{error}");
+        assert_eq!(kv.snapshot(), before, "a trim that failed changes nothing");
+        world.run(store.trim_stream("s", Trim::Before(ids[12]), false)).expect("trims");
+        assert_eq!(world.run(all(&store, "s")).first().map(|(id, _)| *id), Some(ids[12]));
+    }
 }
 
 #[test]

@@ -99,6 +99,27 @@ fn an_abandoned_import_is_taken_over() {
 }
 
 #[test]
+fn of_two_imports_into_a_space_the_later_one_has_it() {
+    let world = World::new();
+    let source = open(&world, &MemoryKv::new());
+    let target = open(&world, &small_blocks());
+    world.run(async {
+        fill(&source).await;
+        let bytes = export(&source).await;
+        let (most, rest) = bytes.split_at(bytes.len() - 40);
+        let mut first = target.importer(None).expect("starts");
+        first.push(most).await.expect("takes it");
+        let mut second = target.importer(None).expect("starts");
+        second.push(most).await.expect("takes over");
+        assert_eq!(first.push(rest).await.expect_err("taken over").code(), ErrorCode::Conflict);
+        second.push(rest).await.expect("goes on");
+        second.finish().await.expect("ends");
+        assert_eq!(contents(&target).await, contents(&source).await);
+        healthy(&target).await;
+    });
+}
+
+#[test]
 fn a_verification_waits_for_an_import_that_goes_on_and_reports_one_that_does_not() {
     for goes_on in [true, false] {
         let world = World::new();

@@ -472,6 +472,25 @@ fn sequences_are_missing_only_where_something_was_trimmed() {
 }
 
 #[test]
+fn what_was_taken_before_it_was_trimmed_goes_with_what_is_trimmed() {
+    let world = World::new();
+    let kv = small_blocks();
+    let target = open(&world, &kv);
+    world.run(async {
+        import(&target, &sealed(&trimmed_beside().frames()), 1000).await.expect("imports");
+        let rows = |kind: &str| {
+            let prefix = ["DAT\0", kind, "\0a\0"].concat();
+            kv.snapshot().into_keys().filter(|key| key.starts_with(prefix.as_bytes())).count()
+        };
+        assert_eq!([rows("SEGMENTS"), rows("SPACES")], [3, 2]);
+        // By the commit rows it is known which blocks there are to remove.
+        assert_eq!(target.collect("a").await.expect("collects"), 3);
+        assert_eq!([rows("SEGMENTS"), rows("SPACES")], [1, 1]);
+        agrees(&target).await;
+    });
+}
+
+#[test]
 fn a_trim_bound_goes_up_and_so_does_what_is_trimmed() {
     let again = |bound, records, bytes| {
         let mut space = trimmed_before();

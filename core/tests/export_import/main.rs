@@ -8,6 +8,7 @@ mod common;
 mod crafted;
 mod frames;
 mod largest_numbers;
+mod late_heads;
 mod refused;
 mod round_trip;
 #[path = "../common/transfer.rs"]

@@ -69,7 +69,9 @@ impl Group {
         let mut waiting = Vec::new();
         waiting.resize(usize::try_from(draft.head.slots).unwrap_or_default(), false);
         for (_, slot) in draft.aside().into_iter().filter(|(id, _)| taken.binary_search(id).is_err()) {
-            wait_for(&mut waiting, slot);
+            if let Some(flag) = usize::try_from(slot).ok().and_then(|slot| waiting.get_mut(slot)) {
+                *flag = true;
+            }
         }
         let most = self.most_aside();
         let has_room = |draft: &Draft, more: usize| {
@@ -95,7 +97,7 @@ impl Group {
                 if draft.offer(session, slot, owners) == Offer::Take && !waits(&waiting, slot) {
                     given.push(Given { id, slot, attempts: 1, aside: false, entry });
                 } else {
-                    wait_for(&mut waiting, slot);
+                    // What follows of the slot is set aside for the same reason: nothing here changes whose it is.
                     aside.push((id, slot));
                 }
                 draft.head.cursor = id;
@@ -108,10 +110,4 @@ impl Group {
 /// Whether records of a slot have to wait.
 fn waits(waiting: &[bool], slot: u64) -> bool {
     usize::try_from(slot).ok().and_then(|slot| waiting.get(slot)).copied().unwrap_or(false)
-}
-
-fn wait_for(waiting: &mut [bool], slot: u64) {
-    if let Some(flag) = usize::try_from(slot).ok().and_then(|slot| waiting.get_mut(slot)) {
-        *flag = true;
-    }
 }

@@ -100,7 +100,7 @@ impl Compactor {
         };
         let inner = Rc::clone(&self.store.inner);
         let anew = lane.anew();
-        let passed = lane.sequence();
+        let from = lane.sequence();
         let step = match inner.merge_step(&space, lane, Purpose::Compaction).await {
             Ok(step) => step,
             Err(error) => {
@@ -115,7 +115,9 @@ impl Compactor {
         match step.next {
             Some(lane) => {
                 if first {
-                    self.done += lane.sequence().saturating_sub(passed);
+                    // Sequences that are trimmed are passed as well.
+                    let passed = lane.sequence().saturating_sub(from);
+                    self.done = self.total.min(self.done + passed);
                 }
                 lanes.push_front(lane);
             }
@@ -125,16 +127,13 @@ impl Compactor {
             }
             None => self.passes = Passes::default(),
         }
-        if lanes.is_empty() {
-            self.done = self.done.min(self.total);
-        }
         self.current = Some((space, lanes));
         Ok(true)
     }
 
     /// Entries passed so far.
     pub fn done(&self) -> u64 {
-        self.done.min(self.total)
+        self.done
     }
 
     /// Entries to pass, once they are known.

@@ -167,8 +167,8 @@ impl SpaceImport {
         let name = Rc::clone(&self.name);
         let step = ImportMark { id: self.id, ms: self.now(inner) };
         Box::new(move |head| {
-            let mark = ImportMark::decode(&head.metadata);
-            if !head.importing || mark.is_none_or(|mark| mark.id != step.id) {
+            // Only the head of an import under way has a mark.
+            if ImportMark::decode(&head.metadata).is_none_or(|mark| mark.id != step.id) {
                 let message = format!("space: another import or writer of \"{name}\" has taken over");
                 return Err(Error::occupied(message));
             }
@@ -409,7 +409,7 @@ impl SpaceImport {
         let known = self.gathering.get(name).map(|(_, known)| known);
         let trimmed = head.last_id <= self.trimmed.bound;
         let fits = match known {
-            None => trimmed && head.last_id.in_bounds(),
+            None => trimmed,
             Some(known) => {
                 let begins = if known.first_sequence == 1 {
                     head.first_id == known.first_id
