@@ -23,6 +23,14 @@ fn by_space() -> MemoryKv {
     })
 }
 
+/// An instance whose host goes away adds an entry to "a" and one to "b".
+fn transact_while_alive(world: &World, kv: &MemoryKv, limited: &Rc<StopAfter>) {
+    if let Ok(dying) = world.open_with(hooked(kv, limited), OpenOptions::default()) {
+        let writes = vec![records("a", "x", &["1"]), records("b", "y", &["2"])];
+        let _ = world.run(dying.transact(writes, WriteOptions::default()));
+    }
+}
+
 async fn count(store: &Store, space: &str) -> u64 {
     let read = space_read(space, EntryId::ZERO, 1000);
     store.read_space(read).await.expect("reads").len()
@@ -113,10 +121,7 @@ fn an_open_store_looks_for_leftovers_when_asked() {
         let kv = by_space();
         let open = world.open(&kv);
         let limited = StopAfter::new(calls);
-        if let Ok(dying) = world.open_with(hooked(&kv, &limited), OpenOptions::default()) {
-            let writes = vec![records("a", "x", &["1"]), records("b", "y", &["2"])];
-            let _ = world.run(dying.transact(writes, WriteOptions::default()));
-        }
+        transact_while_alive(&world, &kv, &limited);
         left += world.run(open.health()).expect("looks").pending_transactions;
         world.run(open.recover()).expect("recovers");
         world.settle();
@@ -139,10 +144,7 @@ fn a_compaction_counts_what_another_instance_had_committed() {
         let kv = by_space();
         let open = world.open(&kv);
         let limited = StopAfter::new(calls);
-        if let Ok(dying) = world.open_with(hooked(&kv, &limited), OpenOptions::default()) {
-            let writes = vec![records("a", "x", &["1"]), records("b", "y", &["2"])];
-            let _ = world.run(dying.transact(writes, WriteOptions::default()));
-        }
+        transact_while_alive(&world, &kv, &limited);
         world.run(async {
             let mut job = open.compactor(None).expect("starts");
             assert!(job.step().await.expect("lists"));
@@ -190,10 +192,7 @@ fn parts_whose_header_goes_meanwhile_are_removed() {
         let goes = Rc::new(HeaderGoes { kv: kv.clone(), reads: Cell::new(3) });
         let open = world.open_with(hooked(&kv, &goes), OpenOptions::default()).expect("opens");
         let limited = StopAfter::new(calls);
-        if let Ok(dying) = world.open_with(hooked(&kv, &limited), OpenOptions::default()) {
-            let writes = vec![records("a", "x", &["1"]), records("b", "y", &["2"])];
-            let _ = world.run(dying.transact(writes, WriteOptions::default()));
-        }
+        transact_while_alive(&world, &kv, &limited);
         world.run(open.recover()).expect("recovers");
         world.settle();
         assert_eq!(world.run(open.health()).expect("looks").pending_transactions, 0, "after {calls} calls");

@@ -32,6 +32,7 @@ import {
 	bytes,
 	coded,
 	numberKey,
+	onSmallDisk,
 	publicDirectory,
 	randomFrom,
 	runChild,
@@ -236,14 +237,7 @@ for (const [durability, size] of [
 ] as const) {
 	const commits = `${durability} commits of ${size} bytes`;
 	test(`a full disk is QUOTA_EXCEEDED, and the store opens and reads afterwards (${commits})`, async (t) => {
-		const mount = temporaryDirectory();
-		try {
-			execFileSync("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", mount], { stdio: "ignore" });
-		} catch {
-			t.skip("needs to mount a small file system");
-			return;
-		}
-		try {
+		await onSmallDisk(t, 4, async (mount) => {
 			const child = await runChild("fill", [join(mount, "store"), durability, size]);
 			assert.equal(child.code, 0, child.stderr);
 			const result = JSON.parse(child.stdout) as FillResult;
@@ -260,21 +254,12 @@ for (const [durability, size] of [
 				durability: "strict",
 			});
 			await host.close();
-		} finally {
-			execFileSync("umount", ["-l", mount], { stdio: "ignore" });
-		}
+		});
 	});
 }
 
 test("a new store on a full disk is refused, not killed, and leaves nothing behind", async (t) => {
-	const mount = temporaryDirectory();
-	try {
-		execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", mount], { stdio: "ignore" });
-	} catch {
-		t.skip("needs to mount a small file system");
-		return;
-	}
-	try {
+	await onSmallDisk(t, 2, async (mount) => {
 		const handle = openSync(join(mount, "filler"), "w");
 		try {
 			for (;;) writeSync(handle, new Uint8Array(4096));
@@ -289,9 +274,7 @@ test("a new store on a full disk is refused, not killed, and leaves nothing behi
 		}
 		assert.deepEqual(readdirSync(mount).sort(), ["filler", "there"]);
 		assert.deepEqual(readdirSync(join(mount, "there")), []);
-	} finally {
-		execFileSync("umount", ["-l", mount], { stdio: "ignore" });
-	}
+	});
 });
 
 test("a directory deleted while it is open makes writes and reads fail, and closing does not", async () => {

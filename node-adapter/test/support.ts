@@ -1,9 +1,9 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import fs, { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after } from "node:test";
+import { after, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Durability, ErrorCode, HostBatch } from "streamkit";
 import { isStreamkitError } from "streamkit";
@@ -86,6 +86,26 @@ export async function withFileSystem(changes: Partial<typeof fs>, run: () => Pro
 	} finally {
 		Object.assign(fs, before);
 		syncBuiltinESMExports();
+	}
+}
+
+/** Runs on a file system of so many MiB; skips the test where none can be mounted. */
+export async function onSmallDisk(
+	t: TestContext,
+	mebibytes: number,
+	run: (mount: string) => Promise<void>,
+): Promise<void> {
+	const mount = temporaryDirectory();
+	try {
+		execFileSync("mount", ["-t", "tmpfs", "-o", `size=${mebibytes}m`, "tmpfs", mount], { stdio: "ignore" });
+	} catch {
+		t.skip("needs to mount a small file system");
+		return;
+	}
+	try {
+		await run(mount);
+	} finally {
+		execFileSync("umount", ["-l", mount], { stdio: "ignore" });
 	}
 }
 

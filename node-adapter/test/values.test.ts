@@ -10,6 +10,7 @@ import {
 	bytes,
 	coded,
 	numberKey,
+	onSmallDisk,
 	randomFrom,
 	runChild,
 	temporaryDirectory,
@@ -462,15 +463,7 @@ test("files that others have removed are not kept open", {
 });
 
 test("what is deleted on a full disk makes room at once", async (t) => {
-	const mount = temporaryDirectory();
-	const { execFileSync } = await import("node:child_process");
-	try {
-		execFileSync("mount", ["-t", "tmpfs", "-o", "size=24m", "tmpfs", mount], { stdio: "ignore" });
-	} catch {
-		t.skip("needs to mount a small file system");
-		return;
-	}
-	try {
+	await onSmallDisk(t, 24, async (mount) => {
 		const host = new DirectoryHost(join(mount, "store"));
 		await host.commit(batch({ first: "1" }, "strict"));
 		const other = new DirectoryHost(join(mount, "store"));
@@ -495,9 +488,7 @@ test("what is deleted on a full disk makes room at once", async (t) => {
 		}
 		await other.close();
 		await host.close();
-	} finally {
-		execFileSync("umount", ["-l", mount], { stdio: "ignore" });
-	}
+	});
 });
 
 test("processes that write, sweep and read at once lose nothing and meet no error", async () => {

@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { type FileIdentity, standsAt } from "../file-identity.js";
+import { readAll } from "../read-all.js";
 import { placesIn } from "../values/reference.js";
 import type { Values } from "../values/values.js";
 import {
@@ -201,12 +202,7 @@ export class Journal {
 		const added = readSync(this.#handle, this.#first, 0, this.#first.length, this.#end);
 		if (added === 0) return;
 		const bytes = Buffer.allocUnsafeSlow(fstatSync(this.#handle).size - this.#end);
-		let length = 0;
-		while (length < bytes.length) {
-			const read = readSync(this.#handle, bytes, length, bytes.length - length, this.#end + length);
-			if (read === 0) break;
-			length += read;
-		}
+		const length = readAll(this.#handle, bytes, this.#end);
 		const records: ReadRecord[] = [];
 		let at = 0;
 		let checksum = this.#checksum;

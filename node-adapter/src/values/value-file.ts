@@ -1,7 +1,8 @@
-import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, readSync, writevSync } from "node:fs";
+import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, writevSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import { codeOf } from "../errors.js";
 import type { FileIdentity } from "../file-identity.js";
+import { readAll } from "../read-all.js";
 import { decodeHead, LONGEST_HEAD } from "./format.js";
 import type { Place } from "./reference.js";
 
@@ -86,7 +87,7 @@ export class ValueFile {
 	/** A value; undefined where the file ends before it does. */
 	read({ offset, length }: Place): Uint8Array<ArrayBuffer> | undefined {
 		const value = Buffer.allocUnsafeSlow(length);
-		return this.#fill(value, offset) === length ? new Uint8Array(value.buffer) : undefined;
+		return readAll(this.#handle, value, offset) === length ? new Uint8Array(value.buffer) : undefined;
 	}
 
 	/** Whether a value is there byte for byte. */
@@ -105,7 +106,7 @@ export class ValueFile {
 		let at = offset;
 		while (size - at > LARGE_VALUE_BYTES) {
 			if (values.length === most) return { values, next: at };
-			const head = decodeHead(buffer.subarray(0, this.#fill(buffer, at)));
+			const head = decodeHead(buffer.subarray(0, readAll(this.#handle, buffer, at)));
 			if (head === undefined) return { values, next: "damaged" };
 			const begin = at + head.bytes;
 			at = begin + head.length;
@@ -125,17 +126,6 @@ export class ValueFile {
 		closeSync(this.#handle);
 		// The number may be another file's from now on.
 		this.#handle = CLOSED;
-	}
-
-	/** Answers how many bytes there were. */
-	#fill(target: Buffer, offset: number): number {
-		let filled = 0;
-		while (filled < target.length) {
-			const read = readSync(this.#handle, target, filled, target.length - filled, offset + filled);
-			if (read === 0) break;
-			filled += read;
-		}
-		return filled;
 	}
 }
 
