@@ -223,11 +223,13 @@ export class DirectoryHost implements HostKv {
 		}
 	}
 
+	/** Whether there may be more room now. */
 	#makeRoom(): boolean {
 		try {
 			return this.#environment.sweeper.makeRoom();
 		} catch {
-			return false;
+			// Some of it may have been made.
+			return true;
 		}
 	}
 

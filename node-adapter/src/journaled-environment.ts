@@ -14,6 +14,8 @@ import { Values } from "./values/values.js";
 
 // Large enough that few are open to read much, and small enough that what is deleted soon leaves one unused.
 const VALUE_FILE_BYTES = 64 * 1024 * 1024;
+// Of a file that is full of unused values, those that are used mostly fit in so much.
+const ROOM_TO_MOVE = 4 * 1024 * 1024;
 
 /**
  * An LMDB environment with a journal before it and files of large values beside it, all calls synchronous. A commit goes
@@ -45,6 +47,7 @@ export class JournaledEnvironment {
 				{
 					write: (run) => this.#writeInPlace(run),
 					holds: (key, row) => this.#holdsRow(key, row),
+					fits: (bytes, count) => this.#lackingRoomFor(bytes, count) === undefined,
 					put: (puts) => this.#putAnew(puts),
 					settle: () => this.#settle(),
 				},
@@ -153,9 +156,11 @@ export class JournaledEnvironment {
 	 * Answers the name of the state that it leaves behind.
 	 */
 	apply({ deletes, puts }: Change, relaxed: boolean): string {
-		const laidAside = relaxed ? this.#layAside({ deletes, puts }) : undefined;
+		// While there is little room left, what was deleted is looked for first: with none at all, nothing could be moved.
+		const spare = this.#sweeper.hasDeleted ? ROOM_TO_MOVE : 0;
+		const laidAside = relaxed ? this.#layAside({ deletes, puts }, spare) : undefined;
 		const change = { deletes, puts: laidAside ?? puts.map(withRow) };
-		if (deletes.length > 0) this.#sweeper.hasDeleted();
+		if (deletes.length > 0) this.#sweeper.sayDeleted();
 		if (laidAside !== undefined && this.#append(change)) return this.version();
 		this.#store(change);
 		return versionOf(this.#base + 1, 0);
@@ -222,19 +227,23 @@ export class JournaledEnvironment {
 	}
 
 	/** In a write transaction: the rows of a change with large values laid aside; undefined where they are to be stored. */
-	#layAside(change: Change): Put[] | undefined {
+	#layAside(change: Change, spare: number): Put[] | undefined {
 		// A new directory has no commit that the journal could follow; and what was not flushed is better not referred to.
 		if (this.#base === 0 || this.#journal.isUnflushed) return undefined;
-		const lacking = this.#lackingRoomBeside(change);
+		const lacking = this.#lackingRoomBeside(change, spare);
 		if (lacking !== undefined) throw noRoom(this.#directory, lacking);
 		return this.#values.layAside(change.puts);
 	}
 
-	/** In a write transaction: what is missing for the large values of a change, and deletes after it. */
-	#lackingRoomBeside({ deletes, puts }: Change): Error | undefined {
+	/** In a write transaction: what is missing for the large values of a change, `spare` bytes, and deletes after it. */
+	#lackingRoomBeside({ deletes, puts }: Change, spare: number): Error | undefined {
 		const bytes = this.#values.bytesBeside(puts);
-		if (bytes === 0) return undefined;
-		const rows = this.#journal.rows.size + deletes.length + puts.length;
+		return bytes === 0 ? undefined : this.#lackingRoomFor(bytes + spare, deletes.length + puts.length);
+	}
+
+	/** The same for so many bytes of values, and a change of so many rows. */
+	#lackingRoomFor(bytes: number, count: number): Error | undefined {
+		const rows = this.#journal.rows.size + count;
 		return lackingRoomBeside(bytes, rows, this.#environment.pages(), this.#directory);
 	}
 
@@ -299,7 +308,7 @@ export class JournaledEnvironment {
 	/** In a write transaction: puts values that rows refer to in files that are to be removed. */
 	#putAnew(puts: readonly Put[]): boolean {
 		const moved: Change = { deletes: [], puts };
-		const rows = this.#lackingRoomBeside(moved) === undefined ? this.#layAside(moved) : undefined;
+		const rows = this.#lackingRoomBeside(moved, 0) === undefined ? this.#layAside(moved, 0) : undefined;
 		if (rows === undefined) return false;
 		const change = { deletes: [], puts: rows };
 		if (!this.#append(change)) this.#store(change);

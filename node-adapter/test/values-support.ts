@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import fs, {
 	cpSync,
 	existsSync,
@@ -82,8 +83,12 @@ export function valueFiles(path: string): number[] {
 /** Rows as one text, to be compared. */
 export function stateOf(rows: Rows): string {
 	return JSON.stringify(
-		[...rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => [key, value.length, value.slice(0, 12)]),
+		[...rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => [key, value.slice(0, 12), hash(value)]),
 	);
+}
+
+function hash(value: string): string {
+	return createHash("sha1").update(value).digest("base64");
 }
 
 /** Knows what of the files of values was brought to the disk, and makes copies of what power loss may leave. */
@@ -131,21 +136,30 @@ export class Disk {
 	}
 }
 
-/** Cuts a file, or fills it with zeros, somewhere behind what was flushed; or leaves it. */
+/** Cuts a file, or fills it with zeros, somewhere behind what was flushed, or here and there; or leaves it. */
 function lose(path: string, flushed: number, random: () => number): void {
 	const whole = readFileSync(path);
 	const at = Math.min(whole.length, flushed + Math.floor(random() * (whole.length - flushed + 1)));
 	const kind = random();
 	if (kind < 0.3) return;
-	writeFileSync(
-		path,
-		kind < 0.65 ? whole.subarray(0, at) : Buffer.concat([whole.subarray(0, at), Buffer.alloc(whole.length - at)]),
-	);
+	if (kind < 0.5) writeFileSync(path, whole.subarray(0, at));
+	else writeFileSync(path, kind < 0.7 ? whole.fill(0, at) : withoutUnits(whole, flushed, random));
 }
 
-/** A text of so many bytes that begins with what it is. */
-export function long(label: string, length: number): string {
-	return label.padEnd(length, ".").slice(0, length);
+/** The least that a disk writes, or does not. */
+const UNIT = 512;
+
+function withoutUnits(bytes: Buffer, flushed: number, random: () => number): Buffer {
+	const share = random() ** 4;
+	for (let unit = Math.floor(flushed / UNIT) * UNIT; unit < bytes.length; unit += UNIT) {
+		if (random() < share) bytes.fill(0, Math.max(unit, flushed), Math.min(unit + UNIT, bytes.length));
+	}
+	return bytes;
+}
+
+/** A text of so many bytes that begins with what it is, and goes on as a pad says. */
+export function long(label: string, length: number, pad = "."): string {
+	return label.padEnd(length, pad).slice(0, length);
 }
 
 export function marked(...rest: readonly number[]): Bytes {

@@ -163,6 +163,8 @@ test("two stores that write, sweep and read by turns agree with a model", async 
 	}
 });
 
+const MOSTLY_ZEROS = `${"\0".repeat(700)}in between`;
+
 test("after power loss there is what some number of commits left, with all that is strict", async () => {
 	const lost = { some: 0, none: 0 };
 	for (let seed = 1; seed <= 60; seed += 1) {
@@ -178,7 +180,12 @@ test("after power loss there is what some number of commits left, with all that 
 				const changes: Record<string, string | undefined> = {};
 				for (let count = random() * 3; count > 0; count -= 1) {
 					const key = `key ${Math.floor(random() * 8)}`;
-					changes[key] = random() < 0.3 ? undefined : long(`${key} in step ${step}`, random() < 0.3 ? 9 : 20_000);
+					const value = long(
+						`${key} in step ${step}`,
+						random() < 0.3 ? 9 : 20_000,
+						random() < 0.5 ? "." : MOSTLY_ZEROS,
+					);
+					changes[key] = random() < 0.3 ? undefined : value;
 				}
 				changes["step"] = String(step);
 				const strict = random() < 0.05;
@@ -462,27 +469,50 @@ test("files that others have removed are not kept open", {
 	assert.deepEqual(openFiles(), []);
 });
 
+/** Stores values of a byte, 200,000 of them, until the disk is full: how many. */
+async function fill(hosts: readonly DirectoryHost[], byte: number, first = 0): Promise<number> {
+	const value = new Uint8Array(200_000).fill(byte);
+	for (let stored = 0; ; stored += 1) {
+		const puts = [{ key: numberKey(first + stored), value }];
+		const host = hosts[stored % hosts.length] as DirectoryHost;
+		try {
+			await host.commit({ checks: [], deletes: [], puts, durability: "relaxed" });
+		} catch (error) {
+			coded("QUOTA_EXCEEDED")(error);
+			return stored;
+		}
+	}
+}
+
+test("of files on a full disk in which some is used, what is unused makes room", async (t) => {
+	await onSmallDisk(t, 24, async (mount) => {
+		const host = new DirectoryHost(join(mount, "store"));
+		await host.commit(batch({ first: "1" }, "strict"));
+		const other = new DirectoryHost(join(mount, "store"));
+		const hosts = [host, host, host, other];
+		const stored = await fill(hosts, 1);
+		const keys = Array.from({ length: stored }, (_, index) => numberKey(index));
+		const isKept = (_: Bytes, index: number) => index % 4 < 2 && index % 8 > 0;
+		const deletes = keys.filter((key, index) => !isKept(key, index));
+		await host.commit({ checks: [], deletes, puts: [], durability: "relaxed" });
+		const again = await fill(hosts, 2, stored);
+		assert.ok(again > deletes.length / 4, `${again} of ${deletes.length}, which were deleted of ${stored}`);
+		assert.ok(host.get(keys.filter(isKept)).every((value) => value?.length === 200_000 && value.at(-1) === 1));
+		await other.close();
+		await host.close();
+	});
+});
+
 test("what is deleted on a full disk makes room at once", async (t) => {
 	await onSmallDisk(t, 24, async (mount) => {
 		const host = new DirectoryHost(join(mount, "store"));
 		await host.commit(batch({ first: "1" }, "strict"));
 		const other = new DirectoryHost(join(mount, "store"));
 		for (let round = 0; round < 4; round += 1) {
-			const value = new Uint8Array(200_000).fill(round + 1);
-			let stored = 0;
-			for (;;) {
-				try {
-					const puts = [{ key: numberKey(stored), value }];
-					await (stored % 4 === 3 ? other : host).commit({ checks: [], deletes: [], puts, durability: "relaxed" });
-					stored += 1;
-				} catch (error) {
-					coded("QUOTA_EXCEEDED")(error);
-					break;
-				}
-			}
+			const stored = await fill([host, host, host, other], round + 1);
 			assert.ok(stored > 60, `${stored} in round ${round}`);
 			const keys = Array.from({ length: stored }, (_, index) => numberKey(index));
-			assert.ok(host.get(keys).every((read) => read?.length === value.length && read.at(-1) === round + 1));
+			assert.ok(host.get(keys).every((read) => read?.length === 200_000 && read.at(-1) === round + 1));
 			await host.commit({ checks: [], deletes: keys.slice(1), puts: [], durability: "relaxed" });
 			await other.commit({ checks: [], deletes: keys.slice(0, 1), puts: [], durability: "relaxed" });
 		}

@@ -1,8 +1,9 @@
 import { crc32 } from "node:zlib";
 import { MAX_KEY_BYTES } from "../lmdb/environment.js";
+import { checksumOf } from "./checksum.js";
 
 // One record after the other. All numbers are little-endian.
-//   record   checksum u32 of the next three and the key | key length u16 | value length u32 | checksum u32 of the value
+//   record   CRC-32 of the next three and the key u32 | key length u16 | value length u32 | checksum of the value u32
 //            | key | value
 // The key is that of the row which refers to the value: so it can be asked whether it still does.
 const PREFIX_BYTES = 14;
@@ -18,7 +19,7 @@ export interface Head {
 
 /** The head of a value, and its checksum. */
 export function encodeHead(key: Uint8Array, value: Uint8Array): { head: Buffer; checksum: number } {
-	const checksum = crc32(value);
+	const checksum = checksumOf(value);
 	const head = Buffer.allocUnsafe(PREFIX_BYTES + key.length);
 	head.writeUInt16LE(key.length, 4);
 	head.writeUInt32LE(value.length, 6);

@@ -4,6 +4,8 @@ import type { Contents, FileSize, LaidAside } from "./value-file.js";
 export interface Sweepable {
 	/** Which of these values rows refer to, in the latest state. */
 	referred(values: readonly LaidAside[]): LaidAside[];
+	/** Whether there is room for values to be laid aside anew. */
+	fits(values: readonly LaidAside[]): boolean;
 	/** Lays values aside anew, those that rows still refer to. False: there is no room. */
 	move(values: readonly LaidAside[]): boolean;
 	/** Makes the latest state, or a later one, survive power loss. */
@@ -81,7 +83,11 @@ function* sweepingOne(store: Sweepable, { file, isSmall }: ToSweep, moving: bool
 		at = some.next;
 		yield;
 	}
-	if (live.length > 0 && !(moving && (isSmall || bytesOf(live) < size / 2))) return;
+	if (live.length > 0) {
+		// What is moved in part takes room and gives none.
+		const isWorthIt = moving && (isSmall || bytesOf(live) < size / 2);
+		if (!isWorthIt || !store.fits(live)) return;
+	}
 	for (const some of inParts(live, MOVED_BYTES)) {
 		if (!store.move(some)) return;
 		yield;
@@ -91,7 +97,8 @@ function* sweepingOne(store: Sweepable, { file, isSmall }: ToSweep, moving: bool
 	store.remove({ file, size });
 }
 
-function bytesOf(values: readonly LaidAside[]): number {
+/** Bytes of values. */
+export function bytesOf(values: readonly LaidAside[]): number {
 	return values.reduce((sum, { place }) => sum + place.length, 0);
 }
 

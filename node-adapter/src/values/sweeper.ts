@@ -1,8 +1,8 @@
 import type { Put } from "../journal/format.js";
 import type { ValueFiles } from "./files.js";
 import { referenceTo } from "./reference.js";
-import { filesToSweep, type Sweepable, sweeping } from "./sweep.js";
-import type { FileSize, LaidAside } from "./value-file.js";
+import { bytesOf, filesToSweep, type Sweepable, sweeping } from "./sweep.js";
+import type { LaidAside } from "./value-file.js";
 import type { Values } from "./values.js";
 
 // After it was looked for room, for so many times as long as that took it is not without a reason.
@@ -14,6 +14,8 @@ export interface SweptRows {
 	write<T>(run: () => T): T;
 	/** In a write transaction: whether a key has that row. */
 	holds(key: Uint8Array, row: Uint8Array): boolean;
+	/** In a write transaction: whether there is room for so many values, of so many bytes, to be put again. */
+	fits(bytes: number, count: number): boolean;
 	/** In a write transaction: puts values again, laid aside anew. False: there is no room for that. */
 	put(puts: readonly Put[]): boolean;
 	/** Makes the latest state, or a later one, survive power loss. */
@@ -40,8 +42,13 @@ export class Sweeper {
 	}
 
 	/** Is told that there may be something to find. */
-	hasDeleted(): void {
+	sayDeleted(): void {
 		this.#hasDeleted = true;
+	}
+
+	/** Whether something was deleted since there was last looked for room. */
+	get hasDeleted(): boolean {
+		return this.#hasDeleted;
 	}
 
 	/** The steps of a sweep, between which the rest may run; undefined when no file was begun since the last one. */
@@ -52,22 +59,26 @@ export class Sweeper {
 		return this.#sweepFor();
 	}
 
-	/** Looks through all files at once. Whether there is more room now. */
+	/** Looks through all files at once. False, and it does not, where there is hardly anything to find. */
 	makeRoom(): boolean {
 		const start = performance.now();
-		// Where nothing was deleted there is hardly anything to find, and looking takes long.
+		// Looking takes long.
 		if (!this.#hasDeleted && start < this.#roomAt) return false;
 		this.#hasDeleted = false;
-		const before = bytesOf(this.#files.sizes());
 		try {
 			this.#values.leaveFile();
-			// To move needs room, which those that are not used at all may make.
-			for (const moving of [false, true]) this.#sweepAll(moving);
+			this.#sweepAll(false);
+			// To move needs room: that of files that are not used at all, and then of those that needed less of it.
+			let before: number;
+			do {
+				before = this.#bytes();
+				this.#sweepAll(true);
+			} while (this.#bytes() < before);
 		} finally {
 			const end = performance.now();
 			this.#roomAt = end + ROOM_PAUSE * (end - start);
 		}
-		return bytesOf(this.#files.sizes()) < before;
+		return true;
 	}
 
 	// The listing is a step, too: what it meets is no error of the commit that began the file.
@@ -84,12 +95,17 @@ export class Sweeper {
 		}
 	}
 
-	#storeOf({ write, holds, put, settle }: SweptRows): Sweepable {
+	#bytes(): number {
+		return this.#files.sizes().reduce((sum, { size }) => sum + size, 0);
+	}
+
+	#storeOf({ write, holds, fits, put, settle }: SweptRows): Sweepable {
 		const files = this.#files;
 		const isReferred = ({ key, place }: LaidAside) => holds(key, referenceTo(place));
 		return {
 			// Under the lock: a reader may see an older state, in which rows do not refer to values yet.
 			referred: (laid) => write(() => laid.filter(isReferred)),
+			fits: (laid) => write(() => fits(bytesOf(laid), laid.length)),
 			move: (laid) =>
 				write(() => {
 					const moved = laid.filter(isReferred);
@@ -102,8 +118,4 @@ export class Sweeper {
 			remove: (file) => write(() => files.remove(file)),
 		};
 	}
-}
-
-function bytesOf(files: readonly FileSize[]): number {
-	return files.reduce((sum, { size }) => sum + size, 0);
 }

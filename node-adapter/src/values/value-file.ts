@@ -1,8 +1,8 @@
 import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, writevSync } from "node:fs";
-import { crc32 } from "node:zlib";
 import { codeOf } from "../errors.js";
 import type { FileIdentity } from "../file-identity.js";
 import { readAll } from "../read-all.js";
+import { checksumOf } from "./checksum.js";
 import { decodeHead, LONGEST_HEAD } from "./format.js";
 import type { Place } from "./reference.js";
 
@@ -90,10 +90,10 @@ export class ValueFile {
 		return readAll(this.#handle, value, offset) === length ? new Uint8Array(value.buffer) : undefined;
 	}
 
-	/** Whether a value is there byte for byte. */
+	/** Whether a value is there, as far as its checksum tells. */
 	holds(place: Place): boolean {
 		const value = this.read(place);
-		return value !== undefined && crc32(value) === place.checksum;
+		return value !== undefined && checksumOf(value) === place.checksum;
 	}
 
 	/**

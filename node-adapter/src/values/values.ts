@@ -1,6 +1,6 @@
-import { crc32 } from "node:zlib";
 import type { Change, Put } from "../journal/format.js";
 import { MAX_VALUE_BYTES } from "../lmdb/environment.js";
+import { checksumOf } from "./checksum.js";
 import { ValueFiles } from "./files.js";
 import { flushFiles, syncFiles } from "./flush.js";
 import { encodeHead } from "./format.js";
@@ -79,9 +79,11 @@ export class Values {
 		if (isOwn) this.#own = undefined;
 		try {
 			this.files.get(to.file).cut(to.size);
+			// What is cut off must not be there again below what is added instead: checksums need not tell the two apart.
+			syncFiles(this.files, [to.file]);
 			if (isOwn) this.#own = to;
 		} catch {
-			// Nothing refers to it.
+			// Nothing refers to what is left.
 		}
 	}
 
@@ -102,12 +104,12 @@ export class Values {
 	/** A value that was compared. @throws CORRUPT when it is not there, or another. */
 	readWhole(place: Place): Uint8Array<ArrayBuffer> {
 		const value = this.read(place);
-		if (crc32(value) !== place.checksum)
+		if (checksumOf(value) !== place.checksum)
 			throw this.files.damaged(place.file, "has another value than one of them says");
 		return value;
 	}
 
-	/** Whether a value is there byte for byte. */
+	/** Whether a value is there, as far as its checksum tells. */
 	holds(place: Place): boolean {
 		return this.files.find(place.file)?.holds(place) ?? false;
 	}
