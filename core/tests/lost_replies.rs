@@ -172,8 +172,8 @@ fn a_merge_whose_reply_was_lost_beside_an_append_is_looked_at_again() {
 
 #[test]
 fn a_compaction_whose_replies_are_all_lost_ends_and_says_that_nobody_knows() {
-    // Of the reads all are answered, or none, or the one by which it is found that another has written.
-    for (reads, loses, tries) in [(u64::MAX, 9, 2), (u64::MAX, 1, 1), (0, 1, 1), (1, 1, 1)] {
+    // Of the reads all are answered, or none, or the one by which it is found that another has written, or one more.
+    for (reads, loses, tries) in [(u64::MAX, 9, 2), (u64::MAX, 1, 1), (0, 1, 1), (1, 1, 1), (2, 1, 1)] {
         let world = World::new();
         let kv = small_blocks();
         let other = world.open(&kv);

@@ -85,11 +85,13 @@ impl Compactor {
     /// Does a bounded piece of the work; `false` when there is none left.
     ///
     /// # Errors
-    /// `UNAVAILABLE` when the host fails; what was merged stays merged.
+    /// `UNAVAILABLE` when the host fails; what was merged stays merged. Another step goes on with the next space, or
+    /// lists them again if it was that which failed.
     pub async fn step(&mut self) -> Result<bool> {
         self.store.inner.check_open()?;
-        if !core::mem::replace(&mut self.listed, true) {
+        if !self.listed {
             self.list().await?;
+            self.listed = true;
             return Ok(true);
         }
         let Some((space, mut lanes)) = self.current.take() else {
@@ -100,7 +102,6 @@ impl Compactor {
         };
         let inner = Rc::clone(&self.store.inner);
         let anew = lane.anew();
-        let from = lane.sequence();
         let step = match inner.merge_step(&space, lane, Purpose::Compaction).await {
             Ok(step) => step,
             Err(error) => {
@@ -111,16 +112,13 @@ impl Compactor {
         };
         let first = self.passes.done == 0;
         self.report.add(step.seen, first);
+        if first {
+            // Entries that came after they were counted are passed as well.
+            self.done = self.total.min(self.done + step.entries);
+        }
         self.passes.again |= step.small;
         match step.next {
-            Some(lane) => {
-                if first {
-                    // Sequences that are trimmed are passed as well.
-                    let passed = lane.sequence().saturating_sub(from);
-                    self.done = self.total.min(self.done + passed);
-                }
-                lanes.push_front(lane);
-            }
+            Some(lane) => lanes.push_front(lane),
             None if self.passes.again && self.passes.done < MOST_PASSES => {
                 self.passes = Passes { done: self.passes.done + 1, again: false };
                 lanes.push_front(anew);
@@ -148,7 +146,9 @@ impl Compactor {
 
     async fn list(&mut self) -> Result {
         let inner = Rc::clone(&self.store.inner);
-        if let Some(name) = self.only.take() {
+        self.spaces.clear();
+        self.total = 0;
+        if let Some(name) = self.only.clone() {
             let head = inner.fresh_head(&name).await?;
             self.take(&name, &head);
             return Ok(());

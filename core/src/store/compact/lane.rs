@@ -50,14 +50,6 @@ impl Lane {
         }
     }
 
-    /// The sequence that it goes on from.
-    pub(super) fn sequence(&self) -> u64 {
-        match self {
-            Self::Blocks { from, .. } => *from,
-            Self::Commits { .. } => 0,
-        }
-    }
-
     /// The lane behind these rows of it.
     pub(super) fn after(&self, rows: &[Row], space: &str) -> Option<Self> {
         let last = rows.last()?;
@@ -83,6 +75,14 @@ impl Row {
         };
         let apart = before.is_some_and(|before| !self.follows(before));
         MergeSize { body, rewrite: compress && self.raw, damaged, apart }
+    }
+
+    /// Entries in it, if it is a block.
+    pub(super) fn entries(&self) -> u64 {
+        match &self.content {
+            Content::Block(block) => (block.last_sequence + 1).saturating_sub(block.first_sequence),
+            Content::Commit(_) | Content::Damaged => 0,
+        }
     }
 
     /// Whether nothing is missing between the row before and this one.

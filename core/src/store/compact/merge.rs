@@ -27,6 +27,8 @@ pub(super) struct Step {
     /// All rows that it looked at became one with room for as much again: it ended only because a step looks at so many
     /// rows, and what it made may be joined with what the next step makes.
     pub(super) small: bool,
+    /// Entries in the blocks that it looked at.
+    pub(super) entries: u64,
     pub(super) seen: CompactReport,
 }
 
@@ -45,9 +47,12 @@ impl Inner {
                 Err(error) => return Err(unclear.unwrap_or(error)),
             };
             if !head.is_visible() {
-                return Ok(Step { next: None, small: false, seen: CompactReport::default() });
+                return Ok(Step { next: None, small: false, entries: 0, seen: CompactReport::default() });
             }
-            let (rows, more) = self.look(space, &lane, &head).await?;
+            let (rows, more) = match self.look(space, &lane, &head).await {
+                Ok(found) => found,
+                Err(error) => return Err(unclear.unwrap_or(error)),
+            };
             let compress = self.compresses(purpose);
             let before = core::iter::once(None).chain(rows.iter().map(Some));
             let sizes: Vec<MergeSize> =
@@ -58,15 +63,17 @@ impl Inner {
             let body: usize = sizes.iter().map(|row| row.body).sum();
             let small = more && rows.len() > 1 && next == rows.len() && body < self.sizes.merged_bytes / 2;
             let mut seen = CompactReport::default();
+            let mut entries = 0;
             for row in rows.get(..next).unwrap_or_default() {
                 seen.blocks_before += 1;
                 seen.blocks_after += 1;
                 seen.bytes_before += row.stored as u64;
                 seen.bytes_after += row.stored as u64;
+                entries += row.entries();
                 seen.damaged += u64::from(matches!(row.content, Content::Damaged));
             }
             match self.merge_groups(space, &rows, &groups, head.layout, purpose, &mut seen).await {
-                Ok(()) => return Ok(Step { next: next_lane, small, seen }),
+                Ok(()) => return Ok(Step { next: next_lane, small, entries, seen }),
                 // Nobody knows whether it merged: look again, but not for ever where the host does not answer.
                 Err(error) if error.may_have_applied() && unclear.is_none() => unclear = Some(error),
                 Err(error) if error.may_have_applied() => return Err(error),
