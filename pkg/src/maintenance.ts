@@ -125,9 +125,8 @@ export function exportAll(slot: EngineSlot, input: TransferOptions | undefined):
 function optionalSpaces(spaces: unknown): string[] | undefined {
 	if (spaces === undefined) return undefined;
 	if (!Array.isArray(spaces)) throw invalid("spaces", "must be an array of names");
-	spaces.forEach((space: unknown, i) => {
-		checkName(`spaces[${i}]`, space);
-	});
+	// Not forEach, which passes over holes.
+	for (const [i, space] of spaces.entries()) checkName(`spaces[${i}]`, space);
 	return [...new Set(spaces as string[])];
 }
 

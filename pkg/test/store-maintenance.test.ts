@@ -45,6 +45,8 @@ test("what is exported imports as the same entries", async (t) => {
 	await refuses("NOT_FOUND", some.import(chunks, { spaces: ["none"] }), /"none"/);
 	await refuses("INVALID_ARGUMENT", some.import(chunks, { spaces: "log" as never }), /^spaces: /);
 	await refuses("INVALID_ARGUMENT", some.import(chunks, { spaces: ["a\0"] }), /^spaces\[0\]: /);
+	// biome-ignore lint/suspicious/noSparseArray: a hole is no name.
+	await refuses("INVALID_ARGUMENT", some.import(chunks, { spaces: ["log", , "log"] as string[] }), /^spaces\[1\]: /);
 	assert.deepEqual(await collect(some.getSpaces()), ["log"]);
 });
 
