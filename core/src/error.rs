@@ -258,7 +258,10 @@ impl Error {
 
     /// Whether a write that failed with this may nevertheless have been applied.
     pub fn may_have_applied(&self) -> bool {
-        self.0.code == ErrorCode::Unavailable && self.detail("applied") != Some(&Detail::Flag(false))
+        match self.detail("applied") {
+            Some(applied) => *applied != Detail::Flag(false),
+            None => self.0.code == ErrorCode::Unavailable,
+        }
     }
 }
 

@@ -277,3 +277,32 @@ fn retention_is_applied_before_an_append_is_answered() {
         assert_eq!(store.stream("s").await.expect("is there").count, 2);
     });
 }
+
+#[test]
+fn what_is_told_of_a_call_taken_back_may_let_go_of_others() {
+    let world = World::new();
+    let store = world.open(&MemoryKv::new());
+    let other = {
+        let store = store.clone();
+        async move { store.append(records("orders", "b", &["y"]), WriteOptions::default()).await }
+    };
+    let mut other = Box::pin(other);
+    assert!(futures::FutureExt::now_or_never(&mut other).is_none());
+    let aborted = Rc::new(Cell::new(false));
+    let told = Rc::clone(&aborted);
+    store.append_then(
+        records("orders", "a", &["x"]),
+        WriteOptions { tag: 5, ..WriteOptions::default() },
+        move |answer| {
+            told.set(answer.is_err_and(|error| error.code() == ErrorCode::Aborted));
+            drop(other);
+        },
+    );
+    assert!(store.cancel(5));
+    assert!(aborted.get());
+    assert!(!store.cancel(5));
+    world.settle();
+    for segment in ["a", "b"] {
+        assert_eq!(world.run(store.segment_status("orders", segment)), Ok(None), "{segment}");
+    }
+}

@@ -489,3 +489,29 @@ impl Hook for FailsOnce {
         if self.next.take() { Err(Error::unavailable("failed")) } else { Ok(()) }
     }
 }
+
+#[test]
+fn a_damaged_space_is_passed_over_and_counted() {
+    let kv = small_blocks();
+    let options = OpenOptions { auto_compact: false, ..OpenOptions::default() };
+    let world = World::new();
+    let store = world.open_with(Rc::new(kv.clone()), options.clone()).expect("opens");
+    for space in ["a", "b", "c"] {
+        world.run(append_each(&store, space, "g", 10));
+    }
+    let mut rows = kv.snapshot();
+    let head = rows
+        .iter_mut()
+        .find(|(key, _)| key.starts_with(b"INV\0SPACES\0b"))
+        .map(|(_, row)| row)
+        .expect("a head");
+    *head.last_mut().expect("bytes") ^= 1;
+    kv.restore(rows);
+    let before = rows_of(&kv, "b");
+    let store = world.open_with(Rc::new(kv.clone()), options).expect("opens");
+    let report = world.run(compact(&store));
+    assert_eq!(report.damaged, 1);
+    assert_eq!([rows_of(&kv, "a"), rows_of(&kv, "b"), rows_of(&kv, "c")], [2, before, 2]);
+    let mut job = store.compactor(Some("b".into())).expect("starts");
+    assert_eq!(world.run(job.step()).expect_err("it was asked for").code(), ErrorCode::Corrupt);
+}

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use common::{World, records, small_blocks, to_stream};
 use streamkit_core::{
-    Deliveries, EntryId, ErrorCode, Group, GroupMode, GroupOptions, GroupRead, GroupStart, Listing, MemoryKv,
-    PartitionChoice, PendingRead, Retention, Store, StreamRead, Trim, WriteOptions,
+    Deliveries, EntryId, ErrorCode, Group, GroupMode, GroupOptions, GroupRead, GroupStart, LeaseProof,
+    Listing, MemoryKv, PartitionChoice, PendingRead, Retention, Store, StreamRead, Trim, WriteOptions,
 };
 
 async fn append(store: &Store, texts: &[&str]) -> EntryId {
@@ -106,7 +106,10 @@ fn a_clock_that_fails_makes_nothing_due_expired_or_too_old() {
         let held = store.acquire_lease("k", "me", 1000).await.expect("acquires");
         assert_eq!(read(&group, "a", 10).await, ["1", "2"]);
         let time = world.clock.0.replace(1 << 60);
+        let proof = LeaseProof { key: "k".into(), holder: "me".into(), token: held.token };
+        let guarded = WriteOptions { lease: Some(proof), ..WriteOptions::default() };
         let refused = [
+            store.append(records("other", "g", &["x"]), guarded).await.map(drop),
             store.trim_stream("s", Trim::MaxAge(1000), false).await.map(drop),
             store.acquire_lease("k", "other", 1000).await.map(drop),
             store.renew_lease(&held, 1000).await,

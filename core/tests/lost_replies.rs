@@ -11,8 +11,8 @@ use common::reads::{segment_read, space_read};
 use common::{World, records, small_blocks};
 use futures::future::LocalBoxFuture;
 use streamkit_core::{
-    Commit, CompactReport, EntryId, Error, ErrorCode, FaultPlan, FaultyKv, Kv, MemoryKv, OpenOptions, Page,
-    Result, Retention, Store, Trim, WriteOptions,
+    Commit, CompactReport, Detail, EntryId, Error, ErrorCode, FaultPlan, FaultyKv, HostLimits, Kv, MemoryKv,
+    OpenOptions, Page, Result, Retention, Store, Trim, WriteOptions,
 };
 
 /// A host that applies its next commit and, after what others do then, answers that it failed.
@@ -32,6 +32,80 @@ impl Hook for Loses {
             }
         }
         Ok(())
+    }
+}
+
+/// A host whose commits are answered with an error, though they are applied, or not.
+struct Answers {
+    kv: MemoryKv,
+    error: RefCell<Option<Error>>,
+    applies: bool,
+}
+
+impl Hook for Answers {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        let HostCall::Commit(batch) = call else { return Ok(()) };
+        let Some(error) = self.error.borrow_mut().take() else { return Ok(()) };
+        if self.applies {
+            assert_eq!(self.kv.commit(batch.clone()).await?, Commit::Applied);
+        }
+        Err(error)
+    }
+}
+
+#[test]
+fn a_commit_that_is_answered_with_any_other_error_may_have_been_applied() {
+    let codes = [
+        ErrorCode::Corrupt,
+        ErrorCode::Unsupported,
+        ErrorCode::Conflict,
+        ErrorCode::InvalidArgument,
+        ErrorCode::NotFound,
+        ErrorCode::Unavailable,
+    ];
+    for (code, checks, applies) in codes.iter().flat_map(|code| {
+        [(true, true), (true, false), (false, true), (false, false)].map(|(a, b)| (*code, a, b))
+    }) {
+        let what = format!("{code}, checks {checks}, applied {applies}");
+        let world = World::new();
+        let kv = MemoryKv::with_limits(HostLimits { checks, ..small_blocks().limits().clone() });
+        let answers = Rc::new(Answers { kv: kv.clone(), error: RefCell::default(), applies });
+        let options = OpenOptions { host_timeout: 0, auto_compact: false, ..OpenOptions::default() };
+        let store = world.open_with(hooked(&kv, &answers), options).expect("opens");
+        world.run(async {
+            assert_eq!(append(&store, "1").await, Ok(1), "{what}");
+            answers.error.replace(Some(Error::new(code, "by the host")));
+            assert_eq!(append(&store, "2").await, Ok(2), "{what}");
+            assert_eq!(append(&store, "3").await, Ok(3), "{what}");
+            let page = store.read_segment(segment_read("space", "segment", 1, 10)).await.expect("reads");
+            let found: Vec<_> = page.entries().map(|entry| entry.content.payload()).collect();
+            assert_eq!(found, [b"1", b"2", b"3"], "{what}");
+        });
+    }
+}
+
+#[test]
+fn a_commit_of_which_it_is_said_that_it_was_not_applied_is_not_looked_for() {
+    let refused = |error: Error| error.with("applied", Detail::Flag(false));
+    for error in [
+        Error::new(ErrorCode::LimitExceeded, "too large"),
+        Error::new(ErrorCode::QuotaExceeded, "full"),
+        Error::new(ErrorCode::Closed, "closed"),
+        refused(Error::new(ErrorCode::Corrupt, "damaged")),
+        refused(Error::new(ErrorCode::Unavailable, "failed")),
+    ] {
+        let world = World::new();
+        let kv = small_blocks();
+        let answers = Rc::new(Answers { kv: kv.clone(), error: RefCell::default(), applies: false });
+        let options = OpenOptions { host_timeout: 0, auto_compact: false, ..OpenOptions::default() };
+        let store = world.open_with(hooked(&kv, &answers), options).expect("opens");
+        world.run(async {
+            assert_eq!(append(&store, "1").await, Ok(1), "{error}");
+            answers.error.replace(Some(error.clone()));
+            let given = append(&store, "2").await.expect_err("refused");
+            assert_eq!((given.code(), given.may_have_applied()), (error.code(), false), "{error}");
+            assert_eq!(append(&store, "2").await, Ok(2), "{error}");
+        });
     }
 }
 

@@ -9,8 +9,11 @@ use std::rc::Rc;
 use common::hooked::{Hook, HostCall, hooked};
 use common::turn::turn;
 use common::{World, records, told};
+use futures::FutureExt;
 use futures::channel::oneshot;
-use streamkit_core::{Error, ErrorCode, HostLimits, MemoryKv, OpenOptions, Result, Store, WriteOptions};
+use streamkit_core::{
+    Atomicity, Error, ErrorCode, HostLimits, MemoryKv, OpenOptions, Result, Store, WriteOptions,
+};
 
 /// Timers fire at once here, and are not to end calls of the host.
 fn patient() -> OpenOptions {
@@ -188,4 +191,56 @@ fn of_a_commit_that_has_no_room_only_the_culprit_is_refused() {
         assert_eq!(told, [Ok(1), Ok(2), Ok(3), Ok(4), Ok(5), refused, Ok(6), Ok(7), Ok(8)]);
         assert!(full.refused.get() <= 6, "the commit is halved until the culprit is alone");
     });
+}
+
+#[test]
+fn a_transaction_that_names_a_segment_often_is_one_write_within_the_limits() {
+    let world = World::new();
+    let store = world.open(&MemoryKv::new());
+    let many = |count: usize| records("orders", "a", &vec!["x"; count]);
+    world.run(async {
+        let writes =
+            (0..2000).map(|n| records("orders", if n % 2 == 0 { "a" } else { "b" }, &["x"])).collect();
+        let made = store.transact(writes, WriteOptions::default()).await.expect("stored");
+        assert_eq!(made.len(), 2000);
+        assert_eq!(made.iter().map(|one| one.status.last_sequence).max(), Some(1000));
+        for writes in
+            [vec![many(40_000), many(25_537)], vec![many(1), records("b", "b", &["x"]), many(65_536)]]
+        {
+            let error = store.transact(writes, WriteOptions::default()).await.expect_err("too many");
+            assert_eq!(error.code(), ErrorCode::LimitExceeded, "{error}");
+            assert!(error.message().starts_with("records of one commit: 6553"), "{error}");
+        }
+        store
+            .transact(vec![many(40_000), many(25_536)], WriteOptions::default())
+            .await
+            .expect("as many as may be");
+    });
+}
+
+#[test]
+fn without_checks_a_host_of_single_spaces_has_no_transactions_over_several() {
+    let world = World::new();
+    let limits = HostLimits { atomic: Atomicity::Space, checks: false, ..HostLimits::default() };
+    let store = world.open(&MemoryKv::with_limits(limits));
+    world.run(async {
+        let writes = vec![records("a", "g", &["x"]), records("b", "g", &["x"])];
+        let error = store.transact(writes, WriteOptions::default()).await.expect_err("refused");
+        assert_eq!(error.code(), ErrorCode::Unsupported, "{error}");
+        assert!(
+            store.health().await.expect("answers").warnings.iter().any(|one| one.contains("not available"))
+        );
+        let writes = vec![records("a", "g", &["x"]), records("a", "h", &["x"])];
+        store.transact(writes, WriteOptions::default()).await.expect("of one space");
+    });
+}
+
+#[test]
+fn a_wait_that_was_dropped_cannot_be_taken_back() {
+    let world = World::new();
+    let store = world.open(&MemoryKv::new());
+    let mut wait = Box::pin(store.wait(Some("orders"), store.epoch(), None, 3));
+    assert!((&mut wait).now_or_never().is_none());
+    drop(wait);
+    assert!(!store.cancel(3));
 }

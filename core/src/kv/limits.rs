@@ -17,7 +17,7 @@ pub enum Atomicity {
 /// The abilities and limits of a host. A store is not opened where they are too small for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostLimits {
-    /// Longest key, in bytes. At least 280; consumer groups with the longest names need 413.
+    /// Longest key, in bytes. At least 64; names of any length need 280, those of consumer groups 412.
     pub max_key_bytes: usize,
     /// Longest value, in bytes. At least 4096; a record must fit one, less some 400 bytes.
     pub max_value_bytes: usize,

@@ -142,8 +142,8 @@ pub enum Commit {
 ///   [`Durability::Strict`] one power loss too. A relaxed batch may be lost with the power, but only
 ///   whole and only with everything after it. Reads show a strict batch once it survives, whether or
 ///   not its answer gets through: whoever lost the answer looks, and believes what is there.
-/// * **Failure.** An error whose code is `LIMIT_EXCEEDED` or `QUOTA_EXCEEDED`, or `UNAVAILABLE` with
-///   `applied` false, means that nothing was applied. After any other error the batch may have been
+/// * **Failure.** An error whose code is `LIMIT_EXCEEDED`, `QUOTA_EXCEEDED` or `CLOSED`, or whose detail
+///   `applied` is false, means that nothing was applied. After any other error the batch may have been
 ///   applied, now or a little later.
 /// * **Cancellation.** A future that is dropped leaves the storage as before or as after the call.
 #[async_trait(?Send)]

@@ -41,7 +41,11 @@ impl PrimaryKey {
     }
 }
 
-/// A range of rows of one partition.
+/// A range of rows of one partition, as the specification encodes it.
+///
+/// With an empty end it reaches into partitions whose key begins with this one's: behind the rows of `order-1` come
+/// those of `order-10`. Where that may be, bound the end, or take the children of a key:
+/// [`KeyWriter::children`](super::KeyWriter::children).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct RangeKey {
     /// The partition.
@@ -60,7 +64,8 @@ impl RangeKey {
 
     /// The range that stands for all rows of a partition: no start, and the end `i64 255`.
     ///
-    /// Its upper bound is above rows of text and of numbers up to 255; for all rows whatever, leave the end empty.
+    /// Its upper bound is above rows of ASCII text and of integers up to 255 encoded as `i64`, and not above all others;
+    /// for all rows whatever, leave the end empty.
     pub fn full(partition: LexKey) -> Self {
         Self::new(partition, LexKey::default(), LexKey::from_bytes(signed(255)))
     }

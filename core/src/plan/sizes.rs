@@ -14,6 +14,8 @@ pub(super) const KEY_BYTES: usize = 32;
 pub(super) const ROW_BYTES: usize = 128;
 /// Both names at their longest.
 const LONGEST_NAMES: usize = 256;
+/// No row has a longer key, whatever the host takes: those of consumer groups are the longest.
+const LONGEST_KEY: usize = 412;
 /// Room in every commit for heads, the commit row, a TRX row and a lease, with their keys, twice for
 /// what is checked as well as written, and for one run inline.
 const COMMIT_RESERVE: usize = 8 << 10;
@@ -76,9 +78,10 @@ impl Sizes {
         }
         let batched = limits.atomic != Atomicity::None;
         // Rows that are committed one by one are each a batch.
-        let row_room = limits.max_batch_bytes.saturating_sub(limits.max_key_bytes);
+        let key_room = limits.max_key_bytes.min(LONGEST_KEY);
+        let row_room = limits.max_batch_bytes.saturating_sub(key_room);
         if !batched && row_room < 4096 {
-            return Err(too_small("maxBatchBytes", 4096 + limits.max_key_bytes, limits.max_batch_bytes));
+            return Err(too_small("maxBatchBytes", 4096 + key_room, limits.max_batch_bytes));
         }
         let value_bytes = if batched { limits.max_value_bytes } else { limits.max_value_bytes.min(row_room) };
         if limits.max_value_bytes < 4096 {
@@ -93,7 +96,7 @@ impl Sizes {
             return Err(too_small("maxBatchBytes", 2 * COMMIT_RESERVE, batch_bytes));
         }
         let value_room = value_bytes - overhead;
-        let row_bytes = limits.block_bytes.clamp(2048, value_room.max(2048));
+        let row_bytes = limits.block_bytes.clamp(2048, value_room.max(2048)).min(LARGEST_COMMIT);
         let inline_bytes = INLINE_BYTES.min(row_bytes / 4);
         // In the worst case every second block is nearly empty, see `blocks_of`.
         let per_row = row_bytes.saturating_sub(RUN_HEADER_BYTES) / 2;
@@ -195,9 +198,29 @@ mod tests {
     fn rows_that_are_batches_of_their_own_fit_one() {
         let limits = HostLimits { atomic: Atomicity::None, max_batch_bytes: 9000, ..HostLimits::default() };
         let sizes = Sizes::new(&limits).expect("supported");
-        assert!(sizes.record_bytes > 4096 && sizes.record_bytes < 9000 - limits.max_key_bytes, "{sizes:?}");
-        let error = Sizes::new(&HostLimits { max_batch_bytes: 5000, ..limits }).expect_err("refused");
+        assert!(sizes.record_bytes > 4096 && sizes.record_bytes < 9000 - LONGEST_KEY, "{sizes:?}");
+        let error = Sizes::new(&HostLimits { max_batch_bytes: 4500, ..limits }).expect_err("refused");
         assert!(error.message().contains("maxBatchBytes"), "{error}");
+    }
+
+    #[test]
+    fn a_host_without_limits_is_as_good_as_a_generous_one() {
+        for atomic in [Atomicity::Store, Atomicity::Space, Atomicity::None] {
+            for key in [1024, usize::MAX] {
+                let limits = HostLimits {
+                    max_key_bytes: key,
+                    max_value_bytes: usize::MAX,
+                    max_batch_ops: usize::MAX,
+                    max_batch_bytes: usize::MAX,
+                    block_bytes: usize::MAX,
+                    atomic,
+                    ..HostLimits::default()
+                };
+                let sizes = Sizes::new(&limits).expect("supported");
+                assert!(sizes.row_bytes <= LARGEST_COMMIT && sizes.commit_bytes > 1 << 20, "{sizes:?}");
+                assert!(sizes.record_bytes <= sizes.commit_bytes, "{sizes:?}");
+            }
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::name::check_name;
 use crate::plan::{
     Attached, COMMIT_RECORDS, GUARDED_WRITES, LeaseHold, StreamWrite, Write, WriteRequest, Written,
 };
+use crate::shared::SharedBytes;
 use crate::sorted::SortedMap;
 use crate::status::SegmentStatus;
 
@@ -32,7 +33,7 @@ pub struct NewRecords {
     /// The records, encoded.
     pub records: RecordFrame,
     /// The segment's last sequence as the caller knows it; 0: empty. Not together with sequences in
-    /// the records.
+    /// the records, which frames of [`RecordFrame::parse`] may have.
     pub expected: Option<u64>,
 }
 
@@ -71,7 +72,7 @@ pub struct WriteOptions {
     pub lease: Option<LeaseProof>,
     /// What the write must survive; `None`: as the store was opened.
     pub durability: Option<Durability>,
-    /// What [`Store::cancel`] knows this write by; 0: nothing.
+    /// What [`Store::cancel`] knows this write by; 0: nothing. No other call under way has the same.
     pub tag: u64,
 }
 
@@ -94,7 +95,8 @@ struct Withdraw<'i> {
 
 impl Drop for Withdraw<'_> {
     fn drop(&mut self) {
-        self.inner.queue.borrow_mut().drop_order(self.order);
+        let withdrawn = self.inner.queue.borrow_mut().withdraw(self.order);
+        drop(withdrawn);
     }
 }
 
@@ -185,7 +187,7 @@ impl Store {
     /// host; says whether there is such a call.
     pub fn cancel(&self, tag: u64) -> bool {
         tag != 0
-            && (self.inner.queue.borrow_mut().cancel(tag)
+            && (self.inner.cancel_queued(tag)
                 || self.inner.cancel_wait(tag)
                 || self.inner.cancel_running(tag))
     }
@@ -240,6 +242,18 @@ impl Inner {
         reply.await.unwrap_or_else(|_| Err(went_away()))
     }
 
+    /// Answers a request that waits, known by its tag, with `ABORTED`.
+    fn cancel_queued(&self, tag: u64) -> bool {
+        let order = self.queue.borrow().tagged(tag);
+        // The answer may run code of the caller, which uses the queue.
+        let withdrawn = order.and_then(|order| self.queue.borrow_mut().withdraw(order));
+        let found = withdrawn.is_some();
+        if let Some(ticket) = withdrawn {
+            ticket.settle(Err(Error::new(ErrorCode::Aborted, "the request was taken back")));
+        }
+        found
+    }
+
     /// Queues a job, and gives its place.
     fn enqueue(self: &Rc<Self>, job: Job, tag: u64, reply: Reply) -> u64 {
         let order = self.queue.borrow_mut().push(job, tag, reply);
@@ -256,7 +270,7 @@ impl Inner {
     ) -> Result<WriteRequest> {
         self.check_open()?;
         let write = Write { stream, ..self.check_records(records)? };
-        self.check_size(&write)?;
+        self.check_size(write.entries.len())?;
         self.request(Vec::from([write]), options)
     }
 
@@ -266,7 +280,7 @@ impl Inner {
         if given.is_empty() {
             return Err(Error::invalid("writes: at least one is needed"));
         }
-        let mut writes: Vec<Write> = Vec::with_capacity(given.len());
+        let mut writes: Vec<Joined> = Vec::with_capacity(given.len());
         let mut positions = Vec::with_capacity(given.len());
         let mut known: SortedMap<(Rc<str>, Rc<str>), usize> = SortedMap::new();
         for one in given {
@@ -274,25 +288,24 @@ impl Inner {
             let name = (Rc::clone(&write.space), Rc::clone(&write.segment));
             match known.get(&name).and_then(|position| Some((*position, writes.get_mut(*position)?))) {
                 Some((position, before)) => {
-                    *before = join(before, write)?;
+                    before.add(write)?;
+                    self.check_size(before.bytes)?;
                     positions.push(position);
                 }
                 None => {
+                    self.check_size(write.entries.len())?;
                     known.insert(name, writes.len());
                     positions.push(writes.len());
-                    writes.push(write);
+                    writes.push(Joined::new(write));
                 }
             }
         }
-        if let [only] = writes.as_slice() {
-            self.check_size(only)?;
-        }
-        Ok((writes, positions))
+        Ok((writes.into_iter().map(Joined::finish).collect(), positions))
     }
 
-    /// A write that is alone must fit one commit.
-    fn check_size(&self, write: &Write) -> Result {
-        let (most, bytes) = (self.sizes.commit_bytes, write.entries.len());
+    /// What one segment gets must fit one commit.
+    fn check_size(&self, bytes: usize) -> Result {
+        let most = self.sizes.commit_bytes;
         if bytes > most {
             return Err(Error::limit("bytes of one commit", most as u64, bytes as u64));
         }
@@ -325,10 +338,7 @@ impl Inner {
         if frame.count() == 0 {
             return Err(Error::invalid("records: at least one is needed"));
         }
-        if frame.count() > COMMIT_RECORDS as u64 {
-            let limit = COMMIT_RECORDS as u64;
-            return Err(Error::limit("records of one commit", limit, frame.count()));
-        }
+        check_count(frame.count())?;
         if frame.largest() > self.sizes.record_bytes {
             return Err(Error::limit(
                 "record bytes",
@@ -373,7 +383,10 @@ impl Inner {
         }
         let mut spaces = writes.iter().map(|write| &write.space);
         let first = spaces.next();
-        if self.host.atomic() == Atomicity::None && spaces.any(|space| Some(space) != first) {
+        // Steps that belong together are told from those of others by checks.
+        let in_steps = self.host.atomic() == Atomicity::Space && self.host.has_checks();
+        let reaches_all = self.host.atomic() == Atomicity::Store || in_steps;
+        if !reaches_all && spaces.any(|space| Some(space) != first) {
             return Err(Error::new(
                 ErrorCode::Unsupported,
                 "writes: this host cannot commit to several spaces at once",
@@ -395,40 +408,61 @@ impl Inner {
     }
 }
 
-/// Makes one write of two to the same segment.
-fn join(before: &Write, after: Write) -> Result<Write> {
-    if after
-        .expected
-        .is_some_and(|expected| before.expected.is_none_or(|base| base + before.count != expected))
-    {
-        return Err(Error::invalid(
-            "writes: a segment is named twice, and its expected sequences do not follow each other",
-        ));
+/// The writes of one call to one segment, on their way to be one.
+struct Joined {
+    write: Write,
+    /// The entries of all but the first, which are put behind each other once.
+    more: Vec<SharedBytes>,
+    bytes: usize,
+}
+
+impl Joined {
+    fn new(write: Write) -> Self {
+        Self { bytes: write.entries.len(), write, more: Vec::new() }
     }
-    let mut entries = Vec::with_capacity(before.entries.len() + after.entries.len());
-    entries.extend_from_slice(before.entries.bytes());
-    entries.extend_from_slice(after.entries.bytes());
-    let sequences = match (&before.sequences, after.sequences) {
-        (None, None) => None,
-        (first, second) => {
-            let mut all = first.clone().unwrap_or_default();
-            let none = |count: u64| (0..count).map(|_| 0);
-            all.extend(none(before.count).skip(all.len()));
-            match second {
-                Some(second) => all.extend(second),
-                None => all.extend(none(after.count)),
-            }
-            Some(all)
+
+    fn add(&mut self, after: Write) -> Result {
+        let before = &mut self.write;
+        if after
+            .expected
+            .is_some_and(|expected| before.expected.is_none_or(|base| base + before.count != expected))
+        {
+            return Err(Error::invalid(
+                "writes: a segment is named twice, and its expected sequences do not follow each other",
+            ));
         }
-    };
-    Ok(Write {
-        space: Rc::clone(&before.space),
-        segment: Rc::clone(&before.segment),
-        entries: entries.into(),
-        count: before.count + after.count,
-        logical: before.logical + after.logical,
-        expected: before.expected,
-        sequences,
-        stream: before.stream,
-    })
+        check_count(before.count + after.count)?;
+        if before.sequences.is_some() || after.sequences.is_some() {
+            // Of those that say nothing, any will do.
+            let any = |count: u64| (0..count).map(|_| 0);
+            let all = before.sequences.get_or_insert_with(|| any(before.count).collect());
+            match after.sequences {
+                Some(sequences) => all.extend(sequences),
+                None => all.extend(any(after.count)),
+            }
+        }
+        before.count += after.count;
+        before.logical += after.logical;
+        self.bytes += after.entries.len();
+        self.more.push(after.entries);
+        Ok(())
+    }
+
+    fn finish(self) -> Write {
+        if self.more.is_empty() {
+            return self.write;
+        }
+        let mut entries = Vec::with_capacity(self.bytes);
+        entries.extend_from_slice(self.write.entries.bytes());
+        for piece in &self.more {
+            entries.extend_from_slice(piece.bytes());
+        }
+        Write { entries: entries.into(), ..self.write }
+    }
+}
+
+/// What a run's count and a page can name.
+fn check_count(records: u64) -> Result {
+    let limit = COMMIT_RECORDS as u64;
+    if records > limit { Err(Error::limit("records of one commit", limit, records)) } else { Ok(()) }
 }

@@ -41,7 +41,11 @@ impl Store {
             "The host commits single rows only: a transaction over several spaces is not available, and small blocks are not merged.",
         );
         warn(
-            host.atomic() != Atomicity::Space,
+            host.atomic() != Atomicity::Space || host.has_checks(),
+            "The host commits one space at a time: a transaction over several spaces is not available.",
+        );
+        warn(
+            host.atomic() != Atomicity::Space || !host.has_checks(),
             "The host commits one space at a time: a transaction over several spaces takes several steps, and a lease cannot guard a write.",
         );
         warn(

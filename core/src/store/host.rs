@@ -14,7 +14,7 @@ use futures_util::poll;
 #[cfg(feature = "compression")]
 use super::shrinkage::Shrinkage;
 use crate::env::Env;
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Detail, Error, ErrorCode, Result};
 use crate::kv::{Atomicity, Batch, Bytes, Commit, HostLimits, ScanRange, Value};
 #[cfg(not(feature = "compression"))]
 use crate::layout::expanded_bytes;
@@ -226,7 +226,7 @@ impl Host {
     pub(crate) fn commit(&self, batch: Batch) -> Call<'_, Commit> {
         Box::pin(async move {
             let checks = batch.checks.len();
-            let reply = self.guard("commit", self.env.kv.commit(batch)).await?;
+            let reply = self.guard("commit", self.env.kv.commit(batch)).await.map_err(in_doubt)?;
             match &reply {
                 Commit::Refused { check, .. } if *check >= checks => {
                     Err(self.broken("commit must name one of the checks it was given"))
@@ -235,4 +235,13 @@ impl Host {
             }
         })
     }
+}
+
+/// What a commit failed with: unless that says otherwise, it may have been applied.
+fn in_doubt(error: Error) -> Error {
+    let refused = [ErrorCode::LimitExceeded, ErrorCode::QuotaExceeded, ErrorCode::Closed];
+    if refused.contains(&error.code()) || error.detail("applied").is_some() {
+        return error;
+    }
+    error.with("applied", Detail::Text("unknown".into()))
 }

@@ -26,7 +26,7 @@ pub struct Listing {
     pub after: Option<String>,
     /// Only names that begin with this.
     pub prefix: Option<String>,
-    /// At most so many names; at least 1. Default 1,000.
+    /// At most so many names, and no more than 1,024; 0 counts as 1. Default 1,000.
     pub limit: usize,
 }
 
@@ -121,7 +121,7 @@ impl Store {
     /// Names of a space's segments, in byte order.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` for the name; `UNAVAILABLE` when the host fails.
+    /// `INVALID_ARGUMENT` for the name; `CORRUPT` when the space is damaged; `UNAVAILABLE` when the host fails; `CLOSED`.
     pub async fn segments(&self, space_name: &str, listing: Listing) -> Result<Names> {
         self.inner.check_open()?;
         check_name("space", space_name)?;

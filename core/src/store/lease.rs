@@ -29,7 +29,9 @@ impl Store {
     ///
     /// # Errors
     /// `LEASE_NOT_ACQUIRED` with details `holder` and `expires` when another holder has it;
-    /// `UNSUPPORTED` on hosts without checks; `UNAVAILABLE` when the host fails.
+    /// `UNSUPPORTED` on hosts without checks; `INVALID_ARGUMENT` for names and a `ttl` of 0, and like
+    /// `LIMIT_EXCEEDED` for a clock that fails; `CONFLICT` when too many others change it at once; `CORRUPT` when
+    /// it is damaged; `ABORTED` when it was taken back; `UNAVAILABLE` when the host fails; `CLOSED`.
     pub async fn acquire_lease(&self, key: &str, holder: &str, ttl: u64) -> Result<LeaseProof> {
         check(key, holder, ttl)?;
         let decide = |row: Option<&LeaseRow>, now: u64| {
@@ -64,7 +66,7 @@ impl Store {
         Ok(LeaseProof { key: key.into(), holder: holder.into(), token: row.token })
     }
 
-    /// Extends a lease to `ttl` milliseconds from now.
+    /// Extends a lease to `ttl` milliseconds from now; one that has expired, too, as long as nobody else has it.
     ///
     /// # Errors
     /// `LEASE_LOST` when it is no longer held; else like [`Store::acquire_lease`].
@@ -78,10 +80,10 @@ impl Store {
         self.inner.change_lease(&proof.key, &decide, Durability::Relaxed, 0).await.map(drop)
     }
 
-    /// Gives a lease back. One that is no longer held is left alone.
+    /// Gives a lease back.
     ///
     /// # Errors
-    /// Like [`Store::renew_lease`].
+    /// Like [`Store::renew_lease`]: one that is no longer held is left alone, and `LEASE_LOST`.
     pub async fn release_lease(&self, proof: &LeaseProof) -> Result {
         check(&proof.key, &proof.holder, 1)?;
         let decide = |row: Option<&LeaseRow>, _: u64| {

@@ -131,7 +131,6 @@ pub(crate) struct Inner {
     background: Cell<usize>,
     closed: Cell<bool>,
     /// The executor let go of a task: what is under way never ends.
-    #[cfg(feature = "every-host")]
     stranded: Cell<bool>,
 }
 

@@ -25,7 +25,7 @@ impl Store {
     /// A host may be opened again later, or several times at once where it honours checks.
     ///
     /// # Errors
-    /// `CONFLICT` when another store than the one asked for is there; `UNSUPPORTED` when the host's
+    /// `INVALID_ARGUMENT` for a nil id; `CONFLICT` when another store than the one asked for is there; `UNSUPPORTED` when the host's
     /// limits are too small; `CORRUPT` when the identity is damaged; `UNAVAILABLE` when the host
     /// fails.
     pub async fn open(env: Env, options: OpenOptions) -> Result<Self> {
@@ -63,7 +63,6 @@ impl Store {
             idle: RefCell::new(Vec::new()),
             background: Cell::new(0),
             closed: Cell::new(false),
-            #[cfg(feature = "every-host")]
             stranded: Cell::new(false),
         };
         let store = Self { inner: Rc::new(inner), tag: 0 };
@@ -94,11 +93,7 @@ impl Store {
 
 impl Inner {
     fn is_idle(&self) -> bool {
-        #[cfg(feature = "every-host")]
-        if self.stranded.get() {
-            return true;
-        }
-        self.queue.borrow().is_idle() && self.background.get() == 0
+        self.stranded.get() || (self.queue.borrow().is_idle() && self.background.get() == 0)
     }
 
     /// Runs work of the store's own, which [`Store::close`] waits for. It looks at `closed` between its

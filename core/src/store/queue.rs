@@ -257,25 +257,23 @@ impl Queue {
         self.waiting.is_empty() && self.rounds == 0
     }
 
-    /// Drops the request at a place, if it still waits there and nothing of it can have been applied.
-    pub(crate) fn drop_order(&mut self, order: u64) {
+    /// Takes out the request at a place, if it still waits there and nothing of it can have been applied. What it is
+    /// answered by may use the queue when it is dropped.
+    #[must_use]
+    pub(crate) fn withdraw(&mut self, order: u64) -> Option<Ticket> {
         if self.waiting.get(&order).is_some_and(Ticket::is_untouched) {
-            self.waiting.remove(&order);
+            self.waiting.remove(&order)
+        } else {
+            None
         }
     }
 
-    /// Answers a request that waits, known by its tag, with `ABORTED`.
-    pub(crate) fn cancel(&mut self, tag: u64) -> bool {
-        let found = self
-            .waiting
+    /// The same of a request known by its tag: its place.
+    pub(crate) fn tagged(&self, tag: u64) -> Option<u64> {
+        self.waiting
             .values()
             .find(|ticket| ticket.tag == tag && ticket.is_untouched())
-            .map(|ticket| ticket.order);
-        let Some(ticket) = found.and_then(|order| self.waiting.remove(&order)) else {
-            return false;
-        };
-        ticket.settle(Err(Error::new(ErrorCode::Aborted, "the request was taken back")));
-        true
+            .map(|ticket| ticket.order)
     }
 
     pub(crate) fn set_apart(&mut self, space: &Rc<str>, apart: bool) {
@@ -580,20 +578,20 @@ mod tests {
         let mut queue = Queue::default();
         let mut answers: Vec<_> = (1..=3).map(|tag| push(&mut queue, write("a"), tag)).collect();
         let mut told = |n: usize| answers.get_mut(n).and_then(|answer| answer.try_recv().ok()).flatten();
-        assert!(!queue.cancel(4), "nothing has that tag");
-        assert!(queue.cancel(2));
-        assert_eq!(told(1).and_then(Result::err).map(|error| error.code()), Some(ErrorCode::Aborted));
+        assert_eq!((queue.tagged(4), queue.tagged(2)), (None, Some(1)));
+        assert!(queue.withdraw(1).is_some_and(|ticket| ticket.tag == 2));
+        assert!(queue.withdraw(1).is_none(), "it is gone");
         let round = queue.next_round(TOGETHER).expect("a round");
         queue.end_round(&round.spaces);
         for ticket in round.tickets {
             let ticket = if ticket.tag == 1 { in_doubt(ticket) } else { ticket };
             queue.put_back(ticket);
         }
-        assert!(!queue.cancel(1), "it may have been stored");
-        queue.drop_order(0);
-        queue.drop_order(2);
+        assert_eq!(queue.tagged(1), None, "it may have been stored");
+        assert!(queue.withdraw(0).is_none(), "it may have been stored");
+        assert!(queue.withdraw(2).is_some());
         assert_eq!(rounds(queue, TOGETHER), [[0]]);
-        assert!(told(0).is_none() && told(2).is_none());
+        assert!((0..3).all(|n| told(n).is_none()));
     }
 
     #[test]

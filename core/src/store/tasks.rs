@@ -40,11 +40,8 @@ impl Inner {
             ticket.settle(Err(Error::new(ErrorCode::Closed, "the executor has shut down")));
         }
         self.end_waits();
-        #[cfg(feature = "every-host")]
-        {
-            self.stranded.set(true);
-            self.drained();
-        }
+        self.stranded.set(true);
+        self.drained();
     }
 }
 

@@ -110,7 +110,9 @@ impl Inner {
 
     pub(crate) fn cancel_wait(&self, tag: u64) -> bool {
         let mut waiters = self.waiters.borrow_mut();
-        let found = waiters.waiting.iter().position(|waiter| waiter.tag == tag);
+        // Of those whose future was dropped there may be some still.
+        let waits = |waiter: &Waiter| waiter.tag == tag && !waiter.woken.is_canceled();
+        let found = waiters.waiting.iter().position(waits);
         let Some(position) = found else {
             return false;
         };

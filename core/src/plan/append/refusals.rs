@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::{Known, Planner};
 use crate::error::{Detail, Error, ErrorCode, Result};
-use crate::id::{EntryId, MAX_INTEGER};
+use crate::id::{EntryId, MAX_INTEGER, check_time};
 use crate::layout::space::SpaceHead;
 use crate::layout::stream::StreamMeta;
 use crate::plan::{LeaseHold, TrimTo, Write, WriteRequest};
@@ -21,6 +21,8 @@ impl Planner<'_> {
             .with("key", Detail::Text(hold.key.clone()))
         };
         let (stored, row) = known.lease(&hold.key).ok_or_else(lost)?;
+        // By a clock that fails nothing has expired.
+        check_time(self.now)?;
         if row.token != hold.token || row.holder != hold.holder || row.expires <= self.now {
             return Err(lost());
         }

@@ -194,16 +194,19 @@ impl Inner {
     /// The rows attached to one of the requests are not what it planned from: it is refused, and the
     /// others are planned again.
     fn refuse_attached(&self, planned: Vec<Planned>, attached: usize) {
-        let mut queue = self.queue.borrow_mut();
+        let mut refused = None;
         let mut with_rows = 0;
         for Planned { ticket, part, .. } in planned {
             let mine = part && ticket.job.attached_rows().is_some();
             with_rows += usize::from(mine);
             if mine && with_rows == attached + 1 {
-                ticket.settle(Err(attached_conflict()));
+                refused = Some(ticket);
             } else {
-                queue.put_back(ticket);
+                self.queue.borrow_mut().put_back(ticket);
             }
+        }
+        if let Some(ticket) = refused {
+            ticket.settle(Err(attached_conflict()));
         }
     }
 

@@ -6,7 +6,7 @@ use alloc::rc::Rc;
 use alloc::string::String;
 
 use super::lane::Lane;
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{ErrorCode, Result};
 use crate::id::EntryId;
 use crate::kv::Atomicity;
 use crate::layout::space::{self, SpaceHead};
@@ -86,7 +86,8 @@ impl Compactor {
     ///
     /// # Errors
     /// `UNAVAILABLE` when the host fails; what was merged stays merged. Another step goes on with the next space, or
-    /// lists them again if it was that which failed.
+    /// lists them again if it was that which failed. `CORRUPT` where the space that was named is damaged; of all, one
+    /// that is damaged is passed over and counted. `CLOSED`.
     pub async fn step(&mut self) -> Result<bool> {
         self.store.inner.check_open()?;
         if !self.listed {
@@ -148,6 +149,7 @@ impl Compactor {
         let inner = Rc::clone(&self.store.inner);
         self.spaces.clear();
         self.total = 0;
+        self.report = CompactReport::default();
         if let Some(name) = self.only.clone() {
             let head = inner.fresh_head(&name).await?;
             self.take(&name, &head);
@@ -158,14 +160,20 @@ impl Compactor {
             let (rows, rest) = inner.host.rows(range, LISTED_ROWS, LISTED_BYTES).await?;
             left = rest;
             for (key, row) in rows {
-                let bad = || Error::corrupt("space head: its key is malformed").at_key(&key);
-                let name = space::name(&key).ok_or_else(bad)?;
-                let mut head = SpaceHead::decode(&row).map_err(|error| error.at_key(&key))?;
-                if !head.is_visible() && !head.pending.is_nil() {
+                let Some(name) = space::name(&key) else {
+                    self.report.damaged += 1;
+                    continue;
+                };
+                let head = match SpaceHead::decode(&row) {
                     // Its first entries may be those of a committed transaction.
-                    head = inner.fresh_head(&name).await?;
+                    Ok(head) if !head.is_visible() && !head.pending.is_nil() => inner.fresh_head(&name).await,
+                    decoded => decoded,
+                };
+                match head {
+                    Ok(head) => self.take(&name, &head),
+                    Err(error) if error.code() == ErrorCode::Corrupt => self.report.damaged += 1,
+                    Err(error) => return Err(error),
                 }
-                self.take(&name, &head);
             }
         }
         Ok(())
@@ -184,7 +192,14 @@ impl Compactor {
             return Ok(false);
         };
         let inner = &self.store.inner;
-        let head = inner.fresh_head(&space).await?;
+        let head = match inner.fresh_head(&space).await {
+            Ok(head) => head,
+            Err(error) if error.code() == ErrorCode::Corrupt && self.only.is_none() => {
+                self.report.damaged += 1;
+                return Ok(true);
+            }
+            Err(error) => return Err(error),
+        };
         if head.has_uncollected() {
             match inner.collect_step(&space).await {
                 Ok(None) => {}

@@ -44,8 +44,9 @@ pub struct ImportReport {
     pub entries: u64,
 }
 
-/// An import under way. Dropped before [`Importer::finish`], it leaves the spaces that were complete,
-/// and one that nobody sees and that only another import may write to.
+/// An import under way. Dropped before [`Importer::finish`], it leaves the spaces that were complete, and one that
+/// nobody sees: for 30 seconds only another import may write to it, then it makes way for whoever does (feature
+/// `guarded-writes`; without it an import does).
 #[derive(Debug)]
 pub struct Importer {
     store: Store,
