@@ -19,7 +19,6 @@ use crate::name::check_name;
 use crate::plan::{
     Attached, COMMIT_RECORDS, GUARDED_WRITES, LeaseHold, StreamWrite, Write, WriteRequest, Written,
 };
-use crate::shared::SharedBytes;
 use crate::sorted::SortedMap;
 use crate::status::SegmentStatus;
 
@@ -280,27 +279,34 @@ impl Inner {
         if given.is_empty() {
             return Err(Error::invalid("writes: at least one is needed"));
         }
-        let mut writes: Vec<Joined> = Vec::with_capacity(given.len());
+        let mut writes: Vec<Write> = Vec::with_capacity(given.len());
+        let mut joined: Vec<Vec<u8>> = Vec::with_capacity(given.len());
         let mut positions = Vec::with_capacity(given.len());
         let mut known: SortedMap<(Rc<str>, Rc<str>), usize> = SortedMap::new();
         for one in given {
             let write = self.check_records(one)?;
             let name = (Rc::clone(&write.space), Rc::clone(&write.segment));
-            match known.get(&name).and_then(|position| Some((*position, writes.get_mut(*position)?))) {
-                Some((position, before)) => {
-                    before.add(write)?;
-                    self.check_size(before.bytes)?;
-                    positions.push(position);
+            let position = known.get(&name).copied().unwrap_or(writes.len());
+            match (writes.get_mut(position), joined.get_mut(position)) {
+                (Some(before), Some(joined)) => {
+                    join(before, joined, write)?;
+                    self.check_size(joined.len())?;
                 }
-                None => {
+                _ => {
                     self.check_size(write.entries.len())?;
-                    known.insert(name, writes.len());
-                    positions.push(writes.len());
-                    writes.push(Joined::new(write));
+                    known.insert(name, position);
+                    writes.push(write);
+                    joined.push(Vec::new());
                 }
             }
+            positions.push(position);
         }
-        Ok((writes.into_iter().map(Joined::finish).collect(), positions))
+        for (write, entries) in writes.iter_mut().zip(joined) {
+            if !entries.is_empty() {
+                write.entries = entries.into();
+            }
+        }
+        Ok((writes, positions))
     }
 
     /// What one segment gets must fit one commit.
@@ -408,57 +414,34 @@ impl Inner {
     }
 }
 
-/// The writes of one call to one segment, on their way to be one.
-struct Joined {
-    write: Write,
-    /// The entries of all but the first, which are put behind each other once.
-    more: Vec<SharedBytes>,
-    bytes: usize,
-}
-
-impl Joined {
-    fn new(write: Write) -> Self {
-        Self { bytes: write.entries.len(), write, more: Vec::new() }
+/// Makes one write of two to the same segment. The entries of all that became one lie in `joined`, so that each is
+/// copied once.
+fn join(before: &mut Write, joined: &mut Vec<u8>, after: Write) -> Result {
+    if after
+        .expected
+        .is_some_and(|expected| before.expected.is_none_or(|base| base + before.count != expected))
+    {
+        return Err(Error::invalid(
+            "writes: a segment is named twice, and its expected sequences do not follow each other",
+        ));
     }
-
-    fn add(&mut self, after: Write) -> Result {
-        let before = &mut self.write;
-        if after
-            .expected
-            .is_some_and(|expected| before.expected.is_none_or(|base| base + before.count != expected))
-        {
-            return Err(Error::invalid(
-                "writes: a segment is named twice, and its expected sequences do not follow each other",
-            ));
-        }
-        check_count(before.count + after.count)?;
-        if before.sequences.is_some() || after.sequences.is_some() {
-            // Of those that say nothing, any will do.
-            let any = |count: u64| (0..count).map(|_| 0);
-            let all = before.sequences.get_or_insert_with(|| any(before.count).collect());
-            match after.sequences {
-                Some(sequences) => all.extend(sequences),
-                None => all.extend(any(after.count)),
-            }
-        }
-        before.count += after.count;
-        before.logical += after.logical;
-        self.bytes += after.entries.len();
-        self.more.push(after.entries);
-        Ok(())
+    check_count(before.count + after.count)?;
+    if joined.is_empty() {
+        joined.extend_from_slice(before.entries.bytes());
     }
-
-    fn finish(self) -> Write {
-        if self.more.is_empty() {
-            return self.write;
+    joined.extend_from_slice(after.entries.bytes());
+    if before.sequences.is_some() || after.sequences.is_some() {
+        // Of those that say nothing, any will do.
+        let any = |count: u64| (0..count).map(|_| 0);
+        let all = before.sequences.get_or_insert_with(|| any(before.count).collect());
+        match after.sequences {
+            Some(sequences) => all.extend(sequences),
+            None => all.extend(any(after.count)),
         }
-        let mut entries = Vec::with_capacity(self.bytes);
-        entries.extend_from_slice(self.write.entries.bytes());
-        for piece in &self.more {
-            entries.extend_from_slice(piece.bytes());
-        }
-        Write { entries: entries.into(), ..self.write }
     }
+    before.count += after.count;
+    before.logical += after.logical;
+    Ok(())
 }
 
 /// What a run's count and a page can name.

@@ -239,8 +239,9 @@ impl Host {
 
 /// What a commit failed with: unless that says otherwise, it may have been applied.
 fn in_doubt(error: Error) -> Error {
-    let refused = [ErrorCode::LimitExceeded, ErrorCode::QuotaExceeded, ErrorCode::Closed];
-    if refused.contains(&error.code()) || error.detail("applied").is_some() {
+    let code = error.code();
+    let refused = matches!(code, ErrorCode::LimitExceeded | ErrorCode::QuotaExceeded | ErrorCode::Closed);
+    if refused || error.detail("applied").is_some() {
         return error;
     }
     error.with("applied", Detail::Text("unknown".into()))
