@@ -48,13 +48,13 @@ function registryKey(name: string): Bytes {
 	return LexKey.encode("NSP", name).bytes;
 }
 
-function changed(name: string): StreamkitError {
-	return new StreamkitError("CONFLICT", `namespace "${name}" was changed meanwhile`);
-}
+// Nothing was stored: a store need not look whether it was.
+const refusal = (name: string, what: string): StreamkitError =>
+	new StreamkitError("CONFLICT", `namespace "${name}" ${what}`, { details: { applied: false } });
 
-function beingDeleted(name: string): StreamkitError {
-	return new StreamkitError("CONFLICT", `namespace "${name}" is being deleted`);
-}
+const changed = (name: string): StreamkitError => refusal(name, "was changed meanwhile");
+
+const beingDeleted = (name: string): StreamkitError => refusal(name, "is being deleted");
 
 function isDeleting(state: Uint8Array | undefined): state is Bytes {
 	return state?.[0] === DELETING;
@@ -406,7 +406,7 @@ class HostNamespaces implements Namespaces {
  * Named stores. The function gives the host for a name (one not seen before included); it is asked once per name, and
  * its hosts are closed by close(). Which names exist is recorded in the host of "default". Deleting removes every row
  * of the namespace's host, so that host must hold nothing else; instances of it that are open elsewhere must be
- * closed.
+ * closed. A host that is over (its database was deleted elsewhere) stays the one of its name until all is opened anew.
  * @throws INVALID_ARGUMENT for options or a host that break their rules.
  */
 export async function openNamespaces(
