@@ -4,11 +4,15 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
-use common::{World, records, small_blocks, to_stream};
+use common::turn::turn;
+use common::{Never, World, records, small_blocks, to_stream};
+use futures::future::{FutureExt, select_all};
 use streamkit_core::{
-    Deliveries, EntryId, ErrorCode, Group, GroupMode, GroupOptions, GroupRead, GroupStart, LeaseProof,
-    Listing, MemoryKv, PartitionChoice, PendingRead, Retention, Store, StreamRead, Trim, WriteOptions,
+    Deliveries, EntryId, Env, ErrorCode, Group, GroupMode, GroupOptions, GroupRead, GroupStart, HostLimits,
+    LeaseProof, Listing, MemoryKv, OpenOptions, PartitionChoice, PendingRead, Retention, Store, StreamRead,
+    Trim, WriteOptions,
 };
 
 async fn append(store: &Store, texts: &[&str]) -> EntryId {
@@ -426,4 +430,132 @@ fn at_most_once() {
         assert!(read(&group, "a", 10).await.is_empty());
         assert_eq!(group.info().await.expect("looks").pending, 0);
     });
+}
+
+#[test]
+fn in_a_group_by_key_what_is_trimmed_at_another_consumer_holds_no_key() {
+    // Whether the one that has it reads on, is heard of by other calls, or never again.
+    for lasting in ["reads", "joins", "is silent"] {
+        let world = World::new();
+        let store = world.open(&small_blocks());
+        let group = store.group("s", "g");
+        world.run(async {
+            let options = GroupOptions {
+                mode: GroupMode::KeyShared,
+                slots: 1,
+                ack_timeout: 0,
+                ..GroupOptions::default()
+            };
+            group.create(&options).await.expect("creates");
+            group.join("a").await.expect("joins");
+            append_keyed(&store, &["1"], Some("k")).await;
+            assert_eq!(read(&group, "a", 10).await, ["1"]);
+            let others = ["b", "c", "d", "e", "f", "g", "h"];
+            for other in others {
+                group.join(other).await.expect("joins");
+            }
+            append_keyed(&store, &["2"], Some("k")).await;
+            for other in others {
+                assert!(read(&group, other, 10).await.is_empty(), "{lasting}: 1 is not acknowledged");
+            }
+            store.trim_stream("s", Trim::MaxCount(1), false).await.expect("trims");
+            let mut got = Vec::new();
+            for _ in 0..2 {
+                match lasting {
+                    "reads" => got.extend(read(&group, "a", 10).await),
+                    "joins" => group.join("a").await.expect("is heard of"),
+                    _ => {}
+                }
+                for other in others {
+                    got.extend(read(&group, other, 10).await);
+                }
+            }
+            assert_eq!(got, ["2"], "{lasting}");
+            let info = group.info().await.expect("looks");
+            assert_eq!((info.pending, info.lag, info.trimmed_pending), (1, 0, 1), "{lasting}");
+        });
+    }
+}
+
+/// Has had its last but one delivery, and its last.
+async fn worn_out(store: &Store, group: &Group, text: &str) -> EntryId {
+    append_keyed(store, &[text], Some("k")).await;
+    let first = ids(&group.read("a", limit(1)).await.expect("reads"));
+    group.nack("a", &first, 0).await.expect("nacks");
+    ids(&group.read("a", limit(1)).await.expect("reads"))[0]
+}
+
+#[test]
+fn a_burial_wakes_who_waits_for_what_it_frees() {
+    for mode in [GroupMode::Shared, GroupMode::KeyShared] {
+        let world = World::new();
+        let options = OpenOptions { poll_interval: 0, ..OpenOptions::default() };
+        let kv = MemoryKv::with_limits(HostLimits { shared: false, ..HostLimits::default() });
+        let env = Env { timer: Rc::new(Never), ..world.env(Rc::new(kv)) };
+        world.run(async {
+            let store = Store::open(env, options).await.expect("opens");
+            let group = store.group("s", "g");
+            let options =
+                GroupOptions { mode, max_deliver: 2, slots: 1, ack_timeout: 0, ..GroupOptions::default() };
+            group.create(&options).await.expect("creates");
+            let dead = worn_out(&store, &group, "1").await;
+            append_keyed(&store, &["2"], Some("k")).await;
+            let mut back = vec![dead];
+            if mode == GroupMode::Shared {
+                back.extend(ids(&group.read("a", limit(1)).await.expect("reads")));
+            }
+            let others: &[&str] =
+                if mode == GroupMode::Shared { &["b"] } else { &["b", "c", "d", "e", "f", "g", "h"] };
+            for other in others {
+                group.join(other).await.expect("joins");
+            }
+            let read = GroupRead { block: Some(0), ..limit(1) };
+            let reading = others.iter().map(|other| {
+                let waiting = store.group("s", "g");
+                async move { waiting.read(other, read).await.expect("reads") }.boxed_local()
+            });
+            let burying = async {
+                for _ in 0..100 {
+                    turn().await;
+                }
+                assert_eq!(group.nack("a", &back, 0).await.expect("nacks"), back.len() as u64);
+            };
+            let ((got, ..), ()) = futures::join!(select_all(reading), burying);
+            assert_eq!(texts(&got), ["2"], "{mode:?}");
+            assert_eq!(stream_texts(&store, "s.g.dlq").await, ["1"], "{mode:?}");
+        });
+    }
+}
+
+#[test]
+fn who_stands_by_looks_again_when_the_one_before_falls_silent() {
+    for mode in [GroupMode::Exclusive, GroupMode::KeyShared] {
+        let world = World::new();
+        let store = world.open(&small_blocks());
+        let group = store.group("s", "g");
+        world.run(async {
+            let options = GroupOptions {
+                mode,
+                consumer_timeout: 3000,
+                ack_timeout: 0,
+                slots: 1,
+                ..GroupOptions::default()
+            };
+            group.create(&options).await.expect("creates");
+            append(&store, &["1"]).await;
+            assert_eq!(read(&group, "a", 10).await, ["1"]);
+            group.join("b").await.expect("joins");
+            for _ in 0..2 {
+                world.clock.0.set(world.clock.0.get() + 700);
+                group.join("a").await.expect("is heard of");
+            }
+            world.clock.0.set(world.clock.0.get() + 2500);
+            group.join("b").await.expect("is heard of");
+            let (got, next) = group.read_once("b", limit(10), false).await.expect("reads");
+            assert!(got.marks.is_empty());
+            assert_eq!(next, Some(500), "{mode:?}");
+            world.clock.0.set(world.clock.0.get() + 500);
+            assert_eq!(read(&group, "b", 10).await, ["1"], "{mode:?}");
+        });
+    }
 }

@@ -115,7 +115,11 @@ impl Group {
             return Ok(Committed::Done);
         };
         let Some(records) = frame else {
-            return self.try_commit(plan, self.durability(), tries).boxed_local().await;
+            let committed = self.try_commit(plan, self.durability(), tries).boxed_local().await?;
+            if committed == Committed::Done {
+                self.wake();
+            }
+            return Ok(committed);
         };
         if plan.stream_check.is_some() {
             // With a write, nothing but the group's head is checked for the group.
@@ -133,6 +137,8 @@ impl Group {
         match written {
             Ok(_) => {
                 tries.won();
+                // The write wakes who waits for the letters. What else was given back is due, and keys are free.
+                self.wake();
                 self.inner().retain_after_append(&name).await;
                 Ok(Committed::Done)
             }

@@ -161,7 +161,10 @@ export interface GroupOptions {
 	mode?: "shared" | "exclusive" | "key_shared" | undefined;
 	/** Where a new group starts: "0-0" (default), "$" or an id (inclusive). */
 	start?: string | undefined;
-	/** Redeliver when not acknowledged for this long (milliseconds). Default 30000; 0: never by time. */
+	/**
+	 * Redeliver when not acknowledged for this long (milliseconds), or once the consumer has left, which a call of any
+	 * kind puts off. Default 30000; 0: never by time.
+	 */
 	ackTimeout?: number | undefined;
 	/** Attempts before the dead-letter stream. Default 10; 0: unlimited. */
 	maxDeliver?: number | undefined;
@@ -207,14 +210,15 @@ export interface Group {
 	/** Acknowledges: these never come back. How many were pending for that consumer. @throws NOT_FOUND */
 	ack(consumer: string, ids: readonly string[], options?: Abortable): Promise<number>;
 	/**
-	 * Gives back, to be due after delay milliseconds (default 0); at the last attempt: to the dead-letter stream at
-	 * once. How many were pending for that consumer.
+	 * Gives back, to be due after delay milliseconds (default 0), or earlier once the consumer has left or was not heard
+	 * of for consumerTimeout; at the last attempt: to the dead-letter stream at once. How many were pending for that
+	 * consumer.
 	 * @throws NOT_FOUND
 	 */
 	nack(consumer: string, ids: readonly string[], options?: Abortable & { delay?: number | undefined }): Promise<number>;
 	/**
-	 * Deadline = now + extend (whole milliseconds, from 0 to below 2^48), also where ackTimeout is 0. How many were
-	 * pending for that consumer.
+	 * Deadline = now + extend (whole milliseconds, from 0 to below 2^48), also where ackTimeout is 0; earlier once the
+	 * consumer has left or was not heard of for consumerTimeout. How many were pending for that consumer.
 	 * @throws NOT_FOUND
 	 */
 	touch(consumer: string, ids: readonly string[], options: Abortable & { extend: number }): Promise<number>;

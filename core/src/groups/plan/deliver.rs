@@ -107,6 +107,19 @@ impl Draft {
         sources
     }
 
+    /// The other sessions that have not ended and have records of slots that are this one's by now.
+    pub(crate) fn in_the_way(&self, session: u64, owners: &[u64]) -> Vec<u64> {
+        let mut others: Vec<u64> = self
+            .slots_taken()
+            .filter(|(slot, _)| owner(owners, *slot) == session)
+            .flat_map(|(_, takers)| takers.iter().map(|taker| taker.session))
+            .filter(|other| *other != session && self.member(*other).is_some_and(|row| row.ended.is_none()))
+            .collect();
+        others.sort_unstable();
+        others.dedup();
+        others
+    }
+
     /// Whether a record of an ended session may go to this one: no other session has an earlier record
     /// of its slot.
     pub(crate) fn may_take_over(&self, session: u64, from: u64, slot: u64) -> bool {

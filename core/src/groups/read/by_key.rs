@@ -26,6 +26,7 @@ impl Group {
         self.load_slots(&mut draft).boxed_local().await?;
         let owners = draft.owners();
         let bound = self.load_due(&mut draft, session, wanted).boxed_local().await?;
+        self.drop_trimmed_of_others(&mut draft, session, &owners).boxed_local().await?;
         let more = loop {
             let trimmed = draft.head.trimmed_pending;
             let more =

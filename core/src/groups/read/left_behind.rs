@@ -6,10 +6,11 @@ use futures_util::FutureExt;
 
 use crate::error::Result;
 use crate::groups::Group;
+use crate::groups::load::SCAN_ROWS;
 use crate::groups::plan::{Draft, owner};
 use crate::id::EntryId;
 use crate::layout::group_member::Looked;
-use crate::layout::group_page::Pending;
+use crate::layout::group_page::{self, Pending};
 
 /// Scans of an ended session's pages, each longer than the last, in one read by key.
 const MOST_SCANS: usize = 4;
@@ -40,6 +41,32 @@ impl Passed {
 }
 
 impl Group {
+    /// Loads what is trimmed of the pages of other living sessions that stand in slots of this one, and drops it: a
+    /// session that has what is trimmed alone may never look at it again, and no other would.
+    pub(super) async fn drop_trimmed_of_others(
+        &self,
+        draft: &mut Draft,
+        session: u64,
+        owners: &[u64],
+    ) -> Result {
+        if draft.trimmed == EntryId::ZERO {
+            return Ok(());
+        }
+        for other in draft.in_the_way(session, owners) {
+            let range = group_page::range_upto(&draft.place(), other, draft.trimmed);
+            let most = draft.affairs.pages().clamp(1, SCAN_ROWS);
+            let (rows, rest) = self.rows(range, most).boxed_local().await?;
+            for (key, row) in &rows {
+                Self::take_page(draft, key, row)?;
+            }
+            if rest.is_some() {
+                draft.affairs.leave_some();
+            }
+        }
+        draft.drop_trimmed();
+        Ok(())
+    }
+
     /// Loads records of ended sessions that are this one's now: of each slot that is its own, from the
     /// session that took it over last. Gives whether some session gave nothing so far and has more pages to look
     /// through: then finding nothing is no reason to wait.

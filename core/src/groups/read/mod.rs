@@ -218,6 +218,13 @@ impl Group {
         };
         let (moved, news) = (draft.has_moved(), draft.is_news());
         let mut next = again;
+        if draft.head.mode != GroupMode::Shared {
+            // Being heard of moves no timer, and nobody who waits here looks at that of another: who falls silent next
+            // gives way then.
+            let lasting = draft.members().filter(|(_, _, row)| row.ended.is_none());
+            let ends = lasting.map(|(_, _, row)| draft.end_of(row).saturating_sub(now));
+            next = ends.filter(|left| *left > 0).fold(next, u64::min);
+        }
         for lane in lanes {
             if let Some(time) = self.next_timer(&draft, lane).boxed_local().await? {
                 next = next.min(time.saturating_sub(now));

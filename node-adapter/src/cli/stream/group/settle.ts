@@ -50,7 +50,10 @@ export function addNack(group: Command, context: Context): void {
 		on.nack(consumer, ids, { delay, signal }),
 	)
 		.summary("give records back")
-		.description("Gives records back, to be delivered again; at the last attempt, to the dead-letter stream.")
+		.description(
+			"Gives records back, to be delivered again; at the last attempt, to the dead-letter stream. A delay ends " +
+				"early once nothing was heard of the consumer for the group's consumer timeout.",
+		)
 		.option("--delay <ms>", "not before so many milliseconds (default: 0)", integer("--delay"))
 		.addHelpText(
 			"after",
@@ -63,7 +66,10 @@ export function addTouch(group: Command, context: Context): void {
 		on.touch(consumer, ids, { extend, signal }),
 	)
 		.summary("extend the time to acknowledge records")
-		.description("Gives a consumer more time for records that it took.")
+		.description(
+			"Gives a consumer more time for records that it took. It ends early once nothing was heard of the consumer " +
+				"for the group's consumer timeout: any command of it is heard.",
+		)
 		.requiredOption("--extend <ms>", "so many milliseconds from now", integerIn("--extend", 1))
 		.addHelpText(
 			"after",
