@@ -207,6 +207,61 @@ describe("azureTableHost: answers that say less than they should", () => {
 	});
 });
 
+test("azureTableHost: first calls at once agree on the name of the table", async () => {
+	const { promise: late, resolve: answer } = withResolvers();
+	let looks = 0;
+	let created = 0;
+	const host = azureTableHost({
+		...client({}),
+		submitTransaction: async (actions: readonly [string, Entity][]) => {
+			if (actions[0]?.[1].rowKey === "b") created++;
+			return { subResponses: actions.map(() => ({})) };
+		},
+		// The first look at the table's name is answered last.
+		getEntity: async (_: string, rowKey: string) => {
+			if (rowKey === "b" && ++looks === 1) await late;
+			throw missing;
+		},
+	});
+	const batch = { ...BATCH, checks: [{ key: KEY, value: undefined }] };
+	const first = host.commit(batch);
+	assert.deepEqual(await host.commit(batch), { applied: true });
+	answer();
+	assert.deepEqual(await first, { applied: true });
+	assert.equal(created, 1);
+});
+
+describe("azureTableHost: a directory row that is refused", () => {
+	for (const [statusCode, code] of [
+		[409, "EntityAlreadyExists"],
+		[412, "UpdateConditionNotSatisfied"],
+	] as const) {
+		for (const there of [true, false]) {
+			test(`${statusCode}, and the row ${there ? "is" : "is not"} there`, async () => {
+				let sent = 0;
+				const host = azureTableHost({
+					...client({}),
+					submitTransaction: async ([action]: readonly [string, Entity][]) => {
+						if (action?.[1].partitionKey === "~d") throw Object.assign(new Error("0:refused"), { statusCode, code });
+						sent++;
+						return { subResponses: [{}] };
+					},
+					getEntity: async () => (there ? { etag: "1" } : Promise.reject(missing)),
+				});
+				if (there) {
+					assert.deepEqual(await host.commit(BATCH), { applied: true });
+				} else {
+					await assert.rejects(
+						async () => host.commit(BATCH),
+						(error) => isStreamkitError(error, "UNAVAILABLE") && error.retryable && error.details["applied"] === false,
+					);
+				}
+				assert.equal(sent, there ? 1 : 0);
+			});
+		}
+	}
+});
+
 test("azureTableHost: closed is closed", async () => {
 	const host = azureTableHost(client({}));
 	await host.close?.();

@@ -3,7 +3,7 @@ import { after, before, describe, test } from "node:test";
 import { type HostBatch, type HostKv, isStreamkitError, openStore, type Store } from "streamkit";
 import { azureTableHost } from "streamkit/azure";
 import { type Azurite, startAzurite } from "./azurite.js";
-import { tap } from "./tap.js";
+import { type Fate, tap } from "./tap.js";
 
 type Bytes = HostBatch["deletes"][number];
 
@@ -378,6 +378,26 @@ describe("requests", () => {
 		assert.equal(await requests(() => store.transact(again)), first - 1, "what was too far apart is not tried again");
 		assert.equal((await store.getSegmentStatus("s", "c2"))?.lastSequence, 1);
 		await store.close();
+	});
+
+	test("rows with long keys that keep changing are asked for by a filter that fits a URL", async () => {
+		const own = azurite.client(await azurite.table());
+		const other = azureTableHost(azurite.client(own.tableName));
+		const host = azureTableHost(own);
+		const keys = Array.from({ length: 12 }, (_, i) => bytes("DAT\0SPACES\0s\0".padEnd(510, "k"), i));
+		await put(other, ...keys.map((key) => [key, bytes("1")] as const));
+		const wire = tap(own);
+		let value = 1;
+		const queries: number[] = [];
+		wire.fate = async (_, { url }): Promise<Fate> => {
+			if (url.includes("filter=")) queries.push(url.length);
+			else await put(other, [keys[0] as Bytes, bytes(`${++value}`)]);
+			return "pass";
+		};
+		const [changing, ...rest] = await host.get(keys);
+		assert.ok(Number(new TextDecoder().decode(changing)) > 1);
+		assert.deepEqual(rest, Array(11).fill(bytes("1")));
+		assert.equal(queries.length, 1);
 	});
 
 	test("listings ask for little more than they give", async () => {

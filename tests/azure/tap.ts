@@ -60,7 +60,8 @@ export function tap(client: TableClient): Tap {
 				return answer(request, fate.status, fate.code, fate.retryAfter);
 			},
 		},
-		{ afterPhase: "Retry", afterPolicies: ["streamkitSendOncePolicy"] },
+		// After all that a host adds behind the retries, whichever was added first.
+		{ phase: "Sign" },
 	);
 	return self;
 }

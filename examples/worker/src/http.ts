@@ -83,6 +83,8 @@ function shown(entry: Entry): unknown {
 	return { segment: entry.segment, sequence: entry.sequence, id, timestamp, metadata, payload: entry.text() };
 }
 
+/** What may be asked for at most. */
+const MOST_ENTRIES = 1000;
 /** About what an answer holds at most: the object has it in memory as a whole. */
 const PAGE_CHARACTERS = 4 << 20;
 
@@ -107,10 +109,10 @@ function pageOf(entries: string, fields: Record<string, unknown>): Response {
 }
 
 /** GET of a segment (?from=<sequence>&limit=) or of a space (?offset=<hex>&limit=). The answer says where to go on. */
-async function read(store: Store, { rest, query }: Route): Promise<Response> {
+async function read(store: Store, { rest, query }: Route, most: number): Promise<Response> {
 	const [spaces, space, segments, segment, ...more] = rest;
 	if (spaces !== "spaces" || space === undefined || more.length > 0) throw notFound("nothing is read at this path");
-	const limit = numberOf(query, "limit", 100, 1000);
+	const limit = Math.min(numberOf(query, "limit", 100, MOST_ENTRIES), most);
 	if (segments === undefined) {
 		let offset = query.get("offset") ?? "";
 		const entries = await page(store.consumeSpace({ space, offset, limit }), (entry) => {
@@ -126,8 +128,8 @@ async function read(store: Store, { rest, query }: Route): Promise<Response> {
 	return pageOf(entries, { space, segment, next });
 }
 
-/** A path that is read: entries, or the store's health. */
-export async function readPath(store: Store, route: Route): Promise<Response> {
+/** A path that is read: entries, or the store's health. most: entries of an answer, whatever is asked for. */
+export async function readPath(store: Store, route: Route, most = MOST_ENTRIES): Promise<Response> {
 	const [what, ...more] = route.rest;
-	return what === "health" && more.length === 0 ? Response.json(await store.health()) : read(store, route);
+	return what === "health" && more.length === 0 ? Response.json(await store.health()) : read(store, route, most);
 }

@@ -1,8 +1,9 @@
 // Copies what a store holds into Workers KV, range by range.
 //
 // The copy is a store of its own, on workersKvHost. A range is what was appended to one space since the last one, up
-// to a few megabytes; it becomes one commit of the copy. In every segment the copy's entries have the sequences that
-// they have here. Entries of one range stand segment by segment; the id that an entry has here goes along as metadata.
+// to a few megabytes and a hundred segments; it becomes one commit of the copy. In every segment the copy's entries
+// have the sequences that they have here. Entries of one range stand segment by segment; the id that an entry has here
+// goes along as metadata.
 //
 // Why nothing is lost: a range begins after the checkpoint, and the checkpoint moves only after the range is
 // committed. An object that ends in between leaves an alarm behind, and one that fails sets the next; a run begins at
@@ -28,8 +29,32 @@ const RANGE_ENTRIES = 4000;
 const RANGE_BYTES = 2 << 20;
 /** What one run publishes at most: a space takes one commit a second. */
 const RUN_RANGES = 20;
+/**
+ * Segments of all ranges of one run. Workers KV takes 1,000 operations of an invocation: a segment that is new to the
+ * copy costs five, and one more in the range after it.
+ */
+const RUN_SEGMENTS = 100;
 /** Where the space stands that the last run ended with, had it more to do. No checkpoint has this name. */
 const LAST_SPACE = "published";
+
+/** What a run did. */
+interface Published {
+	readonly published: number;
+	/** Whether there may be more. */
+	readonly more: boolean;
+}
+
+/** A run that is under way. */
+class Run {
+	published = 0;
+	ranges = 0;
+	segments = 0;
+	readonly failures: unknown[] = [];
+
+	get full(): boolean {
+		return this.ranges >= RUN_RANGES || this.segments >= RUN_SEGMENTS;
+	}
+}
 
 /** Before the names of all keys of the copy of a store. */
 export const copyPrefix = (store: string): string => `${store}/`;
@@ -39,7 +64,7 @@ export class Publisher {
 	readonly #kv: KVNamespace;
 	readonly #store: string;
 	#copy: Promise<Store> | undefined;
-	#running: Promise<{ published: number; more: boolean }> | undefined;
+	#running: Promise<Published> | undefined;
 
 	constructor(storage: DurableObjectStorage, kv: KVNamespace, store: string) {
 		this.#storage = storage;
@@ -60,34 +85,48 @@ export class Publisher {
 		return this.#copy;
 	}
 
-	/** Publishes what is there, and says how much that was and whether there is more. Calls at once share a run. */
-	run(source: Store): Promise<{ published: number; more: boolean }> {
-		this.#running ??= this.#run(source).finally(() => {
+	/**
+	 * Publishes what is there. A call that finds a run under way shares it, and is told that there may be more: what was
+	 * appended meanwhile may be in a space that the run is done with. A second run right after it would have what the
+	 * first one left of an invocation's operations.
+	 */
+	async run(source: Store): Promise<Published> {
+		if (this.#running !== undefined) return { ...(await this.#running), more: true };
+		this.#running = this.#run(source).finally(() => {
 			this.#running = undefined;
 		});
 		return this.#running;
 	}
 
-	/** One range of every space in turn: a space that is never done keeps no other one waiting. */
-	async #run(source: Store): Promise<{ published: number; more: boolean }> {
+	/** @throws what the first space that failed threw; the others were published all the same. */
+	async #run(source: Store): Promise<Published> {
 		const copy = await this.#open(source);
-		let published = 0;
-		let ranges = 0;
+		const run = new Run();
+		const more = await this.#publishAll(source, copy, run);
+		if (run.failures.length > 0) throw run.failures[0];
+		return { published: run.published, more };
+	}
+
+	/**
+	 * One range of every space in turn: a space that is never done keeps no other one waiting, nor does one that fails.
+	 * Gives whether there may be more.
+	 */
+	async #publishAll(source: Store, copy: Store, run: Run): Promise<boolean> {
 		let waiting = await this.#spaces(source);
 		while (waiting.length > 0) {
 			const goOn: string[] = [];
 			for (const space of waiting) {
-				if (ranges === RUN_RANGES) return { published, more: true };
-				const count = await this.#publishRange(source, copy, space);
-				if (count === 0) continue;
-				published += count;
-				ranges++;
-				goOn.push(space);
-				if (ranges === RUN_RANGES) await this.#storage.put(LAST_SPACE, space);
+				if (run.full) return true;
+				try {
+					if (await this.#publishRange(source, copy, space, run)) goOn.push(space);
+				} catch (error) {
+					run.failures.push(error);
+				}
+				if (run.full) await this.#storage.put(LAST_SPACE, space);
 			}
 			waiting = goOn;
 		}
-		return { published, more: false };
+		return false;
 	}
 
 	/** All spaces, beginning after the one that the last full run ended with. */
@@ -102,8 +141,8 @@ export class Publisher {
 		return passed ? [...after, ...before] : before;
 	}
 
-	/** One range of a space; gives how many entries it has. */
-	async #publishRange(source: Store, copy: Store, space: string): Promise<number> {
+	/** One range of a space; gives whether there was anything. */
+	async #publishRange(source: Store, copy: Store, space: string, run: Run): Promise<boolean> {
 		const checkpoint = `published/${space}`;
 		let offset = (await this.#storage.get<string>(checkpoint)) ?? "";
 		const bySegment = new Map<string, Entry[]>();
@@ -113,13 +152,17 @@ export class Publisher {
 			bytes += entry.payload.length + JSON.stringify(entry.metadata).length;
 			// The first one always goes along, so that a range moves on.
 			if (count > 0 && bytes > RANGE_BYTES) break;
+			const entries = bySegment.get(entry.segment);
+			if (entries === undefined && run.segments + bySegment.size === RUN_SEGMENTS) break;
 			count++;
 			offset = entry.spaceOffset().toHex();
-			const entries = bySegment.get(entry.segment);
 			if (entries === undefined) bySegment.set(entry.segment, [entry]);
 			else entries.push(entry);
 		}
-		if (count === 0) return 0;
+		if (count === 0) return false;
+		// Counted whatever becomes of it: what fails has cost as much.
+		run.ranges++;
+		run.segments += bySegment.size;
 
 		const writes: { space: string; segment: string; records: RecordInput[] }[] = [];
 		for (const [segment, entries] of bySegment) {
@@ -131,6 +174,7 @@ export class Publisher {
 		}
 		if (writes.length > 0) await copy.transact(writes);
 		await this.#storage.put(checkpoint, offset);
-		return count;
+		run.published += count;
+		return true;
 	}
 }

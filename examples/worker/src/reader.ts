@@ -10,6 +10,12 @@ import { workersKvHost } from "streamkit/cloudflare";
 import { answerTo, failure, isRead, notFound, readPath, routeOf } from "./http.js";
 import { copyPrefix } from "./publisher.js";
 
+/**
+ * Entries of an answer at most. Workers KV takes 1,000 operations of an invocation, and an entry may cost three: one
+ * for the row of its commit, and where its block is a row of its own, a list and a read.
+ */
+const MOST_ENTRIES = 300;
+
 export interface Env {
 	readonly COPIES: KVNamespace;
 }
@@ -22,7 +28,7 @@ export default {
 			if (!isRead(request)) throw notFound("this Worker only reads");
 			// One for each request: what belongs to a request, such as its timers, must not be used by another one.
 			store = await openCopy(env, route.store);
-			return answerTo(request, await readPath(store, route));
+			return answerTo(request, await readPath(store, route, MOST_ENTRIES));
 		} catch (error) {
 			return answerTo(request, failure(error));
 		} finally {

@@ -86,7 +86,7 @@ export class StoreObject {
 		await storage.setAlarm(Date.now() + Number(this.#env.PUBLISH_EVERY));
 	}
 
-	async #publish(name: string): Promise<{ published: number; more: boolean }> {
+	async #publish(name: string): ReturnType<Publisher["run"]> {
 		this.#publisher ??= new Publisher(this.#state.storage, this.#env.COPIES, name);
 		return this.#publisher.run(await this.#store());
 	}
@@ -96,16 +96,20 @@ export class StoreObject {
 	 * more.
 	 */
 	async alarm(): Promise<void> {
+		// An append that found this alarm set may commit after the look at its space. One that begins later sets another.
+		const underWay = this.#appending > 0;
 		const { storage } = this.#state;
 		const name = await storage.get<string>("name");
 		if (name === undefined) return;
-		let again = true;
+		const every = Number(this.#env.PUBLISH_EVERY);
+		let pause = underWay ? every : undefined;
 		try {
-			again = (await this.#publish(name)).more;
+			// The next alarm is another invocation, with operations of its own.
+			if ((await this.#publish(name)).more) pause = 0;
 		} catch (error) {
 			console.error(error);
+			pause = every;
 		}
-		// An append that found the alarm set may have committed after the look at its space.
-		if (again || this.#appending > 0) await storage.setAlarm(Date.now() + Number(this.#env.PUBLISH_EVERY));
+		if (pause !== undefined) await storage.setAlarm(Date.now() + pause);
 	}
 }

@@ -1,3 +1,5 @@
+import { randomUuid } from "../../bytes.js";
+
 /** An entity as the client of @azure/data-tables takes and gives it. */
 export interface Entity {
 	partitionKey: string;
@@ -123,7 +125,8 @@ export function sendOnce({ pipeline }: TableClient): void {
 	prepared.add(pipeline);
 	pipeline.addPolicy(
 		{
-			name: "streamkitSendOncePolicy",
+			// Two policies of one name make a pipeline useless, and another copy of this module may have added its own.
+			name: `streamkitSendOncePolicy-${randomUuid()}`,
 			async sendRequest(request, next) {
 				if (request.abortSignal === undefined || !ours.has(request.abortSignal)) return next(request);
 				let response: PipelineResponse;

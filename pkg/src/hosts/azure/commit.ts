@@ -2,6 +2,7 @@ import { type Bytes, copyBytes, sameBytes, toHex } from "../../bytes.js";
 import { StreamkitError } from "../../errors.js";
 import type { HostBatch, HostCommit } from "../../host.js";
 import { tooMuch } from "../limits.js";
+import type { Birth } from "./birth.js";
 import type { Action } from "./client.js";
 import { GONE, MARK, propertiesOf, type Stored } from "./entity.js";
 import type { Failure } from "./failures.js";
@@ -46,6 +47,7 @@ interface Check {
 export class Commit {
 	readonly #session: Session;
 	readonly #memory: Memory;
+	readonly #birth: Birth;
 	readonly #partition: string;
 	readonly #changes = new Map<string, Change>();
 	readonly #checks: readonly Check[];
@@ -56,9 +58,10 @@ export class Commit {
 	/** Why it is not known whether the transaction was carried out. */
 	#unclear: { readonly cause: unknown } | undefined;
 
-	constructor(session: Session, memory: Memory, places: Places, batch: HostBatch) {
+	constructor(session: Session, memory: Memory, birth: Birth, places: Places, batch: HostBatch) {
 		this.#session = session;
 		this.#memory = memory;
+		this.#birth = birth;
 		let partition: string | undefined;
 		const rowOf = (key: Bytes): string => {
 			const place: Place = places.of(key);
@@ -140,6 +143,8 @@ export class Commit {
 				else this.#bases.set(row, await readRow(this.#session, this.#partition, row));
 			}),
 		);
+		if (this.#checks.some(({ row, value }) => value !== undefined && this.#bases.get(row)?.value === undefined))
+			await this.#birth.confirm(this.#session);
 		if (this.#checks.length > 0) return;
 		for (const kind of ["put", "removals"] as const) {
 			for (const [row, change] of this.#changes) {
@@ -198,6 +203,7 @@ export class Commit {
 			const etag = etagOf(i);
 			const wanted = this.#bases.has(row) && value !== undefined && etag !== undefined;
 			if (wanted) this.#memory.keep(this.#partition, row, { etag, value, mark: this.#mark });
+			else if (value === undefined) this.#memory.gone(this.#partition, row);
 			else this.#memory.forget(this.#partition, row);
 			if (leftover && etag !== undefined) leftovers.push(this.#remove(row, etag));
 		}
@@ -220,13 +226,7 @@ export class Commit {
 	/** Reads again what the transaction was bound to. Gives whether it turns out to have been carried out. */
 	async #lookAgain(operations: readonly Operation[], failure: Failure): Promise<boolean> {
 		const before = this.#bases;
-		let after: Map<string, Stored | undefined>;
-		try {
-			after = await this.#read(before.keys());
-		} catch (error) {
-			if (this.#unclear !== undefined) throw unknown(this.#unclear.cause);
-			throw error;
-		}
+		const after = await this.#found(this.#read(before.keys()));
 		const isMine = (row: Stored | undefined): boolean => row?.mark === this.#mark;
 		if ([...after.values()].some(isMine)) {
 			await this.#done(operations, (i) => {
@@ -235,6 +235,8 @@ export class Commit {
 			});
 			return true;
 		}
+		if ([...before].some(([row, base]) => base?.value !== undefined && after.get(row)?.value === undefined))
+			await this.#found(this.#birth.confirm(this.#session));
 		const moved = [...before].some(([row, base]) => base?.etag !== after.get(row)?.etag);
 		if (moved && this.#unclear !== undefined) {
 			// Either somebody else was first, or this commit was and somebody has written since.
@@ -244,6 +246,15 @@ export class Commit {
 		this.#bases = after;
 		if (!moved && failure.kind === "conflict") await this.#bindMissing(operations, failure.operation);
 		return false;
+	}
+
+	/** What a look finds; one that fails leaves open what was not clear before it. */
+	async #found<T>(look: Promise<T>): Promise<T> {
+		try {
+			return await look;
+		} catch (error) {
+			throw this.#unclear === undefined ? error : unknown(this.#unclear.cause);
+		}
 	}
 
 	async #read(rows: Iterable<string>): Promise<Map<string, Stored | undefined>> {

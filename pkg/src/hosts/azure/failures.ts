@@ -51,6 +51,13 @@ export function isMissing(error: unknown): boolean {
 	return status === 404 && code !== "TableNotFound";
 }
 
+/** The table is another one than before. */
+export function emptied(): StreamkitError {
+	const message =
+		'host "azure-table": the table was deleted and made again while it was in use; close the store, and open a new host';
+	return new StreamkitError("UNAVAILABLE", message, { details: { applied: false }, retryable: false });
+}
+
 /** What an error of the client means for the request that it answers. */
 export function failureOf(error: unknown, table: unknown): Failure {
 	const { status, code, message, retryAfter } = told(error);

@@ -1,13 +1,14 @@
 import { type Bytes, isUint8Array, sameBytes, toHex } from "../../bytes.js";
-import { closedError, invalid, StreamkitError } from "../../errors.js";
+import { closedError, describe, invalid, StreamkitError } from "../../errors.js";
 import type { HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../../host.js";
 import { optionalDuration, optionsObject } from "../../validate.js";
 import { checkBatch, tooMuch } from "../limits.js";
+import { Birth } from "./birth.js";
 import { sendOnce, type TableClient } from "./client.js";
 import { Commit } from "./commit.js";
 import { LIMITS, MOST_PREFIX } from "./limits.js";
 import { Memory } from "./memory.js";
-import { Places } from "./places.js";
+import { type Place, Places } from "./places.js";
 import { readKeys, type Wide } from "./read.js";
 import { scanRange } from "./scan.js";
 import { Session } from "./session.js";
@@ -22,6 +23,7 @@ class AzureTableHost implements HostKv {
 	readonly #client: TableClient;
 	readonly #places: Places;
 	readonly #memory = new Memory();
+	readonly #birth: Birth;
 	readonly #listed = new Set<string>();
 	readonly #wide: Wide = new Set();
 	#recoveryInterval: number;
@@ -30,6 +32,7 @@ class AzureTableHost implements HostKv {
 	constructor(client: TableClient, prefix: string, recoveryInterval: number) {
 		this.#client = client;
 		this.#places = new Places(prefix);
+		this.#birth = new Birth(this.#places.birth);
 		this.#recoveryInterval = recoveryInterval;
 		sendOnce(client);
 	}
@@ -43,18 +46,27 @@ class AzureTableHost implements HostKv {
 			const { code, message } = closedError('host "azure-table"');
 			return Promise.reject(new StreamkitError(code, message, { details: { applied: false } }));
 		}
-		return Session.run(this.#client, call);
+		return Session.run(this.#client, async (session) => {
+			this.#birth.require();
+			return call(session);
+		});
 	}
 
 	get(keys: readonly Bytes[]): Promise<(Uint8Array | undefined)[]> {
 		return this.#run(async (session) => {
+			await this.#birth.learn(session);
 			const { values, rows } = await readKeys(session, this.#places, this.#wide, keys);
+			const missing: Place[] = [];
 			for (const key of keys) {
+				if (!rows.has(toHex(key))) continue;
 				const stored = rows.get(toHex(key));
-				if (stored === undefined) continue;
-				const { partition, row } = this.#places.of(key);
-				this.#memory.keep(partition, row, stored);
+				const place = this.#places.of(key);
+				if (stored?.value === undefined) missing.push(place);
+				else this.#memory.keep(place.partition, place.row, stored);
 			}
+			if (missing.some(({ partition, row }) => this.#memory.hasSeen(partition, row)))
+				await this.#birth.confirm(session);
+			for (const { partition, row } of missing) this.#memory.gone(partition, row);
 			// Each belongs to the caller, also where a key was asked for twice.
 			return values.map((value, i) => (values.indexOf(value) === i ? value : value?.slice()));
 		});
@@ -71,7 +83,8 @@ class AzureTableHost implements HostKv {
 			for (const { key } of checks)
 				if (key.length > this.limits.maxKeyBytes) throw tooMuch("key bytes", this.limits.maxKeyBytes, key.length);
 			if (deletes.length === 0 && puts.length === 0) return this.#look(session, batch);
-			const commit = new Commit(session, this.#memory, this.#places, batch);
+			const commit = new Commit(session, this.#memory, this.#birth, this.#places, batch);
+			if (checks.length > 0) await this.#birth.settle(session);
 			await this.#list(session, batch);
 			return commit.run();
 		});
@@ -80,10 +93,13 @@ class AzureTableHost implements HostKv {
 	/** A commit of checks alone. */
 	async #look(session: Session, { checks }: HostBatch): Promise<HostCommit> {
 		const keys = checks.map(({ key }) => key);
+		await this.#birth.learn(session);
 		const { values } = await readKeys(session, this.#places, this.#wide, keys);
 		for (const [check, { value }] of checks.entries()) {
 			const current = values[check];
-			if (!sameBytes(current, value)) return { applied: false, check, current };
+			if (sameBytes(current, value)) continue;
+			if (current === undefined) await this.#birth.confirm(session);
+			return { applied: false, check, current };
 		}
 		return { applied: true };
 	}
@@ -95,9 +111,20 @@ class AzureTableHost implements HostKv {
 		const { partition, space } = this.#places.of(puts[0]?.key as Bytes);
 		if (space === undefined || this.#listed.has(partition)) return;
 		const entity = { partitionKey: this.#places.directory, rowKey: this.#places.directoryRow(space) };
-		await session.repeat((abortSignal) =>
-			this.#client.submitTransaction([["upsert", entity, "Merge"]], { abortSignal }),
-		);
+		try {
+			await session.repeat((abortSignal) =>
+				this.#client.submitTransaction([["upsert", entity, "Merge"]], { abortSignal }),
+			);
+		} catch (error) {
+			if (session.failure(error).kind !== "conflict") throw error;
+			// Somebody else wrote it at the same time, most likely; it holds nothing that could differ.
+			if ((await session.entity(entity.partitionKey, entity.rowKey)) === undefined) {
+				throw new StreamkitError("UNAVAILABLE", `host "azure-table": a space cannot be listed: ${describe(error)}`, {
+					cause: error,
+					details: { applied: false },
+				});
+			}
+		}
 		if (this.#listed.size >= MOST_KNOWN) this.#listed.clear();
 		this.#listed.add(partition);
 	}

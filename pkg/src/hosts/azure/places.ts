@@ -31,6 +31,8 @@ const ID_BYTES = 16;
 const PLAIN = "k";
 /** Bytes as characters: one each, in the same order, without case and without another form. */
 const FIRST_CHARACTER = 0x4e00;
+/** Below every row of the directory. */
+const BIRTH = "b";
 /** Longer names are not those of a space that the engine made. */
 const NAME_BYTES = 128;
 const NOTHING: Bytes = new Uint8Array(0);
@@ -124,6 +126,11 @@ export class Places {
 	/** The partition with a row for each space. */
 	get directory(): string {
 		return `${this.#prefix}~d`;
+	}
+
+	/** The row that tells the table from another one of its name; no listing meets it. */
+	get birth(): Place {
+		return { partition: this.directory, row: BIRTH, space: undefined };
 	}
 
 	directoryRow(space: Uint8Array): string {

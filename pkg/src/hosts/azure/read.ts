@@ -8,6 +8,10 @@ import { type Session, unanswered } from "./session.js";
 const QUIET_LOOKS = 2;
 /** Rows that a filter names one by one; the service takes up to 15 comparisons. */
 const MOST_COMPARED = 12;
+/** Characters of a filter's row keys, as they are in the URL. A server takes some 16,000 with all headers. */
+const MOST_FILTER = 8_000;
+/** What a character of a row key takes there. */
+const ENCODED = 9;
 /** Entities of one answer. */
 const MOST_ENTITIES = 1000;
 /** Rows that are read together. */
@@ -110,10 +114,12 @@ async function query(
 	const partition = places[0]?.partition;
 	if (partition === undefined || places.some((place) => place.partition !== partition)) return undefined;
 	const rows = places.map(({ row }) => row).sort(compareText);
+	const range = [rows[0] as string, rows[rows.length - 1] as string];
+	const tooLong = ENCODED * [...range, ...rows].reduce((sum, { length }) => sum + length, 0) > MOST_FILTER;
 	const each = rows.map((row) => `RowKey eq '${row}'`).join(" or ");
 	const filter =
-		`PartitionKey eq '${partition}' and RowKey ge '${rows[0]}' and RowKey le '${rows[rows.length - 1]}'` +
-		(rows.length > MOST_COMPARED || most < MOST_ENTITIES ? "" : ` and (${each})`);
+		`PartitionKey eq '${partition}' and RowKey ge '${range[0]}' and RowKey le '${range[1]}'` +
+		(rows.length > MOST_COMPARED || most < MOST_ENTITIES || tooLong ? "" : ` and (${each})`);
 	const page = await session.page(filter, undefined, most, undefined);
 	if (page.continuationToken !== undefined) return undefined;
 	const found = new Map(page.map((entity) => [entity.rowKey, entity]));
