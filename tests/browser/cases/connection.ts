@@ -22,6 +22,27 @@ export function connection(browser: Browser): void {
 		await other.close();
 	});
 
+	test("what is deleted while it is opened is said to be gone by the host, not by opening", async () => {
+		const tab = await browser.openTab();
+		const { blocked, answer } = await tab.evaluate(async (name) => {
+			const { transaction } = IDBDatabase.prototype;
+			let taking: Promise<number> | undefined;
+			IDBDatabase.prototype.transaction = function (this: IDBDatabase, ...args) {
+				IDBDatabase.prototype.transaction = transaction;
+				const first = transaction.apply(this, args);
+				taking = streamkit.take(name);
+				return first;
+			};
+			const host = await streamkit.indexedDbHost(name);
+			const blocked = await taking;
+			return { blocked, answer: await streamkit.outcome(async () => host.get([new Uint8Array([1])])) };
+		}, freshName());
+		assert.equal(blocked, 0, "the deletion was held up");
+		assert.equal("code" in answer && answer.code, "UNAVAILABLE");
+		assert.equal("code" in answer && answer.retryable, false);
+		await tab.close();
+	});
+
 	test("a later version elsewhere is not held up, and the older release says that it cannot read it", async () => {
 		const name = freshName();
 		const [tab, other] = [await browser.openTab(), await browser.openTab()];

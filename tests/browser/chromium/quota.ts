@@ -56,6 +56,22 @@ export function quota(chromium: Chromium): void {
 		await tab.close();
 	});
 
+	test("an origin without room for a database refuses to open one with QUOTA_EXCEEDED", {
+		timeout: 120_000,
+	}, async () => {
+		const site = await newSite();
+		const tab = await chromium.openTab(site);
+		const name = freshName();
+		const session = await tab.controls();
+		await session.send("Storage.overrideQuotaForOrigin", { origin: site.origin, quotaSize: 1 });
+		const open = () =>
+			tab.evaluate((name) => streamkit.outcome(async () => (await streamkit.indexedDbHost(name)).close?.()), name);
+		const refused = await open();
+		assert.equal("code" in refused && refused.code, "QUOTA_EXCEEDED");
+		assert.deepEqual("details" in refused && refused.details, { database: name, applied: false });
+		await tab.close();
+	});
+
 	test("persist asks the browser, and health tells what it said", { timeout: 120_000 }, async () => {
 		const site = await newSite();
 		const tab = await chromium.openTab(site);

@@ -342,6 +342,57 @@ export async function fillToLimits(
 	return { refused, before, applied, after };
 }
 
+/** Which rows the pages of a scan give, by the first bytes of their keys, and how it ends. */
+async function scanned(
+	host: HostKv,
+	start: number,
+	end: number,
+	reverse = false,
+): Promise<{ found: (number | undefined)[]; end: Outcome<void> }> {
+	const range = { start: new Uint8Array([start]), end: new Uint8Array([end]), reverse, limit: 10, maxBytes: 1 << 20 };
+	const found: (number | undefined)[] = [];
+	const ended = await outcome(async () => {
+		for (let more = true; more; ) {
+			const page = await host.scan(range);
+			more = page.more;
+			for (const key of page.keys) {
+				found.push(key[0]);
+				if (reverse) range.end = new Uint8Array(key);
+				else range.start = new Uint8Array([...key, 0]);
+			}
+		}
+	});
+	return { found, end: ended };
+}
+
+/** Reads rows 1 to 5, the third of which is damaged, in every way. */
+export async function readAround(database: string) {
+	let uncaught = 0;
+	addEventListener("error", () => uncaught++);
+	const host = await indexedDbHost(database);
+	const lengths = (...bytes: number[]): Promise<Outcome<(number | undefined)[]>> =>
+		outcome(async () => (await host.get(bytes.map((byte) => new Uint8Array([byte])))).map((value) => value?.length));
+	const change = { key: new Uint8Array([3]), value: new Uint8Array(1) };
+	const seen = {
+		damaged: [await lengths(3), await lengths(1, 3, 4)],
+		whole: await lengths(1, 2, 4, 5),
+		forwards: await scanned(host, 0, 9),
+		backwards: await scanned(host, 0, 9, true),
+		beyond: await scanned(host, 4, 9),
+		commit: await outcome(async () =>
+			host.commit({
+				checks: [change],
+				deletes: [],
+				puts: [{ key: new Uint8Array([4]), value: new Uint8Array(1) }],
+				durability: "relaxed",
+			}),
+		),
+		after: await lengths(4),
+	};
+	await host.close?.();
+	return { ...seen, uncaught };
+}
+
 /** What a worker is asked for in these tests: it appends, then reads everything back. */
 export async function appendAndRead(database: string, segment: string, payload: string): Promise<string[]> {
 	await publish(database, segment, payload);

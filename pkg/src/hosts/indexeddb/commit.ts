@@ -1,6 +1,7 @@
 import { type Bytes, copyBytes, sameBytes } from "../../bytes.js";
 import type { HostBatch, HostCommit } from "../../host.js";
 import { ConnectionLost, failure } from "./errors.js";
+import { askFor } from "./get.js";
 import { ROWS } from "./schema.js";
 import { begin, onEnd } from "./transaction.js";
 
@@ -14,6 +15,11 @@ export function commitRows(db: IDBDatabase, batch: HostBatch): Promise<HostCommi
 		let stage: "checking" | "writing" | "ended" = "checking";
 		let thrown: unknown;
 
+		const failed = (error: unknown): void => {
+			thrown = error;
+			transaction.abort();
+		};
+
 		const write = (): void => {
 			if (stage === "ended") return;
 			stage = "writing";
@@ -23,8 +29,7 @@ export function commitRows(db: IDBDatabase, batch: HostBatch): Promise<HostCommi
 				// Without it the browser commits once it has told of every write. Older ones know no other way.
 				(transaction as { commit?: () => void }).commit?.();
 			} catch (error) {
-				thrown = error;
-				transaction.abort();
+				failed(error);
 			}
 		};
 
@@ -40,9 +45,7 @@ export function commitRows(db: IDBDatabase, batch: HostBatch): Promise<HostCommi
 
 		let left = checks.length;
 		for (const [check, { key, value }] of checks.entries()) {
-			const request: IDBRequest<Uint8Array | undefined> = rows.get(key);
-			request.onsuccess = () => {
-				const current = request.result;
+			const answered = (current: Uint8Array | undefined): void => {
 				if (sameBytes(current, value)) {
 					left--;
 					if (left === 0) write();
@@ -52,6 +55,7 @@ export function commitRows(db: IDBDatabase, batch: HostBatch): Promise<HostCommi
 					transaction.abort();
 				}
 			};
+			askFor(rows, key, answered, failed);
 		}
 		if (left === 0) write();
 	});

@@ -1,5 +1,5 @@
 import { closedError, StreamkitError } from "../../errors.js";
-import { birthOf } from "./birth.js";
+import { type About, aboutOf } from "./birth.js";
 import { ConnectionLost, failure, foreign, gone, openingFailure } from "./errors.js";
 import { createStores, hasStores, VERSION } from "./schema.js";
 
@@ -14,7 +14,7 @@ export class Connection {
 	#opening: Promise<IDBDatabase> | undefined;
 	#closing: Promise<void> | undefined;
 	/** Set by the first opening. Any other database of that name holds other data. */
-	#birth: string | undefined;
+	#about: About | undefined;
 	#gone = false;
 	readonly #running = new Set<Promise<unknown>>();
 
@@ -23,14 +23,10 @@ export class Connection {
 		this.#database = database;
 	}
 
-	/** The name that the database got when it was made. */
-	get birth(): string {
-		return this.#birth ?? "";
-	}
-
-	/** Opens the database, creating it if it is missing. */
-	async open(): Promise<void> {
+	/** Opens the database, creating it if it is missing, and tells of it. */
+	async open(): Promise<About> {
 		await this.#open();
+		return this.#about as About;
 	}
 
 	/** @throws CLOSED */
@@ -57,8 +53,8 @@ export class Connection {
 				return await work(db);
 			} catch (error) {
 				const problem = failure(error, this.#database, doing, false);
-				// A connection that failed in any other way is not trusted with another transaction.
-				if (problem.code !== "QUOTA_EXCEEDED") this.#forget(db);
+				// Neither a lack of room nor a damaged value is the connection's fault. What else failed is not trusted again.
+				if (problem.code === "UNAVAILABLE") this.#forget(db);
 				if (!(error instanceof ConnectionLost) || !again) throw problem;
 			}
 		}
@@ -78,17 +74,20 @@ export class Connection {
 			this.requireOpen();
 			if (!hasStores(db)) throw foreign(this.#database, "belongs to another program");
 			// From here on: an upgrade or a deletion elsewhere must not wait for this connection.
-			db.onversionchange = () => this.#forget(db);
-			db.onclose = () => this.#forget(db);
-			const birth = await birthOf(db);
+			const forget = (): void => this.#forget(db);
+			db.onversionchange = forget;
+			db.onclose = forget;
+			// A page that is frozen hears of neither. It is the document's event, on its way there.
+			globalThis.addEventListener?.("freeze", forget, true);
+			const about = await aboutOf(db);
 			this.requireOpen();
-			this.#birth ??= birth;
-			if (this.#birth !== birth) {
+			this.#about ??= about;
+			if (this.#about.birth !== about.birth) {
 				this.#gone = true;
 				throw gone(this.#database);
 			}
 		} catch (error) {
-			db.close();
+			this.#forget(db);
 			throw failure(error, this.#database, "opening", false);
 		}
 		this.#db = db;
@@ -113,14 +112,16 @@ export class Connection {
 					}),
 				);
 			}, OPENING_MILLISECONDS);
+			let upgrade: IDBTransaction | null = null;
 			request.onupgradeneeded = () => {
-				if (this.#birth === undefined && !late) {
+				upgrade = request.transaction;
+				if (this.#about === undefined && !late) {
 					createStores(request.result);
 					return;
 				}
 				// Undone, so that nothing is left behind of a database that nobody asked for.
-				this.#gone = this.#birth !== undefined;
-				request.transaction?.abort();
+				this.#gone = this.#about !== undefined;
+				upgrade?.abort();
 			};
 			request.onsuccess = () => {
 				clearTimeout(timer);
@@ -131,13 +132,16 @@ export class Connection {
 				clearTimeout(timer);
 				// The promise tells; browsers would report it once more.
 				event.preventDefault();
-				reject(this.#gone ? gone(this.#database) : openingFailure(request.error, this.#database));
+				// Why there was no room to make the database is known to the transaction alone.
+				const reason = upgrade?.error ?? request.error;
+				reject(this.#gone ? gone(this.#database) : openingFailure(reason, this.#database));
 			};
 		});
 	}
 
 	#forget(db: IDBDatabase): void {
 		if (this.#db === db) this.#db = undefined;
+		globalThis.removeEventListener?.("freeze", db.onclose as () => void, true);
 		// Transactions that are under way come to their end.
 		db.close();
 	}

@@ -1,6 +1,5 @@
 import { equalBytes } from "../../bytes.js";
 import { encodeUtf8 } from "../../utf8.js";
-import { reading } from "./transaction.js";
 
 /** The key of the row that opening a store writes. */
 const IDENTITY = encodeUtf8("INV\0STORE");
@@ -8,12 +7,4 @@ const IDENTITY = encodeUtf8("INV\0STORE");
 /** Whether a row is one that a user had stored: any but the store's identity. */
 export function isContent(key: Uint8Array): boolean {
 	return !equalBytes(key, IDENTITY);
-}
-
-/** Whether there is such a row. */
-export function hasContent(db: IDBDatabase): Promise<boolean> {
-	return reading(db, (rows, resolve) => {
-		const request = rows.getAllKeys(null, 2);
-		request.onsuccess = () => resolve(request.result.some((key) => isContent(new Uint8Array(key as ArrayBuffer))));
-	});
 }

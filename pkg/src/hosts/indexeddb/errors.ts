@@ -1,3 +1,4 @@
+import { toHex } from "../../bytes.js";
 import { describe, isStreamkitError, StreamkitError } from "../../errors.js";
 
 /** What is known about a commit that failed. */
@@ -31,28 +32,47 @@ export function failure(error: unknown, database: string, doing: string, applied
 
 /** Why a database cannot be opened. */
 export function openingFailure(error: unknown, database: string): StreamkitError {
-	switch (nameOf(error)) {
-		case "SecurityError":
-		case "InvalidStateError":
-			// Cookies are off, the frame is sandboxed, or the window is private in a browser that then allows none.
-			return unsupported(`the browser allows no IndexedDB here: ${textOf(error)}`, error);
-		case "VersionError":
-			return foreign(database, "is of a newer version: a later release or another program made it", error);
-		default:
-			return failure(error, database, "opening", false);
+	const text = textOf(error);
+	// Cookies are off (Chromium has no name of its own for that), the frame is sandboxed, or the window is private in a
+	// browser that then allows none.
+	if (/SecurityError|InvalidStateError|denied permission/.test(text)) {
+		return unsupported(`the browser allows no IndexedDB here: ${text}`, error);
 	}
+	if (nameOf(error) === "VersionError") {
+		return foreign(database, "is of a newer version: a later release or another program made it", error);
+	}
+	return failure(error, database, "opening", false);
+}
+
+/** What is there instead of a value may be anything, however long. */
+export const NO_BYTES = "DataError: it is no Uint8Array";
+
+/**
+ * Whether a value is damaged. Chromium keeps large ones as files of their own: one that is missing has an error with
+ * such a name, and one that is cut a text.
+ */
+export function isDamage(error: unknown): boolean {
+	return /(NotReadable|NotFound|Data)Error|large IndexedDB value/.test(textOf(error));
+}
+
+/** The value of that row is damaged. */
+export function corrupt(database: string, key: Uint8Array, cause: unknown): StreamkitError {
+	return new StreamkitError("CORRUPT", `database "${database}": a value is damaged: ${textOf(cause)}`, {
+		cause,
+		details: { key: toHex(key), applied: false },
+	});
 }
 
 /** IndexedDB is missing, or forbidden. */
 export function unsupported(message: string, cause?: unknown): StreamkitError {
-	return new StreamkitError("UNSUPPORTED", message, cause === undefined ? {} : { cause });
+	return new StreamkitError("UNSUPPORTED", message, cause === undefined ? {} : { cause, details: { applied: false } });
 }
 
 /** The name belongs to a database that is not ours to use. */
 export function foreign(database: string, rule: string, cause?: unknown): StreamkitError {
 	return new StreamkitError("CONFLICT", `database "${database}" ${rule}`, {
 		cause,
-		details: { database },
+		details: { database, applied: false },
 		retryable: false,
 	});
 }

@@ -4,9 +4,10 @@ import type { Health, HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanR
 import { isWellFormed } from "../../utf8.js";
 import { optionalBoolean, optionsObject } from "../../validate.js";
 import { checkBatch } from "../limits.js";
+import type { About } from "./birth.js";
 import { commitRows } from "./commit.js";
 import { Connection } from "./connection.js";
-import { hasContent, isContent } from "./content.js";
+import { isContent } from "./content.js";
 import { nameOf, unsupported } from "./errors.js";
 import { getRows } from "./get.js";
 import { Hints } from "./hints.js";
@@ -41,21 +42,14 @@ class IndexedDbHost implements HostKv {
 	readonly #evicted: boolean;
 	readonly #means = new Means();
 
-	private constructor(database: string, connection: Connection, visits: Visits, asked: boolean) {
+	constructor(database: string, connection: Connection, { birth, hasContent }: About, asked: boolean) {
 		this.#connection = connection;
 		this.#hints = new Hints(database);
-		this.#visits = visits;
+		this.#visits = new Visits(database, birth);
 		this.#asked = asked;
-		this.#evicted = visits.anotherWas(connection.birth);
-	}
-
-	static async on(database: string, connection: Connection, asked: boolean): Promise<IndexedDbHost> {
-		const visits = new Visits(database);
-		const host = new IndexedDbHost(database, connection, visits, asked);
-		const { birth } = connection;
+		this.#evicted = this.#visits.anotherWas();
 		// What holds nothing yet is remembered with the first write: until then every tab hears of the loss.
-		if (!visits.knows(birth) && (await connection.run("reading", hasContent))) visits.note(birth);
-		return host;
+		if (hasContent) this.#visits.note();
 	}
 
 	async get(keys: readonly Bytes[]): Promise<readonly (Uint8Array | undefined)[]> {
@@ -70,7 +64,7 @@ class IndexedDbHost implements HostKv {
 	async commit(batch: HostBatch): Promise<HostCommit> {
 		checkBatch(batch, LIMITS);
 		const answer = await this.#connection.run("writing", (db) => commitRows(db, batch));
-		if (answer.applied && batch.puts.some(({ key }) => isContent(key))) this.#visits.note(this.#connection.birth);
+		if (answer.applied && batch.puts.some(({ key }) => isContent(key))) this.#visits.note();
 		return answer;
 	}
 
@@ -130,9 +124,9 @@ export async function indexedDbHost(database: string, options?: { persist?: bool
 	if (!isWellFormed(database)) throw invalid("database", "must be well-formed UTF-16 (no lone surrogates)");
 	const persist = optionalBoolean("persist", optionsObject(options).persist, false);
 	const connection = new Connection(factory(), database);
-	await connection.open();
+	const about = await connection.open();
 	if (persist) askToPersist();
-	return IndexedDbHost.on(database, connection, persist);
+	return new IndexedDbHost(database, connection, about, persist);
 }
 
 function factory(): IDBFactory {

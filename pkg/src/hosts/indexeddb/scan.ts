@@ -1,15 +1,28 @@
-import { type Bytes, compareBytes } from "../../bytes.js";
+import { type Bytes, compareBytes, isUint8Array } from "../../bytes.js";
 import type { ScanPage, ScanRange } from "../../host.js";
+import { corrupt, isDamage, NO_BYTES } from "./errors.js";
 import { fetchFor } from "./fetch.js";
 import { Filling } from "./filling.js";
 import type { Means } from "./means.js";
 import { reading } from "./transaction.js";
 
+/** A page of a range. Rows from where one is damaged come one by one, so that what is in front of it is read. */
+export async function scanRows(db: IDBDatabase, range: ScanRange, means: Means): Promise<ScanPage> {
+	try {
+		return await readPage(db, range, means);
+	} catch (error) {
+		if (!isDamage(error)) throw error;
+		if (range.limit > 1) return scanRows(db, { ...range, limit: 1 }, means);
+		const { keys } = await readPage(db, { ...range, keysOnly: true }, means);
+		throw corrupt(db.name, keys[0] ?? range.start, error);
+	}
+}
+
 /** A page of a range, in one transaction. */
-export function scanRows(db: IDBDatabase, range: ScanRange, means: Means): Promise<ScanPage> {
+function readPage(db: IDBDatabase, range: ScanRange, means: Means): Promise<ScanPage> {
 	// IndexedDB throws for a range that can hold nothing.
 	if (compareBytes(range.start, range.end) >= 0) return Promise.resolve({ keys: [], values: [], more: false });
-	return reading(db, (rows, resolve) => {
+	return reading(db, (rows, resolve, reject) => {
 		const filling = new Filling(range, means.of(range));
 		const { keys, values } = filling;
 		const fetch = fetchFor(rows, range);
@@ -37,7 +50,8 @@ export function scanRows(db: IDBDatabase, range: ScanRange, means: Means): Promi
 			// Beside values keys cost little: whether there is more is asked in the same turn.
 			const beyond = range.keysOnly === true ? undefined : rows.getAllKeys(query, count + 1);
 			fetch(rows, query, count, (pairs) => {
-				if (!filling.take(pairs)) finish(true);
+				if (!pairs.values.every(isUint8Array)) reject(NO_BYTES);
+				else if (!filling.take(pairs)) finish(true);
 				else if (pairs.keys.length < count) finish(false);
 				else if (beyond === undefined) goOn();
 				else if (beyond.result.length <= count) finish(false);

@@ -1,5 +1,5 @@
 import type { Durability } from "../../types.js";
-import { ConnectionLost } from "./errors.js";
+import { ConnectionLost, isDamage } from "./errors.js";
 import { ROWS } from "./schema.js";
 
 /** A transaction over the rows. Its first request must follow at once: browsers commit one that waits for nothing. */
@@ -28,18 +28,21 @@ export function onEnd(transaction: IDBTransaction, completed: () => void, aborte
 	transaction.onabort = () => end(() => aborted(transaction.error));
 }
 
-/** Runs the requests of one reading transaction, each issued from the answer of the one before. */
+/**
+ * Runs the requests of one reading transaction, each issued from the answer of the one before. An error that tells of
+ * damage is thrown as it is.
+ */
 export function reading<T>(
 	db: IDBDatabase,
-	work: (rows: IDBObjectStore, resolve: (answer: T) => void) => void,
+	work: (rows: IDBObjectStore, resolve: (answer: T) => void, reject: (error: unknown) => void) => void,
 ): Promise<T> {
 	return new Promise((resolve, reject) => {
 		const transaction = begin(db, "readonly");
 		onEnd(
 			transaction,
 			() => {},
-			(cause) => reject(new ConnectionLost("", { cause })),
+			(cause) => reject(isDamage(cause) ? cause : new ConnectionLost("", { cause })),
 		);
-		work(transaction.objectStore(ROWS), resolve);
+		work(transaction.objectStore(ROWS), resolve, reject);
 	});
 }

@@ -5,11 +5,14 @@
 export class Visits {
 	readonly #storage: Storage | undefined;
 	readonly #key: string;
+	readonly #birth: string;
 	#noted = false;
 
-	constructor(database: string) {
+	/** birth: the name that the database of today got when it was made. */
+	constructor(database: string, birth: string) {
 		this.#storage = localStorageIfAny();
 		this.#key = `streamkit:${database}`;
+		this.#birth = birth;
 	}
 
 	get supported(): boolean {
@@ -17,30 +20,20 @@ export class Visits {
 	}
 
 	/** Whether another database than this one was there at the last visit. */
-	anotherWas(birth: string): boolean {
-		const last = this.#last();
-		return last !== undefined && last !== birth;
-	}
-
-	/** Whether it is remembered that this one was there. */
-	knows(birth: string): boolean {
-		return this.#last() === birth;
-	}
-
-	#last(): string | undefined {
+	anotherWas(): boolean {
 		try {
-			return this.#storage?.getItem(this.#key) ?? undefined;
+			return (this.#storage?.getItem(this.#key) ?? this.#birth) !== this.#birth;
 		} catch {
-			return undefined;
+			return false;
 		}
 	}
 
 	/** From now on this database is the one that should be there. */
-	note(birth: string): void {
+	note(): void {
 		if (this.#noted) return;
 		this.#noted = true;
 		try {
-			if (this.#storage?.getItem(this.#key) !== birth) this.#storage?.setItem(this.#key, birth);
+			if (this.#storage?.getItem(this.#key) !== this.#birth) this.#storage?.setItem(this.#key, this.#birth);
 		} catch {
 			// No room, or taken away meanwhile: then it is not noticed.
 		}
