@@ -121,7 +121,8 @@ impl Store {
     /// Names of a space's segments, in byte order.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` for the name; `CORRUPT` when the space is damaged; `UNAVAILABLE` when the host fails; `CLOSED`.
+    /// `INVALID_ARGUMENT` for the name; `CORRUPT` when the space is damaged; `UNAVAILABLE` when the host fails;
+    /// `CLOSED`.
     pub async fn segments(&self, space_name: &str, listing: Listing) -> Result<Names> {
         self.inner.check_open()?;
         check_name("space", space_name)?;

@@ -25,9 +25,8 @@ impl Store {
     /// A host may be opened again later, or several times at once where it honours checks.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` for a nil id; `CONFLICT` when another store than the one asked for is there; `UNSUPPORTED` when the host's
-    /// limits are too small; `CORRUPT` when the identity is damaged; `UNAVAILABLE` when the host
-    /// fails.
+    /// `INVALID_ARGUMENT` for a nil id; `CONFLICT` when another store than the one asked for is there; `UNSUPPORTED`
+    /// when the host's limits are too small; `CORRUPT` when the identity is damaged; `UNAVAILABLE` when the host fails.
     pub async fn open(env: Env, options: OpenOptions) -> Result<Self> {
         let host = Host::new(env.clone(), options.host_timeout);
         host.check()?;
