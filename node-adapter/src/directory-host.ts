@@ -6,6 +6,7 @@ import {
 	DATA_FILE,
 	freeBytes,
 	inOneDirectory,
+	JOURNAL_FILE,
 	LOCK_FILE,
 	limitOnFiles,
 	prepareDirectory,
@@ -26,10 +27,10 @@ import {
 } from "./errors.js";
 import { type FileIdentity, identityAt, standsAt } from "./file-identity.js";
 import { fileSystemWarnings } from "./file-systems.js";
-import { JOURNAL_FILE } from "./journal/journal.js";
 import { JournaledEnvironment } from "./journaled-environment.js";
-import { requireHeader, restoreLength } from "./lmdb/data-file.js";
+import { requireHeader } from "./lmdb/data-file.js";
 import type { KeyRange } from "./lmdb/environment.js";
+import { restoreLength } from "./restore-length.js";
 import { isFull } from "./room.js";
 import { WakeFile } from "./wake-file.js";
 import { Yielder } from "./yielder.js";

@@ -23,13 +23,14 @@ import { dirname, join, resolve } from "node:path";
 import { StreamkitError } from "streamkit";
 import { badPath, codeOf, failure, gone, noRoom } from "./errors.js";
 import { standsAt } from "./file-identity.js";
-import { JOURNAL_FILE } from "./journal/journal.js";
 
 /** What a directory of ours is for. */
 export type DirectoryKind = "store" | "namespaces";
 
 /** The file that says that a directory is ours. It is there before anything else and is never rewritten. */
 const MARKER_FILE = "streamkit.json";
+/** What was written and is not in the database yet. */
+export const JOURNAL_FILE = "journal";
 /** The directory of the files of large values. */
 export const VALUES_DIRECTORY = "values";
 /** LMDB's data. */

@@ -11,6 +11,7 @@ import {
 	writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { JOURNAL_FILE } from "../directory-layout.js";
 import { type FileIdentity, standsAt } from "../file-identity.js";
 import { readAll } from "../read-all.js";
 import { placesIn } from "../values/reference.js";
@@ -27,9 +28,6 @@ import {
 	type ReadRecord,
 } from "./format.js";
 import { PendingRows } from "./pending-rows.js";
-
-/** The file of what was written and is not in the database yet. */
-export const JOURNAL_FILE = "journal";
 
 // What fills the journal at once would be written twice and flushed all the same.
 const MAX_RECORD_BYTES = 4 * 1024 * 1024;

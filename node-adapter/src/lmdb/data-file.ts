@@ -1,6 +1,5 @@
-import { closeSync, fstatSync, ftruncateSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { StreamkitError } from "streamkit";
-import type { JournaledEnvironment } from "../journaled-environment.js";
 import { pause } from "./pause.js";
 
 // Where LMDB refuses to open a file, the package may end the process, and damaged sizes may do so as well: whatever it
@@ -58,21 +57,6 @@ function pageBytesOf(handle: number, offset: number): number | undefined {
 	const bytes = header.getUint32(at + PAGE_BYTES_AT, true);
 	const sound = bytes >= LEAST_PAGE_BYTES && bytes <= MOST_PAGE_BYTES && (bytes & (bytes - 1)) === 0;
 	return sound && Number(header.getBigUint64(at + LAST_PAGE_AT, true)) * bytes < MOST_BYTES ? bytes : undefined;
-}
-
-/** Reading a mapped page beyond the end of the file would kill the process; a page of zeros is an error. */
-export function restoreLength(dataFile: string, environment: JournaledEnvironment): void {
-	const { size, count } = environment.pages();
-	if (statSync(dataFile).size >= size * count) return;
-	environment.write(() => {
-		const pages = environment.pages();
-		const handle = openSync(dataFile, "r+");
-		try {
-			if (statSync(dataFile).size < pages.size * pages.count) ftruncateSync(handle, pages.size * pages.count);
-		} finally {
-			closeSync(handle);
-		}
-	});
 }
 
 /** The numbers of the last two commits, by the headers of an open data file. To be asked while nobody commits. */
