@@ -189,7 +189,7 @@ impl Error {
 
     /// `UNAVAILABLE`: the host failed and the write may have been applied.
     pub fn unknown(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(ErrorCode::Unavailable, message).with("applied", Detail::Text(String::from("unknown")))
+        Self::new(ErrorCode::Unavailable, message).in_doubt()
     }
 
     /// The same error with one more detail; a detail of that name is replaced.
@@ -251,9 +251,15 @@ impl Error {
     #[must_use]
     pub(crate) fn after_write(self) -> Self {
         if self.code() == ErrorCode::Unavailable {
-            return self.with("applied", Detail::Text(String::from("unknown")));
+            return self.in_doubt();
         }
         self
+    }
+
+    /// The same error, of a write that may have been applied.
+    #[must_use]
+    pub(crate) fn in_doubt(self) -> Self {
+        self.with("applied", Detail::Text(String::from("unknown")))
     }
 
     /// Whether a write that failed with this may nevertheless have been applied.

@@ -117,7 +117,7 @@ fn what_is_merged_fits_a_commit_of_the_host() {
 fn more_small_rows_than_a_step_takes_become_one_row() {
     let world = World::new();
     let kv = MemoryKv::with_limits(HostLimits { block_bytes: 1 << 20, ..HostLimits::default() });
-    let options = OpenOptions { auto_compact: false, ..OpenOptions::default() };
+    let options = uncompacted();
     let store = world.open_with(Rc::new(kv), options).expect("opens");
     world.run(async {
         for n in 0..1_800 {
@@ -308,7 +308,7 @@ async fn append_each(store: &Store, space: &str, segment: &str, count: usize) {
 fn the_report_is_of_what_is_stored_and_progress_of_the_blocks_looked_at() {
     let world = World::new();
     let kv = many_steps();
-    let options = OpenOptions { auto_compact: false, ..OpenOptions::default() };
+    let options = uncompacted();
     let store = world.open_with(Rc::new(kv.clone()), options).expect("opens");
     world.run(async {
         for segment in ["g", "h"] {
@@ -390,6 +390,18 @@ fn the_total_is_of_what_is_kept_and_never_passed() {
     });
 }
 
+fn uncompacted() -> OpenOptions {
+    OpenOptions { auto_compact: false, ..OpenOptions::default() }
+}
+
+/// Appends so many entries to each space, one by one.
+fn fill_spaces(world: &World, kv: &MemoryKv, spaces: &[&str], count: usize) {
+    let store = world.open_with(Rc::new(kv.clone()), uncompacted()).expect("opens");
+    for space in spaces {
+        world.run(append_each(&store, space, "g", count));
+    }
+}
+
 /// A host that fails once, at one of the scans of a space's blocks and commit rows.
 struct FailsAt {
     space: &'static str,
@@ -413,20 +425,15 @@ impl Hook for FailsAt {
 
 #[test]
 fn after_a_failure_the_next_space_is_counted_from_its_beginning() {
-    let filled = many_steps();
-    let options = OpenOptions { auto_compact: false, ..OpenOptions::default() };
-    let world = World::new();
-    let store = world.open_with(Rc::new(filled.clone()), options.clone()).expect("opens");
-    for space in ["a", "b"] {
-        world.run(append_each(&store, space, "g", 100));
-    }
+    let (filled, world) = (many_steps(), World::new());
+    fill_spaces(&world, &filled, &["a", "b"], 100);
     let rows = measure_of(&filled, "b").0;
     let mut failed = 0;
     for at in 1.. {
         let kv = many_steps();
         kv.restore(filled.snapshot());
         let hook = Rc::new(FailsAt { space: "a", left: Cell::new(at) });
-        let store = world.open_with(hooked(&kv, &hook), options.clone()).expect("opens");
+        let store = world.open_with(hooked(&kv, &hook), uncompacted()).expect("opens");
         let (before, after) = world.run(async {
             let mut job = store.compactor(None).expect("starts");
             let mut before = None;
@@ -454,15 +461,10 @@ fn after_a_failure_the_next_space_is_counted_from_its_beginning() {
 
 #[test]
 fn a_listing_that_failed_is_begun_again() {
-    let kv = small_blocks();
-    let options = OpenOptions { auto_compact: false, ..OpenOptions::default() };
-    let world = World::new();
-    let store = world.open_with(Rc::new(kv.clone()), options.clone()).expect("opens");
-    for space in ["a", "b"] {
-        world.run(append_each(&store, space, "g", 10));
-    }
+    let (kv, world) = (small_blocks(), World::new());
+    fill_spaces(&world, &kv, &["a", "b"], 10);
     let fails = Rc::new(FailsOnce::default());
-    let store = world.open_with(hooked(&kv, &fails), options).expect("opens");
+    let store = world.open_with(hooked(&kv, &fails), uncompacted()).expect("opens");
     for (only, total) in [(Some("a"), 10), (None, 20)] {
         let mut job = store.compactor(only.map(String::from)).expect("starts");
         fails.next.set(true);
@@ -492,13 +494,8 @@ impl Hook for FailsOnce {
 
 #[test]
 fn a_damaged_space_is_passed_over_and_counted() {
-    let kv = small_blocks();
-    let options = OpenOptions { auto_compact: false, ..OpenOptions::default() };
-    let world = World::new();
-    let store = world.open_with(Rc::new(kv.clone()), options.clone()).expect("opens");
-    for space in ["a", "b", "c"] {
-        world.run(append_each(&store, space, "g", 10));
-    }
+    let (kv, world) = (small_blocks(), World::new());
+    fill_spaces(&world, &kv, &["a", "b", "c"], 10);
     let mut rows = kv.snapshot();
     let head = rows
         .iter_mut()
@@ -508,7 +505,7 @@ fn a_damaged_space_is_passed_over_and_counted() {
     *head.last_mut().expect("bytes") ^= 1;
     kv.restore(rows);
     let before = rows_of(&kv, "b");
-    let store = world.open_with(Rc::new(kv.clone()), options).expect("opens");
+    let store = world.open_with(Rc::new(kv.clone()), uncompacted()).expect("opens");
     let report = world.run(compact(&store));
     assert_eq!(report.damaged, 1);
     assert_eq!([rows_of(&kv, "a"), rows_of(&kv, "b"), rows_of(&kv, "c")], [2, before, 2]);

@@ -70,8 +70,7 @@ fn a_commit_that_is_answered_with_any_other_error_may_have_been_applied() {
         let world = World::new();
         let kv = MemoryKv::with_limits(HostLimits { checks, ..small_blocks().limits().clone() });
         let answers = Rc::new(Answers { kv: kv.clone(), error: RefCell::default(), applies });
-        let options = OpenOptions { host_timeout: 0, auto_compact: false, ..OpenOptions::default() };
-        let store = world.open_with(hooked(&kv, &answers), options).expect("opens");
+        let store = patient(&world, &kv, &answers);
         world.run(async {
             assert_eq!(append(&store, "1").await, Ok(1), "{what}");
             answers.error.replace(Some(Error::new(code, "by the host")));
@@ -97,8 +96,7 @@ fn a_commit_of_which_it_is_said_that_it_was_not_applied_is_not_looked_for() {
         let world = World::new();
         let kv = small_blocks();
         let answers = Rc::new(Answers { kv: kv.clone(), error: RefCell::default(), applies: false });
-        let options = OpenOptions { host_timeout: 0, auto_compact: false, ..OpenOptions::default() };
-        let store = world.open_with(hooked(&kv, &answers), options).expect("opens");
+        let store = patient(&world, &kv, &answers);
         world.run(async {
             assert_eq!(append(&store, "1").await, Ok(1), "{error}");
             answers.error.replace(Some(error.clone()));
@@ -114,13 +112,13 @@ fn losing<F: Future<Output = ()> + 'static>(world: &World, meanwhile: impl FnOnc
     let kv = small_blocks();
     let meanwhile = meanwhile(world.open(&kv));
     let loses = Loses { kv: kv.clone(), meanwhile: RefCell::new(Some(Box::pin(meanwhile))) };
-    patient(world, &kv, loses)
+    patient(world, &kv, &Rc::new(loses))
 }
 
 /// Timers fire at once here, and are not to end calls of the host.
-fn patient(world: &World, kv: &MemoryKv, hook: impl Hook + 'static) -> Store {
+fn patient(world: &World, kv: &MemoryKv, hook: &Rc<impl Hook + 'static>) -> Store {
     let options = OpenOptions { host_timeout: 0, auto_compact: false, ..OpenOptions::default() };
-    world.open_with(hooked(kv, &Rc::new(hook)), options).expect("opens")
+    world.open_with(hooked(kv, hook), options).expect("opens")
 }
 
 async fn append(store: &Store, payload: &str) -> Result<u64> {
@@ -236,7 +234,7 @@ fn a_merge_whose_reply_was_lost_beside_an_append_is_looked_at_again() {
     let beside = other.clone();
     let meanwhile = async move { assert_eq!(append(&beside, "other").await.expect("appends"), ENTRIES + 1) };
     let loses = Loses { kv: kv.clone(), meanwhile: RefCell::new(Some(Box::pin(meanwhile))) };
-    let store = patient(&world, &kv, loses);
+    let store = patient(&world, &kv, &Rc::new(loses));
     world.run(async {
         compact(&store).await.expect("it is found out, and the rest is merged");
         assert!(kv.len() < rows / 4, "{} of {rows} rows", kv.len());
@@ -255,7 +253,7 @@ fn a_compaction_whose_replies_are_all_lost_ends_and_says_that_nobody_knows() {
         let lost = Rc::new(Cell::new(0));
         let (beside, count) = (other.clone(), Rc::clone(&lost));
         let hook = LosesEach { kv: kv.clone(), other: beside, lost: count, loses, reads: Cell::new(reads) };
-        let store = patient(&world, &kv, hook);
+        let store = patient(&world, &kv, &Rc::new(hook));
         world.run(async {
             let error = compact(&store).await.expect_err("nobody knows");
             assert_eq!(error.code(), ErrorCode::Unavailable, "{error}");

@@ -156,9 +156,7 @@ export class JournaledEnvironment {
 	 * Answers the name of the state that it leaves behind.
 	 */
 	apply({ deletes, puts }: Change, relaxed: boolean): string {
-		// While there is little room left, what was deleted is looked for first: with none at all, nothing could be moved.
-		const spare = this.#sweeper.hasDeleted ? ROOM_TO_MOVE : 0;
-		const laidAside = relaxed ? this.#layAside({ deletes, puts }, spare) : undefined;
+		const laidAside = relaxed ? this.#layAside({ deletes, puts }) : undefined;
 		const change = { deletes, puts: laidAside ?? puts.map(withRow) };
 		if (deletes.length > 0) this.#sweeper.sayDeleted();
 		if (laidAside !== undefined && this.#append(change)) return this.version();
@@ -227,12 +225,18 @@ export class JournaledEnvironment {
 	}
 
 	/** In a write transaction: the rows of a change with large values laid aside; undefined where they are to be stored. */
-	#layAside(change: Change, spare: number): Put[] | undefined {
-		// A new directory has no commit that the journal could follow; and what was not flushed is better not referred to.
-		if (this.#base === 0 || this.#journal.isUnflushed) return undefined;
+	#layAside(change: Change): Put[] | undefined {
+		if (!this.#mayRefer()) return undefined;
+		// While there is little room left, what was deleted is looked for first: with none at all, nothing could be moved.
+		const spare = this.#sweeper.hasDeleted ? ROOM_TO_MOVE : 0;
 		const lacking = this.#lackingRoomBeside(change, spare);
 		if (lacking !== undefined) throw noRoom(this.#directory, lacking);
 		return this.#values.layAside(change.puts);
+	}
+
+	/** A new directory has no commit that the journal could follow; and what was not flushed is better not referred to. */
+	#mayRefer(): boolean {
+		return this.#base !== 0 && !this.#journal.isUnflushed;
 	}
 
 	/** In a write transaction: what is missing for the large values of a change, `spare` bytes, and deletes after it. */
@@ -307,8 +311,8 @@ export class JournaledEnvironment {
 
 	/** In a write transaction: puts values that rows refer to in files that are to be removed. */
 	#putAnew(puts: readonly Put[]): boolean {
-		const moved: Change = { deletes: [], puts };
-		const rows = this.#lackingRoomBeside(moved, 0) === undefined ? this.#layAside(moved, 0) : undefined;
+		if (!this.#mayRefer() || this.#lackingRoomBeside({ deletes: [], puts }, 0) !== undefined) return false;
+		const rows = this.#values.layAside(puts);
 		if (rows === undefined) return false;
 		const change = { deletes: [], puts: rows };
 		if (!this.#append(change)) this.#store(change);

@@ -14,7 +14,7 @@ use futures_util::poll;
 #[cfg(feature = "compression")]
 use super::shrinkage::Shrinkage;
 use crate::env::Env;
-use crate::error::{Detail, Error, ErrorCode, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::kv::{Atomicity, Batch, Bytes, Commit, HostLimits, ScanRange, Value};
 #[cfg(not(feature = "compression"))]
 use crate::layout::expanded_bytes;
@@ -244,5 +244,5 @@ fn in_doubt(error: Error) -> Error {
     if refused || error.detail("applied").is_some() {
         return error;
     }
-    error.with("applied", Detail::Text("unknown".into()))
+    error.in_doubt()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use futures::future::{LocalBoxFuture, join_all};
-use streamkit_core::{ErrorCode, MemoryKv, OpenOptions, Result, Store, WriteOptions};
+use streamkit_core::{ErrorCode, Exporter, MemoryKv, OpenOptions, Result, Store, WriteOptions};
 use uuid::Uuid;
 
 use crate::common::hooked::{Hook, HostCall, hooked};
@@ -42,6 +42,15 @@ async fn fill(store: &Store) {
     }
 }
 
+/// Fills a store and begins to export it: the last sequences then, and the first chunk.
+async fn begun(store: &Store) -> (BTreeMap<String, u64>, Exporter, Vec<u8>) {
+    fill(store).await;
+    let began = lasts(store).await;
+    let mut exporter = store.exporter(None).expect("starts");
+    let bytes = exporter.next().await.expect("exports").expect("a chunk");
+    (began, exporter, bytes)
+}
+
 /// How many of its entries are trimmed while it is exported: up to after those of "three", or all.
 const TRIMS: [usize; 2] = [150, 206];
 
@@ -53,10 +62,7 @@ fn segments_that_were_trimmed_and_went_on_stand_where_they_stood() {
         let kv = small_blocks();
         world.run(async {
             let store = open_here(&world, &kv).await;
-            fill(&store).await;
-            let began = lasts(&store).await;
-            let mut exporter = store.exporter(None).expect("starts");
-            let mut bytes = exporter.next().await.expect("exports").expect("a chunk");
+            let (began, exporter, mut bytes) = begun(&store).await;
             trim(&store, &kv, "a", count).await;
             if collected {
                 collect(&store, &kv, "a").await;
@@ -88,10 +94,7 @@ fn segments_of_which_what_came_later_is_trimmed_too_are_not_lost() {
     let kv = small_blocks();
     world.run(async {
         let store = open_here(&world, &kv).await;
-        fill(&store).await;
-        let began = lasts(&store).await;
-        let mut exporter = store.exporter(None).expect("starts");
-        let mut bytes = exporter.next().await.expect("exports").expect("a chunk");
+        let (began, exporter, mut bytes) = begun(&store).await;
         for segment in ["early", "one", "three", "new", "new"] {
             append(&store, "a", segment, &["later"]).await;
         }

@@ -52,13 +52,23 @@ async function keptVersions(page: Page): Promise<number[]> {
 	return names.map((name) => (name.endsWith(`:${built}`) ? 1 : Number(name.slice(-12))));
 }
 
-test("a new version waits until it is wanted, and other tabs go on as they are", async () => {
+/** Runs with a folder of the build, to which versions can be released, and a user who has its page open and kept. */
+async function withReleases(run: (folder: string, user: User, page: Page) => Promise<void>): Promise<void> {
 	const folder = await mkdtemp(join(tmpdir(), "streamkit-offline-release-"));
-	await cp(await builtExample(), folder, { recursive: true });
 	try {
+		await cp(await builtExample(), folder, { recursive: true });
 		const user = await User.arrive({ folder });
 		const page = await user.open();
 		await kept(page);
+		await run(folder, user, page);
+		await user.leave();
+	} finally {
+		await rm(folder, { recursive: true, force: true });
+	}
+}
+
+test("a new version waits until it is wanted, and other tabs go on as they are", () =>
+	withReleases(async (folder, user, page) => {
 		await write(page, "Ridge", "Two kites");
 		const other = await user.open();
 		await kept(other);
@@ -82,20 +92,10 @@ test("a new version waits until it is wanted, and other tabs go on as they are",
 		await opened(other);
 		assert.equal((await shown(other)).length, 2);
 		assert.deepEqual(user.errors, []);
-		await user.leave();
-	} finally {
-		await rm(folder, { recursive: true, force: true });
-	}
-});
+	}));
 
-test("the version that other tabs run is kept, whatever broke off and in whichever order versions came", async () => {
-	const folder = await mkdtemp(join(tmpdir(), "streamkit-offline-release-"));
-	await cp(await builtExample(), folder, { recursive: true });
-	try {
-		const user = await User.arrive({ folder });
-		const page = await user.open();
-		await kept(page);
-
+test("the version that other tabs run is kept, whatever broke off and in whichever order versions came", () =>
+	withReleases(async (folder, user, page) => {
 		const icon = join(folder, "icon.svg");
 		await rename(icon, `${icon}.away`);
 		await release(folder, 2);
@@ -135,8 +135,4 @@ test("the version that other tabs run is kept, whatever broke off and in whichev
 			user.errors.filter((error) => !error.includes("404")),
 			[],
 		);
-		await user.leave();
-	} finally {
-		await rm(folder, { recursive: true, force: true });
-	}
-});
+	}));
