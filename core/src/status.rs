@@ -4,6 +4,7 @@ use alloc::string::String;
 
 /// First and last entry of a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SegmentStatus {
     /// The space.
     pub space: String,

@@ -25,7 +25,7 @@ async fn read_space(store: &Store, max_entries: u64) -> Vec<(String, u64, EntryI
             let text = String::from_utf8(entry.content.payload().to_vec()).expect("text");
             found.push((entry.segment.to_owned(), entry.sequence, entry.id, text));
         }
-        after = EntryId { ms: page.next.0, n: page.next.1 };
+        after = page.passed();
         if page.tail {
             return found;
         }
@@ -51,7 +51,7 @@ fn a_segment_is_read_in_pages_of_any_size() {
                     assert_eq!(entry.sequence, found.len() as u64 + 1);
                     found.push(String::from_utf8(entry.content.payload().to_vec()).expect("text"));
                 }
-                next = page.next.0;
+                next = page.next_sequence();
                 if page.tail {
                     break;
                 }

@@ -23,7 +23,7 @@ async fn timeline(store: &Store, page: u64) -> Vec<(String, u64, EntryId, Vec<u8
         for entry in page.entries() {
             found.push((entry.segment.into(), entry.sequence, entry.id, entry.content.payload().to_vec()));
         }
-        after = EntryId { ms: page.next.0, n: page.next.1 };
+        after = page.passed();
         if page.tail {
             return found;
         }
@@ -37,7 +37,7 @@ async fn segment(store: &Store, name: &str) -> Vec<(u64, Vec<u8>)> {
         let read = SegmentRead { max_bytes: 1 << 16, ..segment_read("s", name, from, 100) };
         let page = store.read_segment(read).await.expect("reads");
         found.extend(page.entries().map(|entry| (entry.sequence, entry.content.payload().to_vec())));
-        from = page.next.0;
+        from = page.next_sequence();
         if page.tail {
             return found;
         }
@@ -195,7 +195,7 @@ async fn count(store: &Store, mut read: SegmentRead) -> std::result::Result<u64,
     loop {
         let page = store.read_segment(read.clone()).await.map_err(|error| error.code())?;
         count += page.len();
-        read.from = page.next.0;
+        read.from = page.next_sequence();
         if page.done || page.tail {
             return Ok(count);
         }

@@ -104,7 +104,7 @@ fn a_space_read_shows_compressed_entries() {
             count += 1;
             assert_eq!(entry.content.payload(), text(count).as_bytes());
         }
-        after = EntryId::new(page.next.0, page.next.1);
+        after = page.passed();
         if page.tail {
             break;
         }
@@ -164,9 +164,9 @@ fn a_lost_block_is_damage_wherever_pages_end() {
         loop {
             let page = world.run(store.read_segment(segment_read("s", "0", at, most)))?;
             if page.tail {
-                return Ok(page.next.0);
+                return Ok(page.next_sequence());
             }
-            at = page.next.0;
+            at = page.next_sequence();
         }
     };
     // Before the bound, and beyond it.

@@ -40,7 +40,7 @@ fn read(after: EntryId, max_entries: u64, max_bytes: usize) -> SpaceRead {
 }
 
 fn next_of(page: &Page) -> EntryId {
-    EntryId::new(page.next.0, page.next.1)
+    page.passed()
 }
 
 async fn append(store: &Store, segment: &str, texts: &[&str]) {

@@ -99,7 +99,7 @@ fn every_time_finds_its_first_entry() {
                         let read = SegmentRead { from: at, ..from_time(segment, min, 3) };
                         let page = store.read_segment(read).await.expect("reads");
                         found.extend(page.entries().map(|entry| entry.sequence));
-                        at = page.next.0;
+                        at = page.next_sequence();
                         if page.tail || found.len() >= 9 {
                             break;
                         }
@@ -133,7 +133,8 @@ fn a_page_that_ends_before_what_the_space_has_reached_is_the_last() {
         append(&world, &store, "other", 1).await;
         let page = store.read_segment(upto.clone()).await.expect("reads");
         assert_eq!((page.len(), page.done, page.tail), (2, true, false));
-        let page = store.read_segment(SegmentRead { from: page.next.0, ..upto }).await.expect("reads");
+        let page =
+            store.read_segment(SegmentRead { from: page.next_sequence(), ..upto }).await.expect("reads");
         assert_eq!((page.len(), page.done, page.tail), (0, true, false));
     });
 }

@@ -92,7 +92,7 @@ async fn all(store: &Store, stream: &str, partitions: PartitionChoice, page: u64
             found.push(Record { id: entry.id, partition, payload, bytes });
         }
         assert!(!page.is_empty() || page.tail, "a page moves on");
-        after = EntryId { ms: page.next.0, n: page.next.1 };
+        after = page.passed();
         if page.tail {
             return found;
         }

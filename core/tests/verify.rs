@@ -74,8 +74,7 @@ fn a_healthy_store_has_no_problems() {
     for atomic in [Atomicity::Store, Atomicity::Space, Atomicity::None] {
         let (world, kv, store) = world_with(atomic);
         let report = world.run(healthy(&store));
-        let expected = VerifyReport { entries: 43, segments: 6, spaces: 2, problems: Vec::new() };
-        assert_eq!(report, expected, "{atomic:?}");
+        assert_eq!((report.entries, report.segments, report.spaces), (43, 6, 2), "{atomic:?}");
         world.run(async {
             trim(&store, &kv, "a", 10).await;
             assert_eq!(healthy(&store).await.entries, 33);
@@ -661,8 +660,9 @@ fn a_host_that_fails_is_an_error_and_not_damage() {
                 }
             }
             assert!(failed > 0);
-            let expected = VerifyReport { entries: 43, segments: 6, spaces: 2, problems: Vec::new() };
-            assert_eq!(verifier.report(), expected);
+            let report = verifier.report();
+            assert_eq!((report.entries, report.segments, report.spaces), (43, 6, 2));
+            assert_eq!(report.problems, []);
         }
     });
 }

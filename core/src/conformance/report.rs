@@ -7,6 +7,7 @@ use core::fmt;
 /// How each case went, in the order in which they were tried. As text: a line for each case, then their numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
+#[non_exhaustive]
 pub struct ConformanceReport {
     /// The name that the host gives itself.
     pub host: String,
@@ -16,6 +17,7 @@ pub struct ConformanceReport {
 
 /// How one case went.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ConformanceCase {
     /// The rule, as a sentence; no two cases have the same.
     pub name: &'static str,

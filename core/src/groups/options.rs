@@ -137,6 +137,7 @@ pub struct Mark {
 
 /// What a read gave.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Deliveries {
     /// The records: those due again first, by (deadline, id), then new ones in id order.
     pub page: Page,
@@ -169,6 +170,7 @@ impl Default for PendingRead {
 
 /// A record that was delivered and not acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PendingRecord {
     /// Its id.
     pub id: EntryId,
@@ -184,6 +186,7 @@ pub struct PendingRecord {
 
 /// A consumer of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Consumer {
     /// Its name.
     pub name: String,
@@ -195,6 +198,7 @@ pub struct Consumer {
 
 /// What is known of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct GroupInfo {
     /// The stream.
     pub stream: String,

@@ -92,8 +92,8 @@ impl From<Vec<u8>> for LexKey {
     }
 }
 
+/// The key of one text, as keys of rows are given; a key's own text form, hex, is read by `parse`.
 impl From<&str> for LexKey {
-    /// The key of one text.
     fn from(text: &str) -> Self {
         Self(text.as_bytes().to_vec())
     }

@@ -132,6 +132,7 @@ impl WriteRequest {
 
 /// Where a segment stands after a write, and what the write made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Written {
     /// The segment's first sequence that is left; 0 where a write to a stream did not look for it.
     pub first_sequence: u64,

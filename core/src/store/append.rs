@@ -77,6 +77,7 @@ pub struct WriteOptions {
 
 /// What a write made, and where its segment stands now.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Appended {
     /// The segment after the write.
     pub status: SegmentStatus,
@@ -84,6 +85,14 @@ pub struct Appended {
     pub first_id: EntryId,
     /// The id of the last record written.
     pub last_id: EntryId,
+}
+
+impl Appended {
+    /// The same as what [`Store::append_then`] gives, with the names that it was called with.
+    pub fn of(space: &str, segment: &str, written: &Written) -> Self {
+        let Written { first_id, last_id, .. } = *written;
+        Self { status: written.status(space, segment), first_id, last_id }
+    }
 }
 
 /// Removes a request whose caller went away before it was handed to the host.
@@ -111,7 +120,7 @@ impl Store {
     pub async fn append(&self, records: NewRecords, options: WriteOptions) -> Result<Appended> {
         let (space, segment) = (records.space.clone(), records.segment.clone());
         let written = self.write_one(records, None, options).await?;
-        Ok(appended(&space, &segment, &written))
+        Ok(Appended::of(&space, &segment, &written))
     }
 
     /// Like [`Store::append`], but calls `then` with what the future would give: for callers that have a
@@ -213,7 +222,7 @@ impl Store {
         let written = inner.submit(Job::Write(request), tag).await?.written();
         let reply = |position: &usize| {
             let (space, segment) = named.get(*position)?;
-            Some(appended(space, segment, written.get(*position)?))
+            Some(Appended::of(space, segment, written.get(*position)?))
         };
         positions.iter().map(|position| reply(position).ok_or_else(no_reply)).collect()
     }
@@ -226,10 +235,6 @@ fn only(outcome: Result<Outcome>) -> Result<Written> {
 
 fn no_reply() -> Error {
     Error::unknown("append: no reply")
-}
-
-fn appended(space: &str, segment: &str, written: &Written) -> Appended {
-    Appended { status: written.status(space, segment), first_id: written.first_id, last_id: written.last_id }
 }
 
 impl Inner {

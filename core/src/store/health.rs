@@ -10,6 +10,7 @@ use crate::plan::LEAST_GROUP_OPS;
 
 /// A store's state, and what its host cannot promise.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Health {
     /// Transactions over several spaces that are neither finished nor given up.
     pub pending_transactions: usize,

@@ -59,6 +59,7 @@ impl Listing {
 
 /// One step of a listing: names in byte order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Names {
     /// The names.
     pub names: Vec<String>,
@@ -70,6 +71,7 @@ pub struct Names {
 
 /// What changed in a space since a position.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Changes {
     /// The position to ask from next time.
     pub next: EntryId,

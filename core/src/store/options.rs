@@ -50,6 +50,7 @@ impl Default for OpenOptions {
 /// pair of metadata counts eight bytes more, and there being any, four. In a commit each record counts
 /// eight bytes more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StoreLimits {
     /// Bytes of one record.
     pub max_record_bytes: usize,

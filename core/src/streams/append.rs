@@ -45,6 +45,7 @@ impl StreamAppend {
 
 /// What an append to a stream made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StreamAppended {
     /// The id of the first record.
     pub first_id: EntryId,

@@ -29,6 +29,7 @@ pub(super) type FoundStream = (String, SpaceHead, StreamMeta);
 
 /// A stream as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StreamInfo {
     /// Its name.
     pub name: String,
@@ -50,6 +51,7 @@ pub struct StreamInfo {
 
 /// One step of a listing: streams in byte order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StreamList {
     /// The streams.
     pub streams: Vec<StreamInfo>,

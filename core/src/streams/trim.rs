@@ -40,6 +40,7 @@ pub enum Trim {
 
 /// What a trim removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Trimmed {
     /// Records that went.
     pub trimmed: u64,

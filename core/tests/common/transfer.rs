@@ -36,7 +36,7 @@ pub(crate) async fn timeline(store: &Store, space: &str) -> Vec<Seen> {
             let payload = entry.content.payload().to_vec();
             (entry.segment.into(), entry.sequence, entry.id, entry.trx, payload, metadata)
         }));
-        after = EntryId { ms: page.next.0, n: page.next.1 };
+        after = page.passed();
         if page.tail {
             return found;
         }
@@ -54,7 +54,7 @@ pub(crate) async fn segment(store: &Store, space: &str, name: &str) -> Vec<Seen>
             let payload = entry.content.payload().to_vec();
             (entry.segment.into(), entry.sequence, entry.id, entry.trx, payload, metadata)
         }));
-        from = page.next.0;
+        from = page.next_sequence();
         if page.tail {
             return found;
         }

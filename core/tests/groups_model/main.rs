@@ -162,7 +162,7 @@ async fn texts_of(store: &Store, stream: &str) -> Vec<(EntryId, String)> {
         if page.is_empty() {
             return all;
         }
-        read.after = EntryId::new(page.next.0, page.next.1);
+        read.after = page.passed();
     }
 }
 

@@ -284,7 +284,7 @@ fn a_merge_between_a_readers_two_pages() {
             loop {
                 let page = reader.read_space(space_read("s", after, page_size)).await.expect("reads");
                 found.extend(texts(&page));
-                after = EntryId::new(page.next.0, page.next.1);
+                after = page.passed();
                 if page.tail {
                     break;
                 }

@@ -142,7 +142,7 @@ impl Engine {
         };
         match arguments() {
             Ok((append, options)) => self.store.append_to_stream_then(append, options, move |made| {
-                call.settle(made.map(|StreamAppended { first_id, last_id, partition }| {
+                call.settle(made.map(|StreamAppended { first_id, last_id, partition, .. }| {
                     [first_id.ms, first_id.n, last_id.ms, last_id.n, u64::from(partition)]
                 }));
             }),

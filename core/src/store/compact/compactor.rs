@@ -22,6 +22,7 @@ const MOST_PASSES: u32 = 3;
 
 /// What a compaction did. Rows are blocks and commit rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CompactReport {
     /// Rows looked at.
     pub blocks_before: u64,

@@ -35,6 +35,7 @@ const SMALL_FRAME_BYTES: usize = FRAME_BYTES + (64 << 10);
 
 /// What an import stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct ImportReport {
     /// Spaces.
     pub spaces: u64,

@@ -35,6 +35,7 @@ pub struct PageRun {
 
 /// An entry, borrowed from its page.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct EntryRef<'p> {
     /// The segment.
     pub segment: &'p str,
@@ -74,10 +75,11 @@ impl PageRun {
 
 /// What one step of a read gives.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Page {
     pub(crate) runs: Vec<PageRun>,
     /// Where to go on. A segment read: `(next sequence, 0)`; a read of a space or a stream: the last id passed.
-    pub next: (u64, u64),
+    pub(crate) next: (u64, u64),
     /// The read has reached its own upper bound: it never gives more.
     pub done: bool,
     /// Nothing more is committed at present.

@@ -40,6 +40,7 @@ const MOST_LOOKS: u32 = 8;
 
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Problem {
     /// `CORRUPT` for damage; `CONFLICT` for what was left unfinished, or could not be looked at.
     pub code: ErrorCode,
@@ -51,6 +52,7 @@ pub struct Problem {
 
 /// What a verification found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct VerifyReport {
     /// Entries that were read back.
     pub entries: u64,

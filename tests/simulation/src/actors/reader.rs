@@ -79,7 +79,7 @@ impl SpaceCursor {
             self.after = found.id;
             self.seen.push(found);
         }
-        let next = EntryId::new(page.next.0, page.next.1);
+        let next = page.passed();
         if next < self.after {
             return Err(format!("space {}: the page ends at {}, but says {next}", self.space, self.after));
         }
@@ -134,12 +134,15 @@ impl SegmentCursor {
             self.seen.push(found);
         }
         if self.trimmed {
-            self.next = self.next.max(page.next.0);
+            self.next = self.next.max(page.next_sequence());
         }
-        if page.next.0 != self.next {
+        if page.next_sequence() != self.next {
             return Err(format!(
                 "{}/{}: the page says {}, not {}",
-                self.space, self.segment, page.next.0, self.next
+                self.space,
+                self.segment,
+                page.next_sequence(),
+                self.next
             ));
         }
         self.idle = if self.next == start && !page.tail { self.idle + 1 } else { 0 };

@@ -174,8 +174,7 @@ async fn send(store: Store, operation: Operation) -> StoreResult<Vec<Appended>> 
         1 => Ok(vec![store.append(one.clone(), options).await?]),
         _ => {
             let written = told(|then| store.append_then(one.clone(), options, then)).await?;
-            let status = written.status(&one.space, &one.segment);
-            Ok(vec![Appended { status, first_id: written.first_id, last_id: written.last_id }])
+            Ok(vec![Appended::of(&one.space, &one.segment, &written)])
         }
     }
 }

@@ -275,7 +275,7 @@ async fn everything(
         if page.tail || page.is_empty() {
             return Ok(all);
         }
-        read.after = EntryId::new(page.next.0, page.next.1);
+        read.after = page.passed();
     }
 }
 
