@@ -79,6 +79,7 @@ fn records_are_shared_and_acknowledged() {
         assert_eq!((info.pending, info.lag), (4, 1));
         assert_eq!(info.consumers.len(), 2);
         // Not b's.
+        assert_eq!(group.ack("a", &[]).await.expect("nothing to do"), 0);
         assert_eq!(group.ack("b", &ids(&first)).await.expect("acks"), 0);
         assert_eq!(group.ack("a", &ids(&first)).await.expect("acks"), 2);
         assert_eq!(group.ack("a", &ids(&first)).await.expect("acks"), 0);

@@ -42,6 +42,8 @@ const DEAD_READERS_MILLISECONDS = 30_000;
 // How long closing lets a sweep go on: processes that come and go would leave a file each.
 const SWEEPING_MILLISECONDS = 50;
 
+const settled = Promise.resolve();
+
 /** A store's host on one LMDB environment in one directory. Reads answer without a promise, and so do most commits. */
 export class DirectoryHost implements HostKv {
 	readonly name = "directory";
@@ -146,7 +148,8 @@ export class DirectoryHost implements HostKv {
 		this.#wake.touch();
 		if (this.#telling || this.#watchers.size < 2) return;
 		this.#telling = true;
-		queueMicrotask(() => {
+		// Not by queueMicrotask, which fake timers of test runners put off.
+		void settled.then(() => {
 			this.#telling = false;
 			this.#tell();
 		});

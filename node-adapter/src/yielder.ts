@@ -1,3 +1,6 @@
+// Taken once: timers that are put in its place for a test stand still.
+const { setImmediate } = globalThis;
+
 // How long a chain of synchronous answers may keep the event loop to itself.
 const SLICE_MILLISECONDS = 10;
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DirectoryHost } from "../src/directory-host.js";
+import { openDirectory } from "../src/open-directory.js";
 import { batch, runChild, temporaryDirectory } from "./support.js";
 
 // What never comes is waited for until then.
@@ -30,6 +31,17 @@ test("another host in the process is told of commits, and not of its own", PATIE
 	await until(() => told.length > 1);
 	await sleep(100);
 	assert.deepEqual(told, ["reader", "writer"]);
+	await Promise.all([writer.close(), reader.close()]);
+});
+
+test("a store is written to, read and closed while a test runner's timers stand still", PATIENCE, async (t) => {
+	t.mock.timers.enable();
+	t.mock.method(globalThis, "queueMicrotask", () => {});
+	const path = temporaryDirectory();
+	const [writer, reader] = [await openDirectory(path), await openDirectory(path)];
+	const payload = new Uint8Array(1 << 16);
+	for (let i = 0; i < 100; i++) await writer.publish("s", "g", payload, { durability: "relaxed" });
+	assert.equal((await reader.getSegmentStatus("s", "g"))?.lastSequence, 100);
 	await Promise.all([writer.close(), reader.close()]);
 });
 

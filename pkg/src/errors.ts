@@ -96,7 +96,10 @@ Object.defineProperty(StreamkitError.prototype, "name", {
 Object.defineProperty(StreamkitError.prototype, BRAND, { value: true });
 
 /** Whether a value is an error of Streamkit, of whichever copy of the package, and of that code if one is given. */
-export function isStreamkitError(value: unknown, code?: ErrorCode): value is StreamkitError {
+export function isStreamkitError<C extends ErrorCode = ErrorCode>(
+	value: unknown,
+	code?: C,
+): value is StreamkitError & { readonly code: C } {
 	if (typeof value !== "object" || value === null) return false;
 	const error = value as { [BRAND]?: unknown; code?: unknown };
 	return error[BRAND] === true && (code === undefined || error.code === code);

@@ -100,6 +100,15 @@ export function keyOver(bytes: Bytes): LexKey {
 	return new (LexKey as unknown as new (bytes: Bytes) => LexKey)(bytes);
 }
 
+/** The time of a Date, of any realm. */
+function millisecondsOf(part: object): number | undefined {
+	try {
+		return Date.prototype.getTime.call(part);
+	} catch {
+		return undefined;
+	}
+}
+
 function isTyped(part: object): part is TypedPart {
 	return typeof (part as { type?: unknown }).type === "string";
 }
@@ -141,12 +150,10 @@ function encodePart(name: string, part: LexKeyPart): Uint8Array {
 			if (part === null) return new Uint8Array([0]);
 			if (isUint8Array(part)) return part;
 			if (isLexKey(part)) return part.bytes;
-			if (part instanceof Date) {
-				const ms = part.getTime();
-				if (Number.isNaN(ms)) throw invalid(name, "must be a valid Date");
-				return signed(integer(name, BigInt(ms) * 1_000_000n, I64_MIN, I64_MAX));
-			}
 			if (isTyped(part)) return encodeTyped(name, part);
+			const ms = millisecondsOf(part);
+			if (Number.isNaN(ms)) throw invalid(name, "must be a valid Date");
+			if (ms !== undefined) return signed(integer(name, BigInt(ms) * 1_000_000n, I64_MIN, I64_MAX));
 		}
 	}
 	throw invalid(

@@ -101,7 +101,7 @@ class HostNamespaces implements Namespaces {
 		if (host === undefined) {
 			host = (async () => {
 				const given = await this.#hostFor(name);
-				checkHost(given);
+				checkHost(given, "hostFor()");
 				return given;
 			})();
 			this.#hosts.set(name, host);

@@ -5,7 +5,7 @@ import { giveBack, takeWriter } from "./framing/frame-pool.js";
 import { FrameWriter, type Mark } from "./framing/record-frame.js";
 import { unheeded } from "./host-answers.js";
 import type { ProduceOptions, RecordInput, SegmentStatus } from "./types.js";
-import { checkIterable, checkName, checkStep, iteratorOf } from "./validate.js";
+import { checkIterable, checkName, checkStep, isRecord, iteratorOf } from "./validate.js";
 import { checkWriteOptions, isReady, later, type WriteContext, type WriteOptions } from "./writes.js";
 import { Yielder } from "./yielder.js";
 
@@ -271,8 +271,8 @@ export class Production {
 	}
 }
 
-/** What sources threw that says what was stored. */
-const told = new WeakSet<Error>();
+/** What sources threw that says what was stored, and the details that it had of its own. */
+const told = new WeakMap<object, PropertyDescriptor | undefined>();
 
 /**
  * An error part-way says what was stored before it: one of ours in an error of this call's own, as several calls may be
@@ -285,14 +285,21 @@ function withCommitted(error: unknown, committed: SegmentStatus | undefined, sig
 		const { code, message, details, retryable, cause = error } = error;
 		return new StreamkitError(code, message, { details: { ...details, committed }, retryable, cause });
 	}
-	if (!(error instanceof Error)) return error;
-	if (told.has(error)) Reflect.deleteProperty(error, "details");
-	else if (
-		!("details" in error) &&
-		Reflect.defineProperty(error, "details", { value: { committed }, configurable: true })
-	)
-		told.add(error);
+	if (typeof error !== "object" || error === null) return error;
+	const own = told.get(error);
+	if (own !== undefined) Object.defineProperty(error, "details", own);
+	else if (told.has(error)) Reflect.deleteProperty(error, "details");
+	else tell(error, committed);
 	return error;
+}
+
+/** Puts what was stored among an error's details, where that can be. */
+function tell(error: object, committed: SegmentStatus): void {
+	const { details = {} } = error as { details?: unknown };
+	if (!isRecord(details)) return;
+	const own = Object.getOwnPropertyDescriptor(error, "details");
+	const value = { ...details, committed };
+	if (Reflect.defineProperty(error, "details", { value, configurable: true })) told.set(error, own);
 }
 
 /** Appends all records; the last status. */

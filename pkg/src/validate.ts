@@ -1,6 +1,6 @@
 import { isUuid } from "./bytes.js";
 import { invalid } from "./errors.js";
-import type { HostKv } from "./host.js";
+import type { HostKv, HostLimits } from "./host.js";
 import type { Durability, Lease, OpenOptions } from "./types.js";
 import { isWellFormed, utf8Length } from "./utf8.js";
 
@@ -113,6 +113,17 @@ export function optionsObject<T extends object>(value: T | undefined, argument =
 	if (value === undefined) return {};
 	if (typeof value !== "object" || value === null) throw invalid(argument, `must be an object, got ${show(value)}`);
 	return value;
+}
+
+/**
+ * An object with values under names of its own. Not a list, and not what keeps its values to itself, as maps, headers
+ * and dates do: it would pass for an empty one.
+ */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+	if (typeof value !== "object" || value === null || Symbol.iterator in value) return false;
+	// Classes of another realm are others: what is plain is known by there being nothing above its prototype.
+	const prototype: unknown = Object.getPrototypeOf(value);
+	return prototype === null || Object.getPrototypeOf(prototype) === null || Object.keys(value).length > 0;
 }
 
 /** The signal of an options object; throws its reason when it has fired. */
@@ -229,16 +240,21 @@ export function checkHost(host: unknown, argument = "host"): asserts host is Hos
 		if (typeof (host as HostKv)[call] !== "function") throw invalid(`${argument}.${call}`, "must be a function");
 	}
 	for (const call of OPTIONAL_CALLS) optionalFunction(`${argument}.${call}`, (host as HostKv)[call]);
-	if (typeof limits !== "object" || limits === null)
-		throw invalid(`${argument}.limits`, `must be an object, got ${show(limits)}`);
+	checkLimits(limits, `${argument}.limits`);
+	optionalDuration(`${argument}.recoveryInterval`, (host as HostKv).recoveryInterval, undefined);
+}
+
+/** That limits are all there, and may be what they are. argument: what messages call them. */
+export function checkLimits(limits: unknown, argument: string): asserts limits is HostLimits {
+	if (typeof limits !== "object" || limits === null) throw invalid(argument, `must be an object, got ${show(limits)}`);
+	const given: Partial<HostLimits> = limits;
 	// Infinity is an honest answer of a host without a bound; the engine has bounds of its own.
 	for (const size of SIZES)
-		if (limits[size] !== Number.POSITIVE_INFINITY) checkInteger(`${argument}.limits.${size}`, limits[size], 1);
+		if (given[size] !== Number.POSITIVE_INFINITY) checkInteger(`${argument}.${size}`, given[size], 1);
 	for (const flag of FLAGS)
-		if (typeof limits[flag] !== "boolean") throw invalid(`${argument}.limits.${flag}`, "must be true or false");
-	optionalDuration(`${argument}.recoveryInterval`, (host as HostKv).recoveryInterval, undefined);
-	if (limits.atomic !== "store" && limits.atomic !== "space" && limits.atomic !== "none") {
-		throw invalid(`${argument}.limits.atomic`, 'must be "store", "space" or "none"');
+		if (typeof given[flag] !== "boolean") throw invalid(`${argument}.${flag}`, "must be true or false");
+	if (given.atomic !== "store" && given.atomic !== "space" && given.atomic !== "none") {
+		throw invalid(`${argument}.atomic`, 'must be "store", "space" or "none"');
 	}
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
+import { runInNewContext } from "node:vm";
 import { type EngineModule, registerEngine, type Variant } from "../src/engine/loader.js";
 import { registerWasm } from "../src/engine/register.js";
 import * as calls from "../src/full-calls.js";
@@ -49,6 +50,38 @@ test("what gives the engine must be a function", () => {
 			(error) => isStreamkitError(error, "INVALID_ARGUMENT") && error.message.startsWith("loader: must be a function"),
 		);
 	}
+});
+
+test("an engine that cannot be loaded: what the network failed to bring may come, what is forbidden or wrong will not", async () => {
+	const failing = async (load: () => unknown, message: RegExp): Promise<boolean> => {
+		registerWasm(load as () => object);
+		const error = await openStore(memoryHost()).then(
+			() => undefined,
+			(thrown: unknown) => thrown,
+		);
+		assert.ok(isStreamkitError(error, "UNAVAILABLE"), String(error));
+		assert.match(error.message, message);
+		assert.equal(error.details["applied"], false);
+		return error.retryable;
+	};
+	const broken = (error: Error) => () => Promise.reject(error);
+	assert.equal(await failing(broken(new TypeError("fetch failed")), /could not be loaded: fetch failed/), true);
+	const forbidden = new WebAssembly.CompileError("blocked by the policy");
+	assert.equal(await failing(broken(forbidden), /could not be loaded: blocked/), false);
+	assert.equal(await failing(async () => ({}), /could not be loaded: /), false);
+	const empty = new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
+	assert.equal(await failing(() => WebAssembly.compile(empty), /could not be loaded: /), false);
+	start();
+});
+
+test("a module of another realm is as good as any", async () => {
+	const bytes = await readFile(new URL("../src/generated/streamkit.wasm", import.meta.url));
+	registerWasm(() => runInNewContext("new WebAssembly.Module(bytes)", { bytes }) as object);
+	const store = await openStore(memoryHost());
+	await store.publish("s", "a", "1");
+	assert.deepEqual(await payloads(store), ["1"]);
+	await store.close();
+	start();
 });
 
 test("a store on an able host begins with the light engine and does all that is usual with it", async () => {

@@ -34,6 +34,23 @@ test("errors are told by brand and code, not by class", async () => {
 	assert.ok(isStreamkitError(foreign, "CLOSED"));
 });
 
+test("a code that an error does not have leaves it an error", () => {
+	const advice = (error: unknown): string => {
+		if (!isStreamkitError(error)) return "not ours";
+		if (isStreamkitError(error, "CONFLICT")) {
+			const code: "CONFLICT" = error.code;
+			return code;
+		}
+		if (isStreamkitError(error, "NOT_FOUND")) return "create it";
+		return error.code;
+	};
+	const codes = ["CONFLICT", "NOT_FOUND", "CLOSED"] as const;
+	assert.deepEqual(
+		codes.map((code) => advice(new StreamkitError(code, ""))),
+		["CONFLICT", "create it", "CLOSED"],
+	);
+});
+
 test("the engine's answers become errors", () => {
 	const error = fromEngine({ code: "CONFLICT", message: "another store", details: { id: "x" }, retryable: false });
 	assert.ok(isStreamkitError(error, "CONFLICT"));

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import type { Bytes } from "../src/bytes.js";
 import type { PageBytes } from "../src/engine/abi.js";
@@ -89,6 +90,11 @@ test("a record that is refused leaves the frame as it was", () => {
 		["x", null, undefined, /^records\[1\]\.metadata: /],
 		["x", ["v"], undefined, /^records\[1\]\.metadata: /],
 		["x", new Map(), undefined, /^records\[1\]\.metadata: /],
+		["x", runInNewContext("new Map([['a', '1']])"), undefined, /^records\[1\]\.metadata: /],
+		["x", new Headers({ a: "1" }), undefined, /^records\[1\]\.metadata: /],
+		["x", new URLSearchParams("a=1"), undefined, /^records\[1\]\.metadata: /],
+		["x", new Date(0), undefined, /^records\[1\]\.metadata: /],
+		["x", new Error("x"), undefined, /^records\[1\]\.metadata: /],
 		["x", undefined, 0, /^records\[1\]\.sequence: /],
 		["x", undefined, 1.5, /^records\[1\]\.sequence: /],
 		["x", undefined, 2 ** 53, /^records\[1\]\.sequence: /],

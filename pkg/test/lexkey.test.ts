@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { isStreamkitError } from "../src/errors.js";
 import { end, f64, i64, LexKey, type LexKeyPart, u64, uuid } from "../src/lexkey.js";
@@ -33,6 +34,7 @@ test("vectors", () => {
 	assert.equal(encode(0), "8000000000000000");
 	assert.equal(encode(new Date("1970-01-01T00:00:00Z")), "8000000000000000");
 	assert.equal(encode(new Date("2023-11-14T22:13:20Z")), "97979cfe362a0000");
+	assert.equal(encode(runInNewContext('new Date("2023-11-14T22:13:20Z")') as Date), "97979cfe362a0000");
 	assert.equal(encode(i64(42)), "800000000000002a");
 	assert.equal(encode(null), "00");
 	assert.equal(encode(end), "ff");

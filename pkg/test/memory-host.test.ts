@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { isStreamkitError } from "../src/errors.js";
 import { memoryHost } from "../src/hosts/memory.js";
 import { SortedRows } from "../src/hosts/sorted-rows.js";
 import { hostConformance } from "../src/testing.js";
@@ -26,6 +27,17 @@ hostConformance(runner("memory with small limits"), {
 		memoryHost({
 			limits: { maxKeyBytes: 400, maxValueBytes: 5000, blockBytes: 4096, maxBatchOps: 16, maxBatchBytes: 16_384 },
 		}),
+});
+
+test("limits of a memory host: what is undefined is as usual, what is wrong is refused at once", () => {
+	const { limits } = memoryHost();
+	assert.deepEqual(memoryHost({ limits: { maxValueBytes: undefined, atomic: undefined } }).limits, limits);
+	for (const [name, value] of Object.entries({ maxValueBytes: "1", blockBytes: 0, checks: 1, atomic: "all" })) {
+		assert.throws(
+			() => memoryHost({ limits: { [name]: value } }),
+			(error) => isStreamkitError(error, "INVALID_ARGUMENT") && error.details["argument"] === `limits.${name}`,
+		);
+	}
 });
 
 test("sorted rows are a sorted map", () => {

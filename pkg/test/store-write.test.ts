@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { runInNewContext } from "node:vm";
 import {
 	type HostKv,
 	isStreamkitError,
@@ -197,6 +198,29 @@ test("what the caller gave is passed on as it is, and says nothing of another ca
 	assert.equal(await rejection(loop()), boom);
 	assert.equal(told.at(-1), (await store.getSegmentStatus("s", "told"))?.lastSequence);
 	assert.ok(told.length > 0);
+});
+
+test("what a source throws keeps the details that it has, and is left alone where it cannot carry more", async (t) => {
+	const store = await storeIn(t, {}, smallCommits());
+	const thrown = async (space: string, error: Error): Promise<SegmentStatus | undefined> => {
+		function* failing(): Generator<RecordInput> {
+			for (let i = 0; i < 300; i++) yield { payload: "x".repeat(500) };
+			throw error;
+		}
+		assert.equal(await rejection(store.produce(space, "g", failing())), error);
+		return store.getSegmentStatus(space, "g");
+	};
+	const rest = Object.assign(new Error("of a service"), { details: { body: "x" } });
+	const committed = await thrown("one", rest);
+	assert.deepEqual(rest.details, { body: "x", committed });
+	await thrown("another", rest);
+	assert.deepEqual(rest.details, { body: "x" }, "it cannot say what both have stored");
+	const worded = Object.assign(new Error("in words"), { details: "x" });
+	await thrown("words", worded);
+	assert.equal(worded.details, "x");
+	await thrown("frozen", Object.freeze(new Error("frozen")));
+	const foreign = runInNewContext("new Error('of another realm')") as Error & { details?: unknown };
+	assert.deepEqual(foreign.details, await thrown("foreign", foreign).then((last) => ({ committed: last })));
 });
 
 test("an error with a code that several calls are told says of each what it stored", async (t) => {

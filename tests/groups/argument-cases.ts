@@ -58,7 +58,11 @@ export function argumentCases(test: Case): void {
 			await bad(group.read("a", { noAck: 1 as never }), /^noAck: /);
 			await refused("NOT_FOUND", group.info());
 			await group.create();
-			for (const ids of [[], "1-0", undefined]) await bad(group.ack("a", ids as never), /^ids: /);
+			for (const ids of ["1-0", undefined]) await bad(group.ack("a", ids as never), /^ids: /);
+			same(
+				await Promise.all([group.ack("a", []), group.nack("a", []), group.touch("a", [], { extend: 1 })]),
+				[0, 0, 0],
+			);
 			for (const id of ["", "1", "1-", "-1", "1-01", 5, null, "$"]) {
 				await bad(group.ack("a", ["1-0", id as never]), /^ids\[1\]: /);
 				await bad(group.nack("a", ["1-0", id as never]), /^ids\[1\]: /);

@@ -17,8 +17,8 @@ use crate::id::{EntryId, MAX_MS};
 use crate::layout::GroupMode;
 
 impl Group {
-    /// Acknowledges records: they never come back. How many were pending for the consumer; at most 1,000
-    /// ids a call, and at least one.
+    /// Acknowledges records: they never come back. How many were pending for the consumer. At most
+    /// 1,000 ids a call; without any, nothing is done.
     ///
     /// # Errors
     /// `NOT_FOUND` when there is no such group; `INVALID_ARGUMENT`; otherwise like [`Group::create`].
@@ -51,7 +51,7 @@ impl Group {
         let _run = self.check()?;
         self.check_consumer(consumer)?;
         if ids.is_empty() {
-            return Err(Error::invalid("ids: at least one is needed"));
+            return Ok(0);
         }
         if ids.len() as u64 > MOST_RECORDS {
             return Err(Error::limit("ids", MOST_RECORDS, ids.len() as u64));

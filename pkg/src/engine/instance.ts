@@ -2,12 +2,12 @@ import type { Bytes } from "../bytes.js";
 import { fromEngine, fromHost, type StreamkitError } from "../errors.js";
 import type { HostKv } from "../host.js";
 import { unheeded } from "../host-answers.js";
+import { soon } from "../microtasks.js";
 import { type TimerCalls, Timers } from "../timers.js";
 import type { CheckedOptions } from "../validate.js";
 import type { Engine, EngineOptions } from "./abi.js";
 import { createBridge } from "./bridge.js";
-import type { EngineModule, Variant } from "./loader.js";
-import { pageMemory } from "./page-memory.js";
+import { type EngineModule, instantiate, type Variant } from "./loader.js";
 import type { PendingCalls } from "./pending.js";
 import { isTrap, lastWordsOf, trapError } from "./traps.js";
 
@@ -50,7 +50,6 @@ interface Opening {
 /** Opens an instance. Once it has trapped nothing calls into it any more. */
 export async function openInstance(opening: Opening): Promise<Engine> {
 	const { host, options, variant } = opening;
-	const { module, createGlue } = opening.loaded;
 	const timers = new Timers();
 	const state = { alive: true, fail: (_: unknown): void => {} };
 	let fallen: StreamkitError | undefined;
@@ -76,11 +75,10 @@ export async function openInstance(opening: Opening): Promise<Engine> {
 			trapped(error);
 		}
 	};
-	const guarded = (callback: () => void): void => queueMicrotask(guard(callback));
+	const guarded = (callback: () => void): void => soon(guard(callback));
 	let instance: Instance | undefined;
 
-	const glue = createGlue({ queueMicrotask: guarded, pageMemory });
-	glue.initSync({ module });
+	const glue = instantiate(opening.loaded, guarded);
 	const guardedTimers: TimerCalls = {
 		start: (ms, callback) => timers.start(ms, guard(callback)),
 		stop: (handle) => timers.stop(handle),

@@ -1,9 +1,11 @@
 import { describe, isStreamkitError, StreamkitError } from "../errors.js";
 import type { GlueEnvironment } from "../generated/glue.js";
 import type { HostLimits } from "../host.js";
+import type { soon } from "../microtasks.js";
 import type { MaybePromise } from "../types.js";
 import type { CheckedOptions } from "../validate.js";
 import type { Glue } from "./abi.js";
+import { pageMemory } from "./page-memory.js";
 
 /**
  * full: everything. light: less than a quarter of it, without what most pages never call: streams, leases, export,
@@ -50,16 +52,35 @@ export function firstVariant(limits: HostLimits, options: CheckedOptions): Varia
 	return able && !compresses ? "light" : "full";
 }
 
+function notLoaded(cause: unknown, retryable: boolean): StreamkitError {
+	return new StreamkitError("UNAVAILABLE", `the engine could not be loaded: ${describe(cause)}`, {
+		cause,
+		details: { applied: false },
+		retryable,
+	});
+}
+
 async function loading<M>(load: () => MaybePromise<M>): Promise<M> {
 	try {
 		return await load();
 	} catch (error) {
 		if (isStreamkitError(error)) throw error;
-		throw new StreamkitError("UNAVAILABLE", `the engine could not be loaded: ${describe(error)}`, {
-			cause: error,
-			details: { applied: false },
-		});
+		// What forbids WebAssembly, or lacks it, goes on doing so.
+		const lasting = typeof WebAssembly === "undefined" || (error as Error | undefined)?.name === "CompileError";
+		throw notLoaded(error, !lasting);
 	}
+}
+
+/** A fresh instance of a module, in memory of its own. */
+export function instantiate({ module, createGlue }: EngineModule, queueMicrotask: typeof soon): Glue {
+	const glue = createGlue({ queueMicrotask, pageMemory });
+	try {
+		glue.initSync({ module });
+	} catch (error) {
+		// Without memory it is worth trying again; what is no module of this package stays that.
+		throw notLoaded(error, error instanceof RangeError);
+	}
+	return glue;
 }
 
 /** The compiled engine, made once. A failure is not kept: the next store to open tries again. */

@@ -1,6 +1,6 @@
 import { registerWasm } from "../engine/register.js";
-import { wasmBase64 } from "../generated/inline-wasm.js";
+import { compileInline } from "./inline-module.js";
 
-registerWasm(() => WebAssembly.compile(Uint8Array.from(atob(wasmBase64), (character) => character.charCodeAt(0))));
+registerWasm(compileInline);
 
 export * from "../index.js";

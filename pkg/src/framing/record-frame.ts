@@ -1,7 +1,7 @@
 import { type Bytes, isUint8Array } from "../bytes.js";
 import { invalid, limitExceeded } from "../errors.js";
 import { compareUtf8, encodeUtf8Into, isWellFormed } from "../utf8.js";
-import { checkInteger } from "../validate.js";
+import { checkInteger, isRecord } from "../validate.js";
 
 const WELL_FORMED = "must be well-formed UTF-16 (no lone surrogates)";
 
@@ -82,9 +82,7 @@ export class FrameWriter {
 		this.#reserve(8);
 		const lengthAt = this.#at;
 		this.#at += 4;
-		if (typeof metadata !== "object" || metadata === null || Array.isArray(metadata) || metadata instanceof Map) {
-			throw invalid(field(index, "metadata"), "must be an object of strings");
-		}
+		if (!isRecord(metadata)) throw invalid(field(index, "metadata"), "must be an object of strings");
 		const keys = Object.keys(metadata);
 		if (keys.length === 0) {
 			this.#view.setUint32(lengthAt, 0, true);

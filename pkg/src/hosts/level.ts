@@ -1,6 +1,7 @@
 import { type Bytes, copyBytes, isUint8Array, sameBytes } from "../bytes.js";
 import { describe, invalid, StreamkitError } from "../errors.js";
 import type { HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../host.js";
+import { soon } from "../microtasks.js";
 import { optionalBoolean, optionsObject } from "../validate.js";
 import { checkBatch } from "./limits.js";
 import { Mutex } from "./mutex.js";
@@ -191,7 +192,7 @@ class LevelHost implements HostKv {
 
 	notify(): void {
 		if (this.#shared.watchers.size < 2) return;
-		queueMicrotask(() => {
+		soon(() => {
 			for (const watcher of [...this.#shared.watchers]) watcher();
 		});
 	}

@@ -1,6 +1,7 @@
 import { type Bytes, copyBytes, sameBytes } from "../bytes.js";
 import type { HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../host.js";
-import { optionsObject } from "../validate.js";
+import { soon } from "../microtasks.js";
+import { checkLimits, optionsObject } from "../validate.js";
 import { checkBatch } from "./limits.js";
 import { keyText, SortedRows } from "./sorted-rows.js";
 
@@ -77,7 +78,7 @@ class MemoryHost implements HostKv {
 	notify(): void {
 		if (this.#telling || this.#watchers.size < 2) return;
 		this.#telling = true;
-		queueMicrotask(() => {
+		soon(() => {
 			this.#telling = false;
 			for (const watcher of [...this.#watchers]) watcher();
 		});
@@ -97,6 +98,9 @@ function kept(bytes: Bytes): Bytes {
  * A host in memory: what it holds lasts as long as the object does. One host may be opened several times, also at once.
  * limits: what to behave like instead, for tests; the sizes are enforced, and with checks: false none are made.
  */
-export function memoryHost(options?: { limits?: Partial<HostLimits> }): HostKv {
-	return new MemoryHost(Object.freeze({ ...LIMITS, ...optionsObject(optionsObject(options).limits, "limits") }));
+export function memoryHost(options?: { limits?: { [L in keyof HostLimits]?: HostLimits[L] | undefined } }): HostKv {
+	const given = Object.entries(optionsObject(optionsObject(options).limits, "limits"));
+	const limits: unknown = { ...LIMITS, ...Object.fromEntries(given.filter(([, value]) => value !== undefined)) };
+	checkLimits(limits, "limits");
+	return new MemoryHost(Object.freeze(limits));
 }

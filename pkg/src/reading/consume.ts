@@ -3,7 +3,7 @@ import { closedError, invalid } from "../errors.js";
 import { parseSegmentOffset, parseSpaceOffset } from "../offsets.js";
 import type { Consume, ConsumeSegment, ConsumeSpace, EntryStream, ReadBounds } from "../types.js";
 import { compareUtf8 } from "../utf8.js";
-import { checkName, checkSignal, optionalBoolean, optionalInteger, TIMESTAMP_END } from "../validate.js";
+import { checkName, checkSignal, isRecord, optionalBoolean, optionalInteger, TIMESTAMP_END } from "../validate.js";
 import { Entries } from "./entry-stream.js";
 import { MergeReader } from "./merge-reader.js";
 import { PAGE_BYTES, PageReader, type PageSource, type ReadPlan } from "./page-reader.js";
@@ -111,7 +111,7 @@ export function consumeSpace(slot: EngineSlot, args: ConsumeSpace): EntryStream 
 export function consume(slot: EngineSlot, args: Consume): EntryStream {
 	const start = (): PageSource => {
 		const { offsets } = checkArgs(args);
-		if (typeof offsets !== "object" || offsets === null || Array.isArray(offsets) || offsets instanceof Map) {
+		if (!isRecord(offsets)) {
 			throw invalid("offsets", "must be an object of space names and the offsets to resume after");
 		}
 		const bounds = checkBounds(args);

@@ -6,7 +6,7 @@ import { giveBack, takeWriter } from "../framing/frame-pool.js";
 import type { FrameWriter } from "../framing/record-frame.js";
 import type { RecordInput } from "../types.js";
 import { isWellFormed } from "../utf8.js";
-import { checkInteger, checkName, optionsObject } from "../validate.js";
+import { checkInteger, checkName, isRecord, optionsObject } from "../validate.js";
 import { checkWriteOptions, type WriteOptions } from "../writes.js";
 import type { StreamContext } from "./context.js";
 import { idText } from "./ids.js";
@@ -45,9 +45,7 @@ export function checkPartition(options: {
 
 function checkHeaders(headers: unknown, partitionKey: string | undefined): Metadata | undefined {
 	if (headers !== undefined) {
-		if (typeof headers !== "object" || headers === null || Array.isArray(headers) || headers instanceof Map) {
-			throw invalid("headers", "must be an object of strings");
-		}
+		if (!isRecord(headers)) throw invalid("headers", "must be an object of strings");
 		for (const [key, value] of Object.entries(headers)) {
 			if (typeof value !== "string" || !isWellFormed(key) || !isWellFormed(value))
 				throw invalid(`headers[${JSON.stringify(key)}]`, "must be a string, it and its key well-formed UTF-16");
@@ -68,7 +66,7 @@ function checkNoKey(argument: string, metadata: Metadata): void {
 function merged(index: number, common: Metadata | undefined, own: Metadata | undefined): Metadata | undefined {
 	if (own === undefined) return common;
 	// What is no object of strings is refused where it is written.
-	if (typeof own !== "object" || own === null || Array.isArray(own) || own instanceof Map) return own;
+	if (!isRecord(own)) return own;
 	checkNoKey(`records[${index}].metadata`, own);
 	return common === undefined ? own : { ...common, ...own };
 }

@@ -52,7 +52,6 @@ export function checkGroupOptions(options: GroupOptions): EngineGroupOptions {
 /** The ids of a call, as pairs of numbers. */
 export function checkIds(ids: unknown): Float64Array {
 	if (!Array.isArray(ids)) throw invalid("ids", "must be an array of ids <ms>-<n>");
-	if (ids.length === 0) throw invalid("ids", "must hold at least one id");
 	if (ids.length > MOST_IDS) throw limitExceeded("ids", MOST_IDS, ids.length);
 	const numbers = new Float64Array(ids.length * 2);
 	for (let i = 0; i < ids.length; i++) {

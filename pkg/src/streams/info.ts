@@ -76,7 +76,7 @@ export async function createStream(
 export async function alterStream(
 	context: StreamContext,
 	name: string,
-	input: { retention: StreamOptions["retention"] | null } & Abortable,
+	input: { retention: NonNullable<StreamOptions["retention"]> | null } & Abortable,
 ): Promise<StreamInfo> {
 	checkName("name", name);
 	if (typeof input !== "object" || input === null) throw invalid("options", "must be an object {retention}");

@@ -35,7 +35,10 @@ export class StoreStreams implements Streams {
 		return this.#with(name, options, (calls, context) => calls.createStream(context, name, options));
 	}
 
-	alter(name: string, options: { retention: StreamOptions["retention"] | null } & Abortable): Promise<StreamInfo> {
+	alter(
+		name: string,
+		options: { retention: NonNullable<StreamOptions["retention"]> | null } & Abortable,
+	): Promise<StreamInfo> {
 		return this.#with(name, options, (calls, context) => calls.alterStream(context, name, options));
 	}
 

@@ -8,7 +8,10 @@ export interface Streams {
 	/** Creates a stream; a space that is there already becomes one. @throws ALREADY_EXISTS */
 	create(name: string, options?: StreamOptions & Abortable): Promise<StreamInfo>;
 	/** Replaces the whole retention; null clears it. The next append or sweep applies it. @throws NOT_FOUND */
-	alter(name: string, options: { retention: StreamOptions["retention"] | null } & Abortable): Promise<StreamInfo>;
+	alter(
+		name: string,
+		options: { retention: NonNullable<StreamOptions["retention"]> | null } & Abortable,
+	): Promise<StreamInfo>;
 	/**
 	 * Deletes a stream and its groups; one that does not exist is no error. force: also when it holds records, default
 	 * false.
@@ -207,7 +210,11 @@ export interface Group {
 		consumer: string,
 		options?: Abortable & { limit?: number | undefined; block?: number | undefined; noAck?: boolean | undefined },
 	): Promise<Delivery[]>;
-	/** Acknowledges: these never come back. How many were pending for that consumer. @throws NOT_FOUND */
+	/**
+	 * Acknowledges: these never come back. How many were pending for that consumer. At most 1,000 ids a call, as of nack
+	 * and touch; without any, nothing is done.
+	 * @throws NOT_FOUND
+	 */
 	ack(consumer: string, ids: readonly string[], options?: Abortable): Promise<number>;
 	/**
 	 * Gives back, to be due after delay milliseconds (default 0), or earlier once the consumer has left or was not heard

@@ -1,3 +1,5 @@
+import { soon } from "../../microtasks.js";
+
 // Hosts over one storage object of one Durable Object tell each other of their commits.
 
 type Watchers = Map<string, Set<() => void>>;
@@ -32,7 +34,7 @@ export function watch(watchers: Set<() => void>, changed: () => void): () => voi
 /** Calls all of them back, once the call that this happens in is over. */
 export function tell(watchers: ReadonlySet<() => void>): void {
 	if (watchers.size < 2) return;
-	queueMicrotask(() => {
+	soon(() => {
 		for (const watcher of [...watchers]) watcher();
 	});
 }

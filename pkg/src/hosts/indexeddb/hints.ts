@@ -1,3 +1,5 @@
+import { soon } from "../../microtasks.js";
+
 /**
  * Tells other hosts on the same database, in this tab or another, that something was written. Messages may get lost.
  */
@@ -35,7 +37,7 @@ export class Hints {
 		if (this.#telling || this.#closed) return;
 		this.#telling = true;
 		// Commits that are answered in one go are told as one.
-		queueMicrotask(() => {
+		soon(() => {
 			this.#telling = false;
 			if (this.#closed) return;
 			// A channel does not hear itself: stores that share this host are told here.
