@@ -45,7 +45,8 @@ export interface Store extends AsyncDisposable {
 	/**
 	 * Appends records to one segment. What fits one commit is stored whole or not at all; a longer input
 	 * commits in chunks, and an error part-way carries details.committed, the last status stored.
-	 * A signal's reason is passed on as it is, without it: produceStream tells each status as it comes.
+	 * A signal's reason is passed on as it is, without it, and so is what the source threw where it cannot carry it:
+	 * produceStream tells each status as it comes.
 	 * Concurrent calls share host commits; each succeeds or fails by itself. No records: INVALID_ARGUMENT.
 	 * @throws SEQUENCE_MISMATCH when an expected sequence is not the next one; details {expected, actual}: the position
 	 * that was asked for (expectedSequence + 1, or record.sequence), and the next free one. So expectedSequence:

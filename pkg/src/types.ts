@@ -85,7 +85,10 @@ export interface Entry {
 	text(): string;
 	/** The payload as JSON. @throws INVALID_ARGUMENT when it is not JSON. */
 	json<T = unknown>(): T;
-	/** All of it as plain data; the payload as text when it is UTF-8, else as payloadBase64. */
+	/**
+	 * All of it as plain data; the payload as text when it is UTF-8, else as payloadBase64. For what is spread, cloned or
+	 * posted: an entry is a view, and its members are not its own.
+	 */
 	toJSON(): unknown;
 	/** Where to resume a read of the space: after this entry. */
 	spaceOffset(): LexKey;

@@ -220,7 +220,8 @@ test("what a source throws keeps the details that it has, and is left alone wher
 	assert.equal(worded.details, "x");
 	await thrown("frozen", Object.freeze(new Error("frozen")));
 	const foreign = runInNewContext("new Error('of another realm')") as Error & { details?: unknown };
-	assert.deepEqual(foreign.details, await thrown("foreign", foreign).then((last) => ({ committed: last })));
+	const stored = await thrown("foreign", foreign);
+	assert.deepEqual(foreign.details, { committed: stored });
 });
 
 test("an error with a code that several calls are told says of each what it stored", async (t) => {
