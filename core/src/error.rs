@@ -250,10 +250,18 @@ impl Error {
     /// The same error, of a call of which something was written, or may have been: a failure of the host says so.
     #[must_use]
     pub(crate) fn after_write(self) -> Self {
-        if self.code() == ErrorCode::Unavailable {
-            return self.in_doubt();
-        }
-        self
+        self.of_host(Detail::Text(String::from("unknown")))
+    }
+
+    /// The same error, of a read, which applies nothing, whatever the host says of it. What its call handed over before is
+    /// for that call to say ([`Error::after_write`]).
+    #[must_use]
+    pub(crate) fn of_read(self) -> Self {
+        self.of_host(Detail::Flag(false))
+    }
+
+    fn of_host(self, applied: Detail) -> Self {
+        if self.code() == ErrorCode::Unavailable { self.with("applied", applied) } else { self }
     }
 
     /// The same error, of a write that may have been applied.

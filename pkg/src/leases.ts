@@ -5,7 +5,7 @@ import { closedError, invalid, isStreamkitError, StreamkitError } from "./errors
 import { fullWrite } from "./full-write.js";
 import { LeasePlace } from "./lease-place.js";
 import type { Abortable, Lease, MaybePromise } from "./types.js";
-import { checkInteger, checkName, checkSignal, optionsObject } from "./validate.js";
+import { checkInteger, checkName, checkSignal, optionsObject, TIMESTAMP_END } from "./validate.js";
 
 // Where the clock of the holder runs ahead of ours, its expiry is later than we think: look again at least this often.
 const RETRY_MS = 1000;
@@ -22,7 +22,7 @@ export async function withLease<T>(
 	input: LeaseOptions | undefined,
 ): Promise<T> {
 	checkName("key", key);
-	checkInteger("ttl", ttl, 1);
+	checkInteger("ttl", ttl, 1, TIMESTAMP_END - 1);
 	if (typeof run !== "function") throw invalid("run", "must be a function");
 	const options = optionsObject(input);
 	const holder = options.holder === undefined ? randomUuid() : options.holder;

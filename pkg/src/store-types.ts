@@ -165,7 +165,7 @@ export interface Store extends AsyncDisposable {
 		entries: number;
 	}>;
 
-	/** Merges small blocks and compresses; safe beside readers and writers. */
+	/** Merges small blocks and compresses; safe beside readers and writers. A space that is not there comes to nothing. */
 	compact(
 		options?: Abortable & { space?: string | undefined; onProgress?: ((p: Progress) => void) | undefined },
 	): Promise<CompactReport>;

@@ -26,8 +26,15 @@ const variants = [
 		profile: "light",
 		features: ["--no-default-features", "--features", "standalone"],
 		// Large functions compress badly, with a number of two bytes for every local past the first 128. Functions that
-		// were made for several types have one name, and compress well side by side.
-		optimise: ["-Oz", "--converge", "--one-caller-inline-max-function-size=20", "--reorder-functions-by-name"],
+		// were made for several types have one name, and compress well side by side. The first kilobyte of memory is the
+		// very end of the stack: no address is computed that wraps around to it.
+		optimise: [
+			"-Oz",
+			"--converge",
+			"--one-caller-inline-max-function-size=20",
+			"--low-memory-unused",
+			"--reorder-functions-by-name",
+		],
 	},
 ];
 const bindings = ["streamkit.wasm", "glue.js", "glue.d.ts", "bindgen.d.ts"];

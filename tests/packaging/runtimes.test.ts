@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { arch, platform } from "node:process";
 import { after, before, test } from "node:test";
 import { build } from "esbuild";
 import { Miniflare } from "miniflare";
@@ -34,8 +35,10 @@ const expected = "1 1 hello";
 const program = (...path: string[]): string => join(repository, "node_modules", ...path);
 const deno = program("@deno", "linux-x64-glibc", "deno");
 const bun = program("@oven", "bun-linux-x64", "bin", "bun");
+// Where they are made for, an installation without them is broken.
+const isMadeFor = platform === "linux" && arch === "x64" && existsSync("/lib64/ld-linux-x86-64.so.2");
 const unless = (path: string): string | false =>
-	existsSync(path) ? false : `${path} is not installed on this platform`;
+	isMadeFor || existsSync(path) ? false : `${path} is not installed on this platform`;
 
 for (const [name, path, ...args] of [
 	["Deno", deno, "run", "--no-remote", "--no-lock", "--allow-read", "--allow-env"],

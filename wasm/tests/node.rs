@@ -212,12 +212,13 @@ async fn errors_of_hosts_keep_their_codes() {
     for later in [false, true] {
         let bridge = MemoryBridge::new();
         let store = open(&bridge).await;
+        // A read applies nothing, whatever a host says of it.
         for (thrown, code, applied) in [
-            ("new Error('boom')", "UNAVAILABLE", JsValue::from("unknown")),
-            ("'boom'", "UNAVAILABLE", "unknown".into()),
-            ("{ message: 'boom', code: 'ENOENT' }", "UNAVAILABLE", "unknown".into()),
-            ("{ message: 'boom', code: 'ABORTED' }", "UNAVAILABLE", "unknown".into()),
-            ("{ message: 'boom', code: 'UNAVAILABLE' }", "UNAVAILABLE", "unknown".into()),
+            ("new Error('boom')", "UNAVAILABLE", JsValue::FALSE),
+            ("'boom'", "UNAVAILABLE", JsValue::FALSE),
+            ("{ message: 'boom', code: 'ENOENT' }", "UNAVAILABLE", JsValue::FALSE),
+            ("{ message: 'boom', code: 'ABORTED' }", "UNAVAILABLE", JsValue::FALSE),
+            ("{ message: 'boom', code: 'UNAVAILABLE' }", "UNAVAILABLE", JsValue::FALSE),
             ("{ message: 'boom', code: 'CLOSED' }", "CLOSED", JsValue::UNDEFINED),
             ("{ message: 'boom', code: 'UNSUPPORTED' }", "UNSUPPORTED", JsValue::UNDEFINED),
             ("{ message: 'boom', code: 'CORRUPT', details: null }", "CORRUPT", JsValue::UNDEFINED),

@@ -34,6 +34,8 @@ pub(super) struct Tries {
     /// checks then decide, or until the heads are read after all. So where it is still set when a try ends, the try
     /// has an answer that nothing vouches for, and must be made again.
     unread: bool,
+    /// Something was committed: what fails after it has not failed without a trace.
+    wrote: bool,
     /// The group's own affairs and what is asked for did not fit one commit together: the next try does
     /// the affairs alone, if there are any.
     pub(super) apart: bool,
@@ -57,6 +59,12 @@ impl Tries {
     /// A race was won.
     pub(super) fn won(&mut self) {
         self.lost = 0;
+        self.wrote = true;
+    }
+
+    /// What the call failed with.
+    pub(super) fn failed_with(&self, error: Error) -> Error {
+        if self.wrote { error.after_write() } else { error }
     }
 }
 
@@ -124,6 +132,10 @@ impl Group {
                 Ok(answer) => return Ok((answer, unclear)),
                 Err(error) if error.may_have_applied() => unclear = Some(error),
                 Err(error) => return Err(unclear.unwrap_or(error)),
+            }
+            if self.inner().check_running(self.tag).is_err() {
+                // Nobody waits for it any more.
+                break;
             }
             self.inner().pause(attempt).await;
         }

@@ -168,18 +168,23 @@ impl Group {
         let _run = self.check()?;
         check_number("limit", limit.unwrap_or(1), 1, MAX_INTEGER)?;
         let _lock = self.lock().boxed_local().await;
+        let mut tries = Tries::default();
+        let replayed = self.replay_all(limit, &mut tries).boxed_local().await;
+        replayed.map_err(|error| tries.failed_with(error))
+    }
+
+    async fn replay_all(&self, limit: Option<u64>, tries: &mut Tries) -> Result<u64> {
         let (draft, _) = self.load_existing().boxed_local().await?;
         let letters: Rc<str> = Rc::from(&*draft.head.dead_letters);
         let upto = self.inner().fresh_head(&letters).await?.last_id;
         let mut replayed = 0;
-        let mut tries = Tries::default();
         loop {
             self.inner().check_open()?;
             let room = limit.map_or(u64::MAX, |limit| limit - replayed).min(MOST_REPLAYED);
             if room == 0 {
                 return Ok(replayed);
             }
-            match self.replay_some(&letters, upto, room, &mut tries).boxed_local().await? {
+            match self.replay_some(&letters, upto, room, tries).boxed_local().await? {
                 Some(0) => return Ok(replayed),
                 Some(count) => replayed += count,
                 None => {}

@@ -39,7 +39,7 @@ impl Group {
             let _lock = self.lock().boxed_local().await;
             self.create_group(options, &dead_letters, true).boxed_local().await?;
         }
-        self.info().await
+        self.info().await.map_err(Error::after_write)
     }
 
     /// Deletes the group with all that is pending in it. Its dead letters stay.
@@ -92,10 +92,12 @@ impl Group {
     }
 
     /// Creates the group as a reader does that finds none.
-    pub(super) async fn create_default(&self) -> Result {
+    pub(super) async fn create_default(&self, tries: &mut Tries) -> Result {
         let options = GroupOptions::default();
         let dead_letters = options.check(&self.stream, &self.name)?;
-        self.create_group(&options, &dead_letters, false).boxed_local().await
+        self.create_group(&options, &dead_letters, false).boxed_local().await?;
+        tries.won();
+        Ok(())
     }
 
     async fn create_group(&self, options: &GroupOptions, dead_letters: &str, alone: bool) -> Result {
@@ -227,7 +229,7 @@ impl Store {
     pub async fn sweep_groups(&self, stream: &str) -> Result {
         self.inner.check_open()?;
         check_name("stream", stream)?;
-        let epoch = StreamMeta::read(&self.inner.fresh_head(stream).await?)?.epoch;
+        let epoch = StreamMeta::of(stream, &self.inner.fresh_head(stream).await?)?.epoch;
         let mut range = group::range_of_space(stream);
         while let Some(group) = self.next_group(stream, &mut range).await? {
             group.check_host()?;

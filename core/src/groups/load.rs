@@ -57,7 +57,7 @@ impl Group {
                 space = inner.fresh_head(&self.stream).boxed_local().await?;
                 space_row = None;
             }
-            let epoch = StreamMeta::read(&space)?.epoch;
+            let epoch = StreamMeta::of(&self.stream, &space)?.epoch;
             let space = Rc::new(space);
             let head = match &row {
                 Some(row) => GroupHead::decode(row).map_err(|error| error.at_key(&key))?,

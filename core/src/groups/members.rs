@@ -23,15 +23,20 @@ impl Group {
         self.check_consumer(consumer)?;
         let _lock = self.lock().boxed_local().await;
         let mut tries = Tries::default();
+        let joined = self.join_now(consumer, &mut tries).boxed_local().await;
+        joined.map_err(|error| tries.failed_with(error))
+    }
+
+    async fn join_now(&self, consumer: &str, tries: &mut Tries) -> Result {
         loop {
-            let Some(mut draft) = self.load_or_recall(&mut tries).boxed_local().await? else {
-                self.create_default().boxed_local().await?;
+            let Some(mut draft) = self.load_or_recall(tries).boxed_local().await? else {
+                self.create_default(tries).boxed_local().await?;
                 continue;
             };
             self.load_near(&mut draft, consumer).boxed_local().await?;
             end_silent(&mut draft, Some(consumer));
             self.admit(&mut draft, consumer).boxed_local().await?;
-            if self.apply(draft, &mut tries).boxed_local().await? == Committed::Done {
+            if self.apply(draft, tries).boxed_local().await? == Committed::Done {
                 return Ok(());
             }
         }
@@ -47,8 +52,13 @@ impl Group {
         self.check_consumer(consumer)?;
         let _lock = self.lock().boxed_local().await;
         let mut tries = Tries::default();
+        let left = self.leave_now(consumer, &mut tries).boxed_local().await;
+        left.map_err(|error| tries.failed_with(error))
+    }
+
+    async fn leave_now(&self, consumer: &str, tries: &mut Tries) -> Result {
         loop {
-            let draft = self.load_or_recall(&mut tries).boxed_local().await?;
+            let draft = self.load_or_recall(tries).boxed_local().await?;
             let mut draft = draft.ok_or_else(|| self.not_found())?;
             self.load_near(&mut draft, consumer).boxed_local().await?;
             end_silent(&mut draft, Some(consumer));
@@ -58,7 +68,7 @@ impl Group {
                 }
                 draft.end(session, draft.now);
             }
-            if self.apply(draft, &mut tries).boxed_local().await? == Committed::Done {
+            if self.apply(draft, tries).boxed_local().await? == Committed::Done {
                 return Ok(());
             }
         }

@@ -179,7 +179,7 @@ impl Group {
         };
         if stream_row.is_none()
             || !stream.pending.is_nil()
-            || StreamMeta::read(&stream)?.epoch != left.head.epoch
+            || StreamMeta::of(&self.stream, &stream)?.epoch != left.head.epoch
         {
             return Ok(None);
         }

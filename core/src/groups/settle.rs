@@ -59,15 +59,26 @@ impl Group {
         if let Some(id) = ids.iter().find(|id| !id.in_bounds()) {
             return Err(Error::invalid(format!("ids: {id} is above the largest id")));
         }
+        let _lock = self.lock().boxed_local().await;
+        let mut tries = Tries::unread(true);
+        let settled = self.settle_all(consumer, ids, how, &mut tries).boxed_local().await;
+        settled.map_err(|error| tries.failed_with(error))
+    }
+
+    async fn settle_all(
+        &self,
+        consumer: &str,
+        ids: &[EntryId],
+        how: Settle,
+        tries: &mut Tries,
+    ) -> Result<u64> {
         let mut rest = in_order(ids.iter().copied());
         let mut count = 0;
         // How many ids a commit is tried with.
         let mut most = rest.len();
-        let _lock = self.lock().boxed_local().await;
-        let mut tries = Tries::unread(true);
         while !rest.is_empty() {
             let some: Vec<EntryId> = rest.iter().copied().take(most).collect();
-            let step = self.settle_some(consumer, &some, how, &mut tries).boxed_local().await;
+            let step = self.settle_some(consumer, &some, how, tries).boxed_local().await;
             if tries.take_unread() {
                 // Nothing was committed: what was not read may be otherwise.
                 continue;

@@ -198,6 +198,8 @@ fn the_bounds_of_a_space_are_in_order() {
     assert!(!takes(&SpaceHead { trimmed: id(6, 2), ..head.clone() }));
     assert!(!takes(&SpaceHead { trimmed: id(5, 1), collected: id(5, 2), ..head.clone() }));
     assert!(!takes(&SpaceHead { trimmed_records: 10, ..whole }));
+    assert!(takes(&SpaceHead { last_id: id(MAX_MS, MAX_INTEGER), ..head.clone() }));
+    assert!(!takes(&SpaceHead { last_id: id(MAX_MS + 1, 0), ..head.clone() }));
     assert!(!is_taken(SpaceHead::decode(&with_byte(&head.encode(), 1, 8))));
 }
 

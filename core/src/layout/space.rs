@@ -186,8 +186,10 @@ impl SpaceHead {
         let revision = reader.u64("revision")?;
         let nonce = reader.u64("nonce")?;
         let layout = reader.u64("layout")?;
-        let mut id =
-            |what| -> Result<EntryId> { Ok(EntryId { ms: reader.integer(what)?, n: reader.integer(what)? }) };
+        let mut id = |what| -> Result<EntryId> {
+            let id = EntryId { ms: reader.integer(what)?, n: reader.integer(what)? };
+            if id.in_bounds() { Ok(id) } else { Err(Error::corrupt("space head: an id is out of range")) }
+        };
         let last_id = id("last id")?;
         let trimmed = id("trim bound")?;
         let collected = id("collected bound")?;

@@ -16,7 +16,7 @@
 use alloc::vec::Vec;
 
 use super::VERSION;
-use super::space::SpaceHead;
+use super::space::{self, SpaceHead};
 use crate::codec::Reader;
 use crate::error::{Error, Result};
 
@@ -61,6 +61,11 @@ impl StreamMeta {
         }
         let meta = Self::decode(&head.metadata)?;
         if head.deleted { Ok(Self { epoch: meta.epoch, ..Self::default() }) } else { Ok(meta) }
+    }
+
+    /// The same, where damage names the key of the head.
+    pub(crate) fn of(name: &str, head: &SpaceHead) -> Result<Self> {
+        Self::read(head).map_err(|error| error.at_key(&space::key(name)))
     }
 
     /// Whether the space is a stream.

@@ -113,7 +113,7 @@ impl Host {
             if asked == 0 {
                 return Ok(Vec::new());
             }
-            let values = self.guard("get", self.env.kv.get(keys)).await?;
+            let values = self.guard("get", self.env.kv.get(keys)).await.map_err(Error::of_read)?;
             if values.len() != asked {
                 return Err(self.broken("get must answer one value for each key"));
             }
@@ -202,7 +202,7 @@ impl Host {
             if start >= end {
                 return Ok((Vec::new(), None));
             }
-            let page = self.guard("scan", self.env.kv.scan(range)).await?;
+            let page = self.guard("scan", self.env.kv.scan(range)).await.map_err(Error::of_read)?;
             if page.pairs.len() > limit {
                 return Err(self.broken("scan must not give more pairs than the limit"));
             }

@@ -51,7 +51,7 @@ impl Store {
             }
             let token = row.map_or(0, |row| row.token);
             if token >= MAX_INTEGER {
-                return Err(Error::limit("fencing token", MAX_INTEGER, token));
+                return Err(Error::limit("fencing token", MAX_INTEGER, token.saturating_add(1)));
             }
             Ok(LeaseRow {
                 token: token + 1,

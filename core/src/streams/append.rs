@@ -235,7 +235,7 @@ impl Inner {
     /// What the cache knows of a space as a stream; the commit checks it.
     fn cached_meta(&self, name: &str) -> Result<Option<StreamMeta>> {
         let cache = self.cache.borrow();
-        cache.space(name).map(|known| StreamMeta::read(&known.head)).transpose()
+        cache.space(name).map(|known| StreamMeta::of(name, &known.head)).transpose()
     }
 }
 

@@ -138,7 +138,7 @@ impl Inner {
                 let name = space::name(&key)
                     .ok_or_else(|| Error::corrupt("space head: its key is malformed").at_key(&key))?;
                 let head = SpaceHead::decode(&row).map_err(|error| error.at_key(&key))?;
-                let meta = StreamMeta::read(&head).map_err(|error| error.at_key(&key))?;
+                let meta = StreamMeta::of(&name, &head)?;
                 if !meta.is_stream() {
                     continue;
                 }
@@ -161,7 +161,7 @@ impl Inner {
     /// A space's head as the host has it now, and what it is as a stream.
     pub(crate) async fn stream_head(&self, name: &str) -> Result<(SpaceHead, StreamMeta)> {
         let head = self.fresh_head(name).await?;
-        let meta = StreamMeta::read(&head).map_err(|error| error.at_key(&space::key(name)))?;
+        let meta = StreamMeta::of(name, &head)?;
         Ok((head, meta))
     }
 

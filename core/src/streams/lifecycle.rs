@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use super::info::StreamInfo;
 use super::not_found;
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Detail, Error, ErrorCode, Result};
 use crate::id::{MAX_INTEGER, check_time};
 use crate::kv::Durability;
 use crate::layout::Retention;
@@ -75,9 +75,9 @@ impl Store {
         let edit = move |head: &mut SpaceHead| {
             if head.importing {
                 let message = format!("name: an import into \"{text}\" has not ended");
-                return Err(Error::new(ErrorCode::Conflict, message));
+                return Err(Error::new(ErrorCode::Conflict, message).with("importing", Detail::Flag(true)));
             }
-            let meta = StreamMeta::read(head)?;
+            let meta = StreamMeta::of(&text, head)?;
             if meta.is_stream() {
                 return Err(exists_already(&text));
             }
@@ -86,7 +86,7 @@ impl Store {
             Ok(())
         };
         match self.inner.edit_stream(name, edit.clone(), self.tag).await {
-            Err(error) if error.code() == ErrorCode::Conflict => {
+            Err(error) if error.detail("importing").is_some() => {
                 self.inner.clear_abandoned(&Rc::from(name)).await?;
                 self.inner.edit_stream(name, edit, self.tag).await?;
             }
@@ -106,7 +106,7 @@ impl Store {
         check_retention(retention)?;
         let text = Rc::<str>::from(name);
         let edit = move |head: &mut SpaceHead| {
-            let meta = StreamMeta::read(head)?;
+            let meta = StreamMeta::of(&text, head)?;
             if !meta.is_stream() {
                 return Err(not_found(&text));
             }
@@ -145,7 +145,7 @@ impl Store {
         let shared = Rc::<str>::from(name);
         let text = Rc::clone(&shared);
         let edit = move |head: &mut SpaceHead| {
-            let meta = StreamMeta::read(head)?;
+            let meta = StreamMeta::of(&text, head)?;
             if meta.is_stream() != existed || meta.epoch != epoch || (!existed && is_other(head)) {
                 return Err(not_found(&text));
             }

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use super::not_found;
 use super::place::{Cut, Goal};
 use super::stretch::Stretch;
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Detail, Error, ErrorCode, Result};
 use crate::id::{EntryId, check_time};
 use crate::kv::Durability;
 use crate::layout::space::SpaceHead;
@@ -148,6 +148,12 @@ impl Order {
         all.into_iter().flatten()
     }
 
+    /// Tries of which nobody knows whether they applied. Nobody should wait for a retention that the next append, or
+    /// the next sweep, applies as well.
+    fn most_unclear(self) -> u32 {
+        if self.trim.is_some() { MOST_UNCLEAR } else { 1 }
+    }
+
     /// Whether anybody wants to know which record is the first then.
     fn tells_first(self, retention: Retention) -> bool {
         self.trim.is_some() || retention.max_age.is_some()
@@ -198,11 +204,12 @@ impl Inner {
                     before.get_or_insert(head.trimmed_records);
                     unclear = Some(error);
                     lost += 1;
-                    if lost >= MOST_UNCLEAR {
+                    if lost >= order.most_unclear() {
                         break;
                     }
                 }
-                Err(error) if error.code() == ErrorCode::Conflict => {}
+                // Any other conflict is a commit that has lost all the races it may.
+                Err(error) if error.detail("moved").is_some() => {}
                 Err(error) => return Err(unclear.unwrap_or(error)),
             }
             self.pause(attempt).await;
@@ -232,14 +239,16 @@ impl Inner {
             return Ok(cut);
         }
         let planned = meta.retention;
+        let text = Rc::clone(name);
         let edit = move |head: &mut SpaceHead| {
             // Deleting a stream trims all that was there, the place of the cut too. No cut is beyond the end, whatever a
             // row claims.
             let fits = cut.bound > head.trimmed && cut.bound <= head.last_id && cut.records <= head.records;
             // What is kept may be more by now.
-            let wanted = order.trim.is_some() || StreamMeta::read(head)?.retention == planned;
+            let wanted = order.trim.is_some() || StreamMeta::of(&text, head)?.retention == planned;
             if !fits || !wanted {
-                return Err(Error::new(ErrorCode::Conflict, "trim: the stream was changed meanwhile"));
+                return Err(Error::new(ErrorCode::Conflict, "trim: the stream was changed meanwhile")
+                    .with("moved", Detail::Flag(true)));
             }
             head.trimmed = cut.bound;
             head.trimmed_records = cut.records;

@@ -31,7 +31,7 @@ export interface Streams {
 		records: string | Uint8Array | RecordInput | readonly (string | Uint8Array | RecordInput)[],
 		options?: AppendOptions,
 	): Promise<AppendResult>;
-	/** The records of a range, in id order. A missing stream reads as empty. */
+	/** The records of a range, in id order. A missing stream reads as empty, any other space like a stream. */
 	read(name: string, options?: ReadOptions): Promise<Entry[]>;
 	/** The records of a range, then what is appended, up to end if there is one. */
 	follow(name: string, options?: Omit<ReadOptions, "block" | "limit">): EntryStream;

@@ -112,20 +112,31 @@ impl Group {
         // A later step of a read that waits mostly finds nothing. What it finds in remembered heads would have to be
         // looked at again, so it begins with reading them.
         let mut tries = Tries::unread(first);
+        let got = self.attempts(consumer, read, first, &mut tries).boxed_local().await;
+        got.map_err(|error| tries.failed_with(error))
+    }
+
+    async fn attempts(
+        &self,
+        consumer: &str,
+        read: GroupRead,
+        first: bool,
+        tries: &mut Tries,
+    ) -> Result<(Deliveries, Option<u64>)> {
         let mut passed = Passed::default();
         let mut limit = read.limit;
         let mut was_apart = false;
         loop {
             self.inner().check_open()?;
             let some = GroupRead { limit, ..read };
-            let attempt = self.attempt(consumer, some, first, &mut tries, &mut passed).boxed_local().await;
+            let attempt = self.attempt(consumer, some, first, tries, &mut passed).boxed_local().await;
             if tries.take_unread() {
                 // Nothing was committed: what was not read may be otherwise.
                 continue;
             }
             let attempt = match attempt {
                 Err(error) if error.detail("moved").is_some() => {
-                    self.lost(&mut tries).boxed_local().await?;
+                    self.lost(tries).boxed_local().await?;
                     continue;
                 }
                 attempt => attempt?,
@@ -164,7 +175,7 @@ impl Group {
                 // again what was acknowledged.
                 return Err(self.not_found());
             }
-            self.create_default().boxed_local().await?;
+            self.create_default(tries).boxed_local().await?;
             return Ok(Attempt::Again);
         };
         self.load_for(&mut draft, consumer).boxed_local().await?;

@@ -268,7 +268,7 @@ impl<'s> Planner<'s> {
             }
         };
         if write.stream().is_some() {
-            let meta = StreamMeta::read(&draft.head)?;
+            let meta = StreamMeta::of(&write.space, &draft.head)?;
             if !meta.is_stream() {
                 let made = StreamMeta { partitions: 1, created_at: now.min(MAX_MS), ..meta };
                 draft.head.metadata = made.encode();

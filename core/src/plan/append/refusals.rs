@@ -70,8 +70,12 @@ impl Planner<'_> {
                 return Err(mismatch(*expected, actual));
             }
         }
-        if head.last_sequence.saturating_add(write.count) > MAX_INTEGER || head.trx.number >= MAX_INTEGER {
-            return Err(Error::limit("sequence", MAX_INTEGER, head.last_sequence + write.count));
+        let last = head.last_sequence.saturating_add(write.count);
+        if last > MAX_INTEGER {
+            return Err(Error::limit("sequence", MAX_INTEGER, last));
+        }
+        if head.trx.number >= MAX_INTEGER {
+            return Err(Error::limit("TRX number", MAX_INTEGER, MAX_INTEGER + 1));
         }
         Ok(())
     }
@@ -118,7 +122,7 @@ pub(super) fn check_stream(write: &Write, head: Option<&SpaceHead>) -> Result {
     let Some(stream) = write.stream() else {
         return Ok(());
     };
-    let meta = head.map_or_else(|| Ok(StreamMeta::default()), StreamMeta::read)?;
+    let meta = head.map_or_else(|| Ok(StreamMeta::default()), |head| StreamMeta::of(&write.space, head))?;
     // What was to be made with one partition may have been made by another writer.
     let partitions_fit =
         meta.partitions == stream.partitions || (meta.partitions.max(1), stream.partitions) == (1, 0);

@@ -156,16 +156,23 @@ fn records_get_the_sequences_that_are_expected_of_them() {
 #[test]
 fn the_numbers_of_a_segment_stay_in_range() {
     let two = request(vec![write("space", "segment", &[1, 1])], 1, false);
+    let told = |known: &Stored| {
+        let error = refusal(&two, known)?;
+        assert_eq!(error.code(), ErrorCode::LimitExceeded);
+        Some((error.detail("what").cloned(), number(&error, "limit"), number(&error, "actual")))
+    };
+    let beyond =
+        |what: &str| Some((Some(Detail::Text(what.into())), Some(MAX_INTEGER), Some(MAX_INTEGER + 1)));
     let mut known = Stored::new();
     known.segment.last_sequence = MAX_INTEGER - 2;
-    assert_eq!(code(&two, &known), None);
+    assert_eq!(told(&known), None);
     known.segment.last_sequence = MAX_INTEGER - 1;
-    assert_eq!(code(&two, &known), Some(ErrorCode::LimitExceeded));
+    assert_eq!(told(&known), beyond("sequence"));
     let mut known = Stored::new();
     known.segment.trx = Trx { number: MAX_INTEGER - 1, ..known.segment.trx };
-    assert_eq!(code(&two, &known), None);
+    assert_eq!(told(&known), None);
     known.segment.trx = Trx { number: MAX_INTEGER, ..known.segment.trx };
-    assert_eq!(code(&two, &known), Some(ErrorCode::LimitExceeded));
+    assert_eq!(told(&known), beyond("TRX number"));
 }
 
 #[test]

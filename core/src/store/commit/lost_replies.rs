@@ -92,7 +92,7 @@ impl Inner {
                 continue;
             }
             match self.clear_doubts_of(&mut ticket, &mut heads).await {
-                Ok(None) => open.push(ticket),
+                Ok(None) => open.extend(self.unless_given_up(ticket)),
                 Ok(Some(result)) => ticket.settle(result),
                 Err(error) if ticket.unclear >= MOST_UNCLEAR => ticket.settle(Err(error)),
                 Err(_) => {
@@ -110,6 +110,18 @@ impl Inner {
             self.queue.borrow_mut().put_back(ticket);
         }
         Vec::new()
+    }
+
+    /// Answers a request that was taken back after a try whose reply was lost: nobody knows, and another try would be
+    /// one more that the caller does not want.
+    fn unless_given_up(&self, ticket: Ticket) -> Option<Ticket> {
+        match ticket.doubts.last().map(|doubt| doubt.error.clone()) {
+            Some(error) if self.check_running(ticket.tag).is_err() => {
+                ticket.settle(Err(error));
+                None
+            }
+            _ => Some(ticket),
+        }
     }
 
     /// What became of a request's earlier tries: its result, or `None` while none of them applied.

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use super::Inner;
 use super::queue::{Job, Picking, Round, Ticket};
-use crate::error::{Detail, Error, ErrorCode, Result};
+use crate::error::{Error, Result};
 use crate::kv::Atomicity;
 use crate::plan::Written;
 
@@ -85,11 +85,7 @@ impl Inner {
         }
         let loaded = match self.load(&tickets).await {
             Ok(loaded) => loaded,
-            Err(mut error) => {
-                // Nothing was handed to the host for these.
-                if error.code() == ErrorCode::Unavailable {
-                    error = error.with("applied", Detail::Flag(false));
-                }
+            Err(error) => {
                 for ticket in tickets {
                     ticket.settle(Err(error.clone()));
                 }
