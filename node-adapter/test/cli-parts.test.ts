@@ -7,7 +7,8 @@ import fc from "fast-check";
 import { type ErrorCode, StreamkitError } from "streamkit";
 import type { Context } from "../src/cli/context.js";
 import { exitCodeOf } from "../src/cli/exit-codes.js";
-import { valueAt } from "../src/cli/field.js";
+import { textAt, valueAt } from "../src/cli/field.js";
+import { compareMoments, type Moment, parseMoment } from "../src/cli/moment.js";
 import { readLines } from "../src/cli/ndjson.js";
 import { openSink } from "../src/cli/output-file.js";
 import { printable, size, table } from "../src/cli/terminal.js";
@@ -95,6 +96,51 @@ test("fields are found by name and by path, and only what is there itself", () =
 		assert.equal(valueAt(value, path), undefined, path);
 	}
 	assert.equal(valueAt(7, "toFixed"), undefined);
+});
+
+test("a field as text is what the line has written, and of two of one name it is the last", () => {
+	const at = (text: string, path: string): string | undefined => textAt({ text, value: JSON.parse(text) }, path);
+	assert.equal(at('{"n": 9007199254740993 }', "n"), "9007199254740993");
+	assert.equal(at('{"n":1.10,"m":-0}', "n"), "1.10");
+	assert.equal(at('{"n":1.10,"m":-0}', "m"), "-0");
+	assert.equal(at("[ 1e400 , [2,\t3.0] ]", "1.1"), "3.0");
+	assert.equal(at('{"a":{"b":1},"a":{ "b" : 2.0 }}', "a.b"), "2.0");
+	assert.equal(at('{"a":{"b":1},"a.b":5.0}', "a.b"), "5.0");
+	assert.equal(at('{"o":{"x":1,"x":1.10,"t":"]}\\"{"} }', "o"), '{"x":1,"x":1.10,"t":"]}\\"{"}');
+	assert.equal(at('{"\\u006f":[true,null],"t":"\\u00e9"}', "o"), "[true,null]");
+	assert.equal(at('{"t":"\\u00e9"}', "t"), "\u00e9");
+	assert.equal(at('{"__proto__":{"constructor":7.0}}', "__proto__.constructor"), "7.0");
+	for (const path of ["length", "0.length", "2", "01"]) assert.equal(at('[[1],"x"]', path), undefined, path);
+});
+
+test("a field as text is found wherever it is in JSON of any form", () => {
+	fc.assert(
+		fc.property(fc.jsonValue(), fc.constantFrom("", " ", "\t"), (json, indent) => {
+			const text = JSON.stringify({ before: json, list: [json, json], after: json }, null, indent);
+			for (const path of ["before", "list.0", "list.1", "after"]) {
+				const found = textAt({ text, value: JSON.parse(text) }, path);
+				const parsed: unknown = JSON.parse(text).after;
+				if (typeof parsed === "string") assert.equal(found, parsed);
+				else assert.deepEqual(JSON.parse(String(found)), parsed);
+			}
+		}),
+	);
+});
+
+test("moments are ordered by all their digits", () => {
+	const sorted = [
+		...["-5", "1969-12-31T23:59:59Z", "0", "1.5", "1.50000000000000000001", "1970-01-01T00:00:00.002Z"],
+		...["1700000000.123456788", "1700000000.123456789", "1234567890123456788", "1234567890123456789", "1e300"],
+	];
+	const moments = sorted.map((text) => parseMoment(text) as Moment);
+	assert.equal(compareMoments(moments[4] as Moment, parseMoment("1.500000000000000000010") as Moment), 0);
+	assert.deepEqual(moments[0], { at: -5, text: "-5" });
+	const order = [...moments].reverse().sort(compareMoments);
+	assert.deepEqual(
+		order.map(({ text }) => text),
+		["1969-12-31T23:59:59Z", "-5", ...sorted.slice(2)],
+	);
+	for (const text of ["", " ", "soon", "1e400", "2026-02-30"]) assert.equal(parseMoment(text), undefined, text);
 });
 
 test("values of options", () => {

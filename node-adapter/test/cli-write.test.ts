@@ -174,6 +174,26 @@ test("produce --time-by orders the input and keeps the time", async () => {
 	assert.match((await failure(2, ["produce", "s", "a", "--time-by", "at", "--dir", dir], noDay)).message, /line 1:/);
 });
 
+test("produce keeps what fields hold as it is written: large numbers, fractions, members of one name", async () => {
+	const dir = fresh();
+	const ids = ["1234567890123456789", "1234567890123456788"];
+	const input = ids.map((id) => `{"id": ${id}, "o": {"a": 1.10, "a": 9007199254740993}, "f": 1.0}\n`).join("");
+	await done(
+		[
+			...["produce", "snow", "--segment-by", "id", "--payload-by", "o", "--metadata-by", "f,a=o.a", "--time-by", "id"],
+			...["--dir", dir],
+		],
+		{ input },
+	);
+	const entries = await objects(["consume", "snow", "--dir", dir]);
+	assert.deepEqual(
+		entries.map(({ segment, payload, metadata }) => [segment, payload, metadata]),
+		[...ids]
+			.reverse()
+			.map((id) => [id, '{"a": 1.10, "a": 9007199254740993}', { f: "1.0", a: "9007199254740993", time: id }]),
+	);
+});
+
 test("produce stores what comes before a line at fault, and names the line", async () => {
 	const dir = fresh();
 	const cases: [string | Uint8Array, RegExp][] = [

@@ -1,15 +1,16 @@
 import { type Command, Option } from "commander";
 import type { Durability } from "streamkit";
 import type { Context } from "../context.js";
-import { asText, valueAt } from "../field.js";
+import { textAt, valueAt } from "../field.js";
 import { openInput } from "../input.js";
+import { compareMoments, type Moment, parseMoment } from "../moment.js";
 import { type Line, readLines } from "../ndjson.js";
 import { OrderedWriter, type Write } from "../ordered-writer.js";
 import { progressBar } from "../progress.js";
 import { storeAll } from "../storing.js";
 import { count, counted, size } from "../terminal.js";
 import { usage } from "../usage.js";
-import { asRecord, compressOption, durabilityOption, metadataOption, names, parseIsoTime } from "../values.js";
+import { asRecord, compressOption, durabilityOption, metadataOption, names } from "../values.js";
 
 interface Options {
 	readonly file?: string;
@@ -34,8 +35,11 @@ export function addProduce(program: Command, context: Context): void {
 		.argument("<space>", "space to append to")
 		.argument("[segment]", "segment to append to; or --segment-by")
 		.option("-f, --file <path>", "read from a file; - or left out: from standard input")
-		.option("--segment-by <field>", "the field that names the segment: text or a number")
-		.option("--payload-by <field>", "the field that is the payload, text as it is (default: the whole line as it is)")
+		.option("--segment-by <field>", "the field that names the segment: text, or a number as it is written")
+		.option(
+			"--payload-by <field>",
+			"the field that is the payload: text as it is, all else as it is written (default: the whole line)",
+		)
 		.addOption(
 			new Option(
 				"--metadata-by <fields>",
@@ -136,11 +140,11 @@ function mapping(space: string, segment: string | undefined, options: Options): 
 	return (line) => {
 		const pairs = [...metadata];
 		for (const [name, field] of fields) {
-			const value = valueAt(line.value, field);
-			if (value !== undefined && value !== null) pairs.push([name, asText(value)]);
+			const text = valueAt(line.value, field) === null ? undefined : textAt(line, field);
+			if (text !== undefined) pairs.push([name, text]);
 		}
-		if (timeBy !== undefined) pairs.push(["time", asText(valueAt(line.value, timeBy))]);
-		const payload = payloadBy === undefined ? line.text : asText(required(line, "--payload-by", payloadBy));
+		if (timeBy !== undefined) pairs.push(["time", required(line, "--time-by", timeBy)]);
+		const payload = payloadBy === undefined ? line.text : required(line, "--payload-by", payloadBy);
 		return {
 			space,
 			segment: segment ?? nameAt(line, segmentBy as string),
@@ -151,33 +155,33 @@ function mapping(space: string, segment: string | undefined, options: Options): 
 	};
 }
 
-function required(line: Line, option: string, field: string): unknown {
-	const value = valueAt(line.value, field);
-	if (value !== undefined) return value;
+function required(line: Line, option: string, field: string): string {
+	const text = textAt(line, field);
+	if (text !== undefined) return text;
 	throw usage(option, `line ${line.number} has no field "${field}"`, { line: line.number, field });
 }
 
 function nameAt(line: Line, field: string): string {
-	const value = required(line, "--segment-by", field);
-	if (typeof value === "string" || typeof value === "number") return String(value);
+	const name = required(line, "--segment-by", field);
+	if (["string", "number"].includes(typeof valueAt(line.value, field))) return name;
 	throw usage("--segment-by", `line ${line.number}: "${field}" is no text or number`, { line: line.number, field });
 }
 
 async function* inTimeOrder(batches: AsyncIterable<Line[]>, field: string): AsyncGenerator<Line[], void, void> {
-	const all: { line: Line; at: number }[] = [];
+	const all: { line: Line; at: Moment }[] = [];
 	for await (const batch of batches) {
 		for (const line of batch) all.push({ line, at: timeAt(line, field) });
 	}
 	// Stable: lines of one time stay as they came.
-	all.sort((a, b) => a.at - b.at);
+	all.sort((a, b) => compareMoments(a.at, b.at));
 	for (let from = 0; from < all.length; from += 1024) yield all.slice(from, from + 1024).map(({ line }) => line);
 }
 
-function timeAt(line: Line, field: string): number {
-	const value = required(line, "--time-by", field);
-	const text = typeof value === "string" && value.trim() !== "" ? Number(value) : Number.NaN;
-	const at = typeof value === "number" ? value : Number.isFinite(text) ? text : parseIsoTime(String(value));
-	if (at !== undefined && Number.isFinite(at)) return at;
+function timeAt(line: Line, field: string): Moment {
+	const text = required(line, "--time-by", field);
+	const isTime = ["string", "number"].includes(typeof valueAt(line.value, field));
+	const at = isTime ? parseMoment(text) : undefined;
+	if (at !== undefined) return at;
 	throw usage("--time-by", `line ${line.number}: "${field}" is no number and no ISO 8601 time`, {
 		line: line.number,
 		field,
