@@ -74,6 +74,30 @@ test("wrong usage is exit code 2, as text and as JSON", async () => {
 	}
 });
 
+test("errors are JSON wherever the option stands, also as one of several letters, and not where it is a value", async () => {
+	const path = join(temporaryDirectory(), "none");
+	for (const args of [
+		["spaces", "--bogus", "-j"],
+		["spaces", "-jd", path, "--bogus"],
+		["-jd", path, "stream", "read", "e", "--bogus"],
+		["frobnicate", "-jd", path],
+		["stream", "read", "-jd", path],
+		["publish", "s", "-jd", path],
+		["spaces", "--limit", "x", `-jd${path}`],
+		["-j"],
+	]) {
+		const { code, stderr } = await cli(args);
+		assert.equal(code, 2, args.join(" "));
+		assert.equal((JSON.parse(stderr) as { code: string }).code, "INVALID_ARGUMENT");
+	}
+	for (const args of [
+		["spaces", `-d${path}`, "--bogus", "--", "-j"],
+		["spaces", "-dj", "--bogus"],
+	]) {
+		assert.match((await cli(args)).stderr, /^error: .*--bogus/);
+	}
+});
+
 test("a mistyped word is told in one line, with what it may stand for, and an option by its long name", async () => {
 	const typed = await cli(["publsh", "s", "a", "x"]);
 	assert.match(typed.stderr, /^error: command line: unknown command 'publsh' \(Did you mean publish\?\) \(INVALID_/);

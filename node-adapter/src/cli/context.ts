@@ -10,7 +10,6 @@ import { usage } from "./usage.js";
 /** What every command takes. */
 export interface GlobalOptions {
 	readonly dir?: string;
-	readonly json?: boolean;
 }
 
 export const DEFAULT_DIRECTORY = "streamkit-data";
@@ -27,6 +26,8 @@ export class Context {
 	exitCode = 0;
 	/** The command that runs, once the command line is read. */
 	command: Command | undefined;
+	/** Whether output is for programs: known before the rest of the command line, which may be what is wrong. */
+	json = false;
 	/** Whether Ctrl-C is the ordinary way to end this command. */
 	endless = false;
 	#options: GlobalOptions = {};
@@ -58,11 +59,6 @@ export class Context {
 	/** The namespace that the command works in. */
 	get namespace(): string {
 		return this.#namespace ?? DEFAULT_NAMESPACE;
-	}
-
-	/** Whether output is for programs. */
-	get json(): boolean {
-		return this.#options.json === true;
 	}
 
 	/** The store's directory: --dir, else STREAMKIT_DIR, else streamkit-data in the working directory. */

@@ -1,6 +1,7 @@
 import { CommanderError } from "commander";
 import type { StreamkitError } from "streamkit";
 import { mayHaveRemarked } from "../lmdb/environment.js";
+import { checkArguments } from "./arguments.js";
 import { Context } from "./context.js";
 import { type Described, describeError, ExitCode, exitCodeOf } from "./exit-codes.js";
 import { abortOnSignals, Interrupted, OutputClosed } from "./interrupt.js";
@@ -19,7 +20,7 @@ export async function main(args: readonly string[]): Promise<void> {
 		await run(context, args);
 		code = context.exitCode;
 	} catch (error) {
-		code = await end(context, args, error);
+		code = await end(context, error);
 	}
 	await context.err.flush().catch(() => {});
 	// Not by itself: standard input may still be open.
@@ -28,7 +29,9 @@ export async function main(args: readonly string[]): Promise<void> {
 
 async function run(context: Context, args: readonly string[]): Promise<void> {
 	try {
-		await createProgram(context, wantsJson(args)).parseAsync(args, { from: "user" });
+		const program = createProgram(context);
+		program.hook("preAction", () => checkArguments(args));
+		await program.parseAsync(args, { from: "user" });
 	} finally {
 		// Help is printed by commander, which does not look at what becomes of it.
 		await context.out.flush();
@@ -36,7 +39,7 @@ async function run(context: Context, args: readonly string[]): Promise<void> {
 }
 
 /** The exit code for what ended the program, having said what it was. */
-async function end(context: Context, args: readonly string[], error: unknown): Promise<number> {
+async function end(context: Context, error: unknown): Promise<number> {
 	// Whatever failed after that is a consequence of it.
 	const cause = context.signal.aborted ? context.signal.reason : error;
 	if (cause instanceof OutputClosed) return ExitCode.done;
@@ -46,17 +49,10 @@ async function end(context: Context, args: readonly string[], error: unknown): P
 	if (cause instanceof CommanderError) {
 		if (cause.exitCode === 0) return ExitCode.done;
 		// Without a command people got the help already.
-		if (cause.code === "commander.help" && !wantsJson(args)) return ExitCode.usage;
-		return report(context, args, fromCommander(cause));
+		if (cause.code === "commander.help" && !context.json) return ExitCode.usage;
+		return report(context, fromCommander(cause));
 	}
-	return report(context, args, cause);
-}
-
-/** Whether the option is there: the command line may be what is wrong, and it counts all the same. */
-function wantsJson(args: readonly string[]): boolean {
-	const end = args.indexOf("--");
-	const options = end < 0 ? args : args.slice(0, end);
-	return options.some((arg) => arg === "--json" || arg === "-j");
+	return report(context, cause);
 }
 
 function fromCommander(error: CommanderError): StreamkitError {
@@ -78,14 +74,13 @@ function hintOf(context: Context, code: number, { code: name, details }: Describ
 	return `\nIt is the row ${key}. streamkit verify lists all that is damaged.`;
 }
 
-async function report(context: Context, args: readonly string[], error: unknown): Promise<number> {
+async function report(context: Context, error: unknown): Promise<number> {
 	const code = exitCodeOf(error);
 	const described = inOptionNames(describeError(error), context.command);
-	const json = context.json || wantsJson(args);
 	const red = context.errorColors.red;
 	const stack = code === ExitCode.fault && error instanceof Error ? `\n${error.stack}` : "";
 	const hint = hintOf(context, code, described);
-	const text = json
+	const text = context.json
 		? JSON.stringify(described)
 		: `${red("error:")} ${printable(described.message)} ${context.errorColors.dim(`(${described.code})`)}${stack}${hint}`;
 	// LMDB's remark has no line's end: ours is a line of its own.

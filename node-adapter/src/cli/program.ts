@@ -10,8 +10,8 @@ function version(): string {
 	return (require("@streamkit/node/package.json") as { version: string }).version;
 }
 
-/** The command line: all commands of all groups. json: what goes to standard error must be JSON. */
-export function createProgram(context: Context, json: boolean): Command {
+/** The command line: all commands of all groups. */
+export function createProgram(context: Context): Command {
 	const program = new Command("streamkit")
 		.description("Ordered event streams in a directory: publish, read, follow, check and move them.")
 		.version(version(), "-V, --version", "print the version")
@@ -22,7 +22,10 @@ export function createProgram(context: Context, json: boolean): Command {
 		.configureOutput({
 			// Errors are printed in one place, as text or as JSON.
 			outputError: () => {},
-			...(json ? { writeErr: () => {} } : {}),
+			// Of errors as JSON, help is no part.
+			writeErr: (text) => {
+				if (!context.json) process.stderr.write(text);
+			},
 		})
 		.exitOverride()
 		.addHelpText(
@@ -35,6 +38,9 @@ Examples:
   $ streamkit consume orders --follow
   $ streamkit export backup.streamkit && streamkit import backup.streamkit --dir copy`,
 		);
+	program.on("option:json", () => {
+		context.json = true;
+	});
 	program.hook("preAction", (_, command) => context.configure(program.opts(), command));
 	for (const add of commands) add(program, context);
 	addHelp(program);

@@ -81,6 +81,11 @@ export const pair =
 		return new Map(before).set(name, text.slice(at + 1));
 	};
 
+/** What the help of commands that take a payload says of it. */
+export const PAYLOAD_HELP = `
+A payload that is an argument is UTF-8; other bytes are given on standard input. Only on Linux are arguments that
+are not UTF-8 refused: elsewhere U+FFFD is stored in their place.`;
+
 /** Metadata as the store takes it. */
 export function asRecord(pairs: Iterable<readonly [string, string]>): Record<string, string> {
 	// Not by assignment: "__proto__" is a name like any other.

@@ -3,7 +3,7 @@ import type { Durability } from "streamkit";
 import type { Context } from "../context.js";
 import { openInput, readAll } from "../input.js";
 import { printable, time } from "../terminal.js";
-import { asRecord, durabilityOption, integer, metadataOption } from "../values.js";
+import { asRecord, durabilityOption, integer, metadataOption, PAYLOAD_HELP } from "../values.js";
 
 interface Options {
 	readonly metadata?: ReadonlyMap<string, string>;
@@ -30,7 +30,8 @@ export function addPublish(program: Command, context: Context): void {
 		.addOption(durabilityOption())
 		.addHelpText(
 			"after",
-			`
+			`${PAYLOAD_HELP}
+
 Examples:
   $ streamkit publish orders order-1 '{"status":"placed"}' --metadata user=ann
   $ streamkit publish orders order-1 paid --expected 1

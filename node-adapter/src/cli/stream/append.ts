@@ -4,7 +4,7 @@ import type { Context } from "../context.js";
 import { openInput, readAll } from "../input.js";
 import { counted } from "../terminal.js";
 import { usage } from "../usage.js";
-import { asRecord, durabilityOption, pair } from "../values.js";
+import { asRecord, durabilityOption, PAYLOAD_HELP, pair } from "../values.js";
 import { type PartitionChoice, partitionOptions } from "./partition.js";
 
 interface Options extends PartitionChoice {
@@ -34,7 +34,8 @@ export function addAppend(stream: Command, context: Context): void {
 		.addOption(durabilityOption())
 		.addHelpText(
 			"after",
-			`
+			`${PAYLOAD_HELP}
+
 Examples:
   $ streamkit stream append events '{"type":"signup","user":"alice"}'
   $ streamkit stream append events 'event-a' 'event-b' 'event-c'
