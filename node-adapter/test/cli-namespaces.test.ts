@@ -120,6 +120,62 @@ test("reading a namespace that is not there is exit code 1 and creates nothing",
 	assert.deepEqual(await names(dir), ["default", "staging"]);
 });
 
+test("reading the namespace default before anything is stored in it is exit code 1 and creates nothing", async () => {
+	const dir = fresh();
+	await done(["stream", "append", "s", "x", "-n", "prod", "--dir", dir]);
+	await done(["ns", "create", "staging", "--dir", dir]);
+	const before = readdirSync(dir).sort();
+	const file = join(temporaryDirectory(), "all");
+	for (const args of [
+		["export", file, "--force"],
+		...[["verify"], ["compact"], ["spaces"], ["health"], ["consume", "s", "--follow"], ["verify", "-n", "default"]],
+		...[["read", "s"], ["read", "s", "-n", "default"], ["ls"], ["delete", "s"]].map((args) => ["stream", ...args]),
+	]) {
+		const error = await failure(1, [...args, "--dir", dir]);
+		assert.equal(error.code, "NOT_FOUND");
+		assert.equal(
+			error.message,
+			`nothing is stored in the namespace "default" of ${dir}, but there may be in the namespaces prod, staging (-n NAME)`,
+		);
+	}
+	assert.equal(existsSync(file), false);
+	assert.deepEqual(readdirSync(dir).sort(), before);
+	assert.deepEqual(await names(dir), ["default", "prod", "staging"]);
+	await done(["stream", "append", "s", "x", "--dir", dir]);
+	assert.equal((await objects(["stream", "read", "s", "--dir", dir])).length, 1);
+});
+
+test("export, import, verify and compact work in the namespace that is named, and say which others they leave out", async () => {
+	const isOne = fresh();
+	const isMany = fresh();
+	await done(["publish", "s", "a", "x", "--dir", isOne]);
+	await done(["ns", "create", "Empty", "--dir", isMany]);
+	await done(["stream", "append", "s", "x", "--dir", isMany]);
+	const remark = "not included: the namespace prod (-n NAME)\n";
+	for (const [dir, remarks] of [
+		[isOne, remark],
+		[isMany, "not included: the namespaces Empty, prod (-n NAME)\n"],
+	] as const) {
+		await done(["stream", "append", "s", "1", "2", "-n", "prod", "--dir", dir]);
+		for (const args of [["export"], ["export", "--format", "ndjson"], ["verify"], ["compact"]]) {
+			const { code, stderr } = await cli([...args, "--dir", dir]);
+			assert.deepEqual([code, stderr], [0, remarks], args.join(" "));
+			for (const named of [["-n", "prod"], ["--namespace", "default"], ["--json"]]) {
+				const other = await cli([...args, ...named, "--dir", dir]);
+				assert.deepEqual([other.code, other.stderr], [0, ""], [...args, ...named].join(" "));
+			}
+		}
+		assert.match(await done(["verify", "-n", "prod", "--dir", dir]), /^ok: 2 entries/);
+		const { bytes } = await cli(["export", "-n", "prod", "--dir", dir]);
+		await done(["import", "-n", "copy", "--dir", dir], { input: bytes });
+		assert.match(await done(["verify", "-n", "copy", "--dir", dir]), /^ok: 2 entries/);
+		assert.match((await failure(1, ["export", "-n", "nope", "--dir", dir])).message, /^there is no namespace "nope"/);
+		assert.match((await failure(2, ["verify", "-n", "9", "--dir", dir])).message, /^--namespace: must be a letter/);
+	}
+	writeFileSync(join(isOne, "namespaces", "streamkit.json"), "not ours");
+	assert.match(await done(["verify", "--dir", isOne]), /^ok: 1 entry/);
+});
+
 test("a directory that holds something else is refused and left as it is", async () => {
 	const dir = temporaryDirectory();
 	const foreign = join(dir, "foreign");

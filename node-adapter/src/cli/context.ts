@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import type { OpenOptions, Store } from "streamkit";
 import { checkNamespaceName, DEFAULT_NAMESPACE } from "../namespaces.js";
 import { Output } from "./output.js";
-import { openPlace, requirePlace, runIn, writePlace } from "./places.js";
+import { namesIn, openPlace, otherNamespaces, requirePlace, runIn, writePlace } from "./places.js";
 import { type Colors, colorsFor } from "./terminal.js";
 import { usage } from "./usage.js";
 
@@ -74,6 +74,15 @@ export class Context {
 	/** A remark for people, beside the output. */
 	async note(text: string): Promise<void> {
 		if (!this.json) await this.err.write(`${text}\n`);
+	}
+
+	/** Says which namespaces a command has left out that works in one of them, unless that one was asked for. */
+	async noteOtherNamespaces(): Promise<void> {
+		if (this.#namespace !== undefined) return;
+		// What the command was to do is done, whatever stands where the namespaces would be.
+		const names = await namesIn(this.directory).catch(() => []);
+		const others = names.filter((name) => name !== this.namespace);
+		if (others.length > 0) await this.note(`not included: ${otherNamespaces(others)}`);
 	}
 
 	/** Runs with the store that is there. @throws NOT_FOUND when there is none; nothing is created. */

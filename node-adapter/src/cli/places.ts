@@ -110,13 +110,30 @@ function canBeMade(path: string): boolean {
 	}
 }
 
-/** @throws NOT_FOUND when there is no such store or namespace. */
+/** @throws NOT_FOUND when there is nothing to read: no such store or namespace, or nothing was ever stored in it. */
 export async function requirePlace(directory: string, name: string | undefined): Promise<void> {
 	requireDirectory(directory);
-	if (isOwnStore(directory, name) || name === undefined) return;
-	if (!(await namesIn(directory)).includes(name)) {
-		throw new StreamkitError("NOT_FOUND", `there is no namespace "${name}" in ${directory}`, { details: { name } });
-	}
+	if (isOwnStore(directory, name)) return;
+	if (name !== undefined) await requireNamespace(directory, name);
+	const path = directoryOf(directory, name);
+	if (!isVacant(path)) return;
+	// That is "default", which is there before it has a directory: opening it would make one.
+	const others = (await namesIn(directory)).filter((other) => other !== DEFAULT_NAMESPACE);
+	const advice = others.length === 0 ? "" : `, but there may be in ${otherNamespaces(others)}`;
+	const message = `nothing is stored in the namespace "${DEFAULT_NAMESPACE}" of ${directory}${advice}`;
+	throw new StreamkitError("NOT_FOUND", message, { details: { path, namespaces: others } });
+}
+
+/** @throws NOT_FOUND when there is no such store or namespace. */
+export async function requireNamespace(directory: string, name: string): Promise<void> {
+	requireDirectory(directory);
+	if ((await namesIn(directory)).includes(name)) return;
+	throw new StreamkitError("NOT_FOUND", `there is no namespace "${name}" in ${directory}`, { details: { name } });
+}
+
+/** Names of namespaces, and how a command is told to work in one of them. */
+export function otherNamespaces(names: readonly string[]): string {
+	return `${names.length === 1 ? "the namespace" : "the namespaces"} ${names.join(", ")} (-n NAME)`;
 }
 
 /** @throws NOT_FOUND when the directory is missing or empty. */

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { Context } from "../context.js";
 import { ExitCode } from "../exit-codes.js";
 import { knownSpaces } from "../known-spaces.js";
+import { namespaceOption } from "../ns/namespace-option.js";
 import { progressBar } from "../progress.js";
 import { count, counted, printable, size } from "../terminal.js";
 
@@ -31,15 +32,14 @@ export function addMaintenance(program: Command, context: Context): void {
 			}),
 		);
 
-	program
-		.command("compact")
+	namespaceOption(program.command("compact"), context)
 		.summary("merge small blocks")
 		.description(
-			"Merges small blocks and compresses them, and removes what is left of trimmed and deleted records. " +
-				"Readers and writers can go on meanwhile.",
+			"Merges small blocks of one namespace and compresses them, and removes what is left of trimmed and deleted " +
+				"records. Readers and writers can go on meanwhile.",
 		)
 		.option("--space <name>", "only this space")
-		.addHelpText("after", "\nExamples:\n  $ streamkit compact\n  $ streamkit compact --space orders")
+		.addHelpText("after", "\nExamples:\n  $ streamkit compact\n  $ streamkit compact --space orders -n staging")
 		.action(({ space }: { space?: string }) =>
 			context.reading(async (store) => {
 				if (space !== undefined) await knownSpaces(store, "--space", [space], context.signal);
@@ -54,14 +54,15 @@ export function addMaintenance(program: Command, context: Context): void {
 						`${counted(blocksBefore, "block", "blocks")} of ${size(bytesBefore)} before, ` +
 						`${counted(blocksAfter, "block", "blocks")} of ${size(bytesAfter)} after`,
 				);
+				await context.noteOtherNamespaces();
 			}),
 		);
 
-	program
-		.command("verify")
+	namespaceOption(program.command("verify"), context)
 		.summary("read everything back and check it")
 		.description(
-			"Reads everything back: checksums, order, cross-references, counts. Exits with 3 when it finds problems.",
+			"Reads everything in one namespace back: checksums, order, cross-references, counts. " +
+				"Exits with 3 when it finds problems.",
 		)
 		.addHelpText("after", "\nExample:\n  $ streamkit verify --json | jq '.problems[]'")
 		.action(() =>
@@ -83,6 +84,7 @@ export function addMaintenance(program: Command, context: Context): void {
 					const lines = problems.map(({ code, message, key }) => `${red(code)} ${printable(message)} (key ${key})`);
 					return [`${verdict}: ${what}`, ...lines].join("\n");
 				});
+				await context.noteOtherNamespaces();
 			}),
 		);
 }

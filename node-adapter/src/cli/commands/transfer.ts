@@ -6,6 +6,7 @@ import { entryAsJson } from "../entry-format.js";
 import { type Input, openInput } from "../input.js";
 import { knownSpaces } from "../known-spaces.js";
 import { type Line, readLines } from "../ndjson.js";
+import { namespaceOption } from "../ns/namespace-option.js";
 import { OrderedWriter, type Write } from "../ordered-writer.js";
 import { openSink } from "../output-file.js";
 import { type Bar, progressBar } from "../progress.js";
@@ -36,10 +37,9 @@ const spacesOption = (): Option =>
 	new Option("--spaces <names>", "only these, separated by commas; can be repeated").argParser(names("--spaces"));
 
 export function addTransfer(program: Command, context: Context): void {
-	program
-		.command("export")
+	namespaceOption(program.command("export"), context)
 		.summary("write the store, or some spaces, to a file")
-		.description("Writes all spaces, or some, to a file or to standard output.")
+		.description("Writes all spaces of one namespace, or some, to a file or to standard output.")
 		.argument("[file]", "file to write; - or left out: standard output")
 		.addOption(spacesOption())
 		.addOption(
@@ -55,13 +55,13 @@ The file appears when it is complete. In NDJSON a payload that is not UTF-8 is b
 
 Examples:
   $ streamkit export backup.streamkit
+  $ streamkit export staging.streamkit -n staging
   $ streamkit export - --spaces orders --format ndjson | jq -r .payload
   $ streamkit export | gzip > backup.streamkit.gz`,
 		)
 		.action((file: string | undefined, options: ExportOptions) => exportTo(context, file, options));
 
-	program
-		.command("import")
+	namespaceOption(program.command("import"), context)
 		.summary("read back what export wrote")
 		.description(
 			"Reads back what export wrote, from a file or from standard input. Creates the store where it is missing.",
@@ -85,7 +85,7 @@ ndjson: new entries with the payload, metadata and sequence of each line. A line
 
 Examples:
   $ streamkit import backup.streamkit --dir copy --compress
-  $ streamkit import backup.streamkit --spaces orders,sensors
+  $ streamkit import backup.streamkit --spaces orders,sensors -n staging
   $ gunzip -c backup.streamkit.gz | streamkit import`,
 		)
 		.action((file: string | undefined, options: ImportOptions) => importFrom(context, file, options));
@@ -120,6 +120,7 @@ async function exportTo(
 			bar.stop();
 		}
 		if (toFile) await context.print({ file, format, bytes }, () => `${size(bytes)} written to ${file}`);
+		await context.noteOtherNamespaces();
 	});
 }
 

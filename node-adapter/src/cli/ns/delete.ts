@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { checkNamespaceName, DEFAULT_NAMESPACE } from "../../namespaces.js";
 import type { Context } from "../context.js";
-import { requirePlace, withNamespaces } from "../places.js";
+import { requireNamespace, withNamespaces } from "../places.js";
 import { usage } from "../usage.js";
 
 export function addDelete(ns: Command, context: Context): void {
@@ -15,7 +15,7 @@ export function addDelete(ns: Command, context: Context): void {
 		.action(async (name: string, { force }: { force?: boolean }) => {
 			checkNamespaceName("name", name);
 			if (name === DEFAULT_NAMESPACE) throw usage("name", `the namespace "${name}" cannot be deleted`);
-			await requirePlace(context.directory, name);
+			await requireNamespace(context.directory, name);
 			await withNamespaces(context.directory, (namespaces) => namespaces.delete(name, { force }));
 			await context.print({ namespace: name, status: "deleted" }, () => `Deleted namespace: ${name}`);
 		});

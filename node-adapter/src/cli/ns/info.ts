@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { checkNamespaceName } from "../../namespaces.js";
 import type { Context } from "../context.js";
-import { directoryOf, requirePlace } from "../places.js";
+import { directoryOf, requireNamespace } from "../places.js";
 
 export function addInfo(ns: Command, context: Context): void {
 	ns.command("info")
@@ -14,7 +14,7 @@ export function addInfo(ns: Command, context: Context): void {
 		.addHelpText("after", "\nExample:\n  $ streamkit ns info staging --json | jq -r .directory")
 		.action(async (name: string) => {
 			checkNamespaceName("name", name);
-			await requirePlace(context.directory, name);
+			await requireNamespace(context.directory, name);
 			const directory = directoryOf(context.directory, name);
 			await context.print(
 				{ namespace: name, status: "exists", directory },

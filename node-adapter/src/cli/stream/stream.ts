@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Context } from "../context.js";
+import { namespaceOption } from "../ns/namespace-option.js";
 import { NAMESPACES_HELP } from "../ns/ns.js";
 import { addAlter } from "./alter.js";
 import { addAppend } from "./append.js";
@@ -12,11 +13,9 @@ import { addRead } from "./read.js";
 import { addTrim } from "./trim.js";
 
 export function addStream(program: Command, context: Context): void {
-	const stream = program
-		.command("stream")
+	const stream = namespaceOption(program.command("stream"), context)
 		.summary("streams with partitions, retention and consumer groups")
 		.description("Streams: append, read, follow, trim, and consumer groups. A stream is a space of the store.")
-		.option("-n, --namespace <name>", 'namespace to work in (default: "default")')
 		.addHelpText(
 			"after",
 			`${NAMESPACES_HELP}
@@ -27,7 +26,6 @@ Examples:
   $ streamkit stream read events --follow --start '$'
   $ streamkit stream group read events --group workers --consumer worker-1`,
 		);
-	stream.hook("preAction", () => context.useNamespace(stream.opts<{ namespace?: string }>().namespace));
 	for (const add of [addAppend, addRead, addCreate, addAlter, addInfo, addList, addTrim, addDelete, addGroup]) {
 		add(stream, context);
 	}
