@@ -1,23 +1,12 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { done, objects, PROGRAM, plainEnvironment } from "./cli-support.js";
+import { done, inShell, objects } from "./cli-support.js";
 import { temporaryDirectory } from "./support.js";
 
 const REPLACEMENT = "\ufffd";
 const noBytes = existsSync("/proc/self/cmdline") ? false : "needs to know the bytes of the command line";
-
-/** Runs the program with arguments that a shell evaluates. */
-function inShell(command: string): { status: number | null; stderr: string } {
-	const { status, stderr } = spawnSync("/bin/sh", ["-c", `exec "${process.execPath}" "${PROGRAM}" ${command}`], {
-		env: plainEnvironment(),
-		encoding: "utf8",
-		timeout: 60_000,
-	});
-	return { status, stderr };
-}
 
 test("an argument that is not UTF-8 is refused, and nothing is made", { skip: noBytes }, () => {
 	const parent = temporaryDirectory();
@@ -28,7 +17,7 @@ test("an argument that is not UTF-8 is refused, and nothing is made", { skip: no
 		[7, `publish s a x --dir "${dir}$(printf '\\377')"`],
 		[7, `publish s a --dir "${dir}" "--metadata=a=$(printf '\\377')" "${REPLACEMENT}"`],
 	] as const) {
-		const { status, stderr } = inShell(`--json ${command}`);
+		const { status, stderr } = inShell(`sk --json ${command}`);
 		assert.equal(status, 2, command);
 		const { message } = JSON.parse(stderr) as { message: string };
 		assert.match(

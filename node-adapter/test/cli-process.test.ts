@@ -244,13 +244,14 @@ test("--follow ends at its limit, and waits in a segment and in several spaces",
 	}
 });
 
-test("Ctrl-C elsewhere is 130, SIGTERM 143, and what was stored stays", async () => {
+test("Ctrl-C elsewhere is 130, SIGTERM 143, SIGHUP 129, and what was stored stays", async () => {
 	const line = '{"space":"s","segment":"a","payload":"x"}\n';
 	for (const [signal, code, command, lines] of [
 		["SIGINT", 130, "produce s a", 1],
 		["SIGTERM", 143, "produce s a", 2],
 		["SIGINT", 130, "import --format ndjson", 2],
 		["SIGTERM", 143, "import", 1],
+		["SIGHUP", 129, "produce s a", 1],
 	] as const) {
 		const path = join(temporaryDirectory(), "store");
 		const result = await cli([...command.split(" "), "--dir", path], {

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, type SpawnSyncReturns, spawn, spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { ChildResult } from "./support.js";
 
 /** The program as npm installs it. */
 export const PROGRAM = fileURLToPath(new URL("../bin/streamkit.js", import.meta.url));
+
+/** For spawn: a program that hangs is killed, and its test fails. */
+export const LIMIT = { timeout: 300_000, killSignal: "SIGKILL" } as const;
 
 /** What the program prints with --json. */
 export type Printed = {
@@ -78,6 +81,7 @@ export function cli(args: readonly string[], options: CliOptions = {}): Promise<
 		cwd: options.cwd,
 		env: plainEnvironment(options.env),
 		stdio: ["pipe", "pipe", "pipe"],
+		...LIMIT,
 	});
 	const parts: Buffer[] = [];
 	let stderr = "";
@@ -140,6 +144,16 @@ export async function failure(
 	const error = JSON.parse(stderr) as { code: string; message: string; details: Details };
 	assert.deepEqual(Object.keys(error), ["code", "message", "details"]);
 	return error;
+}
+
+/** Evaluates a command in a shell, in which "sk" is the program. */
+export function inShell(command: string): SpawnSyncReturns<string> {
+	return spawnSync("/bin/sh", ["-c", `sk() { "${process.execPath}" "${PROGRAM}" "$@"; }; ${command}`], {
+		env: plainEnvironment(),
+		encoding: "utf8",
+		stdio: ["ignore", "pipe", "pipe"],
+		...LIMIT,
+	});
 }
 
 /** Whether the program can be run on a terminal here. */

@@ -30,6 +30,8 @@ export class Context {
 	json = false;
 	/** Whether Ctrl-C is the ordinary way to end this command. */
 	endless = false;
+	/** Whether a part of the output is of no use to whoever reads it. */
+	wholeOnly = false;
 	#options: GlobalOptions = {};
 	#namespace: string | undefined;
 

@@ -13,6 +13,8 @@ export const ExitCode = Object.freeze({
 	fault: 70,
 	/** Plus the number of the signal. */
 	signal: 128,
+	/** As of a program that ends by SIGPIPE. */
+	outputCut: 141,
 });
 
 export const EXIT_CODES_HELP = `
@@ -20,7 +22,8 @@ Exit codes:
   0  done                    3  refused: a mismatch, a conflict, a limit, damage
   1  not found               4  worth retrying as it is
   2  wrong usage             5  storage out of reach: no permission, no room, not readable
-  70 a fault of the program  130, 143  stopped by Ctrl-C, by SIGTERM`;
+  70 a fault of the program  129, 130, 143  stopped by SIGHUP, by Ctrl-C, by SIGTERM
+  141 the reader of an exact export is gone before its end`;
 
 const BY_CODE: ReadonlyMap<string, number> = new Map([
 	["NOT_FOUND", ExitCode.notFound],

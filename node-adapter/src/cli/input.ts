@@ -1,8 +1,8 @@
-import { createReadStream, fstatSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { closeSync, createReadStream, fstatSync } from "node:fs";
 import { addAbortSignal, type Readable } from "node:stream";
 import { StreamkitError } from "streamkit";
 import { codeOf } from "../errors.js";
+import { openFile, pipeStream } from "./open-file.js";
 import { usage } from "./usage.js";
 
 /** Bytes from a file or from standard input. */
@@ -10,6 +10,7 @@ export interface Input {
 	readonly stream: Readable;
 	/** How many bytes there will be; 0 when that is not known. */
 	readonly size: number;
+	/** Whether all of it is there already. */
 	readonly isFile: boolean;
 }
 
@@ -20,29 +21,35 @@ export interface Input {
 export async function openInput(path: string | undefined, argument: string, signal: AbortSignal): Promise<Input> {
 	if (path === "") throw usage(argument, "must not be empty; - is standard input");
 	if (path !== undefined && path !== "-") {
-		const file = await open(path, "r").catch((error: unknown) => {
+		const file = await openFile(path, "r", signal).catch((error: unknown) => {
 			if (codeOf(error) !== "ENOENT") throw error;
 			throw new StreamkitError("NOT_FOUND", `${argument}: there is no file "${path}"`, { details: { path } });
 		});
-		const stats = await file.stat();
+		const stats = fstatSync(file);
 		if (stats.isDirectory()) {
-			await file.close();
+			closeSync(file);
 			throw usage(argument, `"${path}" is a directory`);
 		}
-		const stream = file.createReadStream({ highWaterMark: 1 << 18 });
-		return { stream: addAbortSignal(signal, stream), size: stats.isFile() ? stats.size : 0, isFile: true };
+		const stream = stats.isFIFO() ? pipeStream(file, "read") : fileStream(file);
+		const isFile = stats.isFile();
+		return { stream: addAbortSignal(signal, stream), size: isFile ? stats.size : 0, isFile };
 	}
 	// A hyphen asks for it even on a terminal.
 	if (process.stdin.isTTY && path === undefined) {
 		throw usage(argument, 'missing; give it, or pipe it into standard input, or type it in after "-"');
 	}
-	return { stream: addAbortSignal(signal, standardInput()), size: 0, isFile: false };
+	return { stream: addAbortSignal(signal, standardInput(argument)), size: 0, isFile: false };
 }
 
-function standardInput(): Readable {
+function standardInput(argument: string): Readable {
+	const stats = fstatSync(0);
+	if (stats.isDirectory()) throw usage(argument, "standard input is a directory");
 	// A stream of its own for redirected files: process.stdin reads them in small pieces.
-	if (fstatSync(0).isFile()) return createReadStream("", { fd: 0, highWaterMark: 1 << 18 });
-	return process.stdin;
+	return stats.isFile() ? fileStream(0) : process.stdin;
+}
+
+function fileStream(descriptor: number): Readable {
+	return createReadStream("", { fd: descriptor, highWaterMark: 1 << 18 });
 }
 
 /** All bytes of an input. @throws LIMIT_EXCEEDED as soon as there are more than `limit`. */

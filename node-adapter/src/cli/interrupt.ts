@@ -1,13 +1,21 @@
 import { constants } from "node:os";
 import { ExitCode } from "./exit-codes.js";
 
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+type Signal = (typeof SIGNALS)[number];
+
 /** The program was asked to stop. */
 export class Interrupted extends Error {
-	readonly exitCode: number;
+	readonly signal: Signal;
 
-	constructor(signal: "SIGINT" | "SIGTERM") {
+	constructor(signal: Signal) {
 		super(`stopped by ${signal}`);
-		this.exitCode = ExitCode.signal + constants.signals[signal];
+		this.signal = signal;
+	}
+
+	get exitCode(): number {
+		return ExitCode.signal + constants.signals[this.signal];
 	}
 }
 
@@ -18,13 +26,30 @@ export class OutputClosed extends Error {
 	}
 }
 
+const lastActs = new Set<() => void>();
+
+/** What is to be done also where the process is ended at once; what takes time is not. Gives how to take it back. */
+export function beforeEnd(act: () => void): () => void {
+	lastActs.add(act);
+	return () => lastActs.delete(act);
+}
+
+/**
+ * Ends the process by a signal as if it had never been listened to: an exit would wait for calls to the system that
+ * may never end.
+ */
+export function endBySignal(signal: Signal): void {
+	for (const act of lastActs) act();
+	for (const name of SIGNALS) process.removeAllListeners(name);
+	process.kill(process.pid, signal);
+}
+
 /** Turns signals into an AbortSignal; the second one ends the process at once. */
 export function abortOnSignals(controller: AbortController): void {
-	for (const name of ["SIGINT", "SIGTERM"] as const) {
+	for (const name of SIGNALS) {
 		process.on(name, () => {
-			const interrupted = new Interrupted(name);
-			if (controller.signal.aborted) process.exit(interrupted.exitCode);
-			controller.abort(interrupted);
+			if (controller.signal.aborted) endBySignal(name);
+			else controller.abort(new Interrupted(name));
 		});
 	}
 }

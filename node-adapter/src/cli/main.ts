@@ -4,7 +4,8 @@ import { mayHaveRemarked } from "../lmdb/environment.js";
 import { checkArguments } from "./arguments.js";
 import { Context } from "./context.js";
 import { type Described, describeError, ExitCode, exitCodeOf } from "./exit-codes.js";
-import { abortOnSignals, Interrupted, OutputClosed } from "./interrupt.js";
+import { abortOnSignals, endBySignal, Interrupted, OutputClosed } from "./interrupt.js";
+import { isOpening } from "./open-file.js";
 import { inOptionNames } from "./option-names.js";
 import { createProgram } from "./program.js";
 import { printable } from "./terminal.js";
@@ -23,8 +24,10 @@ export async function main(args: readonly string[]): Promise<void> {
 		code = await end(context, error);
 	}
 	await context.err.flush().catch(() => {});
+	const { reason } = controller.signal;
+	if (isOpening() && reason instanceof Interrupted) endBySignal(reason.signal);
 	// Not by itself: standard input may still be open.
-	process.exit(code);
+	else process.exit(code);
 }
 
 async function run(context: Context, args: readonly string[]): Promise<void> {
@@ -42,9 +45,9 @@ async function run(context: Context, args: readonly string[]): Promise<void> {
 async function end(context: Context, error: unknown): Promise<number> {
 	// Whatever failed after that is a consequence of it.
 	const cause = context.signal.aborted ? context.signal.reason : error;
-	if (cause instanceof OutputClosed) return ExitCode.done;
+	if (cause instanceof OutputClosed) return context.wholeOnly ? ExitCode.outputCut : ExitCode.done;
 	if (cause instanceof Interrupted) {
-		return context.endless && cause.message.includes("SIGINT") ? ExitCode.done : cause.exitCode;
+		return context.endless && cause.signal === "SIGINT" ? ExitCode.done : cause.exitCode;
 	}
 	if (cause instanceof CommanderError) {
 		if (cause.exitCode === 0) return ExitCode.done;

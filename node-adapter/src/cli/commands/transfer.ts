@@ -103,6 +103,7 @@ async function exportTo(
 	}
 	await context.reading(async (store) => {
 		const sink = await openSink(context, toFile ? file : undefined, force === true);
+		context.wholeOnly = format === "streamkit" && !sink.isFile;
 		const bar = progressBar(context.err, context.json, "exporting", 0, format === "ndjson" ? "entries" : "bytes");
 		let bytes = 0;
 		try {
@@ -119,7 +120,10 @@ async function exportTo(
 		} finally {
 			bar.stop();
 		}
-		if (toFile) await context.print({ file, format, bytes }, () => `${size(bytes)} written to ${file}`);
+		const text = `${size(bytes)} written to ${file}`;
+		if (sink.isFile) await context.print({ file, format, bytes }, () => text);
+		// It may lead to standard output.
+		else if (toFile) await context.note(text);
 		await context.noteOtherNamespaces();
 	});
 }
