@@ -40,19 +40,39 @@ function isOwnStore(directory: string, name: string | undefined): boolean {
 	return name === undefined || (name === DEFAULT_NAMESPACE && isOurs(directory, "store"));
 }
 
-/** Opens the store of a namespace. name: undefined when none was given. */
-export async function openPlace(directory: string, name: string | undefined, options: OpenOptions): Promise<Place> {
-	if (isOwnStore(directory, name)) {
-		const store = await openDirectory(directory, options);
-		return { store, close: () => store.close() };
-	}
-	const namespaces = await openNamespaces(namespacesPath(directory), options);
+/**
+ * Opens what is at a path that follows from the kind of a directory. Between the look at it and the opening, another
+ * program may have made the directory one of the other kind: then the path is another one.
+ */
+async function openAt<T>(pathOf: () => string, open: (path: string) => Promise<T>): Promise<T> {
+	const path = pathOf();
 	try {
-		return { store: await namespaces.open(name), close: () => namespaces.close() };
+		return await open(path);
 	} catch (error) {
-		await namespaces.close();
-		throw error;
+		const now = pathOf();
+		if (now === path) throw error;
+		return await open(now);
 	}
+}
+
+/** Opens the store of a namespace. name: undefined when none was given. */
+export function openPlace(directory: string, name: string | undefined, options: OpenOptions): Promise<Place> {
+	return openAt(
+		() => directoryOf(directory, name),
+		async (path) => {
+			if (path === directory) {
+				const store = await openDirectory(directory, options);
+				return { store, close: () => store.close() };
+			}
+			const namespaces = await openNamespaces(dirname(path), options);
+			try {
+				return { store: await namespaces.open(name), close: () => namespaces.close() };
+			} catch (error) {
+				await namespaces.close();
+				throw error;
+			}
+		},
+	);
 }
 
 /**
@@ -90,10 +110,15 @@ export async function runIn(place: Place, run: (store: Store) => Promise<void>):
 }
 
 /** The host of a store, whose directory is made where it is missing. */
-function hostIn(directory: string, name: string | undefined): HostKv {
-	if (isOwnStore(directory, name)) return new DirectoryHost(directory);
-	prepareDirectory(namespacesPath(directory), "namespaces");
-	return new NamespaceHost(directoryOf(directory, name));
+function hostIn(directory: string, name: string | undefined): Promise<HostKv> {
+	return openAt(
+		() => directoryOf(directory, name),
+		async (path) => {
+			if (path === directory) return new DirectoryHost(directory);
+			prepareDirectory(dirname(path), "namespaces");
+			return new NamespaceHost(path);
+		},
+	);
 }
 
 /** Whether there is nothing at a path, and nothing that is known to stand in the way of a directory there. */
@@ -151,7 +176,7 @@ export async function namesIn(directory: string): Promise<string[]> {
 
 /** Runs with the namespaces of a directory, created where there are none. */
 export async function withNamespaces<T>(directory: string, run: (namespaces: Namespaces) => Promise<T>): Promise<T> {
-	const namespaces = await openNamespaces(namespacesPath(directory));
+	const namespaces = await openAt(() => namespacesPath(directory), openNamespaces);
 	try {
 		return await run(namespaces);
 	} finally {

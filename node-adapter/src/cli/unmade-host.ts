@@ -8,7 +8,7 @@ import { DIRECTORY_LIMITS } from "../directory-limits.js";
 export class UnmadeHost implements HostKv {
 	readonly name = "directory";
 	readonly limits = DIRECTORY_LIMITS;
-	readonly #create: () => HostKv;
+	readonly #create: () => Promise<HostKv>;
 	readonly #memory = memoryHost({ limits: DIRECTORY_LIMITS });
 	readonly #watchers = new Set<(host: HostKv) => void>();
 	/** What opening the store wrote: who it is. */
@@ -23,7 +23,7 @@ export class UnmadeHost implements HostKv {
 	};
 
 	/** create: makes the directory, and gives the host on it. */
-	constructor(create: () => HostKv) {
+	constructor(create: () => Promise<HostKv>) {
 		this.#create = create;
 	}
 
@@ -67,7 +67,7 @@ export class UnmadeHost implements HostKv {
 	}
 
 	async #make(): Promise<HostKv> {
-		const host = this.#create();
+		const host = await this.#create();
 		try {
 			const answer = this.#opening === undefined ? undefined : await host.commit(this.#opening);
 			// Another program was first: whether its store is one of this format, opening it says.
