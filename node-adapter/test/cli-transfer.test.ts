@@ -34,7 +34,10 @@ test("export and import carry everything over, exactly", async () => {
 	assert.match(await done(["verify", "--dir", copy]), /^ok: 203 entries/);
 	const again = await failure(3, ["import", file, "--dir", copy]);
 	assert.equal(again.code, "CONFLICT");
-	assert.match(again.message, /^space: ".+" is not empty, and an import fills only those that are$/);
+	assert.match(
+		again.message,
+		/^space: ".+" is not empty, and an import fills only those that are; 0 spaces were stored before$/,
+	);
 	assert.deepEqual(await everything(copy), await everything(dir));
 });
 
@@ -47,11 +50,54 @@ test("import keeps to the spaces that are named, of either format", async () => 
 		const [first] = await objects(["import", file, "--spaces", "orders", "--dir", copy]);
 		assert.deepEqual(first, { format, spaces: 1, segments: 7, entries: 200 });
 		const missing = await failure(1, ["import", file, "--spaces", "none", "--dir", copy]);
-		assert.match(missing.message, /^--spaces: the (export|input) holds no "none"$/);
+		assert.match(
+			missing.message,
+			/^--spaces: the (export|input) holds no "none"; 0 (spaces|entries) were stored before$/,
+		);
 		const [rest] = await objects(["import", file, "--spaces", "bytes,other", "--dir", copy]);
 		assert.deepEqual(rest, { format, spaces: 2, segments: 2, entries: 3 });
 		assert.deepEqual(await payloads(copy), await payloads(dir));
 	}
+});
+
+test("an import that lacks a space that is named says how much it stored", async () => {
+	for (const [format, first, message, stored] of [
+		["streamkit", "other", '--spaces: the export holds no "none"; 1 space was stored before', 1],
+		["streamkit", "orders,other", '--spaces: the export holds no "none"; 2 spaces were stored before', 2],
+		["ndjson", "orders", '--spaces: the input holds no "none"; 200 entries were stored before', 200],
+	] as const) {
+		const { bytes } = await cli(["export", "--format", format, "--dir", dir]);
+		const copy = join(temporaryDirectory(), "copy");
+		const error = await failure(1, ["import", "--spaces", `${first},none`, "--dir", copy], { input: bytes });
+		assert.equal(error.message, message);
+		assert.equal(error.details.stored, stored);
+		assert.equal(await done(["spaces", "--dir", copy]), `${first.replace(",", "\n")}\n`);
+	}
+	const { bytes } = await cli(["export", "--dir", dir]);
+	const copy = join(temporaryDirectory(), "copy");
+	await done(["publish", "other", "one", "x", "--dir", copy]);
+	const error = await failure(3, ["import", "--dir", copy], { input: bytes });
+	assert.equal(
+		error.message,
+		'space: "other" is not empty, and an import fills only those that are; 2 spaces were stored before',
+	);
+});
+
+test("an exact import refuses what only lines have, before anything is made", async () => {
+	const { bytes } = await cli(["export", "--dir", dir]);
+	const copy = join(temporaryDirectory(), "copy");
+	for (const format of [[], ["--format", "streamkit"]]) {
+		for (const [option, args] of [
+			["--renumber", ["--renumber"]],
+			["--durability", ["--durability", "relaxed"]],
+			["--durability", ["--durability", "strict"]],
+		] as const) {
+			const error = await failure(2, ["import", ...format, ...args, "--dir", copy], { input: bytes });
+			assert.match(error.message, new RegExp(`^${option}: is for ndjson: this is an exact export, which `));
+		}
+	}
+	assert.equal(existsSync(copy), false);
+	assert.match(await done(["import", "--help"]), /--durability <kind> +ndjson: strict: /);
 });
 
 test("what is written with --compress is small, and the same", async () => {

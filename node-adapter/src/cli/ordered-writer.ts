@@ -1,5 +1,5 @@
-import { type Durability, isStreamkitError, type RecordInput, type Store, StreamkitError } from "streamkit";
-import { counted } from "./terminal.js";
+import type { Durability, RecordInput, Store } from "streamkit";
+import { withStored } from "./stored.js";
 
 /** A record and where it belongs. */
 export interface Write {
@@ -113,7 +113,7 @@ export class OrderedWriter {
 		}
 		await Promise.all(queued);
 		const [failure] = failures.sort((a, b) => a.line - b.line);
-		if (failure !== undefined) throw withStored(failure.error, this.stored, failure.line);
+		if (failure !== undefined) throw withStored(failure.error, this.stored, "entries", failure.line);
 		// Only now: until all that was queued has ended, it is not known how much is stored.
 		this.#options.signal.throwIfAborted();
 	}
@@ -196,16 +196,4 @@ function isPlain({ space, segment, record: { payload, metadata } }: Write): bool
 		PLAIN_NAME.test(space) &&
 		(typeof payload !== "string" || !LONE_SURROGATE.test(payload))
 	);
-}
-
-/** The error, with how much was stored before. line: the one that it is about, where it does not name that itself. */
-export function withStored(error: unknown, stored: number, line?: number): unknown {
-	if (!isStreamkitError(error)) return error;
-	const { code, message, details, retryable, cause } = error;
-	const at = line === undefined ? "" : `line ${line}: `;
-	return new StreamkitError(code, `${at}${message}; ${counted(stored, "entry was", "entries were")} stored before`, {
-		cause,
-		details: { ...details, ...(line === undefined ? {} : { line }), stored },
-		retryable,
-	});
 }

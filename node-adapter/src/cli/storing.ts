@@ -1,7 +1,8 @@
 import type { Context } from "./context.js";
 import { Interrupted } from "./interrupt.js";
-import { type OrderedWriter, withStored } from "./ordered-writer.js";
+import type { OrderedWriter } from "./ordered-writer.js";
 import type { Bar } from "./progress.js";
+import { withStored } from "./stored.js";
 import { counted } from "./terminal.js";
 
 /** Stores all that is added to a writer, and says how much it was when that ends early. bar: stopped at the end. */
@@ -17,7 +18,7 @@ export async function storeAll(
 	} catch (error) {
 		// The lines before the one at fault are stored; where one of them is refused, that is the error to report.
 		await writer.finish();
-		throw withStored(error, writer.stored);
+		throw withStored(error, writer.stored, "entries");
 	} finally {
 		await writer.settled();
 		bar.stop();

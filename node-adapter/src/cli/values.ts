@@ -102,8 +102,9 @@ export function compressOption(): Option {
 	return new Option("--compress", "compress what is written, with Zstandard: smaller, and slower to write and to read");
 }
 
-export function durabilityOption(): Option {
-	return new Option("--durability <kind>", "strict: survives power loss; relaxed: faster, survives the process")
+/** of: what it counts for, where that is not all that the command stores. */
+export function durabilityOption(of = ""): Option {
+	return new Option("--durability <kind>", `${of}strict: survives power loss; relaxed: faster, survives the process`)
 		.choices(["strict", "relaxed"])
 		.default("strict");
 }

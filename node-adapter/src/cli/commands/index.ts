@@ -3,13 +3,14 @@ import type { Context } from "../context.js";
 import { addNs } from "../ns/ns.js";
 import { addStream } from "../stream/stream.js";
 import { addConsume } from "./consume.js";
+import { addExport } from "./export.js";
+import { addImport } from "./import.js";
 import { addList } from "./list.js";
 import { addMaintenance } from "./maintenance.js";
 import { addPeek } from "./peek.js";
 import { addProduce } from "./produce.js";
 import { addPublish } from "./publish.js";
 import { addStatus } from "./status.js";
-import { addTransfer } from "./transfer.js";
 
 /** Adds the commands of one group to the program. */
 export type AddCommands = (program: Command, context: Context) => void;
@@ -25,5 +26,6 @@ export const commands: readonly AddCommands[] = [
 	addStream,
 	addNs,
 	addMaintenance,
-	addTransfer,
+	addExport,
+	addImport,
 ];

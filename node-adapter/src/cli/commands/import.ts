@@ -1,29 +1,20 @@
 import type { Readable } from "node:stream";
 import { type Command, Option } from "commander";
-import { type Durability, type Store, StreamkitError } from "streamkit";
+import { type Durability, isStreamkitError, type Store, StreamkitError } from "streamkit";
 import type { Context } from "../context.js";
-import { entryAsJson } from "../entry-format.js";
 import { type Input, openInput } from "../input.js";
-import { knownSpaces } from "../known-spaces.js";
 import { type Line, readLines } from "../ndjson.js";
 import { namespaceOption } from "../ns/namespace-option.js";
 import { OrderedWriter, type Write } from "../ordered-writer.js";
-import { openSink } from "../output-file.js";
 import { type Bar, progressBar } from "../progress.js";
+import { withStored } from "../stored.js";
 import { storeAll } from "../storing.js";
-import { counted, size } from "../terminal.js";
+import { counted } from "../terminal.js";
+import { FORMATS, type Format, spacesOption } from "../transfer-options.js";
 import { usage } from "../usage.js";
-import { compressOption, durabilityOption, names } from "../values.js";
+import { compressOption, durabilityOption } from "../values.js";
 
-type Format = "streamkit" | "ndjson";
-
-interface ExportOptions {
-	readonly spaces?: readonly string[];
-	readonly format: Format;
-	readonly force?: boolean;
-}
-
-interface ImportOptions {
+interface Options {
 	readonly spaces?: readonly string[];
 	readonly format?: Format;
 	readonly renumber?: boolean;
@@ -31,36 +22,7 @@ interface ImportOptions {
 	readonly durability: Durability;
 }
 
-const FORMATS: readonly Format[] = ["streamkit", "ndjson"];
-
-const spacesOption = (): Option =>
-	new Option("--spaces <names>", "only these, separated by commas; can be repeated").argParser(names("--spaces"));
-
-export function addTransfer(program: Command, context: Context): void {
-	namespaceOption(program.command("export"), context)
-		.summary("write the store, or some spaces, to a file")
-		.description("Writes all spaces of one namespace, or some, to a file or to standard output.")
-		.argument("[file]", "file to write; - or left out: standard output")
-		.addOption(spacesOption())
-		.addOption(
-			new Option("--format <format>", "streamkit: exact and checksummed; ndjson: each entry as a line of JSON")
-				.choices(FORMATS)
-				.default("streamkit"),
-		)
-		.option("--force", "replace the file if it is there")
-		.addHelpText(
-			"after",
-			`
-The file appears when it is complete. In NDJSON a payload that is not UTF-8 is base64, and "encoding" says so.
-
-Examples:
-  $ streamkit export backup.streamkit
-  $ streamkit export staging.streamkit -n staging
-  $ streamkit export - --spaces orders --format ndjson | jq -r .payload
-  $ streamkit export | gzip > backup.streamkit.gz`,
-		)
-		.action((file: string | undefined, options: ExportOptions) => exportTo(context, file, options));
-
+export function addImport(program: Command, context: Context): void {
 	namespaceOption(program.command("import"), context)
 		.summary("read back what export wrote")
 		.description(
@@ -71,13 +33,13 @@ Examples:
 		.addOption(new Option("--format <format>", "default: what the input begins with tells").choices(FORMATS))
 		.option("--renumber", "ndjson: append after what is there, instead of refusing other sequences")
 		.addOption(compressOption())
-		.addOption(durabilityOption())
+		.addOption(durabilityOption("ndjson: "))
 		.addHelpText(
 			"after",
 			`
 streamkit: the same entries with their ids, timestamps and TRX, and only into spaces that are empty.
   Of a damaged file, spaces that came whole before the damage are stored, and nothing of the others.
-  What an import that was broken off did not store, --spaces names for the next one.
+  An import that ends early says how many spaces were stored; what is left, --spaces names for the next one.
 ndjson: new entries with the payload, metadata and sequence of each line. A line needs space, segment and payload;
   "encoding":"base64" for bytes. A sequence that is not the segment's next one is refused.
   When a line is refused, the lines before it are stored, and the error names it and says how many entries
@@ -88,91 +50,28 @@ Examples:
   $ streamkit import backup.streamkit --spaces orders,sensors -n staging
   $ gunzip -c backup.streamkit.gz | streamkit import`,
 		)
-		.action((file: string | undefined, options: ImportOptions) => importFrom(context, file, options));
+		.action((file: string | undefined, options: Options, command: Command) =>
+			importFrom(context, file, options, command),
+		);
 }
 
-async function exportTo(
+async function importFrom(
 	context: Context,
 	file: string | undefined,
-	{ spaces, format, force }: ExportOptions,
+	options: Options,
+	command: Command,
 ): Promise<void> {
-	if (file === "") throw usage("file", "must not be empty; - is standard output");
-	const toFile = file !== undefined && file !== "-";
-	if (!toFile && format === "streamkit" && context.out.isTerminal) {
-		throw usage("file", "the streamkit format is not for terminals: name a file, or use --format ndjson");
-	}
-	await context.reading(async (store) => {
-		const sink = await openSink(context, toFile ? file : undefined, force === true);
-		context.wholeOnly = format === "streamkit" && !sink.isFile;
-		const bar = progressBar(context.err, context.json, "exporting", 0, format === "ndjson" ? "entries" : "bytes");
-		let bytes = 0;
-		try {
-			const source =
-				format === "ndjson" ? entryLines(context, store, spaces, bar) : exported(context, store, spaces, bar);
-			for await (const chunk of source) {
-				bytes += chunk.length;
-				await sink.write(chunk);
-			}
-			await sink.finish();
-		} catch (error) {
-			await sink.discard();
-			throw error;
-		} finally {
-			bar.stop();
-		}
-		const text = `${size(bytes)} written to ${file}`;
-		if (sink.isFile) await context.print({ file, format, bytes }, () => text);
-		// It may lead to standard output.
-		else if (toFile) await context.note(text);
-		await context.noteOtherNamespaces();
-	});
-}
-
-async function* exported(
-	{ signal }: Context,
-	store: Store,
-	spaces: readonly string[] | undefined,
-	bar: Bar,
-): AsyncGenerator<Uint8Array, void, void> {
-	let bytes = 0;
-	for await (const chunk of store.export({ spaces, signal })) {
-		bytes += chunk.length;
-		bar.update(bytes);
-		yield chunk;
-	}
-}
-
-async function* entryLines(
-	{ signal }: Context,
-	store: Store,
-	spaces: readonly string[] | undefined,
-	bar: Bar,
-): AsyncGenerator<Uint8Array, void, void> {
-	let entries = 0;
-	for await (const space of spaces === undefined
-		? store.getSpaces({ signal })
-		: await knownSpaces(store, "--spaces", spaces, signal)) {
-		for await (const page of store.consumeSpace({ space, signal }).pages()) {
-			entries += page.length;
-			bar.update(entries);
-			yield Buffer.from(page.map((entry) => `${entryAsJson(entry)}\n`).join(""));
-		}
-	}
-}
-
-async function importFrom(context: Context, file: string | undefined, options: ImportOptions): Promise<void> {
-	const { signal } = context;
-	const { spaces: chosen } = options;
-	const input = await openInput(file, "file", signal);
+	const input = await openInput(file, "file", context.signal);
 	const bar = progressBar(context.err, context.json || !input.isFile, "importing", input.size, "bytes");
-	const source = await recognise(input, options.format, bar);
-	const { format, chunks } = source;
-	await context
-		.writing(async (store) => {
+	try {
+		const source = await recognise(input, options.format, bar);
+		const { format } = source;
+		if (format === "streamkit") refuseLineOptions(options, command);
+		await context.writing(async (store) => {
 			const { spaces, segments, entries } =
 				format === "ndjson"
 					? await importLines(context, store, source, bar, options)
-					: await store.import(chunks, { spaces: chosen, signal });
+					: await importExact(context, store, source, options);
 			bar.stop();
 			await context.print({ format, spaces, segments, entries }, () =>
 				[
@@ -181,8 +80,32 @@ async function importFrom(context: Context, file: string | undefined, options: I
 					counted(spaces, "space", "spaces"),
 				].join(", "),
 			);
-		}, options.compress)
-		.finally(() => bar.stop());
+		}, options.compress);
+	} finally {
+		bar.stop();
+	}
+}
+
+/** What says how lines are stored says nothing of entries that are stored as they were. */
+function refuseLineOptions({ renumber }: Options, command: Command): void {
+	if (renumber === true) throw usage("--renumber", "is for ndjson: this is an exact export, which keeps its sequences");
+	if (command.getOptionValueSource("durability") === "cli") {
+		throw usage("--durability", "is for ndjson: this is an exact export, which is always stored strictly");
+	}
+}
+
+async function importExact(
+	{ signal }: Context,
+	store: Store,
+	{ chunks }: Source,
+	{ spaces }: Options,
+): Promise<{ spaces: number; segments: number; entries: number }> {
+	try {
+		return await store.import(chunks, { spaces, signal });
+	} catch (error) {
+		const stored = isStreamkitError(error) ? error.details["spacesDone"] : undefined;
+		throw typeof stored === "number" ? withStored(error, stored, "spaces") : error;
+	}
 }
 
 /** What is imported. */
@@ -225,7 +148,7 @@ async function importLines(
 	store: Store,
 	{ chunks, isFile }: Source,
 	bar: Bar,
-	{ spaces: chosen, renumber, durability }: ImportOptions,
+	{ spaces: chosen, renumber, durability }: Options,
 ): Promise<{ spaces: number; segments: number | undefined; entries: number }> {
 	const writer = new OrderedWriter(store, { signal: context.signal, durability });
 	const spaces = new Set<string>();
@@ -245,7 +168,8 @@ async function importLines(
 	const missing = chosen?.find((space) => !spaces.has(space));
 	if (missing !== undefined) {
 		const message = `--spaces: the input holds no "${missing}"`;
-		throw new StreamkitError("NOT_FOUND", message, { details: { space: missing } });
+		const error = new StreamkitError("NOT_FOUND", message, { details: { space: missing } });
+		throw withStored(error, writer.stored, "entries");
 	}
 	return { spaces: spaces.size, segments: writer.segments, entries: writer.stored };
 }
