@@ -90,7 +90,7 @@ test("what the store refuses is told in the words of the command line", async ()
 	const dir = await stream();
 	await done(group(dir, "create", "s", "g"));
 	const cases: [exitCode: number, args: string[], message: RegExp][] = [
-		[2, group(dir, "create", "s", "h", "--slots", "0"), /^--slots: /],
+		[2, group(dir, "create", "s", "h", "--mode", "key_shared", "--slots", "0"), /^--slots: must be/],
 		[2, group(dir, "create", "s", "h", "--consumer-timeout", "0"), /^--consumer-timeout: /],
 		[2, group(dir, "create", "s", "h", "--dead-letter-stream", "s"), /^--dead-letter-stream: must not be the stream/],
 		[2, group(dir, "create", "s", "h".repeat(126)), /^--dead-letter-stream: must be given, for the default "s\.h/],
@@ -143,4 +143,10 @@ test("what is never due by time is listed as such", async () => {
 	assert.match(await done(group(dir, "pending", "s", "g")), /^\d+-0 +w +1 +\S+Z +never$/m);
 	const [pending] = await printed(group(dir, "pending", "s", "g"));
 	assert.equal(pending?.["deadline_ms"], Number.MAX_SAFE_INTEGER);
+});
+
+test("a group whose name begins with a hyphen is given as an argument", async () => {
+	const dir = await stream();
+	await done([...group(dir, "create"), "--", "s", "--consumer"]);
+	assert.match(await done([...group(dir, "info"), "--", "s", "--consumer"]), /^Consumer group: s\/--consumer\n/);
 });

@@ -313,6 +313,9 @@ test("a terminal shows a bar while a file is read, and takes it away", { skip: n
 	assert.match(screen, /importing \[/);
 	assert.ok(screen.includes(`${ESCAPE}[?25h`), "the cursor is shown again");
 	assert.match(screen, /20,000 entries/);
+	const dumb = onTerminal(["import", file, "--dir", `${path}-dumb`], { TERM: "dumb" });
+	assert.equal(dumb.code, 0, dumb.screen);
+	plain(dumb.screen);
 	for (const columns of [60, 40, 20]) {
 		const narrow = onTerminal(["import", file, "--dir", `${path}-${columns}`], {}, columns);
 		assert.equal(narrow.code, 0, narrow.screen);

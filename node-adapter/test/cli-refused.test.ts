@@ -19,7 +19,7 @@ const REFUSED: readonly (readonly [exitCode: number, args: string, input?: strin
 	[2, "stream append e x --partition 3"],
 	[2, "stream append e x --partition 3 -n staging"],
 	[2, "stream append e x -H partition-key=a -n default"],
-	[2, "stream group create e g --slots 0"],
+	[2, "stream group create e g --mode key_shared --slots 0"],
 	[2, "stream group create e g --start tomorrow -n staging"],
 	[3, "ns create default"],
 ];

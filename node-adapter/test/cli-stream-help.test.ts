@@ -60,6 +60,24 @@ test("what bounds or waits says its default", async () => {
 	);
 });
 
+test("what is not as one may think is said with the option", async () => {
+	const zone = "without a zone a time is local, and a day alone is UTC";
+	const cases: [words: string, option: string, text: string][] = [
+		["consume", "--min-timestamp", zone],
+		["produce", "--time-by", zone],
+		["stream create", "-r, --retention <hours>", "or else by the next append, and can be read until then"],
+		["stream alter", "-r, --retention <hours>", "or else by the next append, and can be read until then"],
+		["stream group create", "--max-standbys", "mode exclusive: "],
+		["stream group create", "--slots", "mode key_shared: "],
+	];
+	await Promise.all(
+		cases.map(async ([words, option, text]) => {
+			const found = optionText(await done([...words.split(" "), "--help"]), option);
+			assert.ok(found.includes(text), `${words}: ${found}`);
+		}),
+	);
+});
+
 test("the command help takes a verb of a group as well, by any of its names", async () => {
 	await Promise.all(
 		[["publish"], ["stream", "read"], ["stream", "group", "ack"], ["ns", "create"]].map(async (words) => {
@@ -101,6 +119,14 @@ test("the group verbs name the argument that is missing or wrong", async () => {
 		["create s g --consumer-timeout x", /^--consumer-timeout:/],
 		["create s g --max-standbys x", /^--max-standbys:/],
 		["create s g --slots x", /^--slots:/],
+		["create s g --max-standbys 0", /^--max-standbys: needs --mode exclusive$/],
+		["create s g --mode key_shared --max-standbys 0", /^--max-standbys: needs --mode exclusive$/],
+		["create s g --slots 16", /^--slots: needs --mode key_shared$/],
+		["create s g --mode exclusive --slots 16", /^--slots: needs --mode key_shared$/],
+		["create s --group --consumer", /^--group: must not begin with "-": give such a name as an argument, after --$/],
+		["join s --group -c", /^--group: must not begin with "-"/],
+		["join s g --consumer -x", /^--consumer: must not begin with "-"/],
+		["pending s g --consumer --limit", /^--consumer: must not begin with "-"/],
 		["join s g", /^--consumer: missing/],
 		["join s g c --consumer d", /^--consumer: "d" is not the consumer/],
 		["read s --group g", /^--consumer: missing/],

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import type { Output } from "./output.js";
-import { count, size } from "./terminal.js";
+import { count, isDumb, size } from "./terminal.js";
 
 /** Something that takes a while, as seen by who waits for it. */
 export interface Bar {
@@ -15,7 +15,7 @@ const NONE: Bar = Object.freeze({ update: () => {}, stop: () => {} });
 const LONGEST_LINE = 30;
 const SHORTEST_LINE = 5;
 
-/** A bar on a terminal, and nothing elsewhere. total: 0 while it is not known. */
+/** A bar on a terminal that can take it off again, and nothing elsewhere. total: 0 while it is not known. */
 export function progressBar(
 	output: Output,
 	quiet: boolean,
@@ -23,7 +23,7 @@ export function progressBar(
 	total: number,
 	unit: "bytes" | "entries",
 ): Bar {
-	if (quiet || !output.isTerminal) return NONE;
+	if (quiet || !output.isTerminal || isDumb()) return NONE;
 	const show = (value: number): string => (unit === "bytes" ? size(value) : count(value));
 	// Loaded here, since few runs have a bar and every run would wait for it.
 	const { SingleBar } = createRequire(import.meta.url)("cli-progress") as typeof import("cli-progress");

@@ -2,9 +2,14 @@ import colors from "picocolors";
 
 export type Colors = ReturnType<typeof colors.createColors>;
 
+/** Whether the terminal shows what it is sent, and obeys nothing. */
+export function isDumb(): boolean {
+	return process.env["TERM"] === "dumb";
+}
+
 /** Colours for a terminal, and none for anything else, or where NO_COLOR asks for none. */
 export function colorsFor(isTerminal: boolean): Colors {
-	const refused = (process.env["NO_COLOR"] ?? "") !== "" || process.env["TERM"] === "dumb";
+	const refused = (process.env["NO_COLOR"] ?? "") !== "" || isDumb();
 	return colors.createColors(isTerminal && !refused);
 }
 

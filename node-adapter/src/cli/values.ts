@@ -39,6 +39,9 @@ export function parseIsoTime(text: string): number | undefined {
 	return Number.isNaN(value) ? undefined : value;
 }
 
+/** What the help of options that take such a time says of it. */
+export const ZONE_HELP = "without a zone a time is local, and a day alone is UTC";
+
 /** Whether there is such a day: Date takes the 30th of February for the 2nd of March. */
 function isDay(text: string): boolean {
 	const value = Date.parse(text);

@@ -4,7 +4,7 @@ import type { Context } from "../context.js";
 import { entryAsJson, entryForPeople } from "../entry-format.js";
 import { printEntries } from "../printing.js";
 import { usage } from "../usage.js";
-import { integer, limitOption, names, repeated, shortLimitOption, timestamp } from "../values.js";
+import { integer, limitOption, names, repeated, shortLimitOption, timestamp, ZONE_HELP } from "../values.js";
 
 interface Options {
 	readonly spaces?: readonly string[];
@@ -42,8 +42,12 @@ export function addConsume(program: Command, context: Context): void {
 		.option("-o, --offset <hex>", "start after this offset; with --spaces once for each space", repeated)
 		.option("--min-sequence <n>", "from this sequence (of a segment)", integer("--min-sequence"))
 		.option("--max-sequence <n>", "to this sequence (of a segment)", integer("--max-sequence"))
-		.option("--min-timestamp <time>", "from this time: milliseconds or ISO 8601", timestamp("--min-timestamp"))
-		.option("--max-timestamp <time>", "to this time", timestamp("--max-timestamp"))
+		.option(
+			"--min-timestamp <time>",
+			`from this time: milliseconds or ISO 8601; ${ZONE_HELP}`,
+			timestamp("--min-timestamp"),
+		)
+		.option("--max-timestamp <time>", "to this time, given likewise", timestamp("--max-timestamp"))
 		.addOption(limitOption())
 		.addOption(shortLimitOption())
 		.addHelpText(

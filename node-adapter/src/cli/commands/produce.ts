@@ -10,7 +10,7 @@ import { progressBar } from "../progress.js";
 import { storeAll } from "../storing.js";
 import { count, counted, size } from "../terminal.js";
 import { usage } from "../usage.js";
-import { asRecord, compressOption, durabilityOption, metadataOption, names } from "../values.js";
+import { asRecord, compressOption, durabilityOption, metadataOption, names, ZONE_HELP } from "../values.js";
 
 interface Options {
 	readonly file?: string;
@@ -49,7 +49,8 @@ export function addProduce(program: Command, context: Context): void {
 		.addOption(metadataOption())
 		.option(
 			"--time-by <field>",
-			'order the input by this field (a number or ISO 8601) and keep it as metadata "time"; holds the whole input in memory',
+			'order the input by this field (a number or ISO 8601) and keep it as metadata "time"; ' +
+				`${ZONE_HELP}; holds the whole input in memory`,
 		)
 		.option("--any-order", "keep the order within each segment only: faster, and smaller on the disk")
 		.addOption(compressOption())

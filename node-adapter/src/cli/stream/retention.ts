@@ -16,7 +16,12 @@ export interface RetentionChoice {
 
 export function retentionOptions(command: Command): Command {
 	return command
-		.option("-r, --retention <hours>", "keep records for so many hours; 0: for ever", duration("--retention", HOUR))
+		.option(
+			"-r, --retention <hours>",
+			"keep records for so many hours; 0: for ever. Older ones are removed by a program that has the store open, " +
+				"or else by the next append, and can be read until then",
+			duration("--retention", HOUR),
+		)
 		.option("--retention-count <count>", "keep the newest so many records; 0: any number", integer("--retention-count"))
 		.option(
 			"--retention-bytes <bytes>",

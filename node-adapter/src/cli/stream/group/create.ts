@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import type { GroupOptions } from "streamkit";
 import type { Context } from "../../context.js";
 import { printable } from "../../terminal.js";
+import { usage } from "../../usage.js";
 import { integer } from "../../values.js";
 import { groupAsObject } from "./group-format.js";
 import { groupArguments, type NameOptions, nameOf } from "./names.js";
@@ -38,10 +39,10 @@ export function addCreate(group: Command, context: Context): void {
 		)
 		.option(
 			"--max-standbys <count>",
-			"exclusive: how many may wait; 0: none (default: any number)",
+			"mode exclusive: how many may wait; 0: none (default: any number)",
 			integer("--max-standbys"),
 		)
-		.option("--slots <count>", "key_shared: what keys are spread over (default: 256)", integer("--slots"))
+		.option("--slots <count>", "mode key_shared: what keys are spread over (default: 256)", integer("--slots"))
 		.option("--dead-letter-stream <name>", "where records go after the last attempt (default: STREAM.GROUP.dlq)")
 		.addHelpText(
 			"after",
@@ -53,6 +54,7 @@ Examples:
 		)
 		.action((stream: string, name: string | undefined, { group, ...options }: Options) => {
 			const chosen = nameOf("group", name, group);
+			checkModeOptions(options);
 			return context.writing(async ({ streams }) => {
 				const info = await streams.group(stream, chosen).create({ ...options, signal: context.signal });
 				await context.print(
@@ -61,4 +63,10 @@ Examples:
 				);
 			});
 		});
+}
+
+/** What belongs to one mode would say nothing in another. */
+function checkModeOptions({ mode, maxStandbys, slots }: Options): void {
+	if (maxStandbys !== undefined && mode !== "exclusive") throw usage("--max-standbys", "needs --mode exclusive");
+	if (slots !== undefined && mode !== "key_shared") throw usage("--slots", "needs --mode key_shared");
 }

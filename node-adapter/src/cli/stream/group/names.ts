@@ -12,15 +12,26 @@ export function groupArguments(command: Command): Command {
 	return command
 		.argument("<stream>", "stream of the group")
 		.argument("[group]", "the group; or --group")
-		.option("-g, --group <name>", "the group");
+		.option("-g, --group <name>", "the group", optionName("--group"));
 }
 
 /** A command of a consumer of a group. */
 export function consumerArguments(command: Command): Command {
-	return groupArguments(command)
-		.argument("[consumer]", "the consumer; or --consumer")
-		.option("-c, --consumer <name>", "the consumer");
+	return consumerOption(groupArguments(command).argument("[consumer]", "the consumer; or --consumer"), "the consumer");
 }
+
+/** A command that takes a consumer as an option, with what it is to that command. */
+export function consumerOption(command: Command, text: string): Command {
+	return command.option("-c, --consumer <name>", text, optionName("--consumer"));
+}
+
+const optionName =
+	(option: string) =>
+	(name: string): string => {
+		// More likely the option after it, with the name forgotten.
+		if (name.startsWith("-")) throw usage(option, 'must not begin with "-": give such a name as an argument, after --');
+		return name;
+	};
 
 /** A name that is either an argument or an option. */
 export function nameOf(what: "group" | "consumer", argument: string | undefined, option: string | undefined): string {

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { Context } from "../../context.js";
 import { printable, table, time } from "../../terminal.js";
 import { integerIn } from "../../values.js";
-import { groupArguments, type NameOptions, nameOf } from "./names.js";
+import { consumerOption, groupArguments, type NameOptions, nameOf } from "./names.js";
 
 interface Options extends NameOptions {
 	readonly limit?: number;
@@ -10,10 +10,9 @@ interface Options extends NameOptions {
 }
 
 export function addPending(group: Command, context: Context): void {
-	groupArguments(group.command("pending"))
+	consumerOption(groupArguments(group.command("pending")), "only those of this consumer")
 		.summary("list what is delivered and not acknowledged")
 		.description("Lists the records that are delivered and not acknowledged, by id.")
-		.option("-c, --consumer <name>", "only those of this consumer")
 		.option("-a, --after <id>", "only ids after this one")
 		.option("-l, --limit <count>", "at most so many, up to 1000 (default: 1000)", integerIn("--limit", 1, 1000))
 		.addHelpText("after", "\nExample:\n  $ streamkit stream group pending events --group processors")
