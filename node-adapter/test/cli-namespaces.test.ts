@@ -145,7 +145,7 @@ test("reading the namespace default before anything is stored in it is exit code
 	assert.equal((await objects(["stream", "read", "s", "--dir", dir])).length, 1);
 });
 
-test("export, import, verify and compact work in the namespace that is named, and say which others they leave out", async () => {
+test("export, import, verify and compact work in the namespace named, and say which others they leave out", async () => {
 	const isOne = fresh();
 	const isMany = fresh();
 	await done(["publish", "s", "a", "x", "--dir", isOne]);

@@ -74,7 +74,7 @@ test("wrong usage is exit code 2, as text and as JSON", async () => {
 	}
 });
 
-test("errors are JSON wherever the option stands, also as one of several letters, and not where it is a value", async () => {
+test("errors are JSON wherever the option stands, also as one of several letters", async () => {
 	const path = join(temporaryDirectory(), "none");
 	for (const args of [
 		["spaces", "--bogus", "-j"],
