@@ -72,6 +72,34 @@ test("after a crash nothing works", async () => {
 		);
 });
 
+test("a commit that a crash cuts off is applied under some seeds, and then nobody says that it was not", async () => {
+	const outcomes = new Set<string>();
+	for (let seed = 1; seed <= 20; seed++) {
+		const inner = memoryHost();
+		const host = faultyHost(inner, { seed, crashAfter: 0 });
+		const error = await Promise.resolve(host.commit(put(1))).catch((thrown: unknown) => thrown);
+		assert.ok(isStreamkitError(error, "UNAVAILABLE"));
+		const [value] = await inner.get([key]);
+		outcomes.add(`${error.details["applied"]}, ${value === undefined ? "not there" : "there"}`);
+		await assert.rejects(async () => host.commit(put(2)));
+		assert.deepEqual((await inner.get([key]))[0], value);
+	}
+	assert.deepEqual([...outcomes].sort(), ["false, not there", "unknown, there"]);
+});
+
+test("a stale scan shows what an earlier one of the same range saw", async () => {
+	const host = faultyHost(memoryHost(), { seed: 1, staleRate: 1 });
+	const scan = async () => {
+		const { keys, values, more } = await host.scan({ start: key, end: new Uint8Array([98]), limit: 9, maxBytes: 99 });
+		return [keys.length, [...(values[0] ?? [])], more];
+	};
+	assert.deepEqual(await scan(), [0, [], false]);
+	await host.commit(put(1));
+	assert.deepEqual(await scan(), [0, [], false]);
+	await host.commit(put(2));
+	assert.deepEqual(await scan(), [1, [1], false]);
+});
+
 test("plans out of range are refused", () => {
 	for (const plan of [{}, { seed: 1, failRate: 2 }, { seed: 1, staleRate: -1 }, { seed: 1, crashAfter: -1 }]) {
 		assert.throws(

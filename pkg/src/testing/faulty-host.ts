@@ -1,6 +1,6 @@
 import { copyBytes, toHex } from "../bytes.js";
 import { invalid, StreamkitError } from "../errors.js";
-import type { HostCommit, HostKv } from "../host.js";
+import type { HostCommit, HostKv, ScanPage } from "../host.js";
 import { keyText } from "../hosts/sorted-rows.js";
 import { checkHost, checkInteger, optionsObject } from "../validate.js";
 
@@ -13,11 +13,14 @@ export interface FaultPlan {
 	/** Share of the commits that are applied but answered with an error. Default 0. */
 	lostReplyRate?: number;
 	/**
-	 * Share of the calls of get that answer with what an earlier one saw. Default 0; above 0 the host says that it is
-	 * not consistent.
+	 * Share of the calls of get and scan that answer with what an earlier one of the same saw. Default 0; above 0 the host
+	 * says that it is not consistent.
 	 */
 	staleRate?: number;
-	/** After so many calls of get, scan and commit every further one fails. Default: never. */
+	/**
+	 * After so many calls of get, scan and commit every further one fails. Default: never. The seed says whether the first
+	 * of them, where it is a commit, is applied all the same.
+	 */
 	crashAfter?: number;
 }
 
@@ -34,6 +37,11 @@ function generator(seed: number): () => number {
 
 function unavailable(call: string, applied: false | "unknown"): StreamkitError {
 	return new StreamkitError("UNAVAILABLE", `faulty host: ${call} was made to fail`, { details: { applied } });
+}
+
+/** A page whose bytes nobody else has. */
+function copyOf({ keys, values, more }: ScanPage): ScanPage {
+	return { keys: keys.map(copyBytes), values: values.map(copyBytes), more };
 }
 
 /**
@@ -54,18 +62,21 @@ export function faultyHost(inner: HostKv, plan: FaultPlan): HostKv & { readonly 
 	const random = generator(seed);
 	const log: string[] = [];
 	const seen = new Map<string, Uint8Array | undefined>();
+	const seenPages = new Map<string, ScanPage>();
 	let calls = 0;
 
 	/** Draws the same numbers for every call, so that one fault does not shift all that follow. */
 	async function begin(call: string): Promise<{ lost: boolean; stale: boolean; note: (text: string) => void }> {
 		const number = ++calls;
-		const [fail, lost, stale, delay] = [random(), random(), random(), random()];
+		const [fail, lost, stale, delay, cut] = [random(), random(), random(), random(), random()];
 		const at = log.push(`${number} ${call}`) - 1;
 		const note = (text: string): void => {
 			log[at] += `: ${text}`;
 		};
 		if (crashAfter !== undefined && number > crashAfter) {
 			note("cut off");
+			if (number === crashAfter + 1 && call.startsWith("commit") && cut < 0.5)
+				return { lost: true, stale: false, note };
 			throw unavailable(call, false);
 		}
 		// Late answers let calls overtake each other.
@@ -98,10 +109,17 @@ export function faultyHost(inner: HostKv, plan: FaultPlan): HostKv & { readonly 
 		},
 
 		async scan(range) {
-			await begin(
-				`scan ${toHex(range.start)} ${toHex(range.end)}${range.reverse === true ? " reverse" : ""} ${range.limit}`,
-			);
-			return inner.scan(range);
+			const { start, end, reverse = false, limit } = range;
+			const call = `scan ${toHex(start)} ${toHex(end)}${reverse ? " reverse" : ""} ${limit}`;
+			const { stale, note } = await begin(call);
+			const page = await inner.scan(range);
+			if (staleRate === 0) return page;
+			const which = `${call} ${range.maxBytes} ${range.keysOnly}`;
+			const earlier = seenPages.get(which);
+			seenPages.set(which, copyOf(page));
+			if (!stale || earlier === undefined) return page;
+			note("stale");
+			return copyOf(earlier);
 		},
 
 		async commit(batch): Promise<HostCommit> {
