@@ -233,10 +233,21 @@ export const sections = [
 	{
 		name: "bench",
 		group: "npm",
-		title: "Benchmark: that every row runs; so few events say nothing of speed",
+		title: "Benchmarks: that every row runs; so few events say nothing of speed",
+		needs: ["node_modules/azurite", "node_modules/miniflare"],
 		steps: (leaveOut) => {
 			if (inPath("redis-server") === undefined) leaveOut("rows against Redis: there is no redis-server in PATH");
-			return [["node", ["--import", "tsx", "bench/src/main.ts", "--events", "500", "--rounds", "1"]]];
+			const bench = (program, ...options) => [
+				"node",
+				["--import", "tsx", `bench/${program}/main.ts`, "--rounds", "1", ...options],
+			];
+			const steps = [
+				bench("src", "--events", "500"),
+				bench("edge", "--batches", "1"),
+				bench("azure", "--events", "1000"),
+			];
+			if (isThere(browsers.chromium, leaveOut)) steps.push(bench("browser", "--events", "1000"));
+			return steps;
 		},
 	},
 	{
