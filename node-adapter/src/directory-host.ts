@@ -3,11 +3,8 @@ import { join } from "node:path";
 import type { Bytes, Health, HostBatch, HostCommit, HostKv, ScanPage, ScanRange, StreamkitError } from "streamkit";
 import { isStreamkitError } from "streamkit";
 import {
-	DATA_FILE,
 	freeBytes,
 	inOneDirectory,
-	JOURNAL_FILE,
-	LOCK_FILE,
 	limitOnFiles,
 	prepareDirectory,
 	syncDirectory,
@@ -25,7 +22,7 @@ import {
 	leavesUnknown,
 	noRoom,
 } from "./errors.js";
-import { type FileIdentity, identityAt, standsAt } from "./file-identity.js";
+import { DATA_FILE, JOURNAL_FILE } from "./file-names.js";
 import { fileSystemWarnings } from "./file-systems.js";
 import { JournaledEnvironment } from "./journaled-environment.js";
 import { requireHeader } from "./lmdb/data-file.js";
@@ -57,8 +54,6 @@ export class DirectoryHost implements HostKv {
 	readonly #watchers = new Set<() => void>();
 	#unlisten: () => void = () => {};
 	#telling = false;
-	/** The files of LMDB that must go on to stand where they stood. */
-	readonly #files: readonly (readonly [path: string, file: FileIdentity | undefined])[];
 	#presentAt = performance.now();
 	#readersAt = performance.now();
 	/** The latest state known, with no change of others before it that was not told of. */
@@ -77,25 +72,24 @@ export class DirectoryHost implements HostKv {
 		this.#path = directory;
 		const dataFile = join(directory, DATA_FILE);
 		let environment: JournaledEnvironment | undefined;
+		let wake: WakeFile | undefined;
 		try {
-			const isNew = !existsSync(dataFile);
-			const hasJournal = existsSync(join(directory, JOURNAL_FILE));
-			if (!isNew) requireHeader(dataFile);
-			const [opened, files] = inOneDirectory(directory, () => {
-				const opened = new JournaledEnvironment(directory, this.#largestFile);
-				environment = opened;
-				return [opened, [dataFile, join(directory, LOCK_FILE)].map((path) => [path, identityAt(path)] as const)];
+			const isNew = !existsSync(dataFile) || !existsSync(join(directory, JOURNAL_FILE));
+			if (existsSync(dataFile)) requireHeader(dataFile);
+			[environment, wake] = inOneDirectory(directory, (path) => {
+				environment = new JournaledEnvironment(directory, this.#largestFile, undefined, path);
+				return [environment, new WakeFile(directory, path)] as const;
 			});
-			this.#files = files;
-			if (isNew || !hasJournal) syncDirectory(directory);
-			restoreLength(dataFile, opened);
-			this.#environment = opened;
-			this.#seen = opened.write(() => this.#environment.version());
+			if (isNew) syncDirectory(directory);
+			restoreLength(dataFile, environment);
+			this.#environment = environment;
+			this.#seen = environment.write(() => this.#environment.version());
 		} catch (error) {
+			wake?.close();
 			void environment?.close();
 			throw failure(error, directory, false, "opening");
 		}
-		this.#wake = new WakeFile(directory);
+		this.#wake = wake;
 	}
 
 	get(keys: readonly Bytes[]): readonly (Bytes | undefined)[] {
@@ -182,12 +176,19 @@ export class DirectoryHost implements HostKv {
 		}
 	}
 
-	/** Runs in the directory while nobody commits, of any process. False, and it does not, in any state but that one. */
-	runAt(version: string, run: () => void): boolean {
+	/** Runs while nobody commits, of any process, and the directory is still the one that was opened. */
+	runInPlace<T>(run: () => T): T {
 		this.#requireUsable();
 		return this.#environment.write(() => {
-			if (this.#environment.version() !== version) return false;
 			this.#requirePresent(false);
+			return run();
+		});
+	}
+
+	/** The same. False, and it does not run, in any state but that one. */
+	runAt(version: string, run: () => void): boolean {
+		return this.runInPlace(() => {
+			if (this.#environment.version() !== version) return false;
 			run();
 			return true;
 		});
@@ -306,19 +307,15 @@ export class DirectoryHost implements HostKv {
 	 * another lock file others write and reuse pages at the same time, which can end the process.
 	 */
 	#requirePresent(applied: Applied): void {
-		const present = this.#isPresent();
+		const present = this.#environment.isPresent();
 		// What is gone once is looked for again by every call.
 		this.#presentAt = present ? performance.now() : Number.NEGATIVE_INFINITY;
 		if (!present) throw gone(this.#path, applied);
 	}
 
-	#isPresent(): boolean {
-		return this.#files.every(([path, file]) => standsAt(path, file)) && this.#environment.hasJournal();
-	}
-
 	#failure(error: unknown, applied: Applied, doing: string): StreamkitError {
 		let reason = error;
-		if (isStreamkitError(error, "CORRUPT") && !this.#isPresent()) return gone(this.#path, applied, error);
+		if (isStreamkitError(error, "CORRUPT") && !this.#environment.isPresent()) return gone(this.#path, applied, error);
 		if (isInvalidCall(error)) {
 			try {
 				this.#environment.probe();

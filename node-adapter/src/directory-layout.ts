@@ -3,7 +3,6 @@ import {
 	closeSync,
 	constants,
 	fdatasyncSync,
-	fstatSync,
 	fsyncSync,
 	linkSync,
 	lstatSync,
@@ -12,43 +11,36 @@ import {
 	readdirSync,
 	readFileSync,
 	renameSync,
-	rmdirSync,
 	rmSync,
 	type Stats,
 	statfsSync,
 	statSync,
 	writeSync,
 } from "node:fs";
+import { devNull } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { StreamkitError } from "streamkit";
 import { badPath, codeOf, failure, gone, noRoom } from "./errors.js";
 import { standsAt } from "./file-identity.js";
+import { DATA_FILE, JOURNAL_FILE, LOCK_FILE, MARKER_FILE, ownSuffix, VALUES_DIRECTORY } from "./file-names.js";
+import { contentsOf, evidenceOfData, isLeftBehind } from "./left-behind.js";
+import { makeFiles } from "./lmdb/opening.js";
+import { identityOf, throughItself } from "./open-file.js";
+
+export { ownSuffix };
 
 /** What a directory of ours is for. */
 export type DirectoryKind = "store" | "namespaces";
 
-/** The file that says that a directory is ours. It is there before anything else and is never rewritten. */
-const MARKER_FILE = "streamkit.json";
-/** What was written and is not in the database yet. */
-export const JOURNAL_FILE = "journal";
-/** The directory of the files of large values. */
-export const VALUES_DIRECTORY = "values";
-/** LMDB's data. */
-export const DATA_FILE = "data.mdb";
-/** LMDB's lock and table of readers. */
-export const LOCK_FILE = "lock.mdb";
-
 const FORMAT = 1;
-
-// What file managers and file systems leave in an empty directory.
-const IGNORED: ReadonlySet<string> = new Set([".DS_Store", ".localized", "Thumbs.db", "desktop.ini", "lost+found"]);
 
 // LMDB's lock file is a memory map: with no room for its pages, or when it may not get that long, the process would be
 // ended by the system.
 const ROOM_FOR_A_NEW_STORE = 1024 * 1024;
 
-// Files that are open at once while LMDB opens an environment: its own, the data, the marker, and one more.
-const HANDLES = 6;
+// Files that are open at once while LMDB opens an environment: its own, the data, the marker, what holds the directory
+// and both files, and one more.
+const HANDLES = 9;
 
 /**
  * Makes sure that a path is a directory of ours of that kind, creating it if it is missing or empty, and that it can
@@ -98,31 +90,25 @@ export function isOurs(path: string, kind: DirectoryKind): boolean {
 }
 
 /**
- * Opens what is in a directory of ours, and makes sure that it was the same directory all the while: another process
- * may delete it and make another one meanwhile, and LMDB makes one that is missing.
+ * Opens what is in a directory of ours, by a path that leads to it, and makes sure that it was the same directory all the
+ * while: another process may delete it and make another one meanwhile, and LMDB makes one that is missing. What is there
+ * then is left alone, as it may be another's by the time that it is looked at: see `isLeftBehind`.
  */
-export function inOneDirectory<T>(directory: string, open: () => T): T {
-	const path = join(directory, MARKER_FILE);
-	// As long as it is open, no other file is taken for it.
-	const marker = openSync(path, "r");
-	try {
-		const result = open();
-		if (standsAt(path, fstatSync(marker, { bigint: true }))) return result;
-	} finally {
-		closeSync(marker);
-	}
-	if (!isThere(path)) removeUnmarked(directory);
-	throw gone(directory, false);
-}
-
-/** What LMDB made in place of a directory that was deleted would be in the way of a new one. */
-function removeUnmarked(directory: string): void {
-	try {
-		for (const name of [DATA_FILE, LOCK_FILE, JOURNAL_FILE]) rmSync(join(directory, name), { force: true });
-		rmdirSync(directory);
-	} catch {
-		// Others have made it theirs, or do so.
-	}
+export function inOneDirectory<T>(directory: string, open: (path: string) => T): T {
+	return throughItself(directory, (path) => {
+		// As long as it is open, no other file is taken for it.
+		const marker = openSync(join(path, MARKER_FILE), "r");
+		const isSame = (): boolean => standsAt(join(directory, MARKER_FILE), identityOf(marker));
+		try {
+			const result = open(path);
+			if (isSame()) return result;
+		} catch (error) {
+			throw isSame() ? error : gone(directory, false, error);
+		} finally {
+			closeSync(marker);
+		}
+		throw gone(directory, false);
+	});
 }
 
 /** Makes new, renamed and removed entries of a directory survive power loss, where the system can do that. */
@@ -231,11 +217,17 @@ function parse(text: string): { streamkit?: unknown; format?: unknown } | undefi
 }
 
 function mark(directory: string, path: string, kind: DirectoryKind): void {
-	const others = readdirSync(directory).filter((name) => !IGNORED.has(name) && !name.startsWith(`${MARKER_FILE}.`));
-	// Another process may have made it ours between the two looks.
+	const others = contentsOf(directory);
 	if (others.length > 0) {
+		// Another process may have made it ours between the two looks.
 		if (isMarked(directory, path, kind)) return;
-		throw badPath(path, `"${path}" is not empty and holds no store; it was left untouched`);
+		if (kind !== "store" || !isLeftBehind(directory, others)) {
+			throw badPath(path, `"${path}" is not empty and holds no store; it was left untouched`);
+		}
+		// Before the marker: some of what was left would say of a marked directory that its data are missing.
+		requireOpenable(directory);
+		makeFiles(directory);
+		syncData(directory);
 	}
 	requireRoom(directory, directory);
 	const temporary = join(directory, `${MARKER_FILE}.${ownSuffix()}`);
@@ -257,11 +249,6 @@ function mark(directory: string, path: string, kind: DirectoryKind): void {
 	syncDirectory(directory);
 }
 
-/** Makes a name one of this process alone: of one that was killed a file may be left, and its number may come again. */
-export function ownSuffix(): string {
-	return `${process.pid}.${Math.random().toString(36).slice(2)}`;
-}
-
 /** Gives a file another name, which must be free where the file system can tell. The first may stay. */
 export function nameOnce(from: string, to: string): void {
 	try {
@@ -276,20 +263,41 @@ export function nameOnce(from: string, to: string): void {
 function requireAccess(directory: string, kind: DirectoryKind): void {
 	requireReadWrite(directory, constants.X_OK);
 	if (kind !== "store") return;
+	requireOpenable(directory);
+	requireData(directory);
+}
+
+/** Makes sure that nothing in a directory keeps LMDB from opening it, or making its files. */
+function requireOpenable(directory: string): void {
 	// An empty one is what a process leaves that ended while it made it.
 	const isNew = [DATA_FILE, LOCK_FILE].filter((name) => requireFile(directory, name) === 0).length > 0;
 	requireFile(directory, JOURNAL_FILE);
-	requireDataOfJournal(directory);
 	if (isNew) requireRoom(directory, directory);
-	requireHandles(directory);
+	requireHandles();
 }
 
-/** The journal is made after the data: without them, what was stored is elsewhere, and a new store would hide that. */
-function requireDataOfJournal(directory: string): void {
-	if (!isThere(join(directory, JOURNAL_FILE)) || isThere(join(directory, DATA_FILE))) return;
+/** Without its data, what a store held is elsewhere, or lost: a new one in its place would hide that. */
+function requireData(directory: string): void {
+	// In this order, as they are made in the other one.
+	const evidence = evidenceOfData(directory);
+	if (evidence === undefined) return;
 	const dataFile = join(directory, DATA_FILE);
-	const message = `${dataFile} is missing; put it back, or delete the whole directory to begin anew`;
+	const size = statSync(dataFile, { throwIfNoEntry: false })?.size;
+	if (size !== undefined && size > 0) return;
+	const what = size === undefined ? "missing" : "empty";
+	const message = `${dataFile} is ${what}, and ${evidence} says that there were data; put it back, or delete the whole directory to begin anew`;
 	throw new StreamkitError("CORRUPT", message, { details: { key: dataFile } });
+}
+
+/** Brings LMDB's files of a new store to the disk, before anything is made that is evidence of them. */
+export function syncData(directory: string): void {
+	const handle = openSync(join(directory, DATA_FILE), "r+");
+	try {
+		fdatasyncSync(handle);
+	} finally {
+		closeSync(handle);
+	}
+	syncDirectory(directory);
 }
 
 /** Says of what may be read alone why that is not enough: LMDB keeps a table of its readers in the directory. */
@@ -326,10 +334,10 @@ function requireFile(directory: string, name: string): number {
 }
 
 /** Where it finds no more room for an open file, the package ends the process. */
-function requireHandles(directory: string): void {
+function requireHandles(): void {
 	const handles: number[] = [];
 	try {
-		for (let left = HANDLES; left > 0; left--) handles.push(openSync(join(directory, MARKER_FILE), "r"));
+		for (let left = HANDLES; left > 0; left--) handles.push(openSync(devNull, "r"));
 	} finally {
 		for (const handle of handles) closeSync(handle);
 	}

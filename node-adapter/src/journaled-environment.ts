@@ -1,6 +1,10 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { isStreamkitError } from "streamkit";
 import { copyOf, sameBytes } from "./bytes.js";
+import { syncData } from "./directory-layout.js";
 import { gone, noRoom } from "./errors.js";
+import { JOURNAL_FILE } from "./file-names.js";
 import { type Change, type Put, recordBytes } from "./journal/format.js";
 import { Journal } from "./journal/journal.js";
 import { merged, type Pair } from "./journal/merge.js";
@@ -32,16 +36,20 @@ export class JournaledEnvironment {
 	#base = 0;
 	readonly #sweeper: Sweeper;
 
-	/** Opens what is in a directory, making its files where they are missing. `largestFile` and `valueFile` in bytes. */
-	constructor(directory: string, largestFile: number, valueFile = VALUE_FILE_BYTES) {
+	/**
+	 * Opens what is in a directory, which `through` leads to, making its files where they are missing. `largestFile` and
+	 * `valueFile` in bytes.
+	 */
+	constructor(directory: string, largestFile: number, valueFile = VALUE_FILE_BYTES, through = directory) {
 		this.#directory = directory;
 		this.#largestFile = largestFile;
-		this.#environment = new LmdbEnvironment(directory);
+		this.#environment = new LmdbEnvironment(directory, through);
 		try {
 			// Opening may have set the number of the latest commit back; so this is found out at once.
 			this.#environment.write(() => {});
 			this.#values = new Values(directory, largestFile, valueFile);
-			this.#journal = new Journal(directory, this.#values, largestFile);
+			if (!existsSync(join(through, JOURNAL_FILE))) syncData(through);
+			this.#journal = new Journal(directory, this.#values, largestFile, through);
 			this.#sweeper = new Sweeper(
 				this.#values,
 				{
@@ -174,9 +182,9 @@ export class JournaledEnvironment {
 		this.#environment.probe();
 	}
 
-	/** Whether the journal is still the one that others open. */
-	hasJournal(): boolean {
-		return this.#journal.isPresent();
+	/** Whether its files are still those that others open. */
+	isPresent(): boolean {
+		return this.#environment.isPresent() && this.#journal.isPresent();
 	}
 
 	/** What removes files of values that are used no more. */

@@ -5,8 +5,7 @@ import { DirectoryHost } from "./directory-host.js";
 import { syncDirectory } from "./directory-layout.js";
 import { DIRECTORY_LIMITS } from "./directory-limits.js";
 import { codeOf, failure } from "./errors.js";
-
-const CREATED_FILE = "created";
+import { CREATED_FILE } from "./file-names.js";
 
 /** Whether the namespace in a directory was created, or written to. Opening it alone makes the directory only. */
 export function isCreated(directory: string): boolean {
@@ -96,7 +95,8 @@ export class NamespaceHost implements HostKv {
 		});
 		if (keys.length === 0) return;
 		try {
-			markCreated(this.#path);
+			// What has taken the place of a namespace that was deleted is not created by this.
+			this.#host.runInPlace(() => markCreated(this.#path));
 		} catch (error) {
 			throw failure(error, this.#path, false, "writing to");
 		}

@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { DATA_FILE, freeBytes } from "./directory-layout.js";
+import { freeBytes } from "./directory-layout.js";
+import { DATA_FILE } from "./file-names.js";
 import type { Change } from "./journal/format.js";
 import type { Pages } from "./lmdb/environment.js";
 

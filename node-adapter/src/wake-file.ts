@@ -1,8 +1,6 @@
 import { closeSync, constants, type FSWatcher, openSync, watch, writeSync } from "node:fs";
 import { join } from "node:path";
-
-/** The file whose change tells other processes to look. What it holds means nothing. */
-const WAKE_FILE = "wake";
+import { WAKE_FILE } from "./file-names.js";
 
 // Below this a reader cannot be woken much sooner than by the next hint, and each costs the writer a system call.
 const QUIET_MILLISECONDS = 5;
@@ -13,6 +11,7 @@ const QUIET_MILLISECONDS = 5;
  */
 export class WakeFile {
 	readonly #path: string;
+	/** Opened once: later, another store may stand there. */
 	#handle: number | undefined;
 	#watcher: FSWatcher | undefined;
 	#listeners = new Set<() => void>();
@@ -20,8 +19,14 @@ export class WakeFile {
 	#last = Number.NEGATIVE_INFINITY;
 	#closed = false;
 
-	constructor(directory: string) {
+	/** Of a directory, which `through` leads to. */
+	constructor(directory: string, through = directory) {
 		this.#path = join(directory, WAKE_FILE);
+		try {
+			this.#handle = openSync(join(through, WAKE_FILE), constants.O_WRONLY | constants.O_CREAT, 0o666);
+		} catch {
+			// Nobody is told; all look from time to time.
+		}
 	}
 
 	/** Wakes the others: at once, or together with what follows within a few milliseconds. */
@@ -63,8 +68,8 @@ export class WakeFile {
 
 	#write(): void {
 		this.#last = performance.now();
+		if (this.#handle === undefined) return;
 		try {
-			this.#handle ??= this.#open();
 			// Always the same byte: a file that does not grow does not fail for lack of room.
 			writeSync(this.#handle, "w", 0);
 		} catch {
@@ -72,14 +77,9 @@ export class WakeFile {
 		}
 	}
 
-	#open(): number {
-		return openSync(this.#path, constants.O_WRONLY | constants.O_CREAT, 0o666);
-	}
-
 	#watch(): void {
 		if (this.#watcher !== undefined) return;
 		try {
-			this.#handle ??= this.#open();
 			this.#watcher = watch(this.#path, { persistent: false }, () => {
 				for (const listener of [...this.#listeners]) listener();
 			});

@@ -1,9 +1,10 @@
 // What the tests run in processes of their own: node child.ts <task> <arguments>. Prints lines of JSON.
-import { closeSync, openSync } from "node:fs";
+import fs, { closeSync, openSync } from "node:fs";
+import { join } from "node:path";
 import { isStreamkitError } from "streamkit";
 import { DirectoryHost } from "../src/directory-host.js";
 import { openNamespaces } from "../src/index.js";
-import { batch, bytes, numberKey, text } from "./support.js";
+import { batch, bytes, numberKey, text, withFileSystem } from "./support.js";
 import { FILE_BYTES, long, SmallFiles } from "./values-support.js";
 
 function say(value: unknown): void {
@@ -230,6 +231,24 @@ const tasks: Record<string, (...args: string[]) => Promise<void>> = {
 			note(isStreamkitError(error) ? `opening: ${error.code}` : String(error));
 		}
 		say(seen);
+	},
+
+	/** Opens a store of which the lock file becomes a link to nothing meanwhile. */
+	async unlock(path) {
+		const lock = join(path ?? "", "lock.mdb");
+		const { existsSync } = fs;
+		const unlocking = (at: fs.PathLike) => {
+			fs.rmSync(lock, { force: true });
+			fs.symlinkSync("/nowhere/lock", lock);
+			return existsSync(at);
+		};
+		await withFileSystem({ existsSync: unlocking }, async () => {
+			try {
+				await new DirectoryHost(path ?? "").close();
+			} catch (error) {
+				say(problem(error));
+			}
+		});
 	},
 
 	/** Says "changed" for each hint, and ends with the first. */

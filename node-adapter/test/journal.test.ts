@@ -3,6 +3,7 @@ import fs, {
 	appendFileSync,
 	copyFileSync,
 	cpSync,
+	existsSync,
 	readFileSync,
 	rmSync,
 	statSync,
@@ -284,11 +285,13 @@ test("a journal that does not belong to the data is dropped", async () => {
 	await host.close();
 	const journal = readFileSync(join(path, "journal"));
 	assert.ok(journal.length > 0);
-	// The data of before, or empty ones, beside a journal of later.
+	// The data of before, or those of a new store, beside a journal of later.
 	copyFileSync(backup, join(path, "data.mdb"));
 	assert.deepEqual(await stateOf(path), { a: "1" });
 	assert.equal(journalBytes(path), 0);
-	truncateSync(join(path, "data.mdb"));
+	const anew = join(temporaryDirectory(), "store");
+	await new DirectoryHost(anew).close();
+	copyFileSync(join(anew, "data.mdb"), join(path, "data.mdb"));
 	writeFileSync(join(path, "journal"), journal);
 	host = new DirectoryHost(path);
 	for (const number of ["1", "2", "3"]) {
@@ -366,7 +369,10 @@ test("a journal that was made, or dropped, or cut is so on the disk before it is
 		const flushed: string[] = [];
 		const { fsyncSync, fdatasyncSync } = fs;
 		const flush = (then: (handle: number) => void) => (handle: number) => {
-			flushed.push(fs.fstatSync(handle).isDirectory() ? "directory" : `journal of ${journalBytes(path)} bytes`);
+			const flushing = fs.fstatSync(handle);
+			if (flushing.isDirectory()) flushed.push(existsSync(join(path, "wake")) ? "directory" : "directory with data");
+			else if (flushing.ino === statSync(join(path, "data.mdb")).ino) flushed.push("data");
+			else flushed.push(`journal of ${journalBytes(path)} bytes`);
 			then(handle);
 		};
 		await withFileSystem({ fsyncSync: flush(fsyncSync), fdatasyncSync: flush(fdatasyncSync) }, async () => {
@@ -374,8 +380,9 @@ test("a journal that was made, or dropped, or cut is so on the disk before it is
 		});
 		return flushed;
 	};
-	rmSync(join(path, "journal"));
-	assert.deepEqual(await opened(), ["directory"]);
+	for (const name of ["journal", "wake"]) rmSync(join(path, name));
+	// What is made later says that there were data.
+	assert.deepEqual(await opened(), ["data", "directory with data", "directory"]);
 	await host.commit(batch({ a: "2" }, "strict"));
 	await host.commit(batch({ a: "3" }));
 	await host.close();

@@ -89,6 +89,19 @@ export async function withFileSystem(changes: Partial<typeof fs>, run: () => Pro
 	}
 }
 
+/** The files in a directory that this process has open, where /proc shows them. */
+export function openFilesIn(directory: string): string[] {
+	return fs.readdirSync("/proc/self/fd").flatMap((handle) => {
+		try {
+			const file = fs.readlinkSync(join("/proc/self/fd", handle));
+			return file.startsWith(join(directory, "/")) ? [file.slice(directory.length + 1)] : [];
+		} catch {
+			// That of the listing itself.
+			return [];
+		}
+	});
+}
+
 /** Runs on a file system of so many MiB; skips the test where none can be mounted. */
 export async function onSmallDisk(
 	t: TestContext,

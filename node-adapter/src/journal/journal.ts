@@ -11,8 +11,8 @@ import {
 	writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { JOURNAL_FILE } from "../directory-layout.js";
 import { type FileIdentity, standsAt } from "../file-identity.js";
+import { JOURNAL_FILE } from "../file-names.js";
 import { readAll } from "../read-all.js";
 import { placesIn } from "../values/reference.js";
 import type { Values } from "../values/values.js";
@@ -71,13 +71,13 @@ export class Journal {
 	#unflushed: unknown;
 
 	/**
-	 * Opens the journal in a directory, making an empty one if there is none. Its rows may refer to values that were laid
-	 * aside. `largestFile` in bytes.
+	 * Opens the journal in a directory, which `through` leads to, making an empty one if there is none. Its rows may refer to
+	 * values that were laid aside. `largestFile` in bytes.
 	 */
-	constructor(directory: string, values: Values, largestFile: number) {
+	constructor(directory: string, values: Values, largestFile: number, through = directory) {
 		this.#values = values;
 		this.#path = join(directory, JOURNAL_FILE);
-		this.#handle = openSync(this.#path, constants.O_RDWR | constants.O_CREAT, 0o666);
+		this.#handle = openSync(join(through, JOURNAL_FILE), constants.O_RDWR | constants.O_CREAT, 0o666);
 		this.#identity = fstatSync(this.#handle, { bigint: true });
 		this.#maxBytes = Math.min(MAX_JOURNAL_BYTES, largestFile);
 	}

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { StreamkitError } from "streamkit";
 import { pause } from "./pause.js";
 
@@ -40,6 +40,26 @@ export function requireHeader(dataFile: string): void {
 	throw new StreamkitError("CORRUPT", `${dataFile} does not begin as an LMDB file does; it was left untouched`, {
 		details: { key: dataFile },
 	});
+}
+
+/** Whether anything was ever stored in a data file, or it is none that LMDB has just made. */
+export function hasCommits(dataFile: string): boolean {
+	requireHeader(dataFile);
+	if (statSync(dataFile).size === 0) return false;
+	const handle = openSync(dataFile, "r");
+	let pageBytes: number | undefined;
+	try {
+		pageBytes = pageBytesOf(handle, 0);
+	} finally {
+		closeSync(handle);
+	}
+	if (pageBytes === undefined) return true;
+	const commits = new LatestCommits(dataFile, pageBytes);
+	try {
+		return commits.last > 0;
+	} finally {
+		commits.close();
+	}
 }
 
 /** Where the magic number stands in a header. */

@@ -1,13 +1,15 @@
 import { join } from "node:path";
 import * as lmdb from "lmdb";
 import { sameBytes } from "../bytes.js";
-import { DATA_FILE, LOCK_FILE } from "../directory-layout.js";
 import { codeOf } from "../errors.js";
+import { type FileIdentity, standsAt } from "../file-identity.js";
+import { DATA_FILE, LOCK_FILE } from "../file-names.js";
 import { allDbs, nativeAddon, type RangeOptions, type ReadTransaction, type Store } from "./addon.js";
 import { encoder, keyEncoder, plain } from "./codec.js";
 import { LatestCommits } from "./data-file.js";
 import { correctLatestCommit } from "./lock-file.js";
 import { openSoundly, optionsFor } from "./opening.js";
+import { WayIn } from "./way-in.js";
 
 const READ_ONLY = 0x20000;
 
@@ -57,27 +59,34 @@ export class LmdbEnvironment {
 	readonly #pageBytes: number;
 	readonly #commits: LatestCommits;
 	readonly #lockFile: string;
+	readonly #files: readonly (readonly [path: string, file: FileIdentity | undefined])[];
 
-	/** Opens the environment in a directory, making its files where they are missing. */
-	constructor(directory: string) {
-		// Handles of one process share the environment, and with it the locks.
-		const sound = openSoundly(directory);
+	/** Opens the environment in a directory, which `through` leads to, making its files where they are missing. */
+	constructor(directory: string, through = directory) {
+		const way = new WayIn(through);
 		try {
-			this.#store = lmdb.open({
-				...optionsFor(directory),
-				encoding: "binary",
-				encoder,
-				...({ keyEncoder } as object),
-			}) as unknown as Store;
+			this.#store = opened(way.path);
+			this.#files = [DATA_FILE, LOCK_FILE].map((name) => [join(directory, name), way.identityOf(name)]);
+			this.#lockFile = join(directory, LOCK_FILE);
+			try {
+				this.#read = new nativeAddon.Txn((this.#store as unknown as { env: object }).env, READ_ONLY);
+				nativeAddon.resetTxn(this.#read.address);
+				this.#reading = { transaction: this.#read };
+				this.#pageBytes = this.#store.env.stat().pageSize;
+				this.#commits = new LatestCommits(join(way.path, DATA_FILE), this.#pageBytes);
+			} catch (error) {
+				// It waits for nothing, as nothing was written.
+				void closed(this.#store);
+				throw error;
+			}
 		} finally {
-			sound.close();
+			way.close();
 		}
-		this.#read = new nativeAddon.Txn((this.#store as unknown as { env: object }).env, READ_ONLY);
-		this.#reading = { transaction: this.#read };
-		nativeAddon.resetTxn(this.#read.address);
-		this.#pageBytes = this.#store.env.stat().pageSize;
-		this.#lockFile = join(directory, LOCK_FILE);
-		this.#commits = new LatestCommits(join(directory, DATA_FILE), this.#pageBytes);
+	}
+
+	/** Whether its files are still those that others open. */
+	isPresent(): boolean {
+		return this.#files.every(([path, file]) => standsAt(path, file));
 	}
 
 	/** Runs reads of one snapshot: the latest there is. The snapshot is let go when they are done. */
@@ -178,12 +187,8 @@ export class LmdbEnvironment {
 
 	/** Closes the environment; nothing else may be called after it. */
 	async close(): Promise<void> {
-		await this.#store.close();
+		await closed(this.#store);
 		this.#commits.close();
-		// The package keeps every store that was ever opened under the last part of its path.
-		for (const [name, store] of allDbs) {
-			if (store === this.#store) allDbs.delete(name);
-		}
 	}
 
 	#options(range: KeyRange): RangeOptions {
@@ -208,4 +213,23 @@ export class LmdbEnvironment {
 					inclusiveEnd: shortEnd !== end,
 				};
 	}
+}
+
+function opened(path: string): Store {
+	// Handles of one process share the environment, and with it the locks.
+	const sound = openSoundly(path);
+	try {
+		const options = { ...optionsFor(path), encoding: "binary", encoder, ...({ keyEncoder } as object) } as const;
+		return lmdb.open(options) as unknown as Store;
+	} finally {
+		sound.close();
+	}
+}
+
+async function closed(store: Store): Promise<void> {
+	// The package keeps every store that was ever opened under the last part of its path.
+	for (const [name, one] of allDbs) {
+		if (one === store) allDbs.delete(name);
+	}
+	await store.close();
 }

@@ -1,5 +1,6 @@
 import { type Handle, nativeAddon } from "./addon.js";
 import { pause } from "./pause.js";
+import { WayIn } from "./way-in.js";
 
 // The environment's readers share one table in the lock file, 64 bytes for each thread of each process.
 const MAX_READERS = 2048;
@@ -41,5 +42,15 @@ export function openSoundly(directory: string): Handle {
 		}
 		// At random: two that let go and open again in step would meet each other's locks for ever.
 		pause(Math.random() * LONGEST_PAUSE_MILLISECONDS);
+	}
+}
+
+/** Makes LMDB's files in a directory, where they are missing, without opening them for long. */
+export function makeFiles(directory: string): void {
+	const way = new WayIn(directory);
+	try {
+		openSoundly(way.path).close();
+	} finally {
+		way.close();
 	}
 }

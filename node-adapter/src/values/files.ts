@@ -1,9 +1,10 @@
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { StreamkitError } from "streamkit";
-import { syncDirectory, VALUES_DIRECTORY } from "../directory-layout.js";
+import { syncDirectory } from "../directory-layout.js";
 import { codeOf } from "../errors.js";
 import { standsAt } from "../file-identity.js";
+import { VALUES_DIRECTORY } from "../file-names.js";
 import { type FileSize, ValueFile } from "./value-file.js";
 
 // Open at once to be read.
