@@ -28,7 +28,7 @@ import { JournaledEnvironment } from "./journaled-environment.js";
 import { requireHeader } from "./lmdb/data-file.js";
 import type { KeyRange } from "./lmdb/environment.js";
 import { restoreLength } from "./restore-length.js";
-import { isFull } from "./room.js";
+import { isFull, LackingRoom } from "./room.js";
 import { WakeFile } from "./wake-file.js";
 import { Yielder } from "./yielder.js";
 
@@ -215,8 +215,16 @@ export class DirectoryHost implements HostKv {
 		try {
 			return this.#write(batch);
 		} catch (error) {
-			if (!lacksRoom(error) || !this.#makeRoom()) throw error;
+			if (!lacksRoom(error)) throw error;
+			return this.#makeRoom() ? this.#writeOnce(batch) : this.#writeInside(batch, error);
+		}
+	}
+
+	#writeOnce(batch: HostBatch): HostCommit {
+		try {
 			return this.#write(batch);
+		} catch (error) {
+			return this.#writeInside(batch, error);
 		}
 	}
 
@@ -226,6 +234,13 @@ export class DirectoryHost implements HostKv {
 		} catch (error) {
 			throw this.#failure(error, leavesUnknown(error) ? "unknown" : false, "writing to");
 		}
+	}
+
+	/** Where there is no room beside the database, there may be some in it: what was deleted leaves that to it alone. */
+	#writeInside(batch: HostBatch, error: unknown): HostCommit {
+		const wasLookedFor = isStreamkitError(error) && error.cause instanceof LackingRoom;
+		if (!wasLookedFor || batch.durability !== "relaxed") throw error;
+		return this.#write({ ...batch, durability: "strict" });
 	}
 
 	/** Whether there may be more room now. */

@@ -9,7 +9,15 @@ import { type Change, type Put, recordBytes } from "./journal/format.js";
 import { Journal } from "./journal/journal.js";
 import { merged, type Pair } from "./journal/merge.js";
 import { type KeyRange, LmdbEnvironment, type Pages } from "./lmdb/environment.js";
-import { lackingRoom, lackingRoomBeside } from "./room.js";
+import {
+	type Disk,
+	type Journaled,
+	type LackingRoom,
+	lackingRoom,
+	lackingRoomBeside,
+	mostBytesFor,
+	roomBeside,
+} from "./room.js";
 import { NotFlushed } from "./values/flush.js";
 import { isStoredAsItIs, placeOf, valueIn, withRow } from "./values/reference.js";
 import { Sweeper } from "./values/sweeper.js";
@@ -20,6 +28,10 @@ import { Values } from "./values/values.js";
 const VALUE_FILE_BYTES = 64 * 1024 * 1024;
 // Of a file that is full of unused values, those that are used mostly fit in so much.
 const ROOM_TO_MOVE = 4 * 1024 * 1024;
+// What a change may add to rows that are there, and still be none that stores more: numbers in them get longer.
+const LONGER_BYTES = 64;
+// How long what room there was is relied on, while this process takes less of it.
+const ROOM_MILLISECONDS = 50;
 
 /**
  * An LMDB environment with a journal before it and files of large values beside it, all calls synchronous. A commit goes
@@ -35,6 +47,9 @@ export class JournaledEnvironment {
 	/** The commit of the database that the latest write transaction began from. */
 	#base = 0;
 	readonly #sweeper: Sweeper;
+	/** Bytes for the journal and what becomes of it, since there was last looked for room. */
+	#room = 0;
+	#roomAt = Number.NEGATIVE_INFINITY;
 
 	/**
 	 * Opens what is in a directory, which `through` leads to, making its files where they are missing. `largestFile` and
@@ -248,28 +263,51 @@ export class JournaledEnvironment {
 	}
 
 	/** In a write transaction: what is missing for the large values of a change, `spare` bytes, and deletes after it. */
-	#lackingRoomBeside({ deletes, puts }: Change, spare: number): Error | undefined {
+	#lackingRoomBeside({ deletes, puts }: Change, spare: number): LackingRoom | undefined {
 		const bytes = this.#values.bytesBeside(puts);
 		return bytes === 0 ? undefined : this.#lackingRoomFor(bytes + spare, deletes.length + puts.length);
 	}
 
 	/** The same for so many bytes of values, and a change of so many rows. */
-	#lackingRoomFor(bytes: number, count: number): Error | undefined {
-		const rows = this.#journal.rows.size + count;
-		return lackingRoomBeside(bytes, rows, this.#environment.pages(), this.#directory);
+	#lackingRoomFor(bytes: number, count: number): LackingRoom | undefined {
+		return lackingRoomBeside(bytes, this.#journaledWith(count, 0), this.#disk());
 	}
 
 	/** In a write transaction: adds rows to the journal. False when they are to be stored. */
 	#append(change: Change): boolean {
-		return this.#journal.append(this.#base, change, recordBytes(change));
+		const bytes = recordBytes(change);
+		return this.#hasRoomFor(bytes, change) && this.#journal.append(this.#base, change, bytes);
+	}
+
+	/** Whether a record finds room, and its rows in the database then. Looking takes as long as writing one. */
+	#hasRoomFor(bytes: number, { deletes, puts }: Change): boolean {
+		const now = performance.now();
+		const rows = deletes.length + puts.length;
+		this.#room -= bytes + mostBytesFor({ rows, bytes }, this.#environment.pageBytes);
+		if (this.#room >= 0 && now - this.#roomAt < ROOM_MILLISECONDS) return true;
+		this.#room = roomBeside(this.#journaledWith(rows, bytes), this.#environment.pages(), this.#directory) - bytes;
+		this.#roomAt = now;
+		return this.#room >= 0;
+	}
+
+	#journaledWith(rows: number, bytes: number): Journaled {
+		return { rows: this.#journal.rows.size + rows, bytes: this.#journal.position + bytes };
+	}
+
+	#disk(): Disk {
+		return {
+			directory: this.#directory,
+			largestFile: this.#largestFile,
+			pages: this.#environment.pages(),
+			free: () => this.#environment.freePages(),
+		};
 	}
 
 	/** In a write transaction: puts rows into the database, with those of the journal. */
 	#store(change: Change): void {
 		let whole = this.#journal.rows.with(change);
 		if (this.#journal.isUnflushed) whole = this.#laidAnew(whole);
-		const lacking = lackingRoom(whole, this.#environment.pages(), this.#directory, this.#largestFile);
-		if (lacking !== undefined) throw noRoom(this.#directory, lacking);
+		this.#requireRoom(whole, change);
 		this.#sync(whole);
 		const { deletes, puts } = whole;
 		const [first] = deletes;
@@ -277,6 +315,33 @@ export class JournaledEnvironment {
 		if (first !== undefined && puts.length === 0) this.#environment.put(first, NOTHING);
 		for (const key of deletes) this.#environment.remove(key);
 		for (const { key, value } of puts) this.#environment.put(key, value);
+	}
+
+	/** That a change finds room in the database with the rows of the journal. What is there of these was let in before. */
+	#requireRoom(whole: Change, change: Change): void {
+		const disk = this.#disk();
+		let lacking = lackingRoom(whole, true, disk);
+		if (lacking !== undefined && !this.#grows(change)) lacking = lackingRoom(whole, false, disk);
+		if (lacking !== undefined) throw noRoom(this.#directory, lacking);
+	}
+
+	/** Whether a change adds to what is stored. What trims and deletes does not, and must be possible on a full disk. */
+	#grows({ deletes, puts }: Change): boolean {
+		let longer = -LONGER_BYTES;
+		for (const key of deletes) longer -= this.#lengthOfRow(key) ?? 0;
+		for (const { key, value } of puts) {
+			const before = this.#lengthOfRow(key);
+			if (before === undefined && deletes.length === 0) return true;
+			longer += key.length + value.length - (before ?? 0);
+		}
+		return longer > 0;
+	}
+
+	/** Bytes of a key and its row; undefined when there is none. */
+	#lengthOfRow(key: Uint8Array): number | undefined {
+		const pending = this.#journal.rows.get(key);
+		const row = pending === undefined ? this.#environment.get(key) : pending.value;
+		return row && key.length + row.length;
 	}
 
 	/** Brings the values that rows refer to to the disk. */

@@ -25,9 +25,21 @@ interface EnvironmentInfo {
 	readonly lastPageNumber: number;
 }
 
+/** Of the tree of rows. */
+interface Statistics {
+	readonly pageSize: number;
+	readonly treeBranchPageCount: number;
+	readonly treeLeafPageCount: number;
+}
+
 /** An open environment, by what is called of it. */
 export interface Store {
-	readonly env: { info(): EnvironmentInfo; stat(): { readonly pageSize: number } };
+	readonly env: {
+		info(): EnvironmentInfo;
+		stat(): Statistics;
+		/** A line for each reader: its process, its thread, and the commit that it reads, or "-". */
+		readerList(): readonly string[];
+	};
 	readonly lastSize: number;
 	getBinaryFast(key: Uint8Array, options?: { transaction?: ReadTransaction }): Uint8Array | undefined;
 	getRange(options: RangeOptions): Iterable<{ readonly key: Uint8Array; readonly value: Uint8Array }>;

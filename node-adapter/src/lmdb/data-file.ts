@@ -14,6 +14,7 @@ const VERSION_AT = 4;
 const PAGE_BYTES_AT = 24;
 const LAST_PAGE_AT = 120;
 const COMMIT_AT = 128;
+const FREE_ROOT_AT = 64;
 const META_BYTES = 24 + 136;
 const LEAST_PAGE_BYTES = 256;
 const MOST_PAGE_BYTES = 65_536;
@@ -40,6 +41,26 @@ export function requireHeader(dataFile: string): void {
 	throw new StreamkitError("CORRUPT", `${dataFile} does not begin as an LMDB file does; it was left untouched`, {
 		details: { key: dataFile },
 	});
+}
+
+/** What the latest header says. */
+export interface Header {
+	/** The page that the tree of free pages begins at; all bits are set when there is none. */
+	readonly freeRoot: bigint;
+	/** How much of a page is its own header. */
+	readonly pageHeaderBytes: number;
+}
+
+/** Reads the header of the latest commit. To be called while nobody commits. */
+export function latestHeader(handle: number, pageBytes: number): Header {
+	const headers = [0, pageBytes].map((offset) => {
+		const header = new DataView(new ArrayBuffer(META_BYTES));
+		readSync(handle, header, 0, META_BYTES, offset);
+		const at = magicOf(header) ?? 0;
+		const commit = header.getBigUint64(at + COMMIT_AT, true);
+		return { commit, freeRoot: header.getBigUint64(at + FREE_ROOT_AT, true), pageHeaderBytes: at };
+	});
+	return headers.reduce((one, other) => (other.commit > one.commit ? other : one));
 }
 
 /** Whether anything was ever stored in a data file, or it is none that LMDB has just made. */
@@ -81,15 +102,16 @@ function pageBytesOf(handle: number, offset: number): number | undefined {
 
 /** The numbers of the last two commits, by the headers of an open data file. To be asked while nobody commits. */
 export class LatestCommits {
-	readonly #handle: number;
+	/** Of the data file. */
+	readonly handle: number;
 	/** Where they stand: commits take turns in two headers. */
 	readonly #places: readonly [even: number, odd: number];
 	readonly #bytes = new DataView(new ArrayBuffer(8));
 
 	constructor(dataFile: string, pageBytes: number) {
-		this.#handle = openSync(dataFile, "r");
+		this.handle = openSync(dataFile, "r");
 		const header = new DataView(new ArrayBuffer(META_BYTES));
-		readSync(this.#handle, header, 0, META_BYTES, 0);
+		readSync(this.handle, header, 0, META_BYTES, 0);
 		const magic = magicOf(header) ?? 0;
 		this.#places = [magic + COMMIT_AT, magic + COMMIT_AT + pageBytes];
 	}
@@ -104,11 +126,11 @@ export class LatestCommits {
 	}
 
 	close(): void {
-		closeSync(this.#handle);
+		closeSync(this.handle);
 	}
 
 	#read(turn: number): number {
-		readSync(this.#handle, this.#bytes, 0, 8, this.#places[turn === 0 ? 0 : 1]);
+		readSync(this.handle, this.#bytes, 0, 8, this.#places[turn === 0 ? 0 : 1]);
 		return Number(this.#bytes.getBigUint64(0, true));
 	}
 }

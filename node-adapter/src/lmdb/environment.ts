@@ -7,6 +7,7 @@ import { DATA_FILE, LOCK_FILE } from "../file-names.js";
 import { allDbs, nativeAddon, type RangeOptions, type ReadTransaction, type Store } from "./addon.js";
 import { encoder, keyEncoder, plain } from "./codec.js";
 import { LatestCommits } from "./data-file.js";
+import { type FreePages, freePages } from "./free-pages.js";
 import { correctLatestCommit } from "./lock-file.js";
 import { openSoundly, optionsFor } from "./opening.js";
 import { WayIn } from "./way-in.js";
@@ -31,10 +32,11 @@ export interface KeyRange {
 	readonly reverse: boolean;
 }
 
-/** Bytes of one page, and how many pages the file needs to have. */
+/** Bytes of one page, how many pages the file needs to have, and how many of them the tree of rows has: at most all. */
 export interface Pages {
 	readonly size: number;
 	readonly count: number;
+	readonly tree?: number;
 }
 
 // Of the process, as standard error is.
@@ -175,9 +177,26 @@ export class LmdbEnvironment {
 		this.#store.remove(key);
 	}
 
+	/** Bytes of one page. */
+	get pageBytes(): number {
+		return this.#pageBytes;
+	}
+
 	/** The pages of the file. */
 	pages(): Pages {
-		return { size: this.#pageBytes, count: this.#store.env.info().lastPageNumber + 1 };
+		const { treeBranchPageCount, treeLeafPageCount } = this.#store.env.stat();
+		const count = this.#store.env.info().lastPageNumber + 1;
+		return { size: this.#pageBytes, count, tree: treeBranchPageCount + treeLeafPageCount };
+	}
+
+	/** The pages that a write transaction may use again. To be called in one that has changed nothing yet. */
+	freePages(): FreePages {
+		let oldest = this.#commits.last;
+		for (const reader of this.#store.env.readerList()) {
+			const commit = /^ *\d+ \S+ (\d+)$/m.exec(reader)?.[1];
+			if (commit !== undefined) oldest = Math.min(oldest, Number(commit));
+		}
+		return freePages(this.#commits.handle, this.#pageBytes, oldest);
 	}
 
 	/** Frees what readers of killed processes still hold. */

@@ -1,4 +1,4 @@
-import { closeSync, linkSync, mkdtempSync, openSync, rmSync, symlinkSync } from "node:fs";
+import { closeSync, linkSync, mkdtempSync, openSync, rmdirSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { codeOf } from "../errors.js";
@@ -41,7 +41,11 @@ export class WayIn {
 	}
 
 	close(): void {
-		if (this.#links !== undefined) rmSync(this.#links, { recursive: true, force: true });
+		if (this.#links !== undefined) {
+			for (const name of this.#handles.keys()) rmSync(join(this.#links, name), { force: true });
+			rmdirSync(this.#links);
+		}
+		this.#links = undefined;
 		for (const handle of this.#handles.values()) closeSync(handle);
 		this.#handles.clear();
 	}
@@ -69,7 +73,6 @@ export class WayIn {
 
 	#letGo(): undefined {
 		this.close();
-		this.#links = undefined;
 		return undefined;
 	}
 }
