@@ -8,6 +8,9 @@ import { identityOf, pathOf } from "../open-file.js";
 
 // O_PATH of Linux: the file can be named, not read. Closing another handle takes LMDB's locks from this process.
 const NAMED_ONLY = 0o10000000;
+// In memory, where the system has such a place: to make a directory on a disk, and remove it, takes as long as opening.
+const IN_MEMORY = "/dev/shm";
+const PREFIX = "streamkit-";
 // As LMDB makes its files.
 const MODE = 0o664;
 
@@ -58,7 +61,7 @@ export class WayIn {
 			this.#handles.set(name, handle);
 		}
 		try {
-			this.#links = mkdtempSync(join(tmpdir(), "streamkit-"));
+			this.#links = temporaryDirectory();
 			for (const [name, handle] of this.#handles) {
 				const path = pathOf(handle);
 				if (path === undefined) return this.#letGo();
@@ -74,6 +77,14 @@ export class WayIn {
 	#letGo(): undefined {
 		this.close();
 		return undefined;
+	}
+}
+
+function temporaryDirectory(): string {
+	try {
+		return mkdtempSync(join(IN_MEMORY, PREFIX));
+	} catch {
+		return mkdtempSync(join(tmpdir(), PREFIX));
 	}
 }
 
