@@ -26,9 +26,9 @@ import { DATA_FILE, JOURNAL_FILE } from "./file-names.js";
 import { fileSystemWarnings } from "./file-systems.js";
 import { JournaledEnvironment } from "./journaled-environment.js";
 import { requireHeader } from "./lmdb/data-file.js";
-import type { KeyRange } from "./lmdb/environment.js";
 import { restoreLength } from "./restore-length.js";
 import { isFull, LackingRoom } from "./room.js";
+import { scanPage } from "./scan.js";
 import { WakeFile } from "./wake-file.js";
 import { Yielder } from "./yielder.js";
 
@@ -107,10 +107,8 @@ export class DirectoryHost implements HostKv {
 		this.#requireUsable();
 		requireRange(range);
 		if (range.limit < 1 || Buffer.compare(range.start, range.end) >= 0) return { keys: [], values: [], more: false };
-		const bounds: KeyRange = { start: range.start, end: range.end, reverse: range.reverse === true };
-		const scan = range.keysOnly === true ? scanKeys : scanPairs;
 		try {
-			return this.#environment.reading(() => scan(this.#environment, range, bounds));
+			return this.#environment.reading(() => scanPage(this.#environment, range));
 		} catch (error) {
 			throw this.#failure(error, false, "reading");
 		}
@@ -346,29 +344,6 @@ export class DirectoryHost implements HostKv {
 /** A host for a directory: see the contract of HostKv. The directory is created if it is missing. */
 export async function directoryHost(path: string): Promise<HostKv> {
 	return new DirectoryHost(path);
-}
-
-function scanPairs(environment: JournaledEnvironment, range: ScanRange, bounds: KeyRange): ScanPage {
-	const keys: Uint8Array[] = [];
-	const values: Uint8Array[] = [];
-	const maxBytes = range.maxBytes ?? Number.POSITIVE_INFINITY;
-	let bytes = 0;
-	for (const { key, value } of environment.rows(bounds)) {
-		bytes += environment.lengthOf(value);
-		if (keys.length === range.limit || (keys.length > 0 && bytes > maxBytes)) return { keys, values, more: true };
-		keys.push(key);
-		values.push(environment.valueOf(value));
-	}
-	return { keys, values, more: false };
-}
-
-function scanKeys(environment: JournaledEnvironment, range: ScanRange, bounds: KeyRange): ScanPage {
-	const keys: Uint8Array[] = [];
-	for (const key of environment.keys(bounds)) {
-		if (keys.length === range.limit) return { keys, values: [], more: true };
-		keys.push(key);
-	}
-	return { keys, values: [], more: false };
 }
 
 function failedCheck(environment: JournaledEnvironment, batch: HostBatch): HostCommit | undefined {

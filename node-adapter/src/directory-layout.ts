@@ -20,7 +20,7 @@ import {
 import { devNull } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { StreamkitError } from "streamkit";
-import { badPath, codeOf, failure, gone, noRoom } from "./errors.js";
+import { badPath, codeOf, damaged, failure, gone, noRoom } from "./errors.js";
 import { standsAt } from "./file-identity.js";
 import { DATA_FILE, JOURNAL_FILE, LOCK_FILE, MARKER_FILE, ownSuffix, VALUES_DIRECTORY } from "./file-names.js";
 import { contentsOf, evidenceOfData, isLeftBehind } from "./left-behind.js";
@@ -46,8 +46,8 @@ const HANDLES = 9;
  * Makes sure that a path is a directory of ours of that kind, creating it if it is missing or empty, and that it can
  * be written. Touches nothing that is not ours.
  *
- * @throws INVALID_ARGUMENT when the path is a file, or a directory that holds something else or is of a newer format;
- * CORRUPT when a store's data are missing;
+ * @throws INVALID_ARGUMENT when the path is a file, or a directory that holds something else; UNSUPPORTED when it is of
+ * another format; CORRUPT when its marker is damaged, or a store's data are missing;
  * UNAVAILABLE when it may not be read or written, or too many files are open; QUOTA_EXCEEDED when there is no room to
  * create it.
  */
@@ -195,14 +195,15 @@ function isMarked(directory: string, path: string, kind: DirectoryKind): boolean
 		throw error;
 	}
 	const mark = parse(text);
-	if (mark === undefined) throw badPath(path, `"${path}" has a damaged ${MARKER_FILE}; it was left untouched`);
+	if (mark === undefined) throw damaged(join(directory, MARKER_FILE), "is damaged; it was left untouched");
 	if (mark.streamkit !== kind) {
 		const opener = mark.streamkit === "store" ? "openDirectory" : "openNamespaces";
 		const advice = mark.streamkit === "store" || mark.streamkit === "namespaces" ? `: ${opener} opens it` : "";
 		throw badPath(path, `"${path}" is a directory of kind "${String(mark.streamkit)}", not "${kind}"${advice}`);
 	}
 	if (mark.format !== FORMAT) {
-		throw badPath(path, `"${path}" has format ${String(mark.format)}; this version reads format ${FORMAT}`);
+		const message = `"${path}" has format ${String(mark.format)}; this version reads format ${FORMAT}`;
+		throw new StreamkitError("UNSUPPORTED", message, { details: { path } });
 	}
 	return true;
 }
@@ -285,8 +286,8 @@ function requireData(directory: string): void {
 	const size = statSync(dataFile, { throwIfNoEntry: false })?.size;
 	if (size !== undefined && size > 0) return;
 	const what = size === undefined ? "missing" : "empty";
-	const message = `${dataFile} is ${what}, and ${evidence} says that there were data; put it back, or delete the whole directory to begin anew`;
-	throw new StreamkitError("CORRUPT", message, { details: { key: dataFile } });
+	const advice = "put it back, or delete the whole directory to begin anew";
+	throw damaged(dataFile, `is ${what}, and ${evidence} says that there were data; ${advice}`);
 }
 
 /** Brings LMDB's files of a new store to the disk, before anything is made that is evidence of them. */

@@ -12,6 +12,7 @@ const MDB_VERSION_MISMATCH = -30794;
 const MDB_INVALID = -30793;
 const MDB_MAP_FULL = -30792;
 const MDB_READERS_FULL = -30790;
+const MDB_BAD_RSLOT = -30783;
 
 const QUOTA: ReadonlySet<unknown> = new Set([
 	"ENOSPC",
@@ -73,6 +74,11 @@ export function badPath(path: string, rule: string): StreamkitError {
 	return new StreamkitError("INVALID_ARGUMENT", `path: ${rule}`, { details: { argument: "path", path } });
 }
 
+/** CORRUPT: a file is damaged, or missing; the rule says what it must be, or was to be done. */
+export function damaged(file: string, rule: string): StreamkitError {
+	return new StreamkitError("CORRUPT", `${file} ${rule}`, { details: { key: file } });
+}
+
 /** LIMIT_EXCEEDED with its details {what, limit, actual}. */
 export function tooLarge(what: string, limit: number, actual: number): StreamkitError {
 	return new StreamkitError("LIMIT_EXCEEDED", `${what}: at most ${limit}, got ${actual}`, {
@@ -132,11 +138,20 @@ export function failure(error: unknown, path: string, applied: Applied, doing: s
 			details: { path, applied: false },
 		});
 	}
-	if (code === MDB_PANIC) {
+	// The second: this process closed a file of the store beside LMDB, say to copy it, and another took the locks.
+	if (code === MDB_PANIC || code === MDB_BAD_RSLOT) {
 		return new StreamkitError("UNAVAILABLE", `${message}; close it and open it again`, {
 			cause: error,
 			retryable: false,
 			details: { path, applied },
+		});
+	}
+	if (code === constants.errno.EAGAIN && doing === "opening") {
+		const who = "a process of the same number has it open, of another container or machine";
+		return new StreamkitError("UNAVAILABLE", `${message} (${who})`, {
+			cause: error,
+			retryable: false,
+			details: { path, applied: false },
 		});
 	}
 	if (code === MDB_READERS_FULL) {

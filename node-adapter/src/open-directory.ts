@@ -6,7 +6,8 @@ import { DirectoryHost } from "./directory-host.js";
  * The default durability is "strict".
  *
  * @throws INVALID_ARGUMENT when the path is a file, or a directory that holds something else; UNAVAILABLE when it may
- * not be written; QUOTA_EXCEEDED when there is no room to create it; CORRUPT when its files are damaged.
+ * not be written; QUOTA_EXCEEDED when there is no room to create it; CORRUPT when its files are damaged;
+ * UNSUPPORTED when a later version has made it.
  */
 export async function openDirectory(path: string, options: OpenOptions = {}): Promise<Store> {
 	// Before a directory is made; throws the reason of a signal that has fired.

@@ -21,7 +21,7 @@ import { syncBuiltinESMExports } from "node:module";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { isStreamkitError } from "streamkit";
+import { isStreamkitError, type StreamkitError } from "streamkit";
 import { DirectoryHost } from "../src/directory-host.js";
 import { prepareDirectory } from "../src/directory-layout.js";
 import { LmdbEnvironment } from "../src/lmdb/environment.js";
@@ -147,9 +147,9 @@ test("refuses a directory of another kind or of a later format", () => {
 	writeFileSync(join(directory, "streamkit.json"), '{"streamkit":"namespaces","format":1}');
 	assert.throws(() => new DirectoryHost(directory), coded("INVALID_ARGUMENT", /"namespaces"/));
 	writeFileSync(join(directory, "streamkit.json"), '{"streamkit":"store","format":2}');
-	assert.throws(() => new DirectoryHost(directory), coded("INVALID_ARGUMENT", /format 2/));
+	assert.throws(() => new DirectoryHost(directory), coded("UNSUPPORTED", /format 2/));
 	writeFileSync(join(directory, "streamkit.json"), '{"streamkit');
-	assert.throws(() => new DirectoryHost(directory), coded("INVALID_ARGUMENT", /damaged/));
+	assert.throws(() => new DirectoryHost(directory), coded("CORRUPT", /streamkit\.json is damaged/));
 	assert.deepEqual(readdirSync(directory), ["streamkit.json"]);
 });
 
@@ -526,4 +526,45 @@ test("pages overwritten with zeros give errors for what they held, and the rest 
 		assert.equal(child.signal, null, child.stderr);
 		assert.equal(child.code, 0, child.stderr);
 	}
+});
+
+test("keys of a damaged page that are out of their places are CORRUPT, however they are read", async () => {
+	const path = join(temporaryDirectory(), "store");
+	const host = new DirectoryHost(path);
+	await host.commit(batch({ key3: "3", key5: "5", key7: "7" }, "strict"));
+	await host.close();
+	const file = join(path, "data.mdb");
+	const whole = readFileSync(file);
+	for (const other of ["key2", "key8"]) {
+		writeFileSync(file, Buffer.from(whole.toString("latin1").replaceAll("key5", other), "latin1"));
+		const damaged = new DirectoryHost(path);
+		for (const [keysOnly, reverse] of [
+			[true, false],
+			[true, true],
+			[false, false],
+			[false, true],
+		] as const) {
+			assert.throws(
+				() => damaged.scan({ start: bytes("key"), end: bytes("key:"), limit: 10, keysOnly, reverse }),
+				(error) => {
+					assert.ok(isStreamkitError(error, "CORRUPT"), String(error));
+					assert.match(String(error.details["key"]), /^([0-9a-f]{2})+$/);
+					return true;
+				},
+			);
+		}
+		await damaged.close();
+	}
+});
+
+test("locks that were taken from LMDB by closing one of its files come back with the next opening", async (t) => {
+	const host = new DirectoryHost(join(temporaryDirectory(), "store"));
+	t.after(() => host.close());
+	t.mock.method(LmdbEnvironment.prototype, "get", () => {
+		throw Object.assign(new Error("MDB_BAD_RSLOT"), { code: -30783 });
+	});
+	assert.throws(
+		() => host.get([bytes("a")]),
+		(error) => coded("UNAVAILABLE", /close it and open it again/)(error) && !(error as StreamkitError).retryable,
+	);
 });

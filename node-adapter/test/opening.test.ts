@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import type { StreamkitError } from "streamkit";
 import { DirectoryHost } from "../src/directory-host.js";
 import { nativeAddon } from "../src/lmdb/addon.js";
 import { coded, openFilesIn, temporaryDirectory } from "./support.js";
@@ -36,4 +37,16 @@ test("opening that fails when LMDB has opened its files leaves none of them open
 	assert.deepEqual(openFilesIn(path), []);
 	await new DirectoryHost(path).close();
 	assert.deepEqual(openFilesIn(path), []);
+});
+
+test("a process of the same number that has the store open, in another container, is told as such", async () => {
+	const path = join(temporaryDirectory(), "store");
+	withoutReaders(constants.errno.EAGAIN, () => {
+		assert.throws(
+			() => new DirectoryHost(path),
+			(error) =>
+				coded("UNAVAILABLE", /a process of the same number has it open/)(error) &&
+				(error as StreamkitError).retryable === false,
+		);
+	});
 });

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
-import { StreamkitError } from "streamkit";
+import { damaged } from "../errors.js";
 import { pause } from "./pause.js";
 
 // Where LMDB refuses to open a file, the package may end the process, and damaged sizes may do so as well: whatever it
@@ -38,9 +38,7 @@ export function requireHeader(dataFile: string): void {
 	} finally {
 		closeSync(handle);
 	}
-	throw new StreamkitError("CORRUPT", `${dataFile} does not begin as an LMDB file does; it was left untouched`, {
-		details: { key: dataFile },
-	});
+	throw damaged(dataFile, "does not begin as an LMDB file does; it was left untouched");
 }
 
 /** What the latest header says. */
