@@ -5,6 +5,7 @@ import { readNames } from "./framing/answers.js";
 import { broken } from "./framing/reader.js";
 import type { ListOptions } from "./types.js";
 import { checkName, checkSignal, optionalInteger, optionalText, optionsObject } from "./validate.js";
+import { Yielder } from "./yielder.js";
 
 const PAGE_NAMES = 1000;
 
@@ -24,7 +25,9 @@ function list(slot: EngineSlot, input: ListOptions | undefined, read: NamesCall)
 			const limit = optionalInteger("limit", options.limit, 0, 0);
 			const signal = checkSignal(options.signal);
 			let left = limit === 0 ? Number.POSITIVE_INFINITY : limit;
+			const yielder = new Yielder();
 			while (left > 0) {
+				if (yielder.due(slot.hostWaits)) await yielder.next();
 				const { names, more } = readNames(
 					await slot.call("read", (engine) => read(engine, after, prefix, Math.min(left, PAGE_NAMES)), signal),
 				);

@@ -5,6 +5,7 @@ import { invalid, isStreamkitError } from "./errors.js";
 import { type Place, readChanges, readStatus } from "./framing/answers.js";
 import type { SegmentStatus, StatusHandler, SubscribeOptions, Subscription } from "./types.js";
 import { checkName, checkSignal, optionalDuration, optionalFunction, optionsObject } from "./validate.js";
+import { Yielder } from "./yielder.js";
 
 // Symbol.dispose is younger than the oldest runtimes this runs on.
 const DISPOSE: typeof Symbol.dispose = Symbol.dispose ?? (Symbol.for("Symbol.dispose") as typeof Symbol.dispose);
@@ -173,8 +174,11 @@ class StatusSubscription implements Subscription {
 		if (this.#calling) return;
 		this.#calling = true;
 		try {
+			const yielder = new Yielder();
 			// What becomes due meanwhile comes at the end. One iterator: each new one would pass over all that was deleted.
 			for (const [segment, status] of this.#due) {
+				// A handler need not wait for anything, and there may be very many segments.
+				if (yielder.due(false)) await yielder.next();
 				if (this.#status !== "active") return;
 				this.#due.delete(segment);
 				this.#last = status;

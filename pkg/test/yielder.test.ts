@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { memoryHost, type RecordInput, type Store } from "../src/entry/node.js";
 import { numbered, rejection, storeIn } from "./support/store.js";
+import { withResolvers } from "./support/with-resolvers.js";
 
 /** A store on a host that answers without a promise, with 40 records of 100 KB. */
 async function large(t: TestContext): Promise<Store> {
@@ -19,6 +20,14 @@ async function large(t: TestContext): Promise<Store> {
 function spin(): void {
 	const end = performance.now() + 12;
 	while (performance.now() < end);
+}
+
+/** Segments, as many as three pages of their names hold. */
+const SEGMENTS = 2500;
+
+async function manySegments(store: Store): Promise<void> {
+	const writes = Array.from({ length: SEGMENTS }, (_, n) => ({ space: "m", segment: String(n), records: numbered(1) }));
+	await store.transact(writes);
 }
 
 /** What runs long with a signal, and keeps the event loop at each of its steps. */
@@ -43,6 +52,20 @@ const LONG: Record<string, (store: Store, signal: AbortSignal) => Promise<unknow
 	async export(store, signal) {
 		for await (const _ of store.export({ signal })) spin();
 	},
+	async names(store, signal) {
+		let names = 0;
+		for await (const _ of store.getSegments("m", { signal })) if (++names % 900 === 0) spin();
+	},
+	async "first statuses"(store) {
+		let told = 0;
+		const { promise, resolve } = withResolvers<void>();
+		const subscription = await store.subscribeToSpace("m", () => {
+			if (++told % 900 === 0) spin();
+			if (told === SEGMENTS) resolve();
+		});
+		await promise;
+		subscription.unsubscribe();
+	},
 	verify: (store, signal) => store.verify({ signal, onProgress: spin }),
 	async produce(store, signal) {
 		function* records(): Generator<RecordInput> {
@@ -59,6 +82,7 @@ const LONG: Record<string, (store: Store, signal: AbortSignal) => Promise<unknow
 for (const [name, run] of Object.entries(LONG)) {
 	test(`on a host that never waits, others get their turn: ${name}`, async (t) => {
 		const store = await large(t);
+		await manySegments(store);
 		let turns = 0;
 		let ended = false;
 		const turn = (): void => {
@@ -66,8 +90,11 @@ for (const [name, run] of Object.entries(LONG)) {
 			if (!ended) setImmediate(turn);
 		};
 		setImmediate(turn);
-		await run(store, new AbortController().signal);
-		ended = true;
+		try {
+			await run(store, new AbortController().signal);
+		} finally {
+			ended = true;
+		}
 		assert.ok(turns > 0);
 	});
 }
