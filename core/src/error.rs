@@ -250,7 +250,7 @@ impl Error {
     /// The same error, of a call of which something was written, or may have been: a failure of the host says so.
     #[must_use]
     pub(crate) fn after_write(self) -> Self {
-        self.of_host(Detail::Text(String::from("unknown")))
+        self.of_host(unsure())
     }
 
     /// The same error, of a read, which applies nothing, whatever the host says of it. What its call handed over before is
@@ -267,7 +267,7 @@ impl Error {
     /// The same error, of a write that may have been applied.
     #[must_use]
     pub(crate) fn in_doubt(self) -> Self {
-        self.with("applied", Detail::Text(String::from("unknown")))
+        self.with("applied", unsure())
     }
 
     /// Whether a write that failed with this may nevertheless have been applied.
@@ -277,6 +277,11 @@ impl Error {
             None => self.0.code == ErrorCode::Unavailable,
         }
     }
+}
+
+/// What `applied` is of a write that may have been applied.
+fn unsure() -> Detail {
+    Detail::Text(String::from("unknown"))
 }
 
 impl fmt::Display for Error {

@@ -74,8 +74,9 @@ export class DirectoryHost implements HostKv {
 		let environment: JournaledEnvironment | undefined;
 		let wake: WakeFile | undefined;
 		try {
-			const isNew = !existsSync(dataFile) || !existsSync(join(directory, JOURNAL_FILE));
-			if (existsSync(dataFile)) requireHeader(dataFile);
+			const hasData = existsSync(dataFile);
+			const isNew = !hasData || !existsSync(join(directory, JOURNAL_FILE));
+			if (hasData) requireHeader(dataFile);
 			[environment, wake] = inOneDirectory(directory, (path) => {
 				environment = new JournaledEnvironment(directory, this.#largestFile, undefined, path);
 				return [environment, new WakeFile(directory, path)] as const;

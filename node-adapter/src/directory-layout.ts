@@ -27,8 +27,6 @@ import { contentsOf, evidenceOfData, isLeftBehind } from "./left-behind.js";
 import { makeFiles } from "./lmdb/opening.js";
 import { identityOf, throughItself } from "./open-file.js";
 
-export { ownSuffix };
-
 /** What a directory of ours is for. */
 export type DirectoryKind = "store" | "namespaces";
 

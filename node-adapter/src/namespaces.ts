@@ -1,8 +1,9 @@
 import { readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { checkOptions, type Namespaces, type OpenOptions, type Store, StreamkitError } from "streamkit";
-import { isOurs, ownSuffix, prepareDirectory, syncDirectory } from "./directory-layout.js";
+import { isOurs, prepareDirectory, syncDirectory } from "./directory-layout.js";
 import { failure, wrong } from "./errors.js";
+import { ownSuffix } from "./file-names.js";
 import { isCreated, markCreated, NamespaceHost } from "./namespace-host.js";
 import { openOwned } from "./open-directory.js";
 

@@ -33,6 +33,17 @@ function batch(
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
 
+/** Makes a change: the pages and those that could be used again before it, and how many it added. */
+function made(environment: LmdbEnvironment, { deletes, puts }: HostBatch) {
+	const before = environment.pages();
+	const free = environment.write(() => environment.freePages());
+	environment.write(() => {
+		for (const gone of deletes) environment.remove(gone);
+		for (const put of puts) environment.put(put.key, put.value);
+	});
+	return { before, free, added: environment.pages().count - before.count };
+}
+
 test("no commit adds more pages than were looked for", async (t) => {
 	const directory = mkdtempSync(join(tmpdir(), "streamkit-room-"));
 	const environment = new LmdbEnvironment(directory);
@@ -69,13 +80,7 @@ test("no commit adds more pages than were looked for", async (t) => {
 	);
 	let used = 0;
 	for (const [index, one] of commits.entries()) {
-		const before = environment.pages();
-		const free = environment.write(() => environment.freePages());
-		environment.write(() => {
-			for (const gone of one.deletes) environment.remove(gone);
-			for (const put of one.puts) environment.put(put.key, put.value);
-		});
-		const added = environment.pages().count - before.count;
+		const { before, free, added } = made(environment, one);
 		for (const looked of [pagesFor(one, before), pagesBeside(one, before, free)]) {
 			assert.ok(added <= looked, `commit ${index}: ${added} pages were added, ${looked} looked for`);
 		}
@@ -105,13 +110,7 @@ test("nor where rows come and go, and what they leave is used again", async (t) 
 							numbers.map((number) => [number, keyBytes]),
 						)
 					: batch(numbers.map((number) => [number, keyBytes, Math.floor(most * random())]));
-			const before = environment.pages();
-			const free = environment.write(() => environment.freePages());
-			environment.write(() => {
-				for (const gone of one.deletes) environment.remove(gone);
-				for (const put of one.puts) environment.put(put.key, put.value);
-			});
-			const added = environment.pages().count - before.count;
+			const { before, free, added } = made(environment, one);
 			const looked = pagesBeside(one, before, free);
 			assert.ok(added <= looked, `commit ${commit} of ${seed}: ${added} pages were added, ${looked} looked for`);
 			if (looked < pagesFor(one, before)) used++;

@@ -6,10 +6,10 @@ import { dirname, join, relative } from "node:path";
 import { after, before, test } from "node:test";
 import { build as esbuild } from "esbuild";
 import { build as viteBuild, createServer as viteServer } from "vite";
-import webpack from "webpack";
 import { noChromium, resultOf } from "./chromium.js";
 import { Project, pack, temporaryFolder } from "./packed-project.js";
 import { serve } from "./static-server.js";
+import { runWebpack } from "./with-webpack.js";
 
 let folder: string;
 let project: Project;
@@ -90,21 +90,15 @@ const bundlers: readonly Bundler[] = [
 	{
 		name: "webpack",
 		async bundle(into) {
-			const compiler = webpack({
-				mode: "production",
+			const found = await runWebpack({
 				context: project.folder,
 				entry: "./main.js",
 				target: ["web", "es2022"],
 				experiments: { outputModule: true },
 				output: { path: into, filename: "bundle.js", module: true },
-				performance: false,
 			});
-			const stats = await new Promise<webpack.Stats | undefined>((resolve, reject) => {
-				compiler.run((error, result) => (error === null ? resolve(result) : reject(error)));
-			});
-			await new Promise<void>((resolve) => compiler.close(() => resolve()));
-			assert.deepEqual(stats?.toJson({ all: false, errors: true, warnings: true }).errors, []);
-			assert.deepEqual(stats?.toJson({ all: false, errors: true, warnings: true }).warnings, []);
+			assert.deepEqual(found?.errors, []);
+			assert.deepEqual(found?.warnings, []);
 			await filesLike(into, /\.wasm$/);
 			await project.write(join("webpack", "index.html"), page("./bundle.js"));
 			return join(into, "bundle.js");

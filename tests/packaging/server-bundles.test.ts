@@ -7,8 +7,8 @@ import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { build as esbuild, type Format } from "esbuild";
 import { build as viteBuild } from "vite";
-import webpack from "webpack";
 import { Project, pack, temporaryFolder } from "./packed-project.js";
+import { runWebpack } from "./with-webpack.js";
 
 let folder: string;
 let project: Project;
@@ -41,26 +41,27 @@ async function run(bundle: string): Promise<string> {
 }
 
 async function withWebpack(entry: string, into: string): Promise<string> {
-	const compiler = webpack({
-		mode: "production",
+	const found = await runWebpack({
 		context: project.folder,
 		entry: `./${entry}`,
 		target: "node20",
 		output: { path: into, filename: "bundle.cjs" },
-		performance: false,
 	});
-	const stats = await new Promise<webpack.Stats | undefined>((resolve, reject) => {
-		compiler.run((error, result) => (error === null ? resolve(result) : reject(error)));
-	});
-	await new Promise<void>((resolve) => compiler.close(() => resolve()));
-	assert.deepEqual(stats?.toJson({ all: false, errors: true }).errors, []);
+	assert.deepEqual(found?.errors, []);
 	return join(into, "bundle.cjs");
 }
 
 async function withEsbuild(entry: string, into: string, format: Format, name: string): Promise<string> {
 	const outfile = join(into, name);
-	const { absWorkingDir, entryPoints } = { absWorkingDir: project.folder, entryPoints: [entry] };
-	await esbuild({ absWorkingDir, entryPoints, outfile, bundle: true, format, platform: "node", logLevel: "silent" });
+	await esbuild({
+		absWorkingDir: project.folder,
+		entryPoints: [entry],
+		outfile,
+		bundle: true,
+		format,
+		platform: "node",
+		logLevel: "silent",
+	});
 	return outfile;
 }
 

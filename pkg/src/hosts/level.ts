@@ -1,11 +1,11 @@
 import { type Bytes, copyBytes, isUint8Array, sameBytes } from "../bytes.js";
 import { describe, invalid, StreamkitError } from "../errors.js";
 import type { HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../host.js";
-import { soon } from "../microtasks.js";
 import { optionalBoolean, optionsObject } from "../validate.js";
 import { checkBatch } from "./limits.js";
 import { Mutex } from "./mutex.js";
 import { PageFilling } from "./page-filling.js";
+import { tell, watch } from "./watchers.js";
 
 const ENCODING = { keyEncoding: "view", valueEncoding: "view" } as const;
 const MAX_FETCH = 1000;
@@ -183,18 +183,11 @@ class LevelHost implements HostKv {
 	}
 
 	watch(changed: () => void): () => void {
-		const watcher = (): void => changed();
-		this.#shared.watchers.add(watcher);
-		return () => {
-			this.#shared.watchers.delete(watcher);
-		};
+		return watch(this.#shared.watchers, changed);
 	}
 
 	notify(): void {
-		if (this.#shared.watchers.size < 2) return;
-		soon(() => {
-			for (const watcher of [...this.#shared.watchers]) watcher();
-		});
+		tell(this.#shared.watchers);
 	}
 }
 

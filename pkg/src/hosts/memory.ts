@@ -4,6 +4,7 @@ import { soon } from "../microtasks.js";
 import { checkLimits, optionsObject } from "../validate.js";
 import { checkBatch } from "./limits.js";
 import { keyText, SortedRows } from "./sorted-rows.js";
+import { watch } from "./watchers.js";
 
 const LIMITS: HostLimits = {
 	maxKeyBytes: 4096,
@@ -67,12 +68,7 @@ class MemoryHost implements HostKv {
 	}
 
 	watch(changed: () => void): () => void {
-		// A function of its own, so that one that is registered twice is stopped once.
-		const watcher = (): void => changed();
-		this.#watchers.add(watcher);
-		return () => {
-			this.#watchers.delete(watcher);
-		};
+		return watch(this.#watchers, changed);
 	}
 
 	notify(): void {

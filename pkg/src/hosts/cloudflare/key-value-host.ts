@@ -3,8 +3,9 @@ import type { Health, HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanR
 import { checkBatch } from "../limits.js";
 import { PageFilling } from "../page-filling.js";
 import { isEmptyRange, keyBytesOf, keyOfText, textOfKey } from "../text-keys.js";
+import { tell, watch } from "../watchers.js";
 import { emptied, storageFailure, synced } from "./failures.js";
-import { tell, watch, watchersOf } from "./watchers.js";
+import { watchersOf } from "./storage-watchers.js";
 
 /** What is used of the storage of an object without SQLite. */
 export interface KeyValueStorage extends KeyValueCalls {

@@ -4,9 +4,10 @@ import type { Health, HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanR
 import { checkBatch } from "../limits.js";
 import { PageFilling } from "../page-filling.js";
 import { isEmptyRange } from "../text-keys.js";
+import { tell, watch } from "../watchers.js";
 import { emptied, storageFailure, synced } from "./failures.js";
 import { type Makings, makingsOf } from "./makings.js";
-import { tell, watch, watchersOf } from "./watchers.js";
+import { watchersOf } from "./storage-watchers.js";
 
 type SqlValue = ArrayBuffer | string | number | null;
 
