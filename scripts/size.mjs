@@ -12,7 +12,7 @@ const budget = 100 * 1024;
 /** The entry that the budget is about. */
 const budgeted = "browser, indexeddb";
 // The engine is over the budget: until it is not, it may at least not grow unnoticed.
-const ceiling = 155 * 1024;
+const ceiling = 157 * 1024;
 
 const full = "streamkit.wasm";
 const browser = { platform: "browser", conditions: ["browser"], wasm: "light/streamkit.wasm" };

@@ -3,11 +3,17 @@
 
 mod common;
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use common::hooked::{Hook, HostCall, hooked};
 use common::reads::{segment_read, space_read};
-use common::{World, records, small_blocks};
+use common::turn::turn;
+use common::{Never, World, records, small_blocks};
+use futures::future::LocalBoxFuture;
 use streamkit_core::{
-    Atomicity, EntryId, HostLimits, MemoryKv, Page, Retention, SegmentRead, SpaceRead, Store, Trim,
-    WriteOptions,
+    Atomicity, EntryId, Env, HostLimits, MemoryKv, OpenOptions, Page, Result, Retention, SegmentRead,
+    SpaceRead, Store, Trim, WriteOptions,
 };
 
 fn later(world: &World) -> u64 {
@@ -163,5 +169,59 @@ fn bounds_as_large_as_there_are_bound_nothing() {
         assert_eq!(ends(&page.expect("reads")), none);
         let after = EntryId::new(u64::MAX, u64::MAX);
         assert_eq!(ends(&store.read_space(SpaceRead { after, ..read }).await.expect("reads")), none);
+    });
+}
+
+/// What others do before the head of a read is given, and after its rows are where both are asked for at once.
+struct Between(RefCell<Option<LocalBoxFuture<'static, ()>>>);
+
+impl Hook for Between {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        if matches!(call, HostCall::Get(_))
+            && let Some(others) = self.0.take()
+        {
+            turn().await;
+            others.await;
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn no_bound_is_reached_that_was_not_when_the_rows_were_read() {
+    let (world, kv) = (World::new(), small_blocks());
+    let between = Rc::new(Between(RefCell::default()));
+    let open = |kv| {
+        let env = Env { timer: Rc::new(Never), ..world.env(kv) };
+        world.run(Store::open(env, OpenOptions::default())).expect("opens")
+    };
+    let (writer, reader) = (open(Rc::new(kv.clone())), open(hooked(&kv, &between)));
+    let one = |segment| records("s", segment, &["x"]);
+    world.run(async {
+        writer.create_stream("s", 1, Retention::default()).await.expect("creates");
+        for _ in 0..3 {
+            writer.append(one("g"), WriteOptions::default()).await.expect("appends");
+        }
+        later(&world);
+        writer.append(one("other"), WriteOptions::default()).await.expect("appends");
+        writer.trim_stream("s", Trim::MaxCount(1), false).await.expect("trims");
+        for from in 4..8 {
+            let now = later(&world);
+            let (clock, others) = (world.clock.clone(), writer.clone());
+            *between.0.borrow_mut() = Some(Box::pin(async move {
+                others.append(one("g"), WriteOptions::default()).await.expect("appends");
+                clock.0.set(now + 10);
+                others.append(one("other"), WriteOptions::default()).await.expect("appends");
+            }));
+            let mut read = segment_read("s", "g", from, 10);
+            match from % 2 {
+                0 => read.max_sequence = Some(from),
+                _ => read.max_timestamp = Some(now + 5),
+            }
+            let page = reader.read_segment(read.clone()).await.expect("reads");
+            assert!(between.0.borrow().is_none());
+            assert!(page.len() == 1 || page.tail, "{read:?} ended without what was appended meanwhile");
+            assert_eq!(ends(&reader.read_segment(read).await.expect("reads")), (1, true, false));
+        }
     });
 }

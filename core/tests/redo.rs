@@ -4,7 +4,7 @@
 mod common;
 
 use common::hooked::{Hook, HostCall, hooked};
-use common::reads::space_read;
+use common::reads::{segment_read, space_read};
 use common::{StopAfter, World, records};
 use futures::channel::oneshot;
 use std::cell::{Cell, RefCell};
@@ -133,6 +133,31 @@ fn an_open_store_looks_for_leftovers_when_asked() {
         calls += 1;
     }
     assert!(left > 3, "{left} of {calls} left something");
+}
+
+/// Whoever reads one of the segments first finds what was committed, and so does who reads the other.
+#[test]
+fn a_store_that_was_open_all_the_while_reads_what_another_instance_had_committed() {
+    let (mut calls, mut found) = (1, [0, 0]);
+    loop {
+        let world = World::new();
+        let kv = by_space();
+        let open = world.open(&kv);
+        let limited = StopAfter::new(calls);
+        transact_while_alive(&world, &kv, &limited);
+        let entries = |space, segment| {
+            let read = segment_read(space, segment, 1, 10);
+            world.run(open.read_segment(read)).expect("reads").len()
+        };
+        let (first, second) = (entries("b", "y"), entries("a", "x"));
+        assert_eq!(first, second, "after {calls} calls");
+        found[usize::from(first == 1)] += 1;
+        if limited.is_alive() {
+            break;
+        }
+        calls += 1;
+    }
+    assert!(found[0] > 2 && found[1] > 2, "{found:?} of {calls}");
 }
 
 /// Spaces whose first entries are those of a transaction that another instance left half done are no empty ones.

@@ -5,7 +5,7 @@ use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use super::super::{Call, Inner, Row};
+use super::super::{Call, Inner, Part, Row};
 use super::block_size::BlockSize;
 use crate::error::{Error, Result};
 use crate::id::EntryId;
@@ -71,7 +71,7 @@ impl Inner {
     ) -> Call<'c, Option<Block>> {
         Box::pin(async move {
             let range = block::range(space, segment, from);
-            let found = self.scan_blocks(range, (space, segment), (1, 1), voids).await?;
+            let found = self.scan_blocks(range, None, (space, segment), (1, 1), voids).await?;
             Ok(found.0.into_iter().next())
         })
     }
@@ -108,10 +108,12 @@ impl Inner {
     }
 
     /// Blocks of a range of `(space, segment)`, and whether there are more: up to `(blocks, bytes)`, at least
-    /// one where there are any. What is void counts as not there.
+    /// one where there are any. What is void counts as not there. `first`: what the host gave already for that range
+    /// and these limits.
     pub(crate) fn scan_blocks<'c>(
         &'c self,
         range: KeyRange,
+        first: Option<Part<Row>>,
         (space, segment): (&'c str, &'c str),
         limits: (usize, usize),
         voids: &'c Voids,
@@ -127,7 +129,7 @@ impl Inner {
                 }
                 Ok(!found.is_empty())
             };
-            let more = self.rows_until(range, limits, &mut take).await?;
+            let more = self.rows_until(range, first, limits, &mut take).await?;
             if let Some(last) = found.last() {
                 self.block_size.set(BlockSize::of(last));
             }
@@ -152,7 +154,7 @@ impl Inner {
         let ahead = self.host.atomic() != Atomicity::None;
         let range = block::range(space, segment, sequence);
         let limit = if ahead { 64 } else { 1 };
-        let (found, _) = self.scan_blocks(range, (space, segment), (limit, ahead_bytes), voids).await?;
+        let (found, _) = self.scan_blocks(range, None, (space, segment), (limit, ahead_bytes), voids).await?;
         let mut first = None;
         let mut cache = self.blocks.borrow_mut();
         for one in found {

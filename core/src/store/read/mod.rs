@@ -25,9 +25,12 @@ pub(crate) use blocks::BlockCache;
 pub(crate) use density::Density;
 
 use alloc::boxed::Box;
+use core::task::Poll;
+
+use futures_util::poll;
 
 use super::load::decode_head;
-use super::{Call, Inner, Row};
+use super::{Call, Inner, Part, Row};
 use crate::error::Result;
 use crate::layout::KeyRange;
 use crate::layout::space as space_row;
@@ -50,18 +53,42 @@ impl Inner {
         })
     }
 
-    /// Hands over rows of a range, up to `(rows, bytes)` at once, until `take` has enough. Says whether there
-    /// are more.
+    /// The head of a space, and rows of a range up to `(rows, bytes)`, asked for at the same time: either may be the
+    /// older one.
+    fn head_and_rows<'c>(
+        &'c self,
+        space: &'c str,
+        range: KeyRange,
+        (limit, max_bytes): (usize, usize),
+    ) -> Call<'c, (SpaceHead, Part<Row>)> {
+        Box::pin(async move {
+            let mut head = self.fresh_head(space);
+            let begun = poll!(&mut head);
+            let rows = self.host.rows(range, limit, max_bytes).await?;
+            let head = match begun {
+                Poll::Ready(head) => head?,
+                Poll::Pending => head.await?,
+            };
+            Ok((head, rows))
+        })
+    }
+
+    /// Hands over rows of a range, up to `(rows, bytes)` at once, until `take` has enough. `first`: what the host gave
+    /// for the first of these. Says whether there are more.
     fn rows_until<'c>(
         &'c self,
         range: KeyRange,
+        mut first: Option<Part<Row>>,
         (limit, max_bytes): (usize, usize),
         take: &'c mut dyn FnMut(Row) -> Result<bool>,
     ) -> Call<'c, bool> {
         Box::pin(async move {
             let (mut enough, mut left) = (false, Some(range));
             while !enough && let Some(range) = left {
-                let (rows, rest) = self.host.rows(range, limit, max_bytes).await?;
+                let (rows, rest) = match first.take() {
+                    Some(part) => part,
+                    None => self.host.rows(range, limit, max_bytes).await?,
+                };
                 for row in rows {
                     enough = take(row)?;
                 }

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::super::{Call, Inner, Store};
+use super::super::{Call, Inner, Part, Row, Store};
 use super::page::{Filling, Page, Tier, USUAL_BYTES, USUAL_ENTRIES, place};
 use crate::error::{Error, Result};
 use crate::id::EntryId;
@@ -90,7 +90,19 @@ pub(super) fn check_times(min: Option<u64>, max: Option<u64>) -> Result {
 impl Inner {
     pub(crate) async fn read_segment(&self, read: SegmentRead) -> Result<Page> {
         let mut from = read.from.max(1);
-        let head = self.fresh_head(&read.space).await?;
+        // As many bytes as the entries are likely to need.
+        let entries = read.max_sequence.map_or(u64::MAX, |most| most.saturating_sub(from) + 1);
+        let entries = entries.min(read.max_entries);
+        let likely = || self.block_size.get().holding(entries).min(read.max_bytes);
+        // Not where a committed transaction may be there without its rows: the head tells.
+        let at_once = self.host.is_exact() && self.host.atomic() == Atomicity::Store;
+        let (head, mut first) = if at_once && read.min_timestamp.is_none() {
+            let range = block::range(&read.space, &read.segment, from);
+            let (head, rows) = self.head_and_rows(&read.space, range, (MOST_ROWS, likely())).await?;
+            (head, Some(rows))
+        } else {
+            (self.fresh_head(&read.space).await?, None)
+        };
         let mut filling = Filling::new(read.max_entries, read.max_bytes, (from, 0));
         filling.page.stream = StreamMeta::is_stream_at(&head);
         // Whatever is appended from now on is later than all that is committed.
@@ -116,29 +128,42 @@ impl Inner {
         if from > end {
             return Ok(filling.end(beyond));
         }
-        // As many bytes as the entries are likely to need. More where what is wanted may lie further on, behind what
-        // is too old or trimmed: then the first blocks may reach it, and need no search.
-        let entries = read.max_sequence.map_or(u64::MAX, |most| most.saturating_sub(from) + 1);
-        let entries = entries.min(read.max_entries);
-        let likely = || self.block_size.get().holding(entries).min(read.max_bytes);
-        let may_search = match read.min_timestamp {
+        // More bytes where what is wanted may lie further on, behind what is too old or trimmed: then the first blocks
+        // may reach it, and need no search.
+        let mut may_search = match read.min_timestamp {
             Some(_) => !self.finds_times(),
             None => from == 1 && head.trimmed > EntryId::ZERO,
         };
-        let bytes = if may_search { read.max_bytes } else { likely() };
-        let (mut blocks, mut more) = self.blocks_upto(&read, (from, end), bytes, &head.voids).await?;
-        if let Some(min) = read.min_timestamp
-            && more
-            && blocks.iter().all(|one| ends_before(one, min))
-        {
-            from = self.search_time(&read, &blocks, min, &head).await?.max(from);
-            (blocks, more) = self.blocks_upto(&read, (from, end), likely(), &head.voids).await?;
+        if may_search {
+            first = None;
         }
-        if more && self.host.is_consistent() && blocks.iter().all(|one| is_trimmed(one, head.trimmed)) {
-            from = self.search_untrimmed(&read, &head).await?.max(from);
-            (blocks, more) = self.blocks_upto(&read, (from, end), likely(), &head.voids).await?;
-            filling.page.next = (from, 0);
-        }
+        let mut earliest = read.min_timestamp;
+        let mut may_be_trimmed = self.host.is_consistent();
+        let (blocks, more) = loop {
+            let may_be_older = first.is_some();
+            let bytes = if may_search { read.max_bytes } else { likely() };
+            let (blocks, more) =
+                self.blocks_upto(&read, (from, end), first.take(), bytes, &head.voids).await?;
+            if !more {
+                if may_be_older && (beyond || blocks.is_empty() && read.max_sequence.is_some()) {
+                    // That a bound is reached is concluded from the head: rows must not lack what it counts.
+                    continue;
+                }
+                break (blocks, more);
+            }
+            if let Some(min) = earliest.take()
+                && blocks.iter().all(|one| ends_before(one, min))
+            {
+                from = self.search_time(&read, &blocks, min, &head).await?.max(from);
+            } else if may_be_trimmed && blocks.iter().all(|one| is_trimmed(one, head.trimmed)) {
+                from = self.search_untrimmed(&read, &head).await?.max(from);
+                filling.page.next = (from, 0);
+                may_be_trimmed = false;
+            } else {
+                break (blocks, more);
+            }
+            may_search = false;
+        };
         if read.max_sequence.is_some_and(|most| from > most) {
             return Ok(filling.end(true));
         }
@@ -212,11 +237,12 @@ impl Inner {
 
     /// So many bytes of blocks for a page, from the one that holds `from` on. `end`: the last sequence, where the
     /// caller knows it, else `u64::MAX`. It bounds the range for hosts to which passing over what stands behind is
-    /// dear.
+    /// dear. `first`: as of [`Inner::scan_blocks`].
     fn blocks_upto<'c>(
         &'c self,
         read: &'c SegmentRead,
         (from, end): (u64, u64),
+        first: Option<Part<Row>>,
         bytes: usize,
         voids: &'c Voids,
     ) -> Call<'c, (Vec<Block>, bool)> {
@@ -225,7 +251,7 @@ impl Inner {
         } else {
             block::range_upto(&read.space, &read.segment, from, end)
         };
-        self.scan_blocks(range, (&read.space, &read.segment), (MOST_ROWS, bytes), voids)
+        self.scan_blocks(range, first, (&read.space, &read.segment), (MOST_ROWS, bytes), voids)
     }
 
     /// Whether the entries that are missing before a block are trimmed ones. The bound is read again: it may

@@ -232,7 +232,7 @@ impl Inner {
                 }
                 Ok(!found.is_empty())
             };
-            let more = self.rows_until(range, limits, &mut take).await?;
+            let more = self.rows_until(range, None, limits, &mut take).await?;
             Ok((found, more))
         })
     }
