@@ -4,13 +4,14 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::rows::{all, between, both_ways, change, gives, holds, lacks, put, rows_are, same, scan};
-use super::setting::{Case, Outcome, Setting, cases, ensure};
-use crate::kv::{Bytes, HostLimits, ScanRange};
+use super::setting::{Case, Outcome, Setting, Stop, cases, ensure};
+use crate::kv::{Bytes, HostLimits, Kv, ScanRange};
 
 pub(super) const CASES: &[Case] = cases![
     "a value of any size may take the place of any other" => any_size,
     "a value of any size can be deleted" => deleted,
     "rows of all sizes come in the order of their keys" => order,
+    "pages of large rows join, however often they are read" => joined,
 ];
 
 // Storages keep values in different ways by their size, and in pieces: around the sizes where they do.
@@ -70,4 +71,50 @@ async fn order(setting: Setting<'_>) -> Outcome {
     let keys = scan(host, ScanRange { keys_only: true, ..all() }).await?;
     ensure!(keys.pairs.len() == rows.len(), "keys: expected {}, got {}", rows.len(), keys.pairs.len());
     Ok(())
+}
+
+// A host may ask for what is large in another way, once it has seen some.
+async fn joined(setting: Setting<'_>) -> Outcome {
+    let host = &*setting.host;
+    let size = largest(host.limits()).min(300_000);
+    let mut rows: Vec<(&str, Bytes)> =
+        (0..).zip(["a", "b", "c", "d", "e", "f", "g"]).map(|(byte, name)| (name, vec![byte; size])).collect();
+    for pair in &rows {
+        put(host, core::slice::from_ref(pair)).await?;
+    }
+    read_all(host, &rows, size).await?;
+    read_all(host, &rows, size).await?;
+    change().delete("d").applied(host).await?;
+    put(host, &[("e", "")]).await?;
+    rows.retain(|(name, _)| *name != "d");
+    for (name, value) in &mut rows {
+        if *name == "e" {
+            value.clear();
+        }
+    }
+    read_all(host, &rows, size).await
+}
+
+/// That pages of up to three of the largest rows give all of them.
+async fn read_all(host: &dyn Kv, rows: &[(&str, Bytes)], size: usize) -> Outcome {
+    let (mut found, mut start) = (0, all().start);
+    loop {
+        let range = ScanRange { start, limit: 1000, max_bytes: size.saturating_mul(3), ..all() };
+        let page = scan(host, range).await?;
+        let rest = rows.get(found..).unwrap_or_default();
+        let expected = rest.get(..page.pairs.len()).unwrap_or(rest);
+        found += expected.len();
+        let names: Vec<&str> = expected.iter().map(|(name, _)| *name).collect();
+        gives(&page, &names, found < rows.len(), format_args!("up to row {found}"))?;
+        for ((_, value), (name, expected)) in page.pairs.iter().zip(expected) {
+            same(Some(value.as_slice()), Some(expected), format_args!("the value of {name}"))?;
+        }
+        if found == rows.len() {
+            return Ok(());
+        }
+        let Some((last, _)) = page.pairs.last() else {
+            return Err(Stop::Failed("a page must have a row if there is one".into()));
+        };
+        start = [last.as_slice(), &[0]].concat();
+    }
 }

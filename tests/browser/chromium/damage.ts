@@ -89,6 +89,16 @@ export function damage(_: Chromium): void {
 					]);
 					await tab.close();
 				}
+
+				// Large rows are asked for in another way.
+				const tab = await chromium.openTab(site);
+				const { all, again, beyond, uncaught } = await tab.evaluate((name) => streamkit.readLarge(name), name);
+				for (const seen of [all, again]) {
+					assert.deepEqual(seen.found, [1, 2]);
+					assert.equal(corrupt(seen.end), "03");
+				}
+				assert.deepEqual(beyond, { found: [4, 5, 6], end: { value: undefined } });
+				assert.equal(uncaught, 0, "errors that nobody caught");
 			} finally {
 				await chromium.shutDown();
 				await rm(profile, { recursive: true, force: true, maxRetries: 5 });

@@ -393,6 +393,18 @@ export async function readAround(database: string) {
 	return { ...seen, uncaught };
 }
 
+/** Makes all rows but the third large, and reads them in pages of several. */
+export async function readLarge(database: string) {
+	let uncaught = 0;
+	addEventListener("error", () => uncaught++);
+	const host = await indexedDbHost(database);
+	const puts = [1, 2, 4, 5, 6].map((byte) => ({ key: new Uint8Array([byte]), value: new Uint8Array(300_000) }));
+	await host.commit({ checks: [], deletes: [], puts, durability: "relaxed" });
+	const seen = { all: await scanned(host, 0, 9), again: await scanned(host, 0, 9), beyond: await scanned(host, 4, 9) };
+	await host.close?.();
+	return { ...seen, uncaught };
+}
+
 /** What a worker is asked for in these tests: it appends, then reads everything back. */
 export async function appendAndRead(database: string, segment: string, payload: string): Promise<string[]> {
 	await publish(database, segment, payload);

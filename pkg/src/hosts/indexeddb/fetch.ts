@@ -51,6 +51,30 @@ const keysAtOnce =
 		request.onsuccess = () => done({ keys: request.result.map(bytesOf), values: NO_VALUES });
 	};
 
+/**
+ * Asks for large values one by one, once the answer to `beyond`, whose range is the same, has their keys: while one is
+ * made of what has come, the browser reads the next.
+ */
+export function rowByRow(beyond: IDBRequest<IDBValidKey[]>): Fetch {
+	return (rows, query, count, done) => {
+		const values: Uint8Array[] = [];
+		let keys: IDBValidKey[] = [];
+		const ask = (key: IDBValidKey | IDBKeyRange): void => {
+			const request: IDBRequest<Uint8Array> = rows.get(key);
+			request.onsuccess = () => {
+				if (keys.length > 0) values.push(request.result);
+				if (values.length === keys.length) done({ keys: keys.map(bytesOf), values });
+			};
+		};
+		beyond.onsuccess = () => {
+			keys = beyond.result.slice(0, count);
+			keys.slice(1).forEach(ask);
+		};
+		// The first of the range.
+		ask(query);
+	};
+}
+
 const pairsForward: Fetch = (rows, query, count, done) => {
 	// Two requests of one transaction see the same rows, and the second is answered last.
 	const keys = rows.getAllKeys(query, count);

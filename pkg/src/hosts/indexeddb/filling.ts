@@ -12,6 +12,8 @@ const MOST_KEYS = 1000;
 const GROWTH = 4;
 // Below this size a row that is read for nothing costs little.
 const SMALL_BYTES = 32 << 10;
+// From this size on the browser takes longer for a value than for being asked for it.
+const LARGE_BYTES = 256 << 10;
 
 /**
  * Fills a page with pairs whose sizes are not known before they are read. Where bytes bound the page it asks for as
@@ -39,6 +41,11 @@ export class Filling {
 	/** Bytes of a value of the page in the mean; undefined: there is none. */
 	get mean(): number | undefined {
 		return this.values.length === 0 ? undefined : this.#bytes / this.values.length;
+	}
+
+	/** Whether values are likely to be large. */
+	get areLarge(): boolean {
+		return (this.mean ?? this.#expected ?? 0) >= LARGE_BYTES;
 	}
 
 	/** How many pairs to ask for next; 0: the page is full. */

@@ -1,7 +1,7 @@
 import { type Bytes, compareBytes, isUint8Array } from "../../bytes.js";
 import type { ScanPage, ScanRange } from "../../host.js";
 import { corrupt, isDamage, NO_BYTES } from "./errors.js";
-import { fetchFor } from "./fetch.js";
+import { fetchFor, rowByRow } from "./fetch.js";
 import { Filling } from "./filling.js";
 import type { Means } from "./means.js";
 import { reading } from "./transaction.js";
@@ -49,7 +49,8 @@ function readPage(db: IDBDatabase, range: ScanRange, means: Means): Promise<Scan
 		const step = (query: IDBKeyRange, count: number): void => {
 			// Beside values keys cost little: whether there is more is asked in the same turn.
 			const beyond = range.keysOnly === true ? undefined : rows.getAllKeys(query, count + 1);
-			fetch(rows, query, count, (pairs) => {
+			const byRow = beyond !== undefined && range.reverse !== true && filling.areLarge && count > 1;
+			(byRow ? rowByRow(beyond) : fetch)(rows, query, count, (pairs) => {
 				if (!pairs.values.every(isUint8Array)) reject(NO_BYTES);
 				else if (!filling.take(pairs)) finish(true);
 				else if (pairs.keys.length < count) finish(false);

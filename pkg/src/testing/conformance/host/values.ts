@@ -1,7 +1,7 @@
 import type { HostKv } from "../../../host.js";
 import { assert, equal, same } from "../assert.js";
-import type { Case } from "../case.js";
-import { applied, type Content, keysOf, put, read, sameKeys, scan } from "../rows.js";
+import { type Case, needsQuickCommits } from "../case.js";
+import { ALL, applied, type Content, keysOf, put, read, row, sameKeys, scan } from "../rows.js";
 
 // Storages keep values in different ways by their size, and in pieces: around the sizes where they do.
 const SIZES = [0, 20_000, 3, 131_073, 65_537, 65_536, 65_535, 4096, 200_000, 1, 16_385, 16_384, 100_000, 0];
@@ -68,6 +68,39 @@ export const valueCases: readonly Case[] = [
 				equal(some.keys.length, reverse ? 3 : 2, "pairs within maxBytes");
 				assert(some.more, "more must be true");
 			}
+		},
+	},
+	{
+		// A host may ask for what is large in another way, once it has seen some.
+		name: "pages of large rows join, however often they are read",
+		needs: [needsQuickCommits],
+		async run({ host }) {
+			const size = Math.min(300_000, mostBytes(host));
+			const rows = ["a", "b", "c", "d", "e", "f", "g"].map((name, i): [string, Content] => [name, filled(size, i)]);
+			for (const pair of rows) await put(host, pair);
+			const readAll = async (): Promise<void> => {
+				let start = ALL.start;
+				for (let found = 0; ; ) {
+					const page = await host.scan({ start, end: ALL.end, limit: 1000, maxBytes: 3 * size });
+					const expected = rows.slice(found, found + page.keys.length);
+					const names = expected.map(([name]) => name);
+					sameKeys(page.keys, names, `after ${found} rows`);
+					for (const [i, value] of page.values.entries()) same(value, expected[i]?.[1] as Uint8Array, `value ${i}`);
+					found += page.keys.length;
+					assert(page.more === found < rows.length, `after ${found} rows: more must be ${found < rows.length}`);
+					if (!page.more) return;
+					assert(page.keys.length > 0, "a page must have a row if there is one");
+					start = new Uint8Array([...row(names[names.length - 1] as string), 0]);
+				}
+			};
+			await readAll();
+			await readAll();
+			await applied(host, { deletes: ["d"], puts: [["e", ""]] });
+			rows.splice(3, 2, ["e", filled(0, 0)]);
+			await readAll();
+			await applied(host, { deletes: rows.map(([name]) => name) });
+			rows.length = 0;
+			await readAll();
 		},
 	},
 ];
