@@ -22,15 +22,20 @@ export function withRedis(
 	};
 }
 
+interface Sides {
+	readonly ours: Side;
+	readonly other: Side;
+}
+
 /** A row of one side of ours against one of Redis, and the least that their ratio must be. */
 export function againstRedis(
 	name: string,
 	title: string,
 	ratio: number,
-	sides: (context: Context, redis: string) => { readonly ours: Side; readonly other: Side },
+	sides: (context: Context, redis: string) => Sides | Promise<Sides>,
 ): Row {
 	return withRedis(name, title, async (context, redis) => {
-		const { ours, other } = sides(context, redis);
+		const { ours, other } = await sides(context, redis);
 		const medians = await race([ours, other], context.rounds, context.folders);
 		return new Lines(medians).add(title, ours.name, other.name, atLeast(ratio)).all;
 	});

@@ -5,7 +5,7 @@ import { batches, type Events } from "../data.js";
 import { inFlight } from "../in-flight.js";
 import { Tally } from "../tally.js";
 import { type Side, timed } from "../timing.js";
-import { type Opening, open, writing } from "./streamkit.js";
+import { fill, type Opening, open, reading as readingStore, writing } from "./streamkit.js";
 
 export const STREAM = "orders";
 const PAGE = 1000;
@@ -56,23 +56,14 @@ export function appendingSingles(
 	return writing(name, opening, expected, append, readAll);
 }
 
-/** Reads of everything in pages of 1,000. */
-export function reading(name: string, opening: Opening, events: Events, expected: Tally): Side {
-	return {
-		name,
-		async run(folder) {
-			const store = await open(folder, opening);
-			await appendAll(store, batches(events.bytes, PAGE));
-			let tally = new Tally();
-			const milliseconds = await timed(async () => {
-				tally = await readAll(store);
-			});
-			await store.close();
-			tally.check(name, expected);
-			return { count: events.count, milliseconds };
-		},
-	};
+/** Writes a store with everything in its stream, for all rounds of reads. */
+export async function written(folder: string, events: Events): Promise<void> {
+	await fill(folder, "none", false, (store) => appendAll(store, batches(events.bytes, PAGE)));
 }
+
+/** Reads of everything in pages of 1,000. */
+export const reading = (name: string, stored: string, expected: Tally): Side =>
+	readingStore(name, stored, expected, readAll);
 
 /** Everything in the stream through a group, so many at a time, each read acknowledged before the next. */
 export function consuming(name: string, opening: Opening, events: Events, size: number, expected: Tally): Side {
