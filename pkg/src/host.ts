@@ -2,11 +2,11 @@ import type { Bytes } from "./bytes.js";
 import type { Durability, MaybePromise } from "./types.js";
 
 /**
- * What a host must supply. Keys and values are bytes; keys order as unsigned bytes. Arrays given to a host may be kept;
- * they are never views of wasm memory, unless its commit borrows. Arrays it returns belong to the engine, and to readers,
- * whose payloads may be views of them. A host throws StreamkitError; any other throw is taken as UNAVAILABLE. Of a
- * commit, LIMIT_EXCEEDED, QUOTA_EXCEEDED and CLOSED say that nothing was applied, and others do so with details.applied
- * false: after the rest the store looks whether it was.
+ * What a host must supply. Keys and values are bytes; keys order as unsigned bytes. Calls may overlap. Arrays given to
+ * a host may be kept; they are never views of wasm memory, unless its commit borrows. Arrays it returns belong to the
+ * engine, and to readers, whose payloads may be views of them. A host throws StreamkitError; any other throw is taken
+ * as UNAVAILABLE. Of a commit, LIMIT_EXCEEDED, QUOTA_EXCEEDED and CLOSED say that nothing was applied, and others do so
+ * with details.applied false: after the rest the store looks whether it was.
  */
 export interface HostKv {
 	/** Names the host in messages and in health(). */

@@ -8,9 +8,9 @@ use core::cell::Cell;
 use core::future::poll_fn;
 use core::task::Poll;
 
-use futures_util::future::{join_all, join3};
+use futures_util::future::{join, join_all, join3, join4};
 
-use super::rows::{Refusal, all, change, get, holds, put, read, same, scan};
+use super::rows::{Refusal, all, change, get, gives, holds, put, read, same, scan};
 use super::setting::{
     Case, Outcome, Setting, Stop, cases, ensure, needs_batches, needs_checks, needs_consistency,
     needs_quick_commits, turn,
@@ -18,6 +18,7 @@ use super::setting::{
 use crate::kv::{Bytes, Commit, Durability, Kv, ScanRange, SplitMix64};
 
 pub(super) const CASES: &[Case] = cases![
+    "reads at once are answered as each would be alone" => reads_at_once,
     "commits at once are all applied" => at_once,
     "of commits at once with the same check one wins" => one_wins,
     "counting by checks loses nothing" => counting,
@@ -83,6 +84,22 @@ pub(super) async fn race(hosts: &[&dyn Kv]) -> Outcome {
         batch.refused_with(*host, 0, Some(winner.as_bytes())).await?;
     }
     Ok(())
+}
+
+async fn reads_at_once(setting: Setting<'_>) -> Outcome {
+    let host = &*setting.host;
+    put(host, &[("a", "1"), ("b", "2"), ("c", "3")]).await?;
+    let first = scan(host, ScanRange { limit: 1, ..all() });
+    let last = scan(host, ScanRange { limit: 2, reverse: true, ..all() });
+    let keys = scan(host, ScanRange { keys_only: true, ..all() });
+    let values = join(get(host, &["c", "a"]), get(host, &["b"]));
+    let ((some, one), first, last, keys) = join4(values, first, last, keys).await;
+    for (found, expected) in some?.iter().chain(&one?).zip(["3", "1", "2"]) {
+        same(found.as_deref(), Some(expected.as_bytes()), "one of the values")?;
+    }
+    gives(&first?, &["a"], true, "the first pair")?;
+    gives(&last?, &["c", "b"], true, "the last pairs")?;
+    gives(&keys?, &["a", "b", "c"], false, "keys")
 }
 
 async fn at_once(setting: Setting<'_>) -> Outcome {

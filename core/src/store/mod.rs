@@ -107,6 +107,7 @@ pub(crate) struct Inner {
     density: Cell<read::Density>,
     /// How large the block was that was met last: how many bytes the next page asks for.
     block_size: Cell<read::BlockSize>,
+    settled: RefCell<read::Settled>,
     /// Requests that wait for a commit.
     queue: RefCell<Queue>,
     /// Who waits for something to change.

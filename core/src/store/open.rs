@@ -49,6 +49,7 @@ impl Store {
             blocks: RefCell::new(BlockCache::default()),
             density: Cell::default(),
             block_size: Cell::default(),
+            settled: RefCell::default(),
             queue: RefCell::new(Queue::default()),
             waiters: RefCell::new(Waiters::default()),
             compressor: RefCell::default(),

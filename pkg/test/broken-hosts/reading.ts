@@ -1,4 +1,5 @@
 import { type Bytes, compareBytes, copyBytes } from "../../src/bytes.js";
+import type { ScanRange } from "../../src/host.js";
 import { altered, type Broken, turn } from "./broken.js";
 
 export const reading: readonly Broken[] = [
@@ -45,6 +46,20 @@ export const reading: readonly Broken[] = [
 				},
 			}),
 		fails: ["host: get of many keys answers all of them"],
+	},
+	{
+		what: "a scan goes on with the range of another one",
+		make: (inner) => {
+			let latest: ScanRange;
+			return altered(inner, {
+				scan: async (range) => {
+					latest = range;
+					await turn();
+					return inner.scan(latest);
+				},
+			});
+		},
+		fails: ["host: reads at once are answered as each would be alone"],
 	},
 	{
 		what: "get takes each key at another moment",

@@ -60,4 +60,12 @@ export const values: readonly Broken[] = [
 		}),
 		fails: ["host: rows of all sizes come in the order of their keys"],
 	},
+	{
+		what: "large rows of later pages have each other's values",
+		make: scanning((page, { start }) => {
+			const isLater = start[start.length - 1] === 0 && (page.values[0]?.length ?? 0) >= 262_144;
+			return isLater ? { ...page, values: [...page.values].reverse() } : page;
+		}),
+		fails: ["host: pages of large rows join, however often they are read"],
+	},
 ];

@@ -8,6 +8,7 @@ mod page;
 mod peek;
 mod position;
 mod segment;
+mod settled;
 mod space;
 
 pub use page::{EntryRef, Page, PageFrame, PageRun, Tier};
@@ -23,11 +24,11 @@ pub(crate) use {
 pub(crate) use block_size::BlockSize;
 pub(crate) use blocks::BlockCache;
 pub(crate) use density::Density;
+pub(crate) use settled::Settled;
 
 use alloc::boxed::Box;
-use core::task::Poll;
 
-use futures_util::poll;
+use futures_util::future::join;
 
 use super::load::decode_head;
 use super::{Call, Inner, Part, Row};
@@ -54,22 +55,17 @@ impl Inner {
     }
 
     /// The head of a space, and rows of a range up to `(rows, bytes)`, asked for at the same time: either may be the
-    /// older one.
+    /// older one. What became of the rows matters only to who needs them.
     fn head_and_rows<'c>(
         &'c self,
         space: &'c str,
         range: KeyRange,
         (limit, max_bytes): (usize, usize),
-    ) -> Call<'c, (SpaceHead, Part<Row>)> {
+    ) -> Call<'c, (SpaceHead, Result<Part<Row>>)> {
+        let asked = join(self.fresh_head(space), self.host.rows(range, limit, max_bytes));
         Box::pin(async move {
-            let mut head = self.fresh_head(space);
-            let begun = poll!(&mut head);
-            let rows = self.host.rows(range, limit, max_bytes).await?;
-            let head = match begun {
-                Poll::Ready(head) => head?,
-                Poll::Pending => head.await?,
-            };
-            Ok((head, rows))
+            let (head, rows) = asked.await;
+            Ok((head?, rows))
         })
     }
 

@@ -94,9 +94,13 @@ impl Inner {
         let entries = read.max_sequence.map_or(u64::MAX, |most| most.saturating_sub(from) + 1);
         let entries = entries.min(read.max_entries);
         let likely = || self.block_size.get().holding(entries).min(read.max_bytes);
-        // Not where a committed transaction may be there without its rows: the head tells.
-        let at_once = self.host.is_exact() && self.host.atomic() == Atomicity::Store;
-        let (head, mut first) = if at_once && read.min_timestamp.is_none() {
+        // Not where a committed transaction may be there without its rows, or what no head will ever show: the head
+        // tells.
+        let at_once = self.host.is_exact()
+            && self.host.atomic() == Atomicity::Store
+            && read.min_timestamp.is_none()
+            && self.settled.borrow().has(&read.space);
+        let (head, mut first) = if at_once {
             let range = block::range(&read.space, &read.segment, from);
             let (head, rows) = self.head_and_rows(&read.space, range, (MOST_ROWS, likely())).await?;
             (head, Some(rows))
@@ -118,6 +122,7 @@ impl Inner {
             };
             return Ok(filling.end(beyond || passed));
         }
+        self.settled.borrow_mut().add(&read.space);
         let end = if self.host.atomic() == Atomicity::None {
             // Blocks above the head are leftovers of a writer that stopped: they go before their
             // sequences are given out again, so the head is read before the blocks.
@@ -143,9 +148,10 @@ impl Inner {
             let may_be_older = first.is_some();
             let bytes = if may_search { read.max_bytes } else { likely() };
             let (blocks, more) =
-                self.blocks_upto(&read, (from, end), first.take(), bytes, &head.voids).await?;
+                self.blocks_upto(&read, (from, end), first.take().transpose()?, bytes, &head.voids).await?;
             if !more {
-                if may_be_older && (beyond || blocks.is_empty() && read.max_sequence.is_some()) {
+                let is_bounded = read.max_sequence.is_some() && head.trimmed > EntryId::ZERO;
+                if may_be_older && (beyond || blocks.is_empty() && is_bounded) {
                     // That a bound is reached is concluded from the head: rows must not lack what it counts.
                     continue;
                 }

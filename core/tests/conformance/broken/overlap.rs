@@ -49,6 +49,20 @@ pub(super) const BROKEN: &[Broken] = &[
         &["keys and values of a scan belong together, whatever is written meanwhile"],
     ),
     broken(
+        "a scan goes on in the direction of another one",
+        |inner| {
+            scanning(inner, |kv, mut range| {
+                Box::pin(async move {
+                    kv.overwrite(b"~", Some(vec![u8::from(range.reverse)]));
+                    turn().await;
+                    range.reverse = kv.snapshot().get(&b"~"[..]) == Some(&vec![1]);
+                    kv.scan(range).await
+                })
+            })
+        },
+        &["reads at once are answered as each would be alone"],
+    ),
+    broken(
         "of commits at once only the last is applied",
         |inner| {
             committing(inner, |kv, batch| {

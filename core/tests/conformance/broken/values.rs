@@ -52,4 +52,24 @@ pub(super) const BROKEN: &[Broken] = &[
         },
         &["rows of all sizes come in the order of their keys"],
     ),
+    broken(
+        "large rows of later pages have each other's values",
+        |inner| {
+            scanning(inner, |kv, range| {
+                Box::pin(async move {
+                    let is_later = range.start.last() == Some(&0);
+                    let mut page = kv.scan(range).await?;
+                    if is_later && page.pairs.iter().all(|(_, value)| value.len() > 4096) {
+                        let values: Vec<_> =
+                            page.pairs.iter().rev().map(|(_, value)| value.clone()).collect();
+                        for ((_, value), other) in page.pairs.iter_mut().zip(values) {
+                            *value = other;
+                        }
+                    }
+                    Ok(page)
+                })
+            })
+        },
+        &["pages of large rows join, however often they are read"],
+    ),
 ];

@@ -1,6 +1,6 @@
 import { assert, equal, same } from "../assert.js";
 import { type Case, needsBatches, needsConsistency, needsQuickCommits, needsWholeStore } from "../case.js";
-import { applied, bytes, put, ROW_PREFIX_BYTES, read, row, scan } from "../rows.js";
+import { applied, bytes, keysOf, put, ROW_PREFIX_BYTES, read, row, sameKeys, scan } from "../rows.js";
 
 export const readingCases: readonly Case[] = [
 	{
@@ -36,6 +36,29 @@ export const readingCases: readonly Case[] = [
 			for (const [i, value] of answer.entries()) {
 				same(value, i === 7 || i === 140 ? bytes(String(i)) : undefined, `value ${i}`);
 			}
+		},
+	},
+	{
+		name: "reads at once are answered as each would be alone",
+		async run({ host }) {
+			await put(host, ["a", "1"], ["b", "2"], ["c", "3"]);
+			const [some, first, last, one, keys] = await Promise.all([
+				host.get(["c", "a"].map(row)),
+				scan(host, { limit: 1 }),
+				scan(host, { limit: 2, reverse: true }),
+				host.get([row("b")]),
+				keysOf(host, { limit: 5 }),
+			]);
+			equal(some.length, 2, "values of two keys");
+			same(some[0], bytes("3"), "c");
+			same(some[1], bytes("1"), "a");
+			sameKeys(first.keys, ["a"], "the first pair");
+			same(first.values[0], bytes("1"), "its value");
+			sameKeys(last.keys, ["c", "b"], "the last pairs");
+			same(last.values[1], bytes("2"), "the value of b");
+			equal(one.length, 1, "values of one key");
+			same(one[0], bytes("2"), "b");
+			sameKeys(keys, ["a", "b", "c"], "keys");
 		},
 	},
 	{
