@@ -249,6 +249,31 @@ test("two hosts with either durability agree with a model, in all ranges", async
 	assert.deepEqual(await stateOf(path), Object.fromEntries([...model].sort(([a], [b]) => (a < b ? -1 : 1))));
 });
 
+test("many rows that were written between two looks at the journal are read in the order of their bytes", async () => {
+	const path = join(temporaryDirectory(), "store");
+	const hosts = [new DirectoryHost(path), new DirectoryHost(path)] as const;
+	await hosts[0].commit(batch({ a: "first" }, "strict"));
+	const random = randomFrom(29);
+	const keys = new Set<string>(["61"]);
+	for (const count of [1, 31, 32, 33, 34, 200, 2, 500]) {
+		for (let written = 0; written < count; written += 1) {
+			const key = Buffer.from([random() * 255, random() * 256]);
+			keys.add(key.toString("hex"));
+			const host = hosts[written % 2] as DirectoryHost;
+			await host.commit({ ...batch({}, "relaxed"), puts: [{ key, value: bytes(String(count)) }] });
+		}
+		const inside = [...keys].sort();
+		for (const host of hosts) {
+			const hex = (page: { keys: readonly Uint8Array[] }) => page.keys.map((key) => Buffer.from(key).toString("hex"));
+			const whole = { start: new Uint8Array(0), end: new Uint8Array(3).fill(255), limit: 10_000 };
+			assert.deepEqual(hex(host.scan(whole)), inside);
+			assert.deepEqual(hex(host.scan({ ...whole, reverse: true, keysOnly: true })), inside.toReversed());
+		}
+	}
+	assert.ok(journalBytes(path) > 0);
+	for (const host of hosts) await host.close();
+});
+
 test("arrays of rows in the journal belong to whom they are given, arrays given to it are copied", async () => {
 	const path = join(temporaryDirectory(), "store");
 	const host = new DirectoryHost(path);

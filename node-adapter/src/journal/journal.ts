@@ -140,13 +140,13 @@ export class Journal {
 			this.#base = base;
 			this.#end = HEADER_BYTES;
 			this.#checksum = header.checksum;
-		} else if (fstatSync(this.#handle).size < this.#end) {
-			// Who opened the store could not read all of it, and has cut it.
-			this.#forget();
-			this.#settle(base);
-			return;
 		}
-		this.#readOn();
+		const { size } = fstatSync(this.#handle);
+		if (size > this.#end) this.#readOn(size - this.#end);
+		if (size >= this.#end) return;
+		// Who opened the store could not read all of it, and has cut it.
+		this.#forget();
+		this.#settle(base);
 	}
 
 	/**
@@ -196,10 +196,8 @@ export class Journal {
 		}
 	}
 
-	#readOn(): void {
-		const added = readSync(this.#handle, this.#first, 0, this.#first.length, this.#end);
-		if (added === 0) return;
-		const bytes = Buffer.allocUnsafeSlow(fstatSync(this.#handle).size - this.#end);
+	#readOn(added: number): void {
+		const bytes = Buffer.allocUnsafeSlow(added);
 		const length = readAll(this.#handle, bytes, this.#end);
 		const records: ReadRecord[] = [];
 		let at = 0;

@@ -6,11 +6,16 @@ export interface PendingRow {
 	readonly value: Uint8Array | undefined;
 }
 
+// Up to here keys are put in their places one by one; from there on, sorting all is faster.
+const FEW_KEYS = 32;
+
 /** The rows of a journal by key, each as its latest record has it. */
 export class PendingRows {
 	readonly #rows = new Map<string, PendingRow>();
-	/** The keys as text, in order. */
+	/** The keys as text, in order, but for the last few. */
 	readonly #order: string[] = [];
+	/** How many are in order: commits ask for no order, and come in thousands between two reads. */
+	#ordered = 0;
 
 	get size(): number {
 		return this.#rows.size;
@@ -29,6 +34,7 @@ export class PendingRows {
 
 	/** The rows of [start, end) in order, or downwards. They must not change meanwhile. */
 	*range(start: Uint8Array, end: Uint8Array, reverse: boolean): Generator<PendingRow, undefined> {
+		this.#sort();
 		const first = this.#lowerBound(textOf(start));
 		const last = this.#lowerBound(textOf(end)) - 1;
 		const step = reverse ? -1 : 1;
@@ -57,15 +63,26 @@ export class PendingRows {
 	clear(): void {
 		this.#rows.clear();
 		this.#order.length = 0;
+		this.#ordered = 0;
 	}
 
 	#set(key: Uint8Array, value: Uint8Array | undefined): void {
 		const text = textOf(key);
-		if (!this.#rows.has(text)) this.#order.splice(this.#lowerBound(text), 0, text);
+		if (!this.#rows.has(text)) this.#order.push(text);
 		this.#rows.set(text, { key, value });
 	}
 
-	/** The place of the first key that is not below. */
+	/** Puts all keys in order. */
+	#sort(): void {
+		if (this.#order.length - this.#ordered > FEW_KEYS) {
+			this.#order.sort();
+		} else {
+			for (const text of this.#order.splice(this.#ordered)) this.#order.splice(this.#lowerBound(text), 0, text);
+		}
+		this.#ordered = this.#order.length;
+	}
+
+	/** The place of the first key that is not below, where they are in order. */
 	#lowerBound(text: string): number {
 		let low = 0;
 		let high = this.#order.length;
