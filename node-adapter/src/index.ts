@@ -1,3 +1,3 @@
-export { directoryHost } from "./directory-host.js";
-export { openNamespaces } from "./namespaces.js";
-export { openDirectory } from "./open-directory.js";
+export { directoryHost } from "./directory/host.js";
+export { openDirectory } from "./directory/open-directory.js";
+export { openNamespaces } from "./namespaces/namespaces.js";

@@ -2,7 +2,7 @@
 import fs, { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { isStreamkitError } from "streamkit";
-import { DirectoryHost } from "../src/directory-host.js";
+import { DirectoryHost } from "../src/directory/host.js";
 import { openNamespaces } from "../src/index.js";
 import { batch, bytes, numberKey, text, withFileSystem } from "./support.js";
 import { FILE_BYTES, long, SmallFiles } from "./values-support.js";

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
-import { DirectoryHost } from "../src/directory-host.js";
-import { openDirectory } from "../src/open-directory.js";
+import { DirectoryHost } from "../src/directory/host.js";
+import { openDirectory } from "../src/directory/open-directory.js";
 import { cli, done, failure, objects } from "./cli-support.js";
 import { temporaryDirectory, text } from "./support.js";
 

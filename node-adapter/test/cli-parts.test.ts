@@ -13,8 +13,8 @@ import { readLines } from "../src/cli/ndjson.js";
 import { openSink } from "../src/cli/output-file.js";
 import { printable, size, table } from "../src/cli/terminal.js";
 import { duration, integer, names, pair, timestamp } from "../src/cli/values.js";
-import { DirectoryHost } from "../src/directory-host.js";
-import { LmdbEnvironment, mayHaveRemarked, type Pages } from "../src/lmdb/environment.js";
+import { DirectoryHost } from "../src/directory/host.js";
+import { LmdbEnvironment, mayHaveRemarked, type Pages } from "../src/directory/lmdb/environment.js";
 import { batch, coded, temporaryDirectory } from "./support.js";
 
 async function* pieces(bytes: Uint8Array, cuts: readonly number[]): AsyncGenerator<Uint8Array, void, void> {

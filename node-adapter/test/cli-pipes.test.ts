@@ -6,7 +6,7 @@ import { constants as system } from "node:os";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { openDirectory } from "../src/open-directory.js";
+import { openDirectory } from "../src/directory/open-directory.js";
 import { cli, done, inShell, LIMIT, objects, PROGRAM, plainEnvironment } from "./cli-support.js";
 import { temporaryDirectory } from "./support.js";
 

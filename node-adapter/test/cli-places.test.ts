@@ -3,7 +3,7 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openPlace, runIn, withNamespaces, writePlace } from "../src/cli/places.js";
-import { type DirectoryKind, prepareDirectory } from "../src/directory-layout.js";
+import { type DirectoryKind, prepareDirectory } from "../src/directory/layout.js";
 import { done, objects } from "./cli-support.js";
 import { temporaryDirectory, withFileSystem } from "./support.js";
 

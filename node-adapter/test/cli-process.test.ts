@@ -4,7 +4,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync } from "node:
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { openDirectory } from "../src/open-directory.js";
+import { openDirectory } from "../src/directory/open-directory.js";
 import { cli, done, failure, hasTerminal, objects, onTerminal, PROGRAM, plainEnvironment } from "./cli-support.js";
 import { publicDirectory, temporaryDirectory } from "./support.js";
 

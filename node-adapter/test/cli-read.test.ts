@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
-import { openDirectory } from "../src/open-directory.js";
+import { openDirectory } from "../src/directory/open-directory.js";
 import { cli, done, failure, objects, type Printed } from "./cli-support.js";
 import { temporaryDirectory } from "./support.js";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { openDirectory } from "../src/open-directory.js";
+import { openDirectory } from "../src/directory/open-directory.js";
 import { cli, done, objects, parseLines } from "./cli-support.js";
 import { temporaryDirectory } from "./support.js";
 

@@ -3,8 +3,8 @@ import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { DirectoryHost } from "../src/directory-host.js";
-import { openDirectory } from "../src/open-directory.js";
+import { DirectoryHost } from "../src/directory/host.js";
+import { openDirectory } from "../src/directory/open-directory.js";
 import { cli, done, failure, objects } from "./cli-support.js";
 import { bytes, temporaryDirectory } from "./support.js";
 

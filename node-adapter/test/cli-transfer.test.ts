@@ -4,7 +4,7 @@ import { existsSync, lstatSync, readdirSync, readFileSync, statSync, symlinkSync
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { before, test } from "node:test";
-import { openDirectory } from "../src/open-directory.js";
+import { openDirectory } from "../src/directory/open-directory.js";
 import { cli, done, failure, objects, type Printed, parseLines } from "./cli-support.js";
 import { temporaryDirectory } from "./support.js";
 

@@ -11,9 +11,9 @@ import fs, {
 } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { DirectoryHost } from "../src/directory-host.js";
-import { NamespaceHost } from "../src/namespace-host.js";
-import { openNamespaces } from "../src/namespaces.js";
+import { DirectoryHost } from "../src/directory/host.js";
+import { NamespaceHost } from "../src/namespaces/namespace-host.js";
+import { openNamespaces } from "../src/namespaces/namespaces.js";
 import { batch, bytes, coded, runChild, temporaryDirectory, text, withFileSystem } from "./support.js";
 
 const MARKER = '{"streamkit":"store","format":1}\n';

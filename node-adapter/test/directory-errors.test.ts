@@ -22,11 +22,11 @@ import { constants } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { isStreamkitError, type StreamkitError } from "streamkit";
-import { DirectoryHost } from "../src/directory-host.js";
-import { prepareDirectory } from "../src/directory-layout.js";
-import { LmdbEnvironment } from "../src/lmdb/environment.js";
-import { openNamespaces } from "../src/namespaces.js";
-import { openDirectory } from "../src/open-directory.js";
+import { DirectoryHost } from "../src/directory/host.js";
+import { prepareDirectory } from "../src/directory/layout.js";
+import { LmdbEnvironment } from "../src/directory/lmdb/environment.js";
+import { openDirectory } from "../src/directory/open-directory.js";
+import { openNamespaces } from "../src/namespaces/namespaces.js";
 import {
 	batch,
 	bytes,

@@ -3,9 +3,9 @@ import { openSync, readdirSync, readSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { HostBatch, HostCommit } from "streamkit";
-import { DirectoryHost, directoryHost } from "../src/directory-host.js";
-import { LmdbEnvironment } from "../src/lmdb/environment.js";
-import { Yielder } from "../src/yielder.js";
+import { DirectoryHost, directoryHost } from "../src/directory/host.js";
+import { LmdbEnvironment } from "../src/directory/lmdb/environment.js";
+import { Yielder } from "../src/directory/yielder.js";
 import { type Bytes, batch, bytes, coded, numberKey, randomFrom, temporaryDirectory, text } from "./support.js";
 
 function opened(t: { after(run: () => Promise<void>): void }): DirectoryHost {

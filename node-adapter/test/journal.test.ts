@@ -13,7 +13,7 @@ import fs, {
 import { join } from "node:path";
 import { mock, test } from "node:test";
 import { isStreamkitError } from "streamkit";
-import { DirectoryHost } from "../src/directory-host.js";
+import { DirectoryHost } from "../src/directory/host.js";
 import {
 	type Change,
 	checksumOf,
@@ -22,7 +22,7 @@ import {
 	encodeHeader,
 	encodeRecord,
 	recordBytes,
-} from "../src/journal/format.js";
+} from "../src/directory/journal/format.js";
 import { batch, bytes, coded, numberKey, randomFrom, temporaryDirectory, text, withFileSystem } from "./support.js";
 
 const ALL = { start: new Uint8Array([0]), end: new Uint8Array([255, 255]), limit: 1_000_000 };

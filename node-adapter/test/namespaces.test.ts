@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { isStreamkitError } from "streamkit";
 import { openDirectory, openNamespaces } from "../src/index.js";
-import { directoryNameOf, namespaceOf } from "../src/namespaces.js";
+import { directoryNameOf, namespaceOf } from "../src/namespaces/namespaces.js";
 import { coded, runChild, temporaryDirectory } from "./support.js";
 
 const record = [{ payload: "x" }];

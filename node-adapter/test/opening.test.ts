@@ -3,8 +3,8 @@ import { constants } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { StreamkitError } from "streamkit";
-import { DirectoryHost } from "../src/directory-host.js";
-import { nativeAddon } from "../src/lmdb/addon.js";
+import { DirectoryHost } from "../src/directory/host.js";
+import { nativeAddon } from "../src/directory/lmdb/addon.js";
 import { coded, openFilesIn, temporaryDirectory } from "./support.js";
 
 const READ_ONLY = 0x20000;

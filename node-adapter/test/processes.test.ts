@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Worker } from "node:worker_threads";
-import { DirectoryHost } from "../src/directory-host.js";
+import { DirectoryHost } from "../src/directory/host.js";
 import { bytes, numberKey, runChild, temporaryDirectory, text } from "./support.js";
 
 for (const [durability, times] of [

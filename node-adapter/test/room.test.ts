@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { type HostBatch, isStreamkitError } from "streamkit";
-import { usedBytes } from "../src/directory-layout.js";
-import { LmdbEnvironment } from "../src/lmdb/environment.js";
-import { openDirectory } from "../src/open-directory.js";
-import { pagesBeside, pagesFor } from "../src/room.js";
+import { usedBytes } from "../src/directory/layout.js";
+import { LmdbEnvironment } from "../src/directory/lmdb/environment.js";
+import { openDirectory } from "../src/directory/open-directory.js";
+import { pagesBeside, pagesFor } from "../src/directory/room.js";
 import { randomFrom, temporaryDirectory, withFileSystem } from "./support.js";
 
 type Bytes = Uint8Array<ArrayBuffer>;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { checksumOf } from "../src/values/checksum.js";
+import { checksumOf } from "../src/directory/values/checksum.js";
 import { randomFrom } from "./support.js";
 
 // What a disk writes as a whole at least.

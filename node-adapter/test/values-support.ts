@@ -11,7 +11,7 @@ import fs, {
 	writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { JournaledEnvironment } from "../src/journaled-environment.js";
+import { JournaledEnvironment } from "../src/directory/journaled-environment.js";
 import { type Bytes, bytes, text, withFileSystem } from "./support.js";
 
 /** Bytes of the files of values in these tests: a few values. */

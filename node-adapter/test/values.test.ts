@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import fs, { appendFileSync, cpSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { mock, test } from "node:test";
-import { DirectoryHost } from "../src/directory-host.js";
-import { filesToSweep } from "../src/values/sweep.js";
+import { DirectoryHost } from "../src/directory/host.js";
+import { filesToSweep } from "../src/directory/values/sweep.js";
 import {
 	type Bytes,
 	batch,
@@ -394,7 +394,8 @@ test("values that could not be flushed are written to another file by the next c
 		rmSync(join(copy, "values", "1"));
 		assert.deepEqual([...(await rowsAfterwards(copy)).keys()], ["a", "b", "first"]);
 		await host.commit(batch({ c: long("c", LARGE) }));
-		assert.deepEqual(valueFiles(path), [1, 2]);
+		// The first one may have been swept away by now.
+		assert.equal(Math.max(...valueFiles(path)), 2);
 		await host.close();
 	} finally {
 		mock.timers.reset();

@@ -3,8 +3,8 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { DirectoryHost } from "../src/directory-host.js";
-import { openDirectory } from "../src/open-directory.js";
+import { DirectoryHost } from "../src/directory/host.js";
+import { openDirectory } from "../src/directory/open-directory.js";
 import { batch, runChild, temporaryDirectory } from "./support.js";
 
 // What never comes is waited for until then.

@@ -1,4 +1,4 @@
-import type { Bytes } from "./bytes.js";
+import type { Bytes } from "./common/bytes.js";
 import type { Durability, MaybePromise } from "./types.js";
 
 /**

@@ -1,12 +1,13 @@
-export type { Bytes } from "./bytes.js";
+export type { Bytes } from "./common/bytes.js";
+export { json } from "./common/json.js";
+export { checkOptions } from "./common/validate.js";
 export { type ErrorCode, isStreamkitError, StreamkitError } from "./errors.js";
 export type { Health, HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "./host.js";
 export { memoryHost } from "./hosts/memory.js";
-export { json } from "./json.js";
 export { end, f64, i64, LexKey, type LexKeyPart, type TypedPart, u64, uuid } from "./lexkey.js";
-export { openNamespaces } from "./namespaces.js";
-export { openStore } from "./store.js";
-export type { Namespaces, Store } from "./store-types.js";
+export { openNamespaces } from "./namespaces/namespaces.js";
+export { openStore } from "./store/store.js";
+export type { Namespaces, Store } from "./store/types.js";
 export type {
 	AppendOptions,
 	AppendResult,
@@ -47,4 +48,3 @@ export type {
 	Trx,
 	VerifyReport,
 } from "./types.js";
-export { checkOptions } from "./validate.js";

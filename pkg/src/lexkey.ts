@@ -1,6 +1,15 @@
-import { type Bytes, compareBytes, copyBytes, equalBytes, isUint8Array, isUuid, parseHex, toHex } from "./bytes.js";
+import {
+	type Bytes,
+	compareBytes,
+	copyBytes,
+	equalBytes,
+	isUint8Array,
+	isUuid,
+	parseHex,
+	toHex,
+} from "./common/bytes.js";
+import { encodeUtf8, isWellFormed } from "./common/utf8.js";
 import { invalid } from "./errors.js";
-import { encodeUtf8, isWellFormed } from "./utf8.js";
 
 /** A part that says its own type; made by i64, u64, f64, uuid and end. */
 export interface TypedPart {

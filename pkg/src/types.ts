@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { Bytes } from "./bytes.js";
+import type { Bytes } from "./common/bytes.js";
 import type { LexKey } from "./lexkey.js";
 
 /** A value, or a promise of it. */

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Bytes } from "../src/bytes.js";
+import type { Bytes } from "../src/common/bytes.js";
+import { Timers } from "../src/common/timers.js";
 import { type Bridge, createBridge } from "../src/engine/bridge.js";
 import { isStreamkitError, StreamkitError } from "../src/errors.js";
 import type { HostBatch, HostKv, ScanRange } from "../src/host.js";
 import { memoryHost } from "../src/hosts/memory.js";
-import { Timers } from "../src/timers.js";
 
 const timers = new Timers();
 

@@ -1,4 +1,4 @@
-import { toHex } from "../src/bytes.js";
+import { toHex } from "../src/common/bytes.js";
 import type { HostKv } from "../src/host.js";
 import { memoryHost } from "../src/hosts/memory.js";
 import { faultyHost, hostConformance } from "../src/testing.js";

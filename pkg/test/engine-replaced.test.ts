@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
+import { checkOpenOptions } from "../src/common/validate.js";
 import { type EngineModule, engineModule, registerEngine } from "../src/engine/loader.js";
 import { EngineSlot } from "../src/engine/slot.js";
-import * as calls from "../src/full-calls.js";
 import { createGlue } from "../src/generated/glue.js";
 import { createGlue as createLightGlue } from "../src/generated/light/glue.js";
 import { type HostKv, memoryHost, openStore, type Store } from "../src/index.js";
-import { checkOpenOptions } from "../src/validate.js";
+import * as calls from "../src/store/full-calls.js";
 import { refuses } from "./support/store.js";
 import { withResolvers } from "./support/with-resolvers.js";
 

@@ -4,10 +4,10 @@ import { test } from "node:test";
 import { runInNewContext } from "node:vm";
 import { type EngineModule, registerEngine, type Variant } from "../src/engine/loader.js";
 import { registerWasm } from "../src/engine/register.js";
-import * as calls from "../src/full-calls.js";
 import { createGlue } from "../src/generated/glue.js";
 import { createGlue as createLightGlue } from "../src/generated/light/glue.js";
 import { type Entry, isStreamkitError, type Lease, memoryHost, openStore, type Store } from "../src/index.js";
+import * as calls from "../src/store/full-calls.js";
 import { manualClock } from "../src/testing.js";
 import { gated, until } from "./support/store.js";
 

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
-import type { Bytes } from "../src/bytes.js";
+import type { Bytes } from "../src/common/bytes.js";
+import { compareUtf8, decodeUtf8, encodeUtf8, encodeUtf8Into, isWellFormed, utf8Length } from "../src/common/utf8.js";
 import type { PageBytes } from "../src/engine/abi.js";
 import { isStreamkitError } from "../src/errors.js";
 import { readChanges, readNames } from "../src/framing/answers.js";
 import { emptyEntry, readPage } from "../src/framing/page.js";
 import { FrameWriter, transactFrame } from "../src/framing/record-frame.js";
 import type { RecordInput } from "../src/types.js";
-import { compareUtf8, decodeUtf8, encodeUtf8, encodeUtf8Into, isWellFormed, utf8Length } from "../src/utf8.js";
 import { PageBuilder, parseFrame } from "./support/frames.js";
 
 const LIMIT = 1 << 24;

@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { inspect } from "node:util";
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
+import { compareUtf8, isWellFormed } from "../src/common/utf8.js";
 import { isStreamkitError } from "../src/errors.js";
 import { end, f64, i64, LexKey, type LexKeyPart, u64, uuid } from "../src/lexkey.js";
-import { compareUtf8, isWellFormed } from "../src/utf8.js";
 
 const encode = (part: LexKeyPart): string => LexKey.encode(part).toHex();
 

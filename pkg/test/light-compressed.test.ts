@@ -3,10 +3,10 @@ import { readFile } from "node:fs/promises";
 import { beforeEach, test } from "node:test";
 import type { Glue } from "../src/engine/abi.js";
 import { type EngineModule, registerEngine } from "../src/engine/loader.js";
-import * as fullCalls from "../src/full-calls.js";
 import { createGlue } from "../src/generated/glue.js";
 import { createGlue as createLightGlue } from "../src/generated/light/glue.js";
 import { type HostKv, memoryHost, openStore, type SegmentStatus, type Store } from "../src/index.js";
+import * as fullCalls from "../src/store/full-calls.js";
 import { refuses, until } from "./support/store.js";
 import { withResolvers } from "./support/with-resolvers.js";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { i64, LexKey, u64 } from "../src/lexkey.js";
-import { parseSegmentOffset, parseSpaceOffset, segmentOffset, spaceOffset } from "../src/offsets.js";
+import { parseSegmentOffset, parseSpaceOffset, segmentOffset, spaceOffset } from "../src/reading/offsets.js";
 
 const name = fc.string({ unit: "grapheme", minLength: 1, maxLength: 12 }).filter((text) => !text.includes("\0"));
 const milliseconds = fc.integer({ min: 1, max: 2 ** 48 - 1 });

@@ -39,7 +39,7 @@ const GROUPS = ["core/src/groups/options.rs", "pkg/src/streams/group-options.ts"
 
 /** In Rust, in TypeScript, and there: the same name unless another one is given. */
 const SAME: readonly (readonly [rust: string, typescript: string, inRust: string, inTypeScript?: string])[] = [
-	["core/src/name.rs", "pkg/src/validate.ts", "MAX_NAME_BYTES"],
+	["core/src/name.rs", "pkg/src/common/validate.ts", "MAX_NAME_BYTES"],
 	["core/src/name.rs", "pkg/src/hosts/azure/places.ts", "MAX_NAME_BYTES", "NAME_BYTES"],
 	["core/src/codec/records.rs", "pkg/src/framing/record-frame.ts", "ENTRY_LENGTHS", "LENGTHS"],
 	[...PAGE, "RUN_FIELDS"],
@@ -60,12 +60,12 @@ for (const [rust, typescript, inRust, inTypeScript = inRust] of SAME) {
 }
 
 test("timestamps and integers end where those of the engine do", () => {
-	assert.equal(constant("pkg/src/validate.ts", "TIMESTAMP_END"), constant("core/src/id.rs", "MAX_MS") + 1);
+	assert.equal(constant("pkg/src/common/validate.ts", "TIMESTAMP_END"), constant("core/src/id.rs", "MAX_MS") + 1);
 	assert.equal(Number.MAX_SAFE_INTEGER, constant("core/src/id.rs", "MAX_INTEGER"));
 });
 
 test("an import gives a sign of life well before the engine takes it for broken off", () => {
-	const sign = constant("pkg/src/maintenance.ts", "SIGN_OF_LIFE_MS");
+	const sign = constant("pkg/src/store/maintenance.ts", "SIGN_OF_LIFE_MS");
 	assert.ok(sign * 2 < constant("core/src/store/abandoned.rs", "BROKEN_OFF_AFTER"));
 });
 
@@ -99,6 +99,6 @@ test("Azure Table Storage keeps together what one commit of the engine covers", 
 
 test("the row that opening a store writes has one key", () => {
 	const words = /key::begin\(&\[("\w+", "\w+")\]\)/.exec(source("core/src/layout/identity.rs"))?.[1] ?? "";
-	assert.ok(source("pkg/src/recorded-host.ts").includes(`LexKey.encode(${words})`));
+	assert.ok(source("pkg/src/namespaces/recorded-host.ts").includes(`LexKey.encode(${words})`));
 	assert.ok(source("pkg/src/hosts/indexeddb/content.ts").includes(`encodeUtf8("${wordsOf(words).slice(0, -2)}")`));
 });

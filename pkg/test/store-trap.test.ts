@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EngineSlot } from "../src/engine/slot.js";
 import "../src/entry/node.js";
+import { checkOpenOptions } from "../src/common/validate.js";
 import { memoryHost } from "../src/hosts/memory.js";
-import { checkOpenOptions } from "../src/validate.js";
 import { refuses, rejection, storeIn } from "./support/store.js";
 
 test("a trap rejects what is pending, and the next call opens another instance on the same host", async (t) => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { compareBytes } from "../src/bytes.js";
+import { compareBytes } from "../src/common/bytes.js";
 import { keyBytesOf, keyOfText, textAfter, textOfKey } from "../src/hosts/text-keys.js";
 
 const alike = fc

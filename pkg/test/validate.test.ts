@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Bytes } from "../src/bytes.js";
+import type { Bytes } from "../src/common/bytes.js";
+import { json } from "../src/common/json.js";
+import * as v from "../src/common/validate.js";
 import { isStreamkitError } from "../src/errors.js";
 import { memoryHost } from "../src/hosts/memory.js";
-import { json } from "../src/json.js";
 import { LexKey, u64 } from "../src/lexkey.js";
-import { parseSegmentOffset, parseSpaceOffset, segmentOffset, spaceOffset } from "../src/offsets.js";
-import * as v from "../src/validate.js";
+import { parseSegmentOffset, parseSpaceOffset, segmentOffset, spaceOffset } from "../src/reading/offsets.js";
 
 const refuses = (argument: string, run: () => unknown): void => {
 	assert.throws(run, (error) => {

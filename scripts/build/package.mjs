@@ -70,11 +70,18 @@ const compileCommonJs = (folder, files, options) =>
 		...options,
 	});
 
+const manifestOf = (folder) => JSON.parse(readFileSync(at(folder, "package.json"), "utf8"));
+
+/** The files that a package's subpaths lead to, by the end of their names. */
+function targetsOf(folder, end) {
+	const targets = (value) => (typeof value === "string" ? [value] : Object.values(value).flatMap(targets));
+	return new Set(targets(manifestOf(folder).exports).filter((path) => path.endsWith(end)));
+}
+
 /** The sources of the ES modules that a package's subpaths and programs begin with. */
 function entriesOf(folder) {
-	const { exports, bin } = JSON.parse(readFileSync(at(folder, "package.json"), "utf8"));
-	const targets = (value) => (typeof value === "string" ? [value] : Object.values(value).flatMap(targets));
-	const modules = new Set(targets(exports).filter((path) => path.endsWith(".js")));
+	const { bin } = manifestOf(folder);
+	const modules = targetsOf(folder, ".js");
 	for (const program of Object.values(bin ?? {})) {
 		const [, path] = /"\.\.\/(dist\/.+\.js)"/.exec(readFileSync(at(folder, program), "utf8"));
 		modules.add(path);
@@ -88,12 +95,29 @@ const ownUrl = {
 	banner: { js: '"use strict";\nconst importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
 };
 
+const RELATIVE_IMPORT = /(?:from|import)\s*\(?\s*["'](\.{1,2}\/[^"']+)\.js["']/g;
+
+/** Removes declarations that no subpath leads to: those of what is inside, which nobody can import. */
+function dropInternalDeclarations(folder) {
+	const reached = new Set();
+	const reach = (path) => {
+		if (reached.has(path)) return;
+		reached.add(path);
+		const text = readFileSync(at(path), "utf8");
+		for (const [, name] of text.matchAll(RELATIVE_IMPORT)) reach(join(dirname(path), `${name}.d.ts`));
+	};
+	for (const path of targetsOf(folder, ".d.ts")) reach(join(folder, path));
+	for (const path of filesBelow([join(folder, "dist")])) {
+		if (path.endsWith(".d.ts") && !reached.has(path)) rmSync(at(path));
+	}
+}
+
 /** A copy of every declaration for importers in CommonJS. */
 function declareCommonJs(folder) {
 	for (const path of filesBelow([join(folder, "dist")])) {
 		if (!path.endsWith(".d.ts")) continue;
 		const text = readFileSync(at(path), "utf8");
-		const own = text.replace(/((?:from|import)\s*\(?\s*["']\.{1,2}\/[^"']+)\.js(["'])/g, "$1.cjs$2");
+		const own = text.replace(RELATIVE_IMPORT, (whole) => whole.replace(/\.js(["'])$/, ".cjs$1"));
 		writeFileSync(at(path.replace(/\.d\.ts$/, ".d.cts")), own);
 	}
 }
@@ -114,9 +138,8 @@ export async function buildPackage(folder) {
 	);
 	await compileCommonJs(folder, both.filter(usesUrl), ownUrl);
 	for (const path of all) {
-		if (path.endsWith(".wasm") || (path.includes("generated") && path.endsWith(".d.ts"))) {
-			copyFileSync(at(path), join(dist, relative(join(folder, "src"), path)));
-		}
+		if (path.endsWith(".wasm")) copyFileSync(at(path), join(dist, relative(join(folder, "src"), path)));
 	}
+	dropInternalDeclarations(folder);
 	declareCommonJs(folder);
 }

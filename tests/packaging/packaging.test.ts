@@ -144,6 +144,14 @@ test("only what users need is packed", () => {
 	}
 	const engines = ["dist/generated/light/streamkit.wasm", "dist/generated/streamkit.wasm"];
 	assert.deepEqual(streamkit.files.filter((path) => path.endsWith(".wasm")).sort(), engines);
+	// No subpath leads to these.
+	const inside = /^dist\/(cli|directory\/journal|engine\/slot|framing|reading|writing)\b.*\.d\.c?ts$/;
+	for (const { name, files } of [streamkit, adapter])
+		assert.deepEqual(
+			files.filter((path) => inside.test(path)),
+			[],
+			name,
+		);
 });
 
 test("publint finds nothing", async () => {

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { OpenOptions, Store } from "streamkit";
-import { checkNamespaceName, DEFAULT_NAMESPACE } from "../namespaces.js";
+import { checkNamespaceName, DEFAULT_NAMESPACE } from "../namespaces/namespaces.js";
 import { Output } from "./output.js";
 import { namesIn, openPlace, otherNamespaces, requirePlace, runIn, writePlace } from "./places.js";
 import { type Colors, colorsFor } from "./terminal.js";

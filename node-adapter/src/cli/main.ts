@@ -1,6 +1,6 @@
 import { CommanderError } from "commander";
 import type { StreamkitError } from "streamkit";
-import { mayHaveRemarked } from "../lmdb/environment.js";
+import { mayHaveRemarked } from "../directory/lmdb/environment.js";
 import { checkArguments } from "./arguments.js";
 import { Context } from "./context.js";
 import { type Described, describeError, ExitCode, exitCodeOf } from "./exit-codes.js";

@@ -1,11 +1,11 @@
 import { accessSync, constants, readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type HostKv, type Namespaces, type OpenOptions, type Store, StreamkitError } from "streamkit";
-import { DirectoryHost } from "../directory-host.js";
-import { isOurs, openingFailure, prepareDirectory } from "../directory-layout.js";
-import { NamespaceHost } from "../namespace-host.js";
-import { DEFAULT_NAMESPACE, directoryNameOf, openNamespaces } from "../namespaces.js";
-import { openDirectory, openOwned } from "../open-directory.js";
+import { DirectoryHost } from "../directory/host.js";
+import { isOurs, openingFailure, prepareDirectory } from "../directory/layout.js";
+import { openDirectory, openOwned } from "../directory/open-directory.js";
+import { NamespaceHost } from "../namespaces/namespace-host.js";
+import { DEFAULT_NAMESPACE, directoryNameOf, openNamespaces } from "../namespaces/namespaces.js";
 import { UnmadeHost } from "./unmade-host.js";
 
 // A directory is a store, or a directory of namespaces. The namespace "default" is what commands work in that name

@@ -1,5 +1,5 @@
 import { type Bytes, type HostBatch, type HostKv, memoryHost, openStore, type ScanRange } from "streamkit";
-import { DIRECTORY_LIMITS } from "../directory-limits.js";
+import { DIRECTORY_LIMITS } from "../directory/limits.js";
 
 /**
  * The host of a store that is not there yet: its directory is made by the first commit of something to store, so a

@@ -1,4 +1,4 @@
-import type { Bytes } from "../bytes.js";
+import type { Bytes } from "../common/bytes.js";
 import type { CompactReport, VerifyReport } from "../types.js";
 
 // What the wasm module exports. Numbers stand for "none" where an argument may be missing, so that a call passes

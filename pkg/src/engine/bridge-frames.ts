@@ -1,4 +1,4 @@
-import type { Bytes } from "../bytes.js";
+import type { Bytes } from "../common/bytes.js";
 import type { HostBatch, HostCommit, ScanPage, ScanRange } from "../host.js";
 
 const ABSENT = 0xffffffff;

@@ -1,10 +1,10 @@
-import type { Bytes } from "../bytes.js";
+import type { Bytes } from "../common/bytes.js";
+import type { TimerCalls } from "../common/timers.js";
+import { TIMESTAMP_END } from "../common/validate.js";
 import { fromHost, invalid } from "../errors.js";
 import { borrows, type HostKv, type HostLimits } from "../host.js";
-import { answerChecks, isPromise, unheeded } from "../host-answers.js";
-import type { TimerCalls } from "../timers.js";
+import { answerChecks, isPromise, unheeded } from "../hosts/answers.js";
 import type { MaybePromise } from "../types.js";
-import { TIMESTAMP_END } from "../validate.js";
 import {
 	type Packed,
 	packOutcome,

@@ -1,4 +1,4 @@
-import { onAbort } from "../abort.js";
+import { onAbort } from "../common/abort.js";
 import { closedError, fromEngine, type StreamkitError } from "../errors.js";
 import type { Engine, EngineCall } from "./abi.js";
 import type { Instance } from "./instance.js";

@@ -1,5 +1,5 @@
-import type { Bytes } from "../bytes.js";
-import { soon } from "../microtasks.js";
+import type { Bytes } from "../common/bytes.js";
+import { soon } from "../common/microtasks.js";
 import type { Glue } from "./abi.js";
 import { type EngineModule, instantiate } from "./loader.js";
 import { trapError } from "./traps.js";

@@ -1,10 +1,10 @@
-import type { Bytes } from "../bytes.js";
+import type { Bytes } from "../common/bytes.js";
+import { soon } from "../common/microtasks.js";
+import { type TimerCalls, Timers } from "../common/timers.js";
+import type { CheckedOptions } from "../common/validate.js";
 import { fromEngine, fromHost, type StreamkitError } from "../errors.js";
 import type { HostKv } from "../host.js";
-import { unheeded } from "../host-answers.js";
-import { soon } from "../microtasks.js";
-import { type TimerCalls, Timers } from "../timers.js";
-import type { CheckedOptions } from "../validate.js";
+import { unheeded } from "../hosts/answers.js";
 import type { Engine, EngineOptions } from "./abi.js";
 import { createBridge } from "./bridge.js";
 import { type EngineModule, instantiate, type Variant } from "./loader.js";

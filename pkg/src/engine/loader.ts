@@ -1,9 +1,9 @@
+import type { soon } from "../common/microtasks.js";
+import type { CheckedOptions } from "../common/validate.js";
 import { describe, isStreamkitError, StreamkitError } from "../errors.js";
 import type { GlueEnvironment } from "../generated/glue.js";
 import type { HostLimits } from "../host.js";
-import type { soon } from "../microtasks.js";
 import type { MaybePromise } from "../types.js";
-import type { CheckedOptions } from "../validate.js";
 import type { Glue } from "./abi.js";
 import { pageMemory } from "./page-memory.js";
 

@@ -1,6 +1,6 @@
 import { invalid } from "../errors.js";
-import * as calls from "../full-calls.js";
 import { createGlue } from "../generated/glue.js";
+import * as calls from "../store/full-calls.js";
 import type { MaybePromise } from "../types.js";
 import type { EngineModule } from "./loader.js";
 import { registerEngine } from "./loader.js";

@@ -1,7 +1,7 @@
-import { unlessAborted } from "../abort.js";
+import { unlessAborted } from "../common/abort.js";
+import type { CheckedOptions } from "../common/validate.js";
 import { closedError, fromEngine } from "../errors.js";
 import type { HostKv } from "../host.js";
-import type { CheckedOptions } from "../validate.js";
 import type { Engine } from "./abi.js";
 import { EngineCalls } from "./calls.js";
 import { rowExpander } from "./expander.js";

@@ -24,7 +24,7 @@ registerEngine({
 		const [module, { createGlue }, calls] = await Promise.all([
 			compile(new URL("../generated/streamkit.wasm", import.meta.url)),
 			import("../generated/glue.js"),
-			import("../full-calls.js"),
+			import("../store/full-calls.js"),
 		]);
 		return { module, createGlue: createGlue as unknown as EngineModule["createGlue"], calls };
 	},

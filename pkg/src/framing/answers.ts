@@ -1,4 +1,4 @@
-import type { Bytes } from "../bytes.js";
+import type { Bytes } from "../common/bytes.js";
 import type { SegmentStatus } from "../types.js";
 import { broken, FrameReader } from "./reader.js";
 

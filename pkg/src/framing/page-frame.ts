@@ -1,4 +1,4 @@
-import { type Bytes, uuidText } from "../bytes.js";
+import { type Bytes, uuidText } from "../common/bytes.js";
 import type { Trx } from "../types.js";
 import { broken, checkU64, readU64 } from "./reader.js";
 

@@ -1,10 +1,10 @@
-import { type Bytes, toBase64 } from "../bytes.js";
+import { type Bytes, toBase64 } from "../common/bytes.js";
+import { decodeUtf8, decodeUtf8Strict } from "../common/utf8.js";
 import type { PageBytes } from "../engine/abi.js";
 import { invalid } from "../errors.js";
 import type { LexKey } from "../lexkey.js";
-import { segmentOffset, spaceOffset } from "../offsets.js";
+import { segmentOffset, spaceOffset } from "../reading/offsets.js";
 import type { Entry, Trx } from "../types.js";
-import { decodeUtf8, decodeUtf8Strict } from "../utf8.js";
 import { LENT_FIELDS, PageFrame, RUN_FIELDS } from "./page-frame.js";
 import { broken, FrameReader } from "./reader.js";
 

@@ -1,6 +1,6 @@
-import type { Bytes } from "../bytes.js";
+import type { Bytes } from "../common/bytes.js";
+import { decodeUtf8 } from "../common/utf8.js";
 import { StreamkitError } from "../errors.js";
-import { decodeUtf8 } from "../utf8.js";
 
 /** Reads the little-endian frames that the engine gives. */
 export class FrameReader {

@@ -1,7 +1,7 @@
-import { type Bytes, isUint8Array } from "../bytes.js";
+import { type Bytes, isUint8Array } from "../common/bytes.js";
+import { compareUtf8, encodeUtf8Into, isWellFormed } from "../common/utf8.js";
+import { checkInteger, isRecord } from "../common/validate.js";
 import { invalid, limitExceeded } from "../errors.js";
-import { compareUtf8, encodeUtf8Into, isWellFormed } from "../utf8.js";
-import { checkInteger, isRecord } from "../validate.js";
 
 const WELL_FORMED = "must be well-formed UTF-16 (no lone surrogates)";
 

@@ -1,7 +1,7 @@
-import { type Bytes, copyBytes, isUint8Array, sameBytes } from "../bytes.js";
+import { type Bytes, copyBytes, isUint8Array, sameBytes } from "../common/bytes.js";
+import { optionalBoolean, optionsObject } from "../common/validate.js";
 import { describe, invalid, StreamkitError } from "../errors.js";
 import type { HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../host.js";
-import { optionalBoolean, optionsObject } from "../validate.js";
 import { checkBatch } from "./limits.js";
 import { Mutex } from "./mutex.js";
 import { PageFilling } from "./page-filling.js";

@@ -1,7 +1,7 @@
-import { type Bytes, copyBytes, sameBytes } from "../bytes.js";
+import { type Bytes, copyBytes, sameBytes } from "../common/bytes.js";
+import { soon } from "../common/microtasks.js";
+import { checkLimits, optionsObject } from "../common/validate.js";
 import type { HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../host.js";
-import { soon } from "../microtasks.js";
-import { checkLimits, optionsObject } from "../validate.js";
 import { checkBatch } from "./limits.js";
 import { keyText, SortedRows } from "./sorted-rows.js";
 import { watch } from "./watchers.js";

@@ -1,4 +1,4 @@
-import type { Bytes } from "../bytes.js";
+import type { Bytes } from "../common/bytes.js";
 
 /** A stored pair; text is the key as a string of one character per byte, which orders and hashes natively. */
 export interface Row {

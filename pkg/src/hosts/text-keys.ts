@@ -1,4 +1,4 @@
-import { type Bytes, compareBytes } from "../bytes.js";
+import { type Bytes, compareBytes } from "../common/bytes.js";
 
 /** How many bytes of the last group count: less than every digit, so that a key sorts before those that it begins. */
 const ENDS = "!#$&";

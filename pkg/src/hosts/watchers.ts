@@ -1,4 +1,4 @@
-import { soon } from "../microtasks.js";
+import { soon } from "../common/microtasks.js";
 
 /** Calls back until stopped. */
 export function watch(watchers: Set<() => void>, changed: () => void): () => void {

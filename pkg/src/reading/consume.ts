@@ -1,11 +1,18 @@
+import { compareUtf8 } from "../common/utf8.js";
+import {
+	checkName,
+	checkSignal,
+	isRecord,
+	optionalBoolean,
+	optionalInteger,
+	TIMESTAMP_END,
+} from "../common/validate.js";
 import type { EngineSlot } from "../engine/slot.js";
 import { closedError, invalid } from "../errors.js";
-import { parseSegmentOffset, parseSpaceOffset } from "../offsets.js";
 import type { Consume, ConsumeSegment, ConsumeSpace, EntryStream, ReadBounds } from "../types.js";
-import { compareUtf8 } from "../utf8.js";
-import { checkName, checkSignal, isRecord, optionalBoolean, optionalInteger, TIMESTAMP_END } from "../validate.js";
 import { Entries } from "./entry-stream.js";
 import { MergeReader } from "./merge-reader.js";
+import { parseSegmentOffset, parseSpaceOffset } from "./offsets.js";
 import { PAGE_BYTES, PageReader, type PageSource, type ReadPlan } from "./page-reader.js";
 
 interface Bounds {

@@ -1,6 +1,6 @@
+import { optionalInteger, optionsObject } from "../common/validate.js";
 import { invalid } from "../errors.js";
 import type { Entry, EntryStream } from "../types.js";
-import { optionalInteger, optionsObject } from "../validate.js";
 import { PAGE_ENTRIES, type PageSource } from "./page-reader.js";
 
 const DONE: IteratorResult<never, undefined> = Object.freeze({ done: true, value: undefined });

@@ -1,4 +1,4 @@
-import { unlessAborted } from "../abort.js";
+import { unlessAborted } from "../common/abort.js";
 import type { PageEntry } from "../framing/page.js";
 import type { PageSource } from "./page-reader.js";
 

@@ -1,6 +1,6 @@
+import { Yielder } from "../common/yielder.js";
 import type { EngineSlot } from "../engine/slot.js";
 import type { PageEntry } from "../framing/page.js";
-import { Yielder } from "../yielder.js";
 import { PAGE_BYTES, PAGE_ENTRIES, PageReader, type PageSource, type ReadPlan } from "./page-reader.js";
 
 /** One space of a merged read: its reader, and what of its last page is not given out yet. */

@@ -1,9 +1,9 @@
-import { unlessAborted } from "../abort.js";
+import { unlessAborted } from "../common/abort.js";
+import { Yielder } from "../common/yielder.js";
 import type { Engine, PageBytes } from "../engine/abi.js";
 import type { EngineSlot } from "../engine/slot.js";
 import { type Cursor, type PageEntry, readPage } from "../framing/page.js";
 import { broken } from "../framing/reader.js";
-import { Yielder } from "../yielder.js";
 
 /**
  * The most entries and bytes that one page asks for; but see LONG_PAGE_BYTES. A page, or the row of the host that it

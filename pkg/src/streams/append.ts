@@ -1,13 +1,13 @@
-import type { Bytes } from "../bytes.js";
-import { isUint8Array } from "../bytes.js";
+import type { Bytes } from "../common/bytes.js";
+import { isUint8Array } from "../common/bytes.js";
+import { isWellFormed } from "../common/utf8.js";
+import { checkInteger, checkName, isRecord, optionsObject } from "../common/validate.js";
 import type { EngineSlot } from "../engine/slot.js";
 import { invalid, limitExceeded } from "../errors.js";
 import { giveBack, takeWriter } from "../framing/frame-pool.js";
 import type { FrameWriter } from "../framing/record-frame.js";
 import type { RecordInput } from "../types.js";
-import { isWellFormed } from "../utf8.js";
-import { checkInteger, checkName, isRecord, optionsObject } from "../validate.js";
-import { checkWriteOptions, type WriteOptions } from "../writes.js";
+import { checkWriteOptions, type WriteOptions } from "../writing/writes.js";
 import type { StreamContext } from "./context.js";
 import { idText } from "./ids.js";
 import type { AppendOptions, AppendResult } from "./types.js";

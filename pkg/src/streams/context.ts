@@ -1,6 +1,6 @@
 import type { EngineSlot } from "../engine/slot.js";
 import type { Place } from "../framing/answers.js";
-import type { Store } from "../store-types.js";
+import type { Store } from "../store/types.js";
 import type { Sweeper } from "./sweeper.js";
 
 /** What streams need of their store. */

@@ -1,4 +1,4 @@
-import type { Bytes } from "../bytes.js";
+import type { Bytes } from "../common/bytes.js";
 import type { PageBytes } from "../engine/abi.js";
 import { listOf, readPage } from "../framing/page.js";
 import { broken, FrameReader } from "../framing/reader.js";

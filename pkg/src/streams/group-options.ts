@@ -1,5 +1,5 @@
+import { checkInteger, checkName, optionalInteger, TIMESTAMP_END } from "../common/validate.js";
 import { invalid, limitExceeded } from "../errors.js";
-import { checkInteger, checkName, optionalInteger, TIMESTAMP_END } from "../validate.js";
 import { MODES } from "./group-frames.js";
 import { FIRST, type Id, parseId, parseLowerBound, usualId } from "./ids.js";
 import type { GroupOptions } from "./types.js";

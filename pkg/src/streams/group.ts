@@ -1,9 +1,16 @@
-import { unlessAborted } from "../abort.js";
+import { unlessAborted } from "../common/abort.js";
+import {
+	checkInteger,
+	checkName,
+	checkSignal,
+	optionalDuration,
+	optionalInteger,
+	optionsObject,
+} from "../common/validate.js";
 import type { Engine } from "../engine/abi.js";
 import { invalid } from "../errors.js";
-import { fullWrite } from "../full-write.js";
 import type { Abortable } from "../types.js";
-import { checkInteger, checkName, checkSignal, optionalDuration, optionalInteger, optionsObject } from "../validate.js";
+import { fullWrite } from "../writing/full-write.js";
 import type { StreamContext } from "./context.js";
 import { readDeliveries, readGroup, readPending } from "./group-frames.js";
 import { checkGroupOptions, checkIds, checkMilliseconds } from "./group-options.js";

@@ -1,5 +1,5 @@
+import { TIMESTAMP_END } from "../common/validate.js";
 import { invalid } from "../errors.js";
-import { TIMESTAMP_END } from "../validate.js";
 
 /** An id "<ms>-<n>". */
 export interface Id {

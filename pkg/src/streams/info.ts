@@ -1,11 +1,18 @@
-import type { Bytes } from "../bytes.js";
+import type { Bytes } from "../common/bytes.js";
+import {
+	checkInteger,
+	checkName,
+	checkSignal,
+	optionalInteger,
+	optionalText,
+	optionsObject,
+} from "../common/validate.js";
 import type { Engine } from "../engine/abi.js";
 import type { EngineSlot } from "../engine/slot.js";
 import { invalid } from "../errors.js";
 import { FrameReader } from "../framing/reader.js";
-import { fullWrite } from "../full-write.js";
 import type { Abortable, ListOptions } from "../types.js";
-import { checkInteger, checkName, checkSignal, optionalInteger, optionalText, optionsObject } from "../validate.js";
+import { fullWrite } from "../writing/full-write.js";
 import type { StreamContext } from "./context.js";
 import { idText } from "./ids.js";
 import type { StreamInfo, StreamOptions } from "./types.js";

@@ -1,11 +1,11 @@
-import { unlessAborted } from "../abort.js";
+import { unlessAborted } from "../common/abort.js";
+import { checkInteger, checkName, checkSignal, optionalDuration, optionsObject } from "../common/validate.js";
 import type { EngineSlot } from "../engine/slot.js";
 import { closedError, invalid } from "../errors.js";
 import type { PageEntry } from "../framing/page.js";
 import { LateSource } from "../reading/late-source.js";
 import { PAGE_BYTES, PageReader, type PageSource, type ReadPlan } from "../reading/page-reader.js";
 import type { Entry } from "../types.js";
-import { checkInteger, checkName, checkSignal, optionalDuration, optionsObject } from "../validate.js";
 import { checkPartition, type PartitionOptions } from "./append.js";
 import type { StreamContext } from "./context.js";
 import { FIRST, type Id, idBefore, parseId, parseLowerBound, parseUpperBound } from "./ids.js";

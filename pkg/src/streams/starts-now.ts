@@ -1,6 +1,6 @@
+import { checkName } from "../common/validate.js";
 import type { EngineSlot } from "../engine/slot.js";
 import { type Place, readChanges } from "../framing/answers.js";
-import { checkName } from "../validate.js";
 import type { ReadOptions } from "./types.js";
 
 /** Whether what is read begins with what is stored after the call. */

@@ -1,9 +1,9 @@
+import { checkName, checkSignal, optionsObject } from "../common/validate.js";
 import { Entries } from "../reading/entry-stream.js";
 import { LateSource } from "../reading/late-source.js";
 import type { PageSource } from "../reading/page-reader.js";
+import { callsOf, type FullCalls, withCalls } from "../store/with-calls.js";
 import type { Abortable, Entry, EntryStream, ListOptions } from "../types.js";
-import { checkName, checkSignal, optionsObject } from "../validate.js";
-import { callsOf, type FullCalls, withCalls } from "../with-calls.js";
 import { appendToStream, type StreamRecords } from "./append.js";
 import type { StreamContext } from "./context.js";
 import { LateGroup } from "./late-group.js";

@@ -1,7 +1,7 @@
+import type { Handle } from "../common/timers.js";
 import type { EngineSlot } from "../engine/slot.js";
 import { isStreamkitError } from "../errors.js";
-import type { Handle } from "../timers.js";
-import { callsOf } from "../with-calls.js";
+import { callsOf } from "../store/with-calls.js";
 
 // What one turn looks at: a store of very many spaces takes several turns.
 const STEPS_A_TURN = 4;

@@ -1,8 +1,8 @@
+import { checkInteger, checkName, checkSignal, optionalBoolean, optionsObject } from "../common/validate.js";
 import type { Engine } from "../engine/abi.js";
 import { invalid } from "../errors.js";
-import { fullWrite } from "../full-write.js";
 import type { Abortable } from "../types.js";
-import { checkInteger, checkName, checkSignal, optionalBoolean, optionsObject } from "../validate.js";
+import { fullWrite } from "../writing/full-write.js";
 import type { StreamContext } from "./context.js";
 import { idText, parseLowerBound } from "./ids.js";
 import type { TrimOptions, TrimResult } from "./types.js";

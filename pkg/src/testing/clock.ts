@@ -1,4 +1,4 @@
-import { checkInteger, optionalInteger } from "../validate.js";
+import { checkInteger, optionalInteger } from "../common/validate.js";
 
 /**
  * A clock for OpenOptions.clock that stands still until it is moved. start: milliseconds since the Unix epoch, default

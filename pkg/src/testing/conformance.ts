@@ -1,5 +1,5 @@
+import { optionalFunction } from "../common/validate.js";
 import { invalid } from "../errors.js";
-import { optionalFunction } from "../validate.js";
 import { type Case, type ConformanceFactory, Setting } from "./conformance/case.js";
 import { checkCases } from "./conformance/host/checks.js";
 import { commitCases } from "./conformance/host/commits.js";

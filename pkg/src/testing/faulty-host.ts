@@ -1,8 +1,8 @@
-import { copyBytes, toHex } from "../bytes.js";
+import { copyBytes, toHex } from "../common/bytes.js";
+import { checkHost, checkInteger, optionsObject } from "../common/validate.js";
 import { invalid, StreamkitError } from "../errors.js";
 import type { HostCommit, HostKv, ScanPage } from "../host.js";
 import { keyText } from "../hosts/sorted-rows.js";
-import { checkHost, checkInteger, optionsObject } from "../validate.js";
 
 /** Which calls go wrong; the same seed picks the same calls. */
 export interface FaultPlan {

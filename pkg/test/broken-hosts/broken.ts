@@ -1,4 +1,4 @@
-import type { Bytes } from "../../src/bytes.js";
+import type { Bytes } from "../../src/common/bytes.js";
 import type { HostBatch, HostKv, ScanPage, ScanRange } from "../../src/host.js";
 import { memoryHost } from "../../src/hosts/memory.js";
 

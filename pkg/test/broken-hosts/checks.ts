@@ -1,4 +1,4 @@
-import { compareBytes, copyBytes } from "../../src/bytes.js";
+import { compareBytes, copyBytes } from "../../src/common/bytes.js";
 import { StreamkitError } from "../../src/errors.js";
 import type { HostKv } from "../../src/host.js";
 import { altered, type Broken, committing } from "./broken.js";

@@ -1,4 +1,4 @@
-import { type Bytes, copyBytes } from "../../src/bytes.js";
+import { type Bytes, copyBytes } from "../../src/common/bytes.js";
 import { StreamkitError } from "../../src/errors.js";
 import { altered, type Broken, committing } from "./broken.js";
 

@@ -1,4 +1,4 @@
-import { copyBytes } from "../../src/bytes.js";
+import { copyBytes } from "../../src/common/bytes.js";
 import { StreamkitError } from "../../src/errors.js";
 import type { HostKv, ScanPage, ScanRange } from "../../src/host.js";
 import { memoryHost } from "../../src/hosts/memory.js";

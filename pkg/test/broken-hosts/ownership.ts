@@ -1,4 +1,4 @@
-import { copyBytes } from "../../src/bytes.js";
+import { copyBytes } from "../../src/common/bytes.js";
 import type { HostBatch, ScanPage } from "../../src/host.js";
 import { altered, type Broken } from "./broken.js";
 

@@ -1,4 +1,4 @@
-import type { Bytes } from "../../src/bytes.js";
+import type { Bytes } from "../../src/common/bytes.js";
 import { after, altered, type Broken, scanning, small } from "./broken.js";
 
 export const pages: readonly Broken[] = [

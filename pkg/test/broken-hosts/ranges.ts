@@ -1,4 +1,4 @@
-import { type Bytes, compareBytes } from "../../src/bytes.js";
+import { type Bytes, compareBytes } from "../../src/common/bytes.js";
 import { StreamkitError } from "../../src/errors.js";
 import type { ScanRange } from "../../src/host.js";
 import { after, altered, type Broken, scanning } from "./broken.js";

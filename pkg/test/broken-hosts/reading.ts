@@ -1,4 +1,4 @@
-import { type Bytes, compareBytes, copyBytes } from "../../src/bytes.js";
+import { type Bytes, compareBytes, copyBytes } from "../../src/common/bytes.js";
 import type { ScanRange } from "../../src/host.js";
 import { altered, type Broken, turn } from "./broken.js";
 

@@ -1,4 +1,4 @@
-import { copyBytes } from "../../src/bytes.js";
+import { copyBytes } from "../../src/common/bytes.js";
 import { altered, type Broken, scanning } from "./broken.js";
 
 export const values: readonly Broken[] = [

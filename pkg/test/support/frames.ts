@@ -1,4 +1,4 @@
-import type { Bytes } from "../../src/bytes.js";
+import type { Bytes } from "../../src/common/bytes.js";
 import type { Cursor } from "../../src/framing/page.js";
 import type { RecordInput } from "../../src/types.js";
 

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { checkNamespaceName, DEFAULT_NAMESPACE, existsAlready } from "../../namespaces.js";
+import { checkNamespaceName, DEFAULT_NAMESPACE, existsAlready } from "../../namespaces/namespaces.js";
 import type { Context } from "../context.js";
 import { withNamespaces } from "../places.js";
 

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { checkNamespaceName, DEFAULT_NAMESPACE } from "../../namespaces.js";
+import { checkNamespaceName, DEFAULT_NAMESPACE } from "../../namespaces/namespaces.js";
 import type { Context } from "../context.js";
 import { requireNamespace, withNamespaces } from "../places.js";
 import { usage } from "../usage.js";

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { checkNamespaceName } from "../../namespaces.js";
+import { checkNamespaceName } from "../../namespaces/namespaces.js";
 import type { Context } from "../context.js";
 import { directoryOf, requireNamespace } from "../places.js";
 

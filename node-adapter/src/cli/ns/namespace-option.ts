@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { DEFAULT_NAMESPACE } from "../../namespaces.js";
+import { DEFAULT_NAMESPACE } from "../../namespaces/namespaces.js";
 import type { Context } from "../context.js";
 
 /** Lets a command, or all commands of a group, work in another namespace than "default". */

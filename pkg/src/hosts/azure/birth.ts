@@ -1,4 +1,4 @@
-import { randomUuid } from "../../bytes.js";
+import { randomUuid } from "../../common/bytes.js";
 import { emptied } from "./failures.js";
 import type { Place } from "./places.js";
 import type { Session } from "./session.js";

@@ -1,4 +1,4 @@
-import { randomUuid } from "../../bytes.js";
+import { randomUuid } from "../../common/bytes.js";
 
 /** An entity as the client of @azure/data-tables takes and gives it. */
 export interface Entity {

@@ -1,4 +1,4 @@
-import { type Bytes, copyBytes, sameBytes, toHex } from "../../bytes.js";
+import { type Bytes, copyBytes, sameBytes, toHex } from "../../common/bytes.js";
 import { StreamkitError } from "../../errors.js";
 import type { HostBatch, HostCommit } from "../../host.js";
 import { tooMuch } from "../limits.js";

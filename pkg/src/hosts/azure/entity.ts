@@ -1,4 +1,4 @@
-import type { Bytes } from "../../bytes.js";
+import type { Bytes } from "../../common/bytes.js";
 import { StreamkitError } from "../../errors.js";
 import type { Entity } from "./client.js";
 import { PROPERTY_BYTES } from "./limits.js";

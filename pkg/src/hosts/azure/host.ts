@@ -1,7 +1,7 @@
-import { type Bytes, isUint8Array, sameBytes, toHex } from "../../bytes.js";
+import { type Bytes, isUint8Array, sameBytes, toHex } from "../../common/bytes.js";
+import { optionalDuration, optionsObject } from "../../common/validate.js";
 import { closedError, describe, invalid, StreamkitError } from "../../errors.js";
 import type { HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../../host.js";
-import { optionalDuration, optionsObject } from "../../validate.js";
 import { checkBatch, tooMuch } from "../limits.js";
 import { Birth } from "./birth.js";
 import { sendOnce, type TableClient } from "./client.js";

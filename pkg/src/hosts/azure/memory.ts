@@ -1,4 +1,4 @@
-import { copyBytes } from "../../bytes.js";
+import { copyBytes } from "../../common/bytes.js";
 import type { Stored } from "./entity.js";
 
 const MOST_ROWS = 1024;

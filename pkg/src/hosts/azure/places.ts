@@ -1,5 +1,5 @@
-import { type Bytes, compareBytes, copyBytes, equalBytes, parseHex, toHex } from "../../bytes.js";
-import { decodeUtf8Strict, encodeUtf8 } from "../../utf8.js";
+import { type Bytes, compareBytes, copyBytes, equalBytes, parseHex, toHex } from "../../common/bytes.js";
+import { decodeUtf8Strict, encodeUtf8 } from "../../common/utf8.js";
 import { tooMuch } from "../limits.js";
 import { MOST_CHARACTERS } from "./limits.js";
 

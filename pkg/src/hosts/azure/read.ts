@@ -1,4 +1,4 @@
-import { type Bytes, toHex } from "../../bytes.js";
+import { type Bytes, toHex } from "../../common/bytes.js";
 import { type Stored, storedOf } from "./entity.js";
 import { LIMITS } from "./limits.js";
 import { type Place, type Places, REMOVALS } from "./places.js";

@@ -1,4 +1,4 @@
-import { type Bytes, compareBytes } from "../../bytes.js";
+import { type Bytes, compareBytes } from "../../common/bytes.js";
 import type { ScanPage, ScanRange } from "../../host.js";
 import { PageFilling } from "../page-filling.js";
 import type { Entity } from "./client.js";

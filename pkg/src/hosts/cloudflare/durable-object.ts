@@ -1,6 +1,6 @@
+import { optionsObject } from "../../common/validate.js";
 import { describe, invalid } from "../../errors.js";
 import type { HostKv } from "../../host.js";
-import { optionsObject } from "../../validate.js";
 import { storageFailure } from "./failures.js";
 import { KeyValueHost, type KeyValueStorage } from "./key-value-host.js";
 import { type Sql, SqlHost, type SqlStorage } from "./sql-host.js";

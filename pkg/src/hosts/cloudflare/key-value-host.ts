@@ -1,4 +1,4 @@
-import { type Bytes, copyBytes, randomUuid, sameBytes } from "../../bytes.js";
+import { type Bytes, copyBytes, randomUuid, sameBytes } from "../../common/bytes.js";
 import type { Health, HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../../host.js";
 import { checkBatch } from "../limits.js";
 import { PageFilling } from "../page-filling.js";

@@ -1,4 +1,4 @@
-import { type Bytes, copyBytes, equalBytes } from "../../bytes.js";
+import { type Bytes, copyBytes, equalBytes } from "../../common/bytes.js";
 import { StreamkitError } from "../../errors.js";
 import type { HostKv } from "../../host.js";
 

@@ -1,4 +1,4 @@
-import { type Bytes, sameBytes } from "../../bytes.js";
+import { type Bytes, sameBytes } from "../../common/bytes.js";
 import { describe } from "../../errors.js";
 import type { Health, HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../../host.js";
 import { checkBatch } from "../limits.js";

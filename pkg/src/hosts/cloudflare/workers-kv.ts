@@ -1,8 +1,8 @@
-import { type Bytes, compareBytes } from "../../bytes.js";
+import { type Bytes, compareBytes } from "../../common/bytes.js";
+import { isWellFormed, utf8Length } from "../../common/utf8.js";
+import { checkHost, optionalBoolean, optionalDuration, optionsObject } from "../../common/validate.js";
 import { describe, invalid, isStreamkitError, StreamkitError } from "../../errors.js";
 import type { Health, HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../../host.js";
-import { isWellFormed, utf8Length } from "../../utf8.js";
-import { checkHost, optionalBoolean, optionalDuration, optionsObject } from "../../validate.js";
 import { checkBatch } from "../limits.js";
 import { memoryHost } from "../memory.js";
 import { Mutex } from "../mutex.js";

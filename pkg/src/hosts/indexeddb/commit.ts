@@ -1,4 +1,4 @@
-import { type Bytes, copyBytes, sameBytes } from "../../bytes.js";
+import { type Bytes, copyBytes, sameBytes } from "../../common/bytes.js";
 import type { HostBatch, HostCommit } from "../../host.js";
 import { ConnectionLost, failure } from "./errors.js";
 import { askFor } from "./get.js";

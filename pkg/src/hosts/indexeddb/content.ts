@@ -1,5 +1,5 @@
-import { equalBytes } from "../../bytes.js";
-import { encodeUtf8 } from "../../utf8.js";
+import { equalBytes } from "../../common/bytes.js";
+import { encodeUtf8 } from "../../common/utf8.js";
 
 /** The key of the row that opening a store writes. */
 const IDENTITY = encodeUtf8("INV\0STORE");

@@ -1,4 +1,4 @@
-import { toHex } from "../../bytes.js";
+import { toHex } from "../../common/bytes.js";
 import { describe, isStreamkitError, StreamkitError } from "../../errors.js";
 
 /** What is known about a commit that failed. */

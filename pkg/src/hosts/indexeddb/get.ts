@@ -1,4 +1,4 @@
-import { type Bytes, isUint8Array } from "../../bytes.js";
+import { type Bytes, isUint8Array } from "../../common/bytes.js";
 import { corrupt, isDamage, NO_BYTES } from "./errors.js";
 import { reading } from "./transaction.js";
 

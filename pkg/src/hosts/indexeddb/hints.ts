@@ -1,4 +1,4 @@
-import { soon } from "../../microtasks.js";
+import { soon } from "../../common/microtasks.js";
 
 /**
  * Tells other hosts on the same database, in this tab or another, that something was written. Messages may get lost.

@@ -1,8 +1,8 @@
-import type { Bytes } from "../../bytes.js";
+import type { Bytes } from "../../common/bytes.js";
+import { isWellFormed } from "../../common/utf8.js";
+import { optionalBoolean, optionsObject } from "../../common/validate.js";
 import { invalid } from "../../errors.js";
 import type { Health, HostBatch, HostCommit, HostKv, HostLimits, ScanPage, ScanRange } from "../../host.js";
-import { isWellFormed } from "../../utf8.js";
-import { optionalBoolean, optionsObject } from "../../validate.js";
 import { checkBatch } from "../limits.js";
 import type { About } from "./birth.js";
 import { commitRows } from "./commit.js";

@@ -1,4 +1,4 @@
-import { toHex } from "../../bytes.js";
+import { toHex } from "../../common/bytes.js";
 import type { ScanRange } from "../../host.js";
 
 // A few reads at once, each of a range of its own.

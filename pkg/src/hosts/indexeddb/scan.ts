@@ -1,4 +1,4 @@
-import { type Bytes, compareBytes, isUint8Array } from "../../bytes.js";
+import { type Bytes, compareBytes, isUint8Array } from "../../common/bytes.js";
 import type { ScanPage, ScanRange } from "../../host.js";
 import { corrupt, isDamage, NO_BYTES } from "./errors.js";
 import { fetchFor, rowByRow } from "./fetch.js";

@@ -1,4 +1,4 @@
-import { randomUuid } from "../../bytes.js";
+import { randomUuid } from "../../common/bytes.js";
 
 /** The version of what is in a database. */
 export const VERSION = 1;

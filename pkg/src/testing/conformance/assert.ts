@@ -1,4 +1,4 @@
-import { compareBytes, isUint8Array, toHex } from "../../bytes.js";
+import { compareBytes, isUint8Array, toHex } from "../../common/bytes.js";
 import { type ErrorCode, isStreamkitError, type StreamkitError } from "../../errors.js";
 
 export function assert(condition: boolean, message: string): asserts condition {

@@ -1,6 +1,6 @@
 import { borrows, type HostKv } from "../../host.js";
-import { openStore } from "../../store.js";
-import type { Store } from "../../store-types.js";
+import { openStore } from "../../store/store.js";
+import type { Store } from "../../store/types.js";
 import type { OpenOptions } from "../../types.js";
 
 /** Makes the hosts under test. */

@@ -1,4 +1,4 @@
-import { type Bytes, toHex } from "../../bytes.js";
+import { type Bytes, toHex } from "../../common/bytes.js";
 import type { HostBatch, HostCommit, HostKv, ScanPage, ScanRange } from "../../host.js";
 import { assert } from "./assert.js";
 

@@ -1,4 +1,4 @@
-import { type Bytes, compareBytes } from "../../../bytes.js";
+import { type Bytes, compareBytes } from "../../../common/bytes.js";
 import { assert, same } from "../assert.js";
 import { type Case, needsBorrowing, needsChecks } from "../case.js";
 import { applied, batch, bytes, keysOf, put, read, refused, row, sameKeys, scan } from "../rows.js";

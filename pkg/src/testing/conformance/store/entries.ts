@@ -1,4 +1,4 @@
-import type { Store } from "../../../store-types.js";
+import type { Store } from "../../../store/types.js";
 import type { Entry, RecordInput } from "../../../types.js";
 
 /** Records with the payloads "from", "from + 1" and so on. */

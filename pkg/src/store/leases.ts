@@ -1,0 +1,191 @@
+import { onAbort, unlessAborted } from "../common/abort.js";
+import { randomUuid } from "../common/bytes.js";
+import { checkInteger, checkName, checkSignal, optionsObject, TIMESTAMP_END } from "../common/validate.js";
+import type { EngineSlot } from "../engine/slot.js";
+import { closedError, invalid, isStreamkitError, StreamkitError } from "../errors.js";
+import type { Abortable, Lease, MaybePromise } from "../types.js";
+import { fullWrite } from "../writing/full-write.js";
+import { LeasePlace } from "./lease-place.js";
+
+// Where the clock of the holder runs ahead of ours, its expiry is later than we think: look again at least this often.
+const RETRY_MS = 1000;
+
+/** Options of withLease. */
+export type LeaseOptions = Abortable & { holder?: string | undefined; wait?: number | undefined };
+
+/** Runs a function while holding a lease. */
+export async function withLease<T>(
+	slot: EngineSlot,
+	key: string,
+	ttl: number,
+	run: (lease: Lease) => MaybePromise<T>,
+	input: LeaseOptions | undefined,
+): Promise<T> {
+	checkName("key", key);
+	checkInteger("ttl", ttl, 1, TIMESTAMP_END - 1);
+	if (typeof run !== "function") throw invalid("run", "must be a function");
+	const options = optionsObject(input);
+	const holder = options.holder === undefined ? randomUuid() : options.holder;
+	checkName("holder", holder);
+	const wait = options.wait === undefined ? 0 : options.wait;
+	if (typeof wait !== "number" || Number.isNaN(wait) || wait < 0)
+		throw invalid("wait", "must be a number of milliseconds of at least 0");
+	const signal = checkSignal(options.signal);
+
+	const token = await acquire(slot, key, holder, ttl, wait, signal);
+	// Nobody can renew it or release it any more: it runs out by itself.
+	if (slot.closed) throw closedError();
+	const held = new HeldLease(slot, key, holder, token, ttl);
+	if (signal?.aborted === true) {
+		await held.release().catch(() => {});
+		throw signal.reason;
+	}
+	return held.run(run, signal);
+}
+
+async function acquire(
+	slot: EngineSlot,
+	key: string,
+	holder: string,
+	ttl: number,
+	wait: number,
+	signal: AbortSignal | undefined,
+): Promise<number> {
+	const deadline = performance.now() + wait;
+	let place: LeasePlace | undefined;
+	try {
+		for (;;) {
+			while (!slot.isFull || slot.closed) await unlessAborted(slot.full(), signal);
+			const epoch = slot.epoch();
+			try {
+				return await fullWrite(slot, signal, (engine, tag) => engine.leaseAcquire(key, holder, ttl, tag));
+			} catch (error) {
+				if (signal?.aborted === true) throw signal.reason;
+				const left = deadline - performance.now();
+				if (!isStreamkitError(error, "LEASE_NOT_ACQUIRED") || left <= 0) throw error;
+				place ??= new LeasePlace(slot, key);
+				if (!place.isFirst) {
+					await place.first(left, signal);
+					continue;
+				}
+				const { expires } = error.details;
+				const until = typeof expires === "number" ? expires - slot.options.clock() + 1 : RETRY_MS;
+				const pause = Math.max(1, Math.min(left, until, RETRY_MS));
+				await slot.wait(`\0${key}`, epoch, pause, signal, slot.nextTag());
+			}
+		}
+	} finally {
+		place?.leave();
+	}
+}
+
+class HeldLease {
+	readonly #slot: EngineSlot;
+	readonly #ttl: number;
+	readonly #lost = new AbortController();
+	readonly #lease: Lease;
+	readonly #unlisten: () => void;
+	#timer: ReturnType<typeof setTimeout> | undefined;
+	#over = false;
+	/** When it runs out unless it is renewed, on this process's steady clock. */
+	#expires: number;
+	#fail: (error: unknown) => void = () => {};
+
+	constructor(slot: EngineSlot, key: string, holder: string, fencingToken: number, ttl: number) {
+		this.#slot = slot;
+		this.#ttl = ttl;
+		this.#lease = Object.freeze({ key, holder, fencingToken, signal: this.#lost.signal });
+		this.#expires = performance.now() + ttl;
+		this.#unlisten = slot.onClose(() => this.#lose(closedError()));
+		this.#schedule(ttl / 3);
+	}
+
+	/**
+	 * Gives run's result, or rejects as soon as the lease is lost or the signal fires. The lease is released when run
+	 * has ended.
+	 */
+	run<T>(run: (lease: Lease) => MaybePromise<T>, signal: AbortSignal | undefined): Promise<T> {
+		return new Promise<T>((resolve, reject) => {
+			this.#fail = reject;
+			const aborted = (): void => {
+				// It stays held until run has ended, so that nobody else starts beside it, but is not prolonged any more.
+				this.#stop();
+				this.#lost.abort(signal?.reason);
+				reject(signal?.reason);
+			};
+			const unheed = signal && onAbort(signal, aborted);
+			const finish = async (): Promise<void> => {
+				unheed?.();
+				await this.release();
+			};
+			(async () => run(this.#lease))().then(
+				(value) => finish().then(() => resolve(value), reject),
+				(error: unknown) =>
+					finish()
+						.then(noop, noop)
+						.then(() => reject(error)),
+			);
+		});
+	}
+
+	/** @throws LEASE_LOST when it was not held any more. */
+	async release(): Promise<void> {
+		this.#stop();
+		const { key, holder, fencingToken } = this.#lease;
+		try {
+			await this.#slot.callFull("write", (engine) => engine.leaseRelease(key, holder, fencingToken));
+		} catch (error) {
+			// Anything else leaves it to run out by itself: that is no reason to fail what was done under it.
+			if (isStreamkitError(error, "LEASE_LOST")) throw error;
+		}
+	}
+
+	#stop(): void {
+		this.#over = true;
+		this.#unlisten();
+		clearTimeout(this.#timer);
+	}
+
+	#schedule(ms: number): void {
+		if (this.#over) return;
+		this.#timer = setTimeout(() => void this.#renew(), Math.min(Math.max(ms, 1), 0x7fffffff));
+	}
+
+	async #renew(): Promise<void> {
+		const { key, holder, fencingToken } = this.#lease;
+		const asked = performance.now();
+		// The engine may be slow to answer; the lease does not wait for it.
+		this.#timer = setTimeout(() => this.#lose(undefined), Math.min(Math.max(this.#expires - asked, 1), 0x7fffffff));
+		try {
+			await this.#slot.callFull("write", (engine) => engine.leaseRenew(key, holder, fencingToken, this.#ttl));
+			clearTimeout(this.#timer);
+			this.#expires = asked + this.#ttl;
+			this.#schedule(this.#ttl / 3);
+		} catch (error) {
+			clearTimeout(this.#timer);
+			if (isStreamkitError(error, "LEASE_LOST") || isStreamkitError(error, "CLOSED")) {
+				this.#lose(error);
+				return;
+			}
+			const left = this.#expires - performance.now();
+			if (left <= 0) this.#lose(error);
+			else this.#schedule(Math.min(left, this.#ttl / 10));
+		}
+	}
+
+	#lose(cause: unknown): void {
+		if (this.#over) return;
+		this.#stop();
+		const error =
+			isStreamkitError(cause, "LEASE_LOST") || isStreamkitError(cause, "CLOSED")
+				? cause
+				: new StreamkitError("LEASE_LOST", `the lease "${this.#lease.key}" could not be renewed in time`, {
+						cause,
+						details: { key: this.#lease.key },
+					});
+		this.#lost.abort(error);
+		this.#fail(error);
+	}
+}
+
+function noop(): void {}
