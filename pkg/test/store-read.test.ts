@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
 	type Entry,
+	type EntryStream,
 	type HostKv,
 	LexKey,
 	type ListOptions,
@@ -10,7 +11,7 @@ import {
 	type Store,
 } from "../src/entry/node.js";
 import { manualClock } from "../src/testing.js";
-import { collect, lines, numbered, refuses, rejection, storeIn } from "./support/store.js";
+import { collect, lines, numbered, refuses, rejection, storeIn, until } from "./support/store.js";
 
 async function filled(store: Store, clock: ReturnType<typeof manualClock>): Promise<void> {
 	// Two segments, interleaved, one millisecond apart.
@@ -236,6 +237,21 @@ test("steps asked for at once come in order", async (t) => {
 	);
 });
 
+test("steps asked for while earlier ones are under way come in order, however many those are", async (t) => {
+	const store = await storeIn(t);
+	await store.produce("s", "g", numbered(600));
+	for (const ahead of [1, 2, 5]) {
+		const iterator = store.consumeSegment({ space: "s", segment: "g" })[Symbol.asyncIterator]();
+		const steps = Array.from({ length: ahead }, () => iterator.next());
+		for (let sequence = 1; sequence <= 600; sequence++) {
+			const step = await (steps.shift() as ReturnType<typeof iterator.next>);
+			assert.equal(step.done === true ? 0 : (step.value as Entry).sequence, sequence);
+			steps.push(iterator.next());
+		}
+		for (const step of steps) assert.equal((await step).done, true);
+	}
+});
+
 test("peek gives the latest entry, or an empty one", async (t) => {
 	const store = await storeIn(t);
 	const nothing = await store.peek("s", "g");
@@ -352,6 +368,22 @@ test("following several spaces waits for none of them", async (t) => {
 			.sort(),
 		["1", "2", "3", "4"],
 	);
+});
+
+test("a read of several spaces that has come to its limit waits for none of them", async (t) => {
+	const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+	// Nobody else may write: whoever waits there keeps the process alive.
+	const store = await storeIn(t, { autoCompact: false }, memoryHost({ limits: { shared: false } }));
+	const idle = timers();
+	const ways = [(read: EntryStream) => read.toArray(), collect<Entry>, (read: EntryStream) => collect(read.pages())];
+	for (const [i, way] of ways.entries()) {
+		const space = `s${i}`;
+		const reading = way(store.consume({ offsets: { [space]: "", never: "" }, follow: true, limit: 1 }));
+		await until(() => timers() > idle);
+		await store.publish(space, "g", "x");
+		assert.equal((await reading).length, 1);
+		await until(() => timers() === idle, 5000);
+	}
 });
 
 test("a signal ends a wait at once, with its reason", async (t) => {

@@ -5,13 +5,34 @@ import { PAGE_ENTRIES, type PageSource } from "./page-reader.js";
 
 const DONE: IteratorResult<never, undefined> = Object.freeze({ done: true, value: undefined });
 
+/** Steps asked for at once are taken one after the other, as a generator does. */
+class Turns {
+	#last: Promise<void> | undefined;
+
+	/** Whether no step is under way. */
+	get free(): boolean {
+		return this.#last === undefined;
+	}
+
+	take<T>(step: () => Promise<T>): Promise<T> {
+		const taken = this.#last === undefined ? step() : this.#last.then(step);
+		// Before whoever awaits the step goes on, and perhaps asks for another.
+		const ended = (): void => {
+			if (this.#last === last) this.#last = undefined;
+		};
+		const last: Promise<void> = taken.then(ended, ended);
+		this.#last = last;
+		return taken;
+	}
+}
+
 /** Pages of a source that is opened at the first step, to be gone through once. */
 class PageIterator implements AsyncIterator<Iterable<Entry>, undefined> {
 	readonly #open: () => PageSource;
 	readonly #maxEntries: () => number;
 	#source: PageSource | undefined;
 	#ended = false;
-	#busy: Promise<unknown> | undefined;
+	readonly #turns = new Turns();
 
 	constructor(open: () => PageSource, maxEntries: () => number) {
 		this.#open = open;
@@ -24,13 +45,7 @@ class PageIterator implements AsyncIterator<Iterable<Entry>, undefined> {
 	}
 
 	next(): Promise<IteratorResult<Iterable<Entry>, undefined>> {
-		// Steps asked for at once are taken one after the other, as a generator does.
-		const step = this.#busy === undefined ? this.#step() : this.#busy.then(() => this.#step());
-		const settled = step.then(noop, noop).then(() => {
-			if (this.#busy === settled) this.#busy = undefined;
-		});
-		this.#busy = settled;
-		return step;
+		return this.#turns.take(() => this.#step());
 	}
 
 	async #step(): Promise<IteratorResult<Iterable<Entry>, undefined>> {
@@ -41,22 +56,25 @@ class PageIterator implements AsyncIterator<Iterable<Entry>, undefined> {
 			const value = await this.#source.next(max);
 			// Whoever left meanwhile wants nothing more.
 			if (value !== undefined && !this.#ended) return { done: false, value };
-			this.#ended = true;
+			this.#end();
 			return DONE;
 		} catch (error) {
-			this.#ended = true;
+			this.#end();
 			throw error;
 		}
 	}
 
 	return(): Promise<IteratorResult<never, undefined>> {
-		this.#ended = true;
-		this.#source?.close();
+		this.#end();
 		return Promise.resolve(DONE);
 	}
-}
 
-function noop(): void {}
+	#end(): void {
+		this.#ended = true;
+		// Some of its waits may go on when it has nothing more to give.
+		this.#source?.close();
+	}
+}
 
 /** The same pages as arrays. */
 class ArrayIterator implements AsyncIterableIterator<readonly Entry[]> {
@@ -91,35 +109,31 @@ class EntryIterator implements AsyncIterableIterator<Entry> {
 	readonly #pages: PageIterator;
 	#page: Iterator<Entry, undefined> | undefined;
 	#signal: AbortSignal | undefined;
-	#fetching: Promise<unknown> | undefined;
+	readonly #turns = new Turns();
 
 	constructor(pages: PageIterator) {
 		this.#pages = pages;
 	}
 
 	next(): Promise<IteratorResult<Entry, undefined>> {
-		if (this.#fetching !== undefined) {
-			const again = (): Promise<IteratorResult<Entry, undefined>> => this.next();
-			return this.#fetching.then(again, again);
-		}
+		const turns = this.#turns;
+		return (turns.free ? this.#inPage() : undefined) ?? turns.take(() => this.#inPage() ?? this.#fetch());
+	}
+
+	/** A step within the page, if that has more. */
+	#inPage(): Promise<IteratorResult<Entry, undefined>> | undefined {
 		const step = this.#page?.next();
-		if (step === undefined || step.done === true) return this.#fetch();
+		if (step === undefined || step.done === true) return undefined;
 		if (this.#signal?.aborted === true) return this.#aborted(this.#signal);
 		return Promise.resolve(step);
 	}
 
-	#fetch(): Promise<IteratorResult<Entry, undefined>> {
-		const fetched = this.#pages.next().then((step): IteratorResult<Entry, undefined> => {
-			this.#fetching = undefined;
-			if (step.done === true) return DONE;
-			this.#signal = this.#pages.signal;
-			this.#page = step.value[Symbol.iterator]();
-			return this.#page.next();
-		});
-		this.#fetching = fetched.catch(() => {
-			this.#fetching = undefined;
-		});
-		return fetched;
+	async #fetch(): Promise<IteratorResult<Entry, undefined>> {
+		const step = await this.#pages.next();
+		if (step.done === true) return DONE;
+		this.#signal = this.#pages.signal;
+		this.#page = step.value[Symbol.iterator]();
+		return this.#page.next();
 	}
 
 	async #aborted(signal: AbortSignal): Promise<never> {
