@@ -143,6 +143,42 @@ test("a heartbeat repeats the last status", async (t) => {
 	assert.equal(seen[1]?.lastSequence, 1);
 });
 
+test("a heartbeat comes though the subscription looks more often, and others write", async (t) => {
+	const host = memoryHost();
+	const store = await storeIn(t, { pollInterval: 5 }, host);
+	const other = await storeIn(t, {}, host);
+	await store.publish("s", "g", "x");
+	let beats = 0;
+	await store.subscribeToSegment("s", "g", ({ heartbeat }) => void (heartbeat === true && beats++), { heartbeat: 60 });
+	const start = performance.now();
+	for (let i = 0; beats < 3; i++) {
+		assert.ok(performance.now() - start < 30_000, `${beats} heartbeats`);
+		await other.publish(i % 2 === 0 ? "t" : "s", "other", "x");
+		await pause(2);
+	}
+});
+
+test("what changes while other segments are told is told", async (t) => {
+	const host = memoryHost();
+	const store = await storeIn(t, {}, host);
+	const other = await storeIn(t, {}, host);
+	const COUNT = 40;
+	for (let i = 0; i < COUNT; i++) await store.publish("s", `g${i}`, "x");
+	const told = new Map<string, number>();
+	let changed = 0;
+	await store.subscribeToSpace("s", ({ segment, lastSequence }) => {
+		told.set(segment, lastSequence);
+		// The event loop gets a turn before the next one, in which that one changes.
+		const end = performance.now() + 12;
+		while (performance.now() < end);
+		const next = `g${told.size}`;
+		if (lastSequence > 1 || told.size === COUNT || told.has(next)) return;
+		setImmediate(() => void other.publish("s", next, "x").then(() => changed++));
+	});
+	await until(() => told.size === COUNT && changed > 0);
+	await until(() => [...told.values()].filter((last) => last === 2).length === changed, 5000);
+});
+
 test("subscriptions end with the signal, the block or the store", async (t) => {
 	const store = await storeIn(t);
 	const controller = new AbortController();

@@ -76,7 +76,6 @@ class StatusSubscription implements Subscription {
 			this.#finish("failed", reason);
 			throw reason;
 		}
-		this.#armHeartbeat();
 		void this.#deliver();
 	}
 
@@ -171,15 +170,18 @@ class StatusSubscription implements Subscription {
 
 	/** Hands out what is due, one call after the other. */
 	async #deliver(): Promise<void> {
-		if (this.#calling) return;
+		// A look that finds nothing must not put off the heartbeat.
+		if (this.#calling || this.#due.size === 0) return;
 		this.#calling = true;
 		try {
 			const yielder = new Yielder();
 			// What becomes due meanwhile comes at the end. One iterator: each new one would pass over all that was deleted.
-			for (const [segment, status] of this.#due) {
+			for (const segment of this.#due.keys()) {
 				// A handler need not wait for anything, and there may be very many segments.
 				if (yielder.due(false)) await yielder.next();
 				if (this.#status !== "active") return;
+				// Only now: it may have changed once more meanwhile.
+				const status = this.#due.get(segment) as SegmentStatus;
 				this.#due.delete(segment);
 				this.#last = status;
 				clearTimeout(this.#beat);
@@ -217,6 +219,7 @@ class StatusSubscription implements Subscription {
 			await this.#tell({ ...this.#last, heartbeat: true });
 		} finally {
 			this.#calling = false;
+			this.#armHeartbeat();
 		}
 		// A change that came meanwhile found the handler busy.
 		await this.#deliver();
