@@ -210,6 +210,43 @@ test("a reader that follows keeps the process alive, also where nobody else may 
 	}
 });
 
+test("who waits where nobody else may write is told of a write that may be stored", { timeout: 20_000 }, async (t) => {
+	const inner = memoryHost({ limits: { shared: false } });
+	let isDown = false;
+	let isLost = false;
+	const through = <T>(answer: T): T => {
+		if (isDown) throw new Error("down");
+		return answer;
+	};
+	const host: HostKv = {
+		name: "losing",
+		limits: inner.limits,
+		get: (keys) => through(inner.get(keys)),
+		scan: (range) => through(inner.scan(range)),
+		commit(batch) {
+			const answer = through(inner.commit(batch));
+			// It is stored, and what asks whether it is gets no answer either.
+			if (isLost) isDown = true;
+			return through(answer);
+		},
+	};
+	const store = await storeIn(t, { pollInterval: 5 }, host);
+	const told: number[] = [];
+	await store.subscribeToSegment("s", "g", ({ lastSequence }) => void told.push(lastSequence));
+	const reader = store.consumeSpace({ space: "s", follow: true })[Symbol.asyncIterator]();
+	await store.publish("s", "g", "1");
+	await reader.next();
+	const next = reader.next();
+	await until(() => told.length === 1);
+	isLost = true;
+	const error = await refuses("UNAVAILABLE", store.publish("s", "g", "2"));
+	assert.equal(error.details["applied"], "unknown");
+	// The reader looks, and meets the same trouble.
+	await refuses("UNAVAILABLE", next);
+	[isLost, isDown] = [false, false];
+	await until(() => told.at(-1) === 2, 5000);
+});
+
 test("who waits for one space is not woken by writes to another", async (t) => {
 	const host = memoryHost();
 	let gets = 0;
@@ -521,6 +558,50 @@ test("who waits for a lease may give up while others are before it", async (t) =
 	const closed = [1, 2, 3].map(() => refuses("CLOSED", waits({ wait: 600_000 })));
 	await pause(5);
 	await Promise.all([store.close(), refuses("CLOSED", last), ...closed]);
+});
+
+test("a lease that was not given back is asked for when it may be had, and hardly before", async (t) => {
+	const inner = memoryHost();
+	const host = reads(inner);
+	const [a, b] = [await storeIn(t, {}, inner), await storeIn(t, { autoCompact: false }, host)];
+	const running = a.withLease("k", 300, () => new Promise(() => {}));
+	await pause(5);
+	await Promise.all([refuses("CLOSED", running), a.close()]);
+	host.gets = 0;
+	await b.withLease("k", 1000, () => {}, { wait: 10_000 });
+	assert.ok(host.gets < 10, String(host.gets));
+});
+
+test("a lease runs from when it was asked for, however late the host answers", async (t) => {
+	const inner = memoryHost();
+	let isSlow = true;
+	let isSilent = false;
+	const through = async <T>(answer: T | Promise<T>): Promise<T> => (isSilent ? new Promise<T>(() => {}) : answer);
+	const host: HostKv = {
+		name: "slow",
+		limits: inner.limits,
+		get: (keys) => through(inner.get(keys)),
+		scan: (range) => through(inner.scan(range)),
+		async commit(batch) {
+			const answer = await through(inner.commit(batch));
+			if (isSlow) await pause(800);
+			return answer;
+		},
+	};
+	isSlow = false;
+	const [a, b] = [await storeIn(t, { hostTimeout: 5000 }, host), await storeIn(t, {}, inner)];
+	isSlow = true;
+	let held: AbortSignal | undefined;
+	const running = a.withLease("k", 1000, ({ signal }) => {
+		// From here on nothing can be renewed.
+		isSilent = true;
+		held = signal;
+		return new Promise(() => {});
+	});
+	await until(() => held !== undefined);
+	const lost = refuses("LEASE_LOST", running);
+	await b.withLease("k", 1000, () => assert.equal(held?.aborted, true), { wait: 10_000 });
+	await lost;
 });
 
 test("a lease is renewed while its function runs", async (t) => {

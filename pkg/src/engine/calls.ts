@@ -1,5 +1,6 @@
 import { onAbort } from "../common/abort.js";
 import { closedError, fromEngine, type StreamkitError } from "../errors.js";
+import { soon } from "../microtasks.js";
 import type { Engine, EngineCall } from "./abi.js";
 import type { Instance } from "./instance.js";
 import { type Kind, type Made, Pending, PendingCalls, PendingWrite } from "./pending.js";
@@ -155,6 +156,14 @@ export abstract class EngineCalls {
 		}
 	}
 
+	#hint(): void {
+		try {
+			if (this.engine !== undefined) this.now((engine) => engine.hint());
+		} catch {
+			// What is lost, or closed, has nobody left who waits.
+		}
+	}
+
 	/** Lets go of an instance that trapped. */
 	protected lost(instance: Instance, reason: unknown): void {
 		instance.unwatch();
@@ -191,14 +200,17 @@ export abstract class EngineCalls {
 	readonly #settled = (pending: Pending, error?: unknown): void => this.settle(pending, error);
 
 	protected settle(pending: Pending, error?: unknown): void {
+		const { importing, applied } = detailsOf(error);
 		// What a broken-off import left is removed by the full engine: the next try finds it.
-		if (isImporting(error) && !this.isFull) this.full().catch(() => {});
+		if (importing === true && !this.isFull) this.full().catch(() => {});
+		// It may be stored, and whoever waits where nobody else may write has no other reason to look.
+		if (pending.kind === "write" && applied === "unknown") soon(() => this.#hint());
 		this.pending.settle(pending);
 		if (this.pending.count === 0) this.instance?.timers.hold(false);
 	}
 }
 
-/** Whether the engine refused a write for an import's sake. */
-function isImporting(error: unknown): boolean {
-	return (error as { details?: { importing?: unknown } } | undefined)?.details?.importing === true;
+/** What the engine says of an error, which may be none. */
+function detailsOf(error: unknown): { readonly importing?: unknown; readonly applied?: unknown } {
+	return (error as { details?: object } | undefined)?.details ?? {};
 }

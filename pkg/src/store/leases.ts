@@ -10,6 +10,9 @@ import { LeasePlace } from "./lease-place.js";
 // Where the clock of the holder runs ahead of ours, its expiry is later than we think: look again at least this often.
 const RETRY_MS = 1000;
 
+// So much longer than its time the engine leaves a lease to its holder.
+const MARGIN_MS = 250;
+
 /** Options of withLease. */
 export type LeaseOptions = Abortable & { holder?: string | undefined; wait?: number | undefined };
 
@@ -32,10 +35,10 @@ export async function withLease<T>(
 		throw invalid("wait", "must be a number of milliseconds of at least 0");
 	const signal = checkSignal(options.signal);
 
-	const token = await acquire(slot, key, holder, ttl, wait, signal);
+	const { token, asked } = await acquire(slot, key, holder, ttl, wait, signal);
 	// Nobody can renew it or release it any more: it runs out by itself.
 	if (slot.closed) throw closedError();
-	const held = new HeldLease(slot, key, holder, token, ttl);
+	const held = new HeldLease(slot, key, holder, token, ttl, asked);
 	if (signal?.aborted === true) {
 		await held.release().catch(() => {});
 		throw signal.reason;
@@ -43,6 +46,7 @@ export async function withLease<T>(
 	return held.run(run, signal);
 }
 
+/** asked: when, on this process's steady clock; the lease runs from then on, however late the answer comes. */
 async function acquire(
 	slot: EngineSlot,
 	key: string,
@@ -50,15 +54,17 @@ async function acquire(
 	ttl: number,
 	wait: number,
 	signal: AbortSignal | undefined,
-): Promise<number> {
+): Promise<{ token: number; asked: number }> {
 	const deadline = performance.now() + wait;
 	let place: LeasePlace | undefined;
 	try {
 		for (;;) {
 			while (!slot.isFull || slot.closed) await unlessAborted(slot.full(), signal);
 			const epoch = slot.epoch();
+			const asked = performance.now();
 			try {
-				return await fullWrite(slot, signal, (engine, tag) => engine.leaseAcquire(key, holder, ttl, tag));
+				const token = await fullWrite(slot, signal, (engine, tag) => engine.leaseAcquire(key, holder, ttl, tag));
+				return { token, asked };
 			} catch (error) {
 				if (signal?.aborted === true) throw signal.reason;
 				const left = deadline - performance.now();
@@ -69,7 +75,7 @@ async function acquire(
 					continue;
 				}
 				const { expires } = error.details;
-				const until = typeof expires === "number" ? expires - slot.options.clock() + 1 : RETRY_MS;
+				const until = typeof expires === "number" ? expires + MARGIN_MS - slot.options.clock() + 1 : RETRY_MS;
 				const pause = Math.max(1, Math.min(left, until, RETRY_MS));
 				await slot.wait(`\0${key}`, epoch, pause, signal, slot.nextTag());
 			}
@@ -91,13 +97,13 @@ class HeldLease {
 	#expires: number;
 	#fail: (error: unknown) => void = () => {};
 
-	constructor(slot: EngineSlot, key: string, holder: string, fencingToken: number, ttl: number) {
+	constructor(slot: EngineSlot, key: string, holder: string, fencingToken: number, ttl: number, asked: number) {
 		this.#slot = slot;
 		this.#ttl = ttl;
 		this.#lease = Object.freeze({ key, holder, fencingToken, signal: this.#lost.signal });
-		this.#expires = performance.now() + ttl;
+		this.#expires = asked + ttl;
 		this.#unlisten = slot.onClose(() => this.#lose(closedError()));
-		this.#schedule(ttl / 3);
+		this.#schedule(asked + ttl / 3 - performance.now());
 	}
 
 	/**
