@@ -370,6 +370,20 @@ test("following several spaces waits for none of them", async (t) => {
 	);
 });
 
+test("a space is heard of while a read of several is far behind in another", { timeout: 60_000 }, async (t) => {
+	const store = await storeIn(t);
+	const full = numbered(20_000);
+	await store.produce("busy", "g", full);
+	let read = 0;
+	for await (const entry of store.consume({ offsets: { busy: "", quiet: "" }, follow: true })) {
+		if (entry.space === "quiet") break;
+		// Whoever writes is always ahead.
+		if (read++ % full.length === 0) await store.produce("busy", "g", full);
+		if (read === 1) await store.publish("quiet", "g", "x");
+		assert.ok(read < 5 * full.length, `nothing of it in ${read} entries`);
+	}
+});
+
 test("a read of several spaces that has come to its limit waits for none of them", async (t) => {
 	const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
 	// Nobody else may write: whoever waits there keeps the process alive.

@@ -68,6 +68,8 @@ function before(a: Lane, b: Lane): boolean {
 	return a.rank < b.rank;
 }
 
+function noop(): void {}
+
 /** Moves the lane at the top of the heap down to where it belongs. */
 function sink(heap: Lane[], from: number): void {
 	const lane = heap[from] as Lane;
@@ -133,6 +135,8 @@ export class MergeReader implements PageSource {
 			if (this.#closed || this.#left <= 0 || this.#lanes.length === 0) return undefined;
 			if (signal?.aborted === true) throw signal.reason;
 			const due = this.#lanes.filter((lane) => lane.due);
+			// Those that have nothing more are heard of while others are read, which may never come to their end.
+			if (follow && due.length > 0) for (const lane of this.#lanes) if (lane.empty && !lane.due) lane.listen(noop);
 			await Promise.all(due.map((lane) => lane.fill(Math.min(this.#pageEntries, this.#left))));
 			const entries = this.#merge(Math.min(maxEntries, this.#left));
 			if (entries.length > 0) {
