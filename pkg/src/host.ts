@@ -120,7 +120,10 @@ export interface HostLimits {
 	atomic: "store" | "space" | "none";
 	/** Checks are honoured. Without them the store must be the only writer. */
 	checks: boolean;
-	/** Reads see the latest write, and one get is one snapshot. */
+	/**
+	 * Reads see the latest write, and one get is one snapshot. Without it the store must be the only writer, checks or
+	 * not, and the host must show it what was written before it was opened and what it wrote itself.
+	 */
 	consistent: boolean;
 	/** Other processes, tabs or machines may write the same data. */
 	shared: boolean;

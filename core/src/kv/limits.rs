@@ -31,7 +31,8 @@ pub struct HostLimits {
     pub atomic: Atomicity,
     /// Checks are honoured; without them the store must be the only writer.
     pub checks: bool,
-    /// Reads see the latest write, and one get is one snapshot.
+    /// Reads see the latest write, and one get is one snapshot; without it the store must be the only writer, and be
+    /// shown what was written before it was opened and by itself.
     pub consistent: bool,
     /// Others may write the same data: other stores of this process, other processes, tabs or machines.
     pub shared: bool,

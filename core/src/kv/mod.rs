@@ -137,7 +137,8 @@ pub enum Commit {
 /// * **Limits.** A commit beyond one of the four sizes of [`HostLimits`] is refused whole with
 ///   `LIMIT_EXCEEDED`, whether or not the storage would take it: [`HostLimits::check_batch`].
 /// * **Visibility.** Where [`HostLimits::consistent`], a read sees every commit that was answered
-///   before it began, and one `get` is one snapshot.
+///   before it began, and one `get` is one snapshot. Elsewhere a read may show any older state, but to the only
+///   instance that commits: from an older state it would give sequences out twice.
 /// * **Durability.** Once `commit` has answered, its batch survives the end of the process; a
 ///   [`Durability::Strict`] one power loss too. A relaxed batch may be lost with the power, but only
 ///   whole and only with everything after it. Reads show a strict batch once it survives, whether or

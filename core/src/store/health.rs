@@ -51,7 +51,7 @@ impl Store {
         );
         warn(
             host.is_consistent(),
-            "The host's reads may be stale: what was just written may not be seen for a while.",
+            "The host's reads may be stale: this store must be the only writer, and readers may not see for a while what was just written.",
         );
         let has_room = host.limits().max_batch_ops >= LEAST_GROUP_OPS;
         warn(

@@ -1,6 +1,6 @@
 import { onAbort } from "../common/abort.js";
+import { soon } from "../common/microtasks.js";
 import { closedError, fromEngine, type StreamkitError } from "../errors.js";
-import { soon } from "../microtasks.js";
 import type { Engine, EngineCall } from "./abi.js";
 import type { Instance } from "./instance.js";
 import { type Kind, type Made, Pending, PendingCalls, PendingWrite } from "./pending.js";
