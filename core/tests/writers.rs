@@ -194,6 +194,43 @@ fn of_a_commit_that_has_no_room_only_the_culprit_is_refused() {
 }
 
 #[test]
+fn a_refusal_beside_what_is_stored_holds_only_while_its_head_stands() {
+    let world = World::new();
+    let kv = MemoryKv::with_limits(HostLimits { shared: true, ..HostLimits::default() });
+    let (store, other) = (world.open(&kv), world.open(&kv));
+    let append = async |store: &Store, space: &str, last: u64| {
+        let made = store.append(records(space, "one", &["x"]).expecting(last), WriteOptions::default()).await;
+        made.map(|made| made.status.last_sequence).map_err(|error| error.code())
+    };
+    world.run(async {
+        assert_eq!(append(&store, "orders", 0).await, Ok(1));
+        assert_eq!(append(&other, "orders", 1).await, Ok(2));
+        // As far as this one knows there is one entry, and nothing that it stores is checked against that.
+        let made = futures::join!(
+            append(&store, "orders", 2),
+            append(&store, "others", 0),
+            append(&store, "orders", 9),
+        );
+        assert_eq!(made, (Ok(3), Ok(1), Err(ErrorCode::SequenceMismatch)));
+    });
+}
+
+#[test]
+fn nobody_overtakes_what_waits_for_the_next_commit() {
+    let world = World::new();
+    let kv = MemoryKv::with_limits(HostLimits { max_batch_bytes: 64 << 10, ..HostLimits::default() });
+    let store = world.open(&kv);
+    let large = "x".repeat(30 << 10);
+    world.run(async {
+        let payloads = ["1", &large, &large, "4", &large, "6"];
+        let append = |payload| store.append(records("orders", "one", &[payload]), WriteOptions::default());
+        let made = futures::future::join_all(payloads.map(append)).await;
+        let last = made.into_iter().map(|made| made.expect("appends").status.last_sequence);
+        assert_eq!(last.collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
+    });
+}
+
+#[test]
 fn a_transaction_that_names_a_segment_often_is_one_write_within_the_limits() {
     let world = World::new();
     let store = world.open(&MemoryKv::new());
