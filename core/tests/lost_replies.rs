@@ -150,6 +150,44 @@ fn each_append_of_a_shared_commit_is_found_again() {
     });
 }
 
+/// A host that applies its first commit and answers that it failed, and then does not answer so many reads.
+struct FallsSilent {
+    kv: MemoryKv,
+    reads: Cell<Option<u32>>,
+}
+
+impl Hook for FallsSilent {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        match (call, self.reads.get()) {
+            (HostCall::Commit(batch), None) => {
+                assert_eq!(self.kv.commit(batch.clone()).await?, Commit::Applied);
+                self.reads.set(Some(2));
+                Err(Error::unknown("the reply was lost"))
+            }
+            (HostCall::Get(_), Some(left @ 1..)) => {
+                self.reads.set(Some(left - 1));
+                Err(Error::unavailable("it does not answer"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn each_append_of_a_shared_commit_waits_until_its_host_answers() {
+    let world = World::new();
+    let kv = small_blocks();
+    let silent = Rc::new(FallsSilent { kv: kv.clone(), reads: Cell::new(Some(0)) });
+    let store = patient(&world, &kv, &silent);
+    silent.reads.set(None);
+    world.run(async {
+        let made = futures::join!(append(&store, "1"), append(&store, "2"), append(&store, "3"));
+        assert_eq!(made, (Ok(1), Ok(2), Ok(3)));
+        assert_eq!(silent.reads.get(), Some(0));
+        assert_eq!(last_sequence(&store).await, 3, "nothing is stored twice");
+    });
+}
+
 #[test]
 fn what_was_trimmed_since_may_have_been_stored() {
     let world = World::new();

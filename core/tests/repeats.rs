@@ -184,3 +184,19 @@ fn another_store_on_the_host_is_not_flushed() {
         assert_eq!(error.code(), ErrorCode::Unavailable);
     });
 }
+
+#[test]
+fn what_a_damaged_row_would_tell_of_is_not_stored_again() {
+    let Setting { world, kv, store, .. } = setting();
+    world.run(async {
+        assert_eq!(append(&store, "a", 1, Relaxed).await.expect("appends"), 1);
+        let rows = kv.snapshot();
+        let (key, row) = rows.iter().find(|(key, _)| key.starts_with(b"TRX\0")).expect("it is there");
+        let mut damaged = row.clone();
+        damaged[1] ^= 1;
+        kv.overwrite(key, Some(damaged));
+        let error = append(&store, "a", 1, Relaxed).await.expect_err("nobody can tell");
+        assert_eq!(error.code(), ErrorCode::Corrupt, "{error}");
+        assert_eq!(append(&store, "a", 2, Relaxed).await.expect("is another"), 2);
+    });
+}
