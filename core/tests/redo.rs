@@ -14,11 +14,15 @@ use streamkit_core::{
 };
 
 fn by_space() -> MemoryKv {
+    by_batches(100, 4 << 20, 32 << 10)
+}
+
+fn by_batches(max_batch_ops: usize, max_batch_bytes: usize, block_bytes: usize) -> MemoryKv {
     MemoryKv::with_limits(HostLimits {
         atomic: Atomicity::Space,
-        max_batch_ops: 100,
-        max_batch_bytes: 4 << 20,
-        block_bytes: 32 << 10,
+        max_batch_ops,
+        max_batch_bytes,
+        block_bytes,
         ..HostLimits::default()
     })
 }
@@ -56,6 +60,25 @@ fn all_spaces_get_their_share_and_no_record_stays() {
 }
 
 #[test]
+fn a_record_takes_as_many_commits_as_it_needs() {
+    for (ops, bytes, block) in [(16, 64 << 10, 2048), (99, 32 << 10, 2048), (99, 32 << 10, 1 << 20)] {
+        let world = World::new();
+        let kv = by_batches(ops, bytes, block);
+        let store = world.open(&kv);
+        let payload = "x".repeat(5 << 10);
+        world.run(async {
+            let spaces = ["a", "b", "c", "d", "e", "f", "g", "h"];
+            let writes = spaces.map(|space| records(space, "x", &[&payload])).to_vec();
+            store.transact(writes, WriteOptions::default()).await.expect("commits");
+            for space in spaces {
+                assert_eq!(count(&store, space).await, 1, "{space} of {ops}, {bytes}, {block}");
+            }
+            assert_eq!(store.health().await.expect("looks").pending_transactions, 0);
+        });
+    }
+}
+
+#[test]
 fn a_refused_share_leaves_nothing_anywhere() {
     let world = World::new();
     let kv = by_space();
@@ -71,14 +94,24 @@ fn a_refused_share_leaves_nothing_anywhere() {
     });
 }
 
-/// Stops the instance after every possible number of host calls; another one must find all or nothing.
 #[test]
 fn stopped_at_any_call_it_is_all_or_nothing() {
+    stopped_at_any_call(by_space, "1");
+}
+
+/// Its record takes several commits.
+#[test]
+fn so_is_one_that_is_larger_than_a_commit() {
+    stopped_at_any_call(|| by_batches(99, 32 << 10, 2048), &"1".repeat(15 << 10));
+}
+
+/// Stops the instance after every possible number of host calls; another one must find all or nothing.
+fn stopped_at_any_call(host: impl Fn() -> MemoryKv, payload: &str) {
     let mut calls = 1;
     let mut outcomes = [0, 0];
     loop {
         let world = World::new();
-        let kv = by_space();
+        let kv = host();
         let first = world.open(&kv);
         world.run(async {
             first.append(records("a", "x", &["0"]), WriteOptions::default()).await.expect("appends");
@@ -86,7 +119,7 @@ fn stopped_at_any_call_it_is_all_or_nothing() {
         let limited = StopAfter::new(calls);
         let dying = world.open_with(hooked(&kv, &limited), OpenOptions::default());
         let finished = dying.is_ok_and(|store| {
-            let writes = vec![records("a", "x", &["1"]), records("b", "y", &["2"])];
+            let writes = vec![records("a", "x", &[payload]), records("b", "y", &[payload])];
             world.run(store.transact(writes, WriteOptions::default())).is_ok()
         });
         let other = world.open(&kv);
@@ -135,9 +168,22 @@ fn an_open_store_looks_for_leftovers_when_asked() {
     assert!(left > 3, "{left} of {calls} left something");
 }
 
-/// Whoever reads one of the segments first finds what was committed, and so does who reads the other.
 #[test]
 fn a_store_that_was_open_all_the_while_reads_what_another_instance_had_committed() {
+    finds_what_was_committed(async |store, space, segment| {
+        store.read_segment(segment_read(space, segment, 1, 10)).await.expect("reads").len()
+    });
+}
+
+#[test]
+fn so_it_does_where_it_reads_the_latest_entry() {
+    finds_what_was_committed(async |store, space, segment| {
+        store.peek(space, segment).await.expect("reads").len()
+    });
+}
+
+/// Whoever reads one of the segments first finds what was committed, and so does who reads the other.
+fn finds_what_was_committed(look: impl AsyncFn(&Store, &str, &str) -> u64) {
     let (mut calls, mut found) = (1, [0, 0]);
     loop {
         let world = World::new();
@@ -145,11 +191,7 @@ fn a_store_that_was_open_all_the_while_reads_what_another_instance_had_committed
         let open = world.open(&kv);
         let limited = StopAfter::new(calls);
         transact_while_alive(&world, &kv, &limited);
-        let entries = |space, segment| {
-            let read = segment_read(space, segment, 1, 10);
-            world.run(open.read_segment(read)).expect("reads").len()
-        };
-        let (first, second) = (entries("b", "y"), entries("a", "x"));
+        let (first, second) = (world.run(look(&open, "b", "y")), world.run(look(&open, "a", "x")));
         assert_eq!(first, second, "after {calls} calls");
         found[usize::from(first == 1)] += 1;
         if limited.is_alive() {
@@ -228,6 +270,69 @@ fn parts_whose_header_goes_meanwhile_are_removed() {
         calls += 1;
     }
     assert!(gone > 0, "none of {calls} runs came so far");
+}
+
+/// Its owner stopped before the parts were removed, or while they were written by one that was given up.
+#[test]
+fn parts_without_a_header_are_removed_when_a_store_is_opened() {
+    let (mut calls, mut left) = (1, 0);
+    loop {
+        let world = World::new();
+        let kv = by_space();
+        let limited = StopAfter::new(calls);
+        transact_while_alive(&world, &kv, &limited);
+        let record = |key: &&Vec<u8>| key.starts_with(b"TXN\0");
+        let rows = kv.snapshot();
+        let is_part = |key: &&Vec<u8>| record(key) && key.last() != Some(&0);
+        if let Some(part) = rows.keys().find(is_part) {
+            for header in rows.keys().filter(|key| record(key) && *key != part) {
+                kv.overwrite(header, None);
+            }
+            let store = world.open(&kv);
+            assert_eq!(world.run(store.health()).expect("looks").pending_transactions, 0, "{calls} calls");
+            left += 1;
+        }
+        if limited.is_alive() {
+            break;
+        }
+        calls += 1;
+    }
+    assert!(left > 3, "{left} of {calls} left something");
+}
+
+/// Gives up, as others do, the first transaction that is about to be committed.
+struct GivesUp {
+    kv: MemoryKv,
+    given_up: Cell<bool>,
+}
+
+impl Hook for GivesUp {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        if let HostCall::Commit(batch) = call
+            && let ([check], [put]) = (&batch.checks[..], &batch.puts[..])
+            && put.key.starts_with(b"TXN\0")
+            && check.value.is_some()
+            && !self.given_up.replace(true)
+        {
+            self.kv.overwrite(&put.key, None);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn one_that_others_gave_up_before_it_was_committed_is_tried_again() {
+    let world = World::new();
+    let kv = by_space();
+    let gives_up = Rc::new(GivesUp { kv: kv.clone(), given_up: Cell::new(false) });
+    let store = world.open_with(hooked(&kv, &gives_up), OpenOptions::default()).expect("opens");
+    world.run(async {
+        let writes = vec![records("a", "x", &["1"]), records("b", "y", &["2"])];
+        store.transact(writes, WriteOptions::default()).await.expect("commits");
+        assert!(gives_up.given_up.get());
+        assert_eq!((count(&store, "a").await, count(&store, "b").await), (1, 1));
+        assert_eq!(store.health().await.expect("looks").pending_transactions, 0);
+    });
 }
 
 #[test]
