@@ -127,3 +127,36 @@ fn rows_that_nobody_needs_may_be_damaged() {
     world.run(writer.delete_stream("s", true)).expect("deletes");
     assert_eq!(count(&store), 0);
 }
+
+/// A host on which another writer appends right before a scan, where it is told to.
+struct BeforeScan {
+    writer: Store,
+    appends: Cell<bool>,
+}
+
+impl Hook for BeforeScan {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        if matches!(call, HostCall::Scan(_)) && self.appends.take() {
+            self.writer.append(records("s", "g", &["y"]), WriteOptions::default()).await?;
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn what_is_later_than_the_head_is_not_passed() {
+    let world = World::new();
+    let (kv, writer) = filled(&world);
+    let before_scan = Rc::new(BeforeScan { writer, appends: Cell::new(true) });
+    // The first page has the head before the rows, the next ones ask for both at once.
+    let store = open(&world, &kv, &before_scan);
+    for shown in 1..4 {
+        before_scan.appends.set(true);
+        let page = world.run(store.read_segment(segment_read("s", "g", 1, 10))).expect("reads");
+        assert!(!before_scan.appends.get(), "another one has appended");
+        let there = page.len();
+        assert!((shown..=shown + 1).contains(&there), "{there} of {shown} and one more");
+        assert_eq!((page.next_sequence(), page.tail), (there + 1, true));
+    }
+    assert_eq!(count(&store), 4);
+}
