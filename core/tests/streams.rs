@@ -319,6 +319,44 @@ fn a_key_chooses_the_partition_and_stays_with_the_record() {
 }
 
 #[test]
+fn bytes_of_metadata_count_where_a_trim_cuts_a_run() {
+    let world = World::new();
+    let store = world.open(&MemoryKv::new());
+    world.run(async {
+        let request = to_stream("s", &["x"; 4], Some("key"));
+        store.append_to_stream(request, WriteOptions::default()).await.expect("appends");
+        let each = ("partition-key".len() + "key".len() + "x".len()) as u64;
+        assert_eq!(store.stream("s").await.expect("is there").bytes, 4 * each);
+        for (most, left) in [(4 * each - 1, 3), (2 * each, 2), (2 * each - 1, 1)] {
+            store.trim_stream("s", Trim::MaxBytes(most), false).await.expect("trims");
+            let info = store.stream("s").await.expect("is there");
+            assert_eq!((info.count, info.bytes), (left, left * each));
+        }
+    });
+}
+
+#[test]
+fn trims_go_on_in_rows_of_more_runs_than_are_remembered() {
+    let world = World::new();
+    let store = world.open(&MemoryKv::new());
+    world.run(async {
+        for _ in 0..700 {
+            store
+                .append_to_stream(to_stream("s", &["x"], None), WriteOptions::default())
+                .await
+                .expect("appends");
+        }
+        let mut job = store.compactor(None).expect("starts");
+        while job.step().await.expect("steps") {}
+        for kept in [690, 680, 300, 299, 40, 39, 3] {
+            store.trim_stream("s", Trim::MaxCount(kept), false).await.expect("trims");
+            let info = store.stream("s").await.expect("is there");
+            assert_eq!((info.count, info.bytes), (kept, kept));
+        }
+    });
+}
+
+#[test]
 fn what_is_read_as_a_stream_has_partitions() {
     let world = World::new();
     let store = world.open(&MemoryKv::new());
