@@ -6,10 +6,15 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::World;
+#[cfg(feature = "every-host")]
+use common::StopAfter;
+use common::hooked::{Meanwhile, hooked};
+use common::{World, small_blocks, to_stream};
+#[cfg(feature = "every-host")]
+use streamkit_core::Atomicity;
 use streamkit_core::{
-    EntryId, Group, GroupOptions, GroupRead, HostLimits, MemoryKv, PartitionChoice, RecordFrame, Store,
-    StreamAppend, StreamRead, WriteOptions, encode_entry_body, encode_record_frame,
+    EntryId, Group, GroupOptions, GroupRead, HostLimits, MemoryKv, OpenOptions, PartitionChoice, RecordFrame,
+    Store, StreamAppend, StreamRead, WriteOptions, encode_entry_body, encode_record_frame,
 };
 
 const ORIGIN: [&str; 5] = ["origin-stream", "origin-group", "origin-segment", "origin-id", "origin-attempts"];
@@ -120,4 +125,101 @@ fn a_letter_without_origin_stays_in_a_stream_that_may_be_shared() {
         assert_eq!(all(&store, "t").await.len(), before);
         assert!(!all(&store, "dead").await.is_empty());
     });
+}
+
+#[test]
+fn what_goes_back_is_counted_off_its_letters() {
+    let world = World::new();
+    let store = world.open(&small_blocks());
+    let group = store.group("s", "g");
+    world.run(async {
+        group.create(&options(None)).await.expect("creates");
+        let append = to_stream("s", &["1", "22", "333"], None);
+        store.append_to_stream(append, WriteOptions::default()).await.expect("appends");
+        bury(&group).await;
+        let letters = all(&store, "s.g.dlq").await;
+        let bytes_of = |(length, metadata): &(usize, BTreeMap<String, String>)| {
+            *length + metadata.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>()
+        };
+        for left in (0..letters.len()).rev() {
+            assert_eq!(group.replay(Some(1)).await.expect("replays"), 1);
+            let info = store.stream("s.g.dlq").await.expect("is there");
+            let bytes: usize = letters[letters.len() - left..].iter().map(bytes_of).sum();
+            assert_eq!((info.count, info.bytes), (left as u64, bytes as u64));
+        }
+    });
+}
+
+/// Stops an instance at any call while the last delivery of a record ends, on a host that commits one space at a time.
+#[cfg(feature = "every-host")]
+#[test]
+fn a_record_is_pending_or_a_letter_and_never_both() {
+    let (mut calls, mut found) = (1, [0, 0]);
+    loop {
+        let world = World::new();
+        let kv = MemoryKv::with_limits(HostLimits { atomic: Atomicity::Space, ..HostLimits::default() });
+        let store = world.open(&kv);
+        let ids: Vec<EntryId> = world.run(async {
+            store.group("s", "g").create(&options(None)).await.expect("creates");
+            let append = to_stream("s", &["x"], None);
+            store.append_to_stream(append, WriteOptions::default()).await.expect("appends");
+            let got = store.group("s", "g").read("a", GroupRead::default()).await.expect("reads");
+            got.page.entries().map(|entry| entry.id).collect()
+        });
+        let limited = StopAfter::new(calls);
+        let finished = world
+            .open_with(hooked(&kv, &limited), OpenOptions::default())
+            .is_ok_and(|dying| world.run(dying.group("s", "g").nack("a", &ids, 0)).is_ok());
+        let other = world.open(&kv);
+        world.run(async {
+            let pending = other.group("s", "g").info().await.expect("looks").pending;
+            let letters = all(&other, "s.g.dlq").await.len() as u64;
+            assert_eq!(pending + letters, 1, "{pending} pending after {calls} calls");
+            assert!(!finished || letters == 1, "given back, but no letter after {calls} calls");
+            found[usize::from(letters == 1)] += 1;
+        });
+        if limited.is_alive() {
+            break;
+        }
+        calls += 1;
+    }
+    assert!(found[0] > 3 && found[1] > 2, "{found:?} of {calls}");
+}
+
+/// Others join one of two groups while letters of both are about to be stored in one commit.
+#[test]
+fn of_letters_that_share_a_commit_only_those_of_a_group_that_changed_are_looked_at_again() {
+    for changed in ["s", "t"] {
+        let world = World::new();
+        let kv = small_blocks();
+        let meanwhile = Meanwhile::of(&kv);
+        let options_of_host = OpenOptions { auto_compact: false, ..OpenOptions::default() };
+        let store = world.open_with(hooked(&kv, &meanwhile), options_of_host).expect("opens");
+        world.run(async {
+            let mut groups = Vec::new();
+            for stream in ["s", "t"] {
+                let append = to_stream(stream, &["x"], None);
+                store.append_to_stream(append, WriteOptions::default()).await.expect("appends");
+                let group = store.group(stream, "g");
+                group.create(&options(None)).await.expect("creates");
+                let got = group.read("a", GroupRead::default()).await.expect("reads");
+                groups.push((group, got.page.entries().map(|entry| entry.id).collect::<Vec<_>>()));
+            }
+            let elsewhere = small_blocks();
+            elsewhere.restore(kv.snapshot());
+            let env = world.env(std::rc::Rc::new(elsewhere.clone()));
+            let other = Store::open(env, OpenOptions::default()).await.expect("opens");
+            other.group(changed, "g").read("b", GroupRead::default()).await.expect("reads");
+            meanwhile.take_in(&elsewhere);
+            let nacks = groups.iter().map(|(group, ids)| group.nack("a", ids, 0));
+            for nacked in futures::future::join_all(nacks).await {
+                assert_eq!(nacked.expect("nacks"), 1, "{changed} changed");
+            }
+            assert!(meanwhile.has_come());
+            for (stream, (group, _)) in ["s", "t"].iter().zip(&groups) {
+                assert_eq!(all(&store, &format!("{stream}.g.dlq")).await.len(), 1, "{changed} changed");
+                assert_eq!(group.info().await.expect("looks").pending, 0, "{changed} changed");
+            }
+        });
+    }
 }
