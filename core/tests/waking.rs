@@ -7,7 +7,9 @@ use std::rc::Rc;
 
 use common::{World, to_stream};
 use futures::future::{FutureExt, LocalBoxFuture};
-use streamkit_core::{GroupOptions, MemoryKv, OpenOptions, Result, Store, Trim, WriteOptions};
+use streamkit_core::{
+    EntryId, GroupOptions, GroupRead, MemoryKv, OpenOptions, Result, Store, Trim, WriteOptions,
+};
 
 /// What a wait came to; `None`: it still waits.
 type Woken = Option<Result>;
@@ -78,6 +80,29 @@ fn a_write_wakes_who_waits_for_its_spaces_or_for_anything() {
             let all: Woken = (what == "hint").then_some(Ok(()));
             assert_eq!((&mut two).now_or_never(), all, "{what}");
         }
+    });
+}
+
+#[test]
+fn records_that_are_given_back_wake_who_waits_and_those_that_are_done_with_do_not() {
+    let world = World::new();
+    let store = quiet(&world);
+    world.run(async {
+        for _ in 0..4 {
+            append(&store, "one").await;
+        }
+        let group = store.group("one", "g");
+        let got = group.read("a", GroupRead::default()).await.expect("reads");
+        let ids: Vec<EntryId> = got.page.entries().map(|entry| entry.id).collect();
+        let mut wait = begun(&store, Some("one"));
+        assert_eq!(group.ack("a", &ids[..1]).await.expect("acknowledges"), 1);
+        assert_eq!(group.touch("a", &ids[1..2], 60_000).await.expect("is given more time"), 1);
+        assert_eq!((&mut wait).now_or_never(), None);
+        assert_eq!(group.nack("a", &ids[2..3], 0).await.expect("gives back"), 1);
+        assert_eq!((&mut wait).now_or_never(), Some(Ok(())));
+        let mut wait = begun(&store, Some("one"));
+        assert_eq!(group.touch("a", &ids[3..], 1).await.expect("is due earlier"), 1);
+        assert_eq!((&mut wait).now_or_never(), Some(Ok(())));
     });
 }
 
