@@ -106,6 +106,21 @@ fn a_request_of_many_segments_is_counted_by_its_rows() {
     }
 }
 
+#[test]
+fn rows_that_are_mostly_names_are_counted() {
+    let sizes = Sizes::new(&HostLimits::default()).expect("supported");
+    let name = |n: usize| format!("{n:0>128}");
+    for (spaces, supplied) in [(1, false), (1, true), (100, false), (100, true)] {
+        let writes = (0..100).map(|n| write(&name(n % spaces), &name(n), &[1])).collect();
+        let mut planner = Planner::new(&sizes, Uuid::from_u128(1), 1000, false);
+        assert!(matches!(planner.add(&request(writes, 1, supplied), &Nothing), Verdict::Planned(_)));
+        let counted = planner.bytes;
+        let (planned, ..) = planner.finish(5, false, &mut Packing::Raw).expect("encodes");
+        let (_, bytes) = rows(&planned);
+        assert!(bytes <= counted, "{bytes} bytes in {spaces} spaces, {counted} were counted");
+    }
+}
+
 /// A request's writes, each a space, a segment and sizes of records; and whether its TRX is the caller's.
 type Request = (Vec<(usize, usize, Vec<usize>)>, bool);
 
@@ -185,6 +200,11 @@ proptest! {
         let mut planner = Planner::new(&sizes, Uuid::from_u128(1), 1000, false);
         let verdict = planner.add(&request(vec![write(&name, &name, &record_sizes)], 1, supplied), &Nothing);
         prop_assert!(matches!(verdict, Verdict::Planned(_)), "{:?}: {:?}", verdict, sizes);
+        let counted = (planner.ops, planner.bytes);
+        let (spaces, ..) = planner.finish(5, false, &mut Packing::Raw).expect("encodes");
+        let (ops, bytes) = rows(&spaces);
+        prop_assert!(ops <= counted.0, "{} operations, {} were counted", ops, counted.0);
+        prop_assert!(bytes <= counted.1, "{} bytes, {} were counted", bytes, counted.1);
     }
 
     #[test]
