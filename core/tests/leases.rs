@@ -4,7 +4,7 @@
 mod common;
 
 use common::{World, records};
-use streamkit_core::{Detail, ErrorCode, LeaseProof, MemoryKv, Store, WriteOptions};
+use streamkit_core::{Atomicity, Detail, ErrorCode, HostLimits, LeaseProof, MemoryKv, Store, WriteOptions};
 
 async fn acquire(store: &Store, holder: &str) -> Result<LeaseProof, ErrorCode> {
     store.acquire_lease("key", holder, 1000).await.map_err(|error| error.code())
@@ -113,4 +113,25 @@ fn names_and_times_of_a_lease_are_in_range() {
             }
         }
     });
+}
+
+#[test]
+fn a_host_that_cannot_check_a_lease_is_given_none() {
+    for (atomic, checks) in [(Atomicity::Store, false), (Atomicity::Space, true), (Atomicity::Space, false)] {
+        if atomic != Atomicity::Store && !cfg!(feature = "every-host") {
+            continue;
+        }
+        let world = World::new();
+        let kv = MemoryKv::with_limits(HostLimits { atomic, checks, ..HostLimits::default() });
+        let store = world.open(&kv);
+        world.run(async {
+            let held = acquire(&store, "me").await;
+            assert_eq!(held.is_ok(), checks, "{atomic:?}");
+            let proof = LeaseProof { key: "key".into(), holder: "me".into(), token: 1 };
+            let options = WriteOptions { lease: Some(proof), ..WriteOptions::default() };
+            let refused = store.append(records("space", "segment", &["x"]), options).await;
+            let code = refused.expect_err("nothing would guard it").code();
+            assert_eq!(code, ErrorCode::Unsupported, "{atomic:?}, checks {checks}");
+        });
+    }
 }

@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -163,6 +164,42 @@ fn a_space_read_does_not_end_before_what_is_not_shown() {
         assert_eq!(texts(&page), COMMITTED[..2.min(last + 1)]);
         // Only what comes after the bound tells that nothing before it is to come.
         assert_eq!((page.done, page.tail), (last == 2, last < 2), "{last}");
+    }
+}
+
+/// What of a space is asked for, in order: its head, or rows under it.
+#[derive(Default)]
+struct Asked(RefCell<Vec<&'static str>>);
+
+impl Hook for Asked {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        if let HostCall::Get(keys) = call {
+            let has = |prefix: &[u8]| keys.iter().any(|key| key.starts_with(prefix));
+            let under = has(b"INV\0SEGMENTS\0") || has(b"TRX\0");
+            self.0.borrow_mut().extend(has(b"INV\0SPACES\0").then_some("head"));
+            self.0.borrow_mut().extend(under.then_some(if has(b"INV\0SPACES\0") {
+                "at once"
+            } else {
+                "under"
+            }));
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_writer_asks_for_what_stands_under_a_head_once_it_has_the_head() {
+    let world = World::new();
+    for consistent in [false, true] {
+        let kv = single_rows(consistent);
+        assert!(write(&world, &world.open(&kv), &["a"]));
+        let asked = Rc::new(Asked::default());
+        let store = world.open_with(hooked(&kv, &asked), OpenOptions::default()).expect("opens");
+        asked.0.borrow_mut().clear();
+        let options = WriteOptions { trx_id: Some(Uuid::from_u128(1)), ..WriteOptions::default() };
+        world.run(store.append(records("s", "g", &["b"]), options)).expect("appends");
+        let expected = if consistent { ["head", "at once"] } else { ["head", "under"] };
+        assert_eq!(asked.0.borrow()[..2], expected);
     }
 }
 
