@@ -202,6 +202,32 @@ fn finds_what_was_committed(look: impl AsyncFn(&Store, &str, &str) -> u64) {
     assert!(found[0] > 2 && found[1] > 2, "{found:?} of {calls}");
 }
 
+#[test]
+fn a_store_that_was_open_all_the_while_writes_where_another_instance_stopped() {
+    let (mut calls, mut found) = (1, [0, 0]);
+    loop {
+        let world = World::new();
+        let kv = by_space();
+        let open = world.open(&kv);
+        let limited = StopAfter::new(calls);
+        transact_while_alive(&world, &kv, &limited);
+        world.run(async {
+            for (space, segment) in [("a", "x"), ("b", "y")] {
+                let made = open.append(records(space, segment, &["3"]), WriteOptions::default()).await;
+                assert!(made.is_ok(), "after {calls} calls: {made:?}");
+            }
+            let (a, b) = (count(&open, "a").await, count(&open, "b").await);
+            assert_eq!(a, b, "after {calls} calls");
+            found[usize::from(a == 2)] += 1;
+        });
+        if limited.is_alive() {
+            break;
+        }
+        calls += 1;
+    }
+    assert!(found[0] > 3 && found[1] > 2, "{found:?} of {calls}");
+}
+
 /// Spaces whose first entries are those of a transaction that another instance left half done are no empty ones.
 #[test]
 fn a_compaction_counts_what_another_instance_had_committed() {
