@@ -3,11 +3,14 @@
 
 mod common;
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
-use common::hooked::{Meanwhile, hooked};
+use common::hooked::{Hook, HostCall, Meanwhile, hooked};
 use common::{World, small_blocks, to_stream};
-use streamkit_core::{MemoryKv, OpenOptions, Retention, Store, StreamInfo, Trim, WriteOptions};
+use streamkit_core::{
+    ErrorCode, MemoryKv, OpenOptions, Result, Retention, Store, StreamInfo, Trim, WriteOptions,
+};
 
 const ANY: Retention = Retention { max_age: None, max_count: None, max_bytes: None };
 
@@ -63,6 +66,41 @@ fn what_others_trimmed_stays_trimmed() {
         assert_eq!(trimmed.trimmed, 0);
     };
     assert_eq!(beside_others(ANY, others, trim).count, 3);
+}
+
+/// Before the first scan of commit rows, others trim and collect nearly all that there is.
+struct CollectedBefore(RefCell<Option<Store>>);
+
+impl Hook for CollectedBefore {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        let looks = matches!(call, HostCall::Scan(range) if range.start.starts_with(b"DAT\0SPACES"));
+        let others = looks.then(|| self.0.take()).flatten();
+        if let Some(others) = others {
+            others.trim_stream("s", Trim::MaxCount(1), false).await?;
+            others.collect("s").await?;
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn rows_that_others_trimmed_meanwhile_are_not_taken_for_lost() {
+    let world = World::new();
+    let kv = small_blocks();
+    world.run(async {
+        let others = open(&world, &kv).await;
+        others.create_stream("s", 1, ANY).await.expect("creates");
+        append(&world, &others, 10).await;
+        let hook = Rc::new(CollectedBefore(RefCell::new(Some(others.clone()))));
+        // Timers fire at once here, and are not to end calls of the host.
+        let patient = OpenOptions { host_timeout: 0, ..OpenOptions::default() };
+        let store = Store::open(world.env(hooked(&kv, &hook)), patient).await.expect("opens");
+        let error = store.trim_stream("s", Trim::MaxCount(5), false).await.expect_err("others were faster");
+        assert!(hook.0.borrow().is_none());
+        assert_eq!(error.code(), ErrorCode::Conflict, "{error}");
+        assert_eq!(store.trim_stream("s", Trim::MaxCount(5), false).await.expect("trims").trimmed, 0);
+        assert_eq!(store.stream("s").await.expect("is there").count, 1);
+    });
 }
 
 #[test]
