@@ -273,6 +273,37 @@ fn a_partition_is_read_up_to_what_is_not_shown() {
     }
 }
 
+#[test]
+fn a_partition_is_read_on_from_within_what_was_appended_together() {
+    let world = World::new();
+    for (consistent, times) in [(true, 1), (true, 1500), (false, 1), (false, 1500)] {
+        let kv = single_rows(consistent);
+        let store = world.open(&kv);
+        let committed = COMMITTED.map(|one| one.repeat(times));
+        let mut ids = vec![EntryId::ZERO];
+        for some in committed.chunks(3) {
+            let appended =
+                world.run(store.append_to_stream(to_stream("s", some, None), WriteOptions::default()));
+            let appended = appended.expect("appends");
+            ids.extend((appended.first_id.n..=appended.last_id.n).map(|n| EntryId { n, ..appended.last_id }));
+        }
+        for (passed, after) in ids.iter().enumerate() {
+            let read = StreamRead {
+                stream: "s".into(),
+                partitions: PartitionChoice::Number(0),
+                after: *after,
+                last: None,
+                from: None,
+                max_entries: 2,
+                max_bytes: 1 << 20,
+            };
+            let found = texts(&world.run(store.read_stream(read)).expect("reads"));
+            let all = committed.len().min(passed + found.len().max(1));
+            assert_eq!(found, committed[passed..all], "after {passed}, consistent {consistent}");
+        }
+    }
+}
+
 /// Shows rows that were hidden after so many calls.
 struct ShowAfter(Rc<StopAfter>, MemoryKv, Rows);
 
