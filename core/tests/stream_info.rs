@@ -8,7 +8,10 @@ use std::rc::Rc;
 
 use common::hooked::{Hook, HostCall, hooked};
 use common::{World, to_stream};
-use streamkit_core::{Listing, MemoryKv, OpenOptions, Result, Store, Trim, WriteOptions};
+use streamkit_core::{
+    EntryId, ErrorCode, GroupOptions, GroupRead, Listing, MemoryKv, OpenOptions, Result, Retention, Store,
+    Trim, WriteOptions,
+};
 
 async fn append(store: &Store, payloads: &[&str]) -> Result<()> {
     store.append_to_stream(to_stream("s", payloads, None), WriteOptions::default()).await.map(drop)
@@ -54,6 +57,60 @@ fn what_is_said_of_a_stream_is_of_one_moment() {
             assert!(trimming.0.borrow().is_none(), "it was trimmed meanwhile");
             assert_eq!(info, other.stream("s").await.expect("is there"));
             assert_eq!((info.count, info.first_id), (1, info.last_id));
+        }
+    });
+}
+
+#[test]
+fn no_call_takes_a_name_that_no_stream_can_have() {
+    let world = World::new();
+    let store = world.open(&MemoryKv::default());
+    world.run(async {
+        for name in ["", &"x".repeat(129), "\0"] {
+            let group = store.group(name, "g");
+            let answers = [
+                store.create_stream(name, 1, Retention::default()).await.map(drop),
+                store.alter_stream(name, Retention::default()).await.map(drop),
+                store.delete_stream(name, true).await,
+                store.stream(name).await.map(drop),
+                store.stream_tail(name).await.map(drop),
+                store.trim_stream(name, Trim::MaxCount(1), false).await.map(drop),
+                store
+                    .append_to_stream(to_stream(name, &["x"], None), WriteOptions::default())
+                    .await
+                    .map(drop),
+                store.sweep_groups(name).await,
+                group.create(&GroupOptions::default()).await.map(drop),
+                group.read("a", GroupRead::default()).await.map(drop),
+                store.group("s", name).read("a", GroupRead::default()).await.map(drop),
+                store.group("s", "g").read(name, GroupRead::default()).await.map(drop),
+                store.group("s", "g").ack(name, &[EntryId::new(1, 0)]).await.map(drop),
+            ];
+            for (call, answer) in answers.into_iter().enumerate() {
+                let code = answer.expect_err("refused").code();
+                assert_eq!(code, ErrorCode::InvalidArgument, "{name:?} of call {call}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_closed_store_tells_nothing_of_streams() {
+    let world = World::new();
+    let store = world.open(&MemoryKv::default());
+    world.run(async {
+        append(&store, &["x"]).await.expect("appends");
+        store.close().await;
+        let answers = [
+            store.stream("s").await.map(drop),
+            store.stream_tail("s").await.map(drop),
+            store.streams(Listing::default()).await.map(drop),
+            store.sweep_groups("s").await,
+            store.trim_stream("s", Trim::MaxCount(1), false).await.map(drop),
+            append(&store, &["x"]).await,
+        ];
+        for (call, answer) in answers.into_iter().enumerate() {
+            assert_eq!(answer.expect_err("closed").code(), ErrorCode::Closed, "call {call}");
         }
     });
 }
