@@ -6,6 +6,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use common::hooked::{Meanwhile, hooked};
 use common::turn::turn;
 use common::{Never, World, records, small_blocks, to_stream};
 use futures::future::{FutureExt, select_all};
@@ -182,6 +183,95 @@ fn a_silent_consumer_has_left() {
         world.clock.0.set(world.clock.0.get() + 1);
         assert_eq!(read(&group, "b", 10).await, ["1", "2"]);
     });
+}
+
+#[test]
+fn what_is_said_of_a_group_leaves_out_what_is_trimmed_and_who_fell_silent() {
+    let world = World::new();
+    let store = world.open(&small_blocks());
+    let group = store.group("s", "g");
+    world.run(async {
+        let options = GroupOptions { ack_timeout: 0, ..GroupOptions::default() };
+        group.create(&options).await.expect("creates");
+        append(&store, &["1", "2", "3", "4"]).await;
+        assert_eq!(read(&group, "a", 2).await, ["1", "2"]);
+        assert_eq!(read(&group, "b", 2).await, ["3", "4"]);
+        store.trim_stream("s", Trim::MaxCount(1), false).await.expect("trims");
+        for (waited, expected) in [(0, vec![("a", true, 0), ("b", true, 1)]), (30_000, vec![("b", false, 1)])]
+        {
+            world.clock.0.set(world.clock.0.get() + waited);
+            let info = group.info().await.expect("looks");
+            assert_eq!((info.pending, info.trimmed_pending, info.lag), (1, 3, 0), "{waited}");
+            let consumers: Vec<_> =
+                info.consumers.iter().map(|one| (&*one.name, one.active, one.pending)).collect();
+            assert_eq!(consumers, expected, "{waited}");
+        }
+    });
+}
+
+#[test]
+fn options_of_a_group_are_in_range() {
+    let world = World::new();
+    let store = world.open(&small_blocks());
+    let usual = GroupOptions::default;
+    let ms = 1 << 48;
+    let integer = 1 << 53;
+    let beyond = [
+        GroupOptions { ack_timeout: ms, ..usual() },
+        GroupOptions { max_deliver: integer, ..usual() },
+        GroupOptions { consumer_timeout: 0, ..usual() },
+        GroupOptions { consumer_timeout: ms, ..usual() },
+        GroupOptions { max_standbys: Some(integer - 1), ..usual() },
+        GroupOptions { slots: 0, ..usual() },
+        GroupOptions { slots: u64::MAX, ..usual() },
+        GroupOptions { start: GroupStart::At(EntryId { ms, n: 0 }), ..usual() },
+        GroupOptions { dead_letter_stream: Some("s".into()), ..usual() },
+        GroupOptions { dead_letter_stream: Some(String::new()), ..usual() },
+    ];
+    world.run(async {
+        for options in beyond {
+            let refused = store.group("s", "g").create(&options).await.expect_err("refused");
+            assert_eq!(refused.code(), ErrorCode::InvalidArgument, "{options:?}");
+        }
+        let largest = GroupOptions {
+            ack_timeout: ms - 1,
+            max_deliver: integer - 1,
+            consumer_timeout: ms - 1,
+            max_standbys: Some(integer - 2),
+            ..usual()
+        };
+        store.group("s", "g").create(&largest).await.expect("creates");
+    });
+}
+
+/// A group of which others make something while it is about to be deleted, and what became of that.
+fn deleted_beside(others: impl AsyncFn(&Group)) -> (Result<(), ErrorCode>, bool) {
+    let world = World::new();
+    let kv = small_blocks();
+    let meanwhile = Meanwhile::of(&kv);
+    let store = world.open_with(hooked(&kv, &meanwhile), OpenOptions::default()).expect("opens");
+    let group = store.group("s", "g");
+    world.run(async {
+        append(&store, &["1", "2"]).await;
+        group.create(&GroupOptions::default()).await.expect("creates");
+        let elsewhere = small_blocks();
+        elsewhere.restore(kv.snapshot());
+        let env = world.env(Rc::new(elsewhere.clone()));
+        let other = Store::open(env, OpenOptions::default()).await.expect("opens");
+        others(&other.group("s", "g")).await;
+        meanwhile.take_in(&elsewhere);
+        let deleted = group.delete().await.map_err(|error| error.code());
+        assert!(meanwhile.has_come());
+        (deleted, group.info().await.is_ok())
+    })
+}
+
+#[test]
+fn a_group_is_deleted_as_others_left_it() {
+    let read_by_others = deleted_beside(async |group| assert_eq!(read(group, "b", 1).await, ["1"]));
+    assert_eq!(read_by_others, (Ok(()), false));
+    let gone = deleted_beside(async |group| group.delete().await.expect("deletes"));
+    assert_eq!(gone, (Err(ErrorCode::NotFound), false));
 }
 
 #[test]
