@@ -5,6 +5,7 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 #[cfg(feature = "every-host")]
 use common::StopAfter;
@@ -151,9 +152,9 @@ fn what_goes_back_is_counted_off_its_letters() {
 }
 
 /// Stops an instance at any call while the last delivery of a record ends, on a host that commits one space at a time.
+/// Another one looks that was open all the while, or is opened then.
 #[cfg(feature = "every-host")]
-#[test]
-fn a_record_is_pending_or_a_letter_and_never_both() {
+fn stopped_at_any_call(open_all_the_while: bool) {
     let (mut calls, mut found) = (1, [0, 0]);
     loop {
         let world = World::new();
@@ -170,13 +171,16 @@ fn a_record_is_pending_or_a_letter_and_never_both() {
         let finished = world
             .open_with(hooked(&kv, &limited), OpenOptions::default())
             .is_ok_and(|dying| world.run(dying.group("s", "g").nack("a", &ids, 0)).is_ok());
-        let other = world.open(&kv);
+        let other = if open_all_the_while { store } else { world.open(&kv) };
         world.run(async {
             let pending = other.group("s", "g").info().await.expect("looks").pending;
             let letters = all(&other, "s.g.dlq").await.len() as u64;
             assert_eq!(pending + letters, 1, "{pending} pending after {calls} calls");
             assert!(!finished || letters == 1, "given back, but no letter after {calls} calls");
             found[usize::from(letters == 1)] += 1;
+            let again = other.group("s", "g").nack("a", &ids, 0).await.expect("gives back");
+            assert_eq!(again, pending, "after {calls} calls");
+            assert_eq!(all(&other, "s.g.dlq").await.len(), 1, "after {calls} calls");
         });
         if limited.is_alive() {
             break;
@@ -186,6 +190,44 @@ fn a_record_is_pending_or_a_letter_and_never_both() {
     assert!(found[0] > 3 && found[1] > 2, "{found:?} of {calls}");
 }
 
+#[cfg(feature = "every-host")]
+#[test]
+fn a_record_is_pending_or_a_letter_and_never_both() {
+    stopped_at_any_call(false);
+}
+
+#[cfg(feature = "every-host")]
+#[test]
+fn so_it_is_to_a_store_that_was_open_all_the_while() {
+    stopped_at_any_call(true);
+}
+
+#[test]
+fn letters_that_others_put_back_meanwhile_do_not_come_back_twice() {
+    let world = World::new();
+    let kv = small_blocks();
+    let meanwhile = Meanwhile::of(&kv);
+    let without_merges = OpenOptions { auto_compact: false, ..OpenOptions::default() };
+    let store = world.open_with(hooked(&kv, &meanwhile), without_merges).expect("opens");
+    let group = store.group("s", "g");
+    world.run(async {
+        group.create(&options(None)).await.expect("creates");
+        let append = to_stream("s", &["1", "2", "3"], None);
+        store.append_to_stream(append, WriteOptions::default()).await.expect("appends");
+        bury(&group).await;
+        let elsewhere = small_blocks();
+        elsewhere.restore(kv.snapshot());
+        let env = world.env(Rc::new(elsewhere.clone()));
+        let other = Store::open(env, OpenOptions::default()).await.expect("opens");
+        assert_eq!(other.group("s", "g").replay(Some(1)).await.expect("replays"), 1);
+        meanwhile.take_in(&elsewhere);
+        assert_eq!(group.replay(None).await.expect("replays"), 2);
+        assert!(meanwhile.has_come());
+        assert_eq!(all(&store, "s").await.len(), 3 + 3);
+        assert!(all(&store, "s.g.dlq").await.is_empty());
+    });
+}
+
 /// Others join one of two groups while letters of both are about to be stored in one commit.
 #[test]
 fn of_letters_that_share_a_commit_only_those_of_a_group_that_changed_are_looked_at_again() {
@@ -193,8 +235,8 @@ fn of_letters_that_share_a_commit_only_those_of_a_group_that_changed_are_looked_
         let world = World::new();
         let kv = small_blocks();
         let meanwhile = Meanwhile::of(&kv);
-        let options_of_host = OpenOptions { auto_compact: false, ..OpenOptions::default() };
-        let store = world.open_with(hooked(&kv, &meanwhile), options_of_host).expect("opens");
+        let without_merges = OpenOptions { auto_compact: false, ..OpenOptions::default() };
+        let store = world.open_with(hooked(&kv, &meanwhile), without_merges).expect("opens");
         world.run(async {
             let mut groups = Vec::new();
             for stream in ["s", "t"] {
@@ -207,7 +249,7 @@ fn of_letters_that_share_a_commit_only_those_of_a_group_that_changed_are_looked_
             }
             let elsewhere = small_blocks();
             elsewhere.restore(kv.snapshot());
-            let env = world.env(std::rc::Rc::new(elsewhere.clone()));
+            let env = world.env(Rc::new(elsewhere.clone()));
             let other = Store::open(env, OpenOptions::default()).await.expect("opens");
             other.group(changed, "g").read("b", GroupRead::default()).await.expect("reads");
             meanwhile.take_in(&elsewhere);
