@@ -11,8 +11,8 @@ use common::reads::{segment_read, space_read};
 use common::{World, records, small_blocks};
 use futures::future::LocalBoxFuture;
 use streamkit_core::{
-    Commit, CompactReport, Detail, EntryId, Error, ErrorCode, FaultPlan, FaultyKv, HostLimits, Kv, MemoryKv,
-    OpenOptions, Page, Result, Retention, Store, Trim, WriteOptions,
+    Commit, CompactReport, Detail, EntryId, Error, ErrorCode, FaultPlan, FaultyKv, GroupOptions, HostLimits,
+    Kv, MemoryKv, OpenOptions, Page, Result, Retention, Store, Trim, WriteOptions,
 };
 
 /// A host that applies its next commit and, after what others do then, answers that it failed.
@@ -204,6 +204,32 @@ fn what_was_trimmed_since_may_have_been_stored() {
         assert!(error.may_have_applied());
         assert_eq!(last_sequence(&store).await, 2, "it is not stored again");
     });
+}
+
+#[test]
+fn a_group_is_gone_whose_removal_was_applied() {
+    for made_anew in [false, true] {
+        let world = World::new();
+        let kv = small_blocks();
+        let other = world.open(&kv);
+        let loses = Rc::new(Loses { kv: kv.clone(), meanwhile: RefCell::default() });
+        let store = patient(&world, &kv, &loses);
+        world.run(async {
+            let group = store.group("space", "group");
+            append(&store, "1").await.expect("appends");
+            group.create(&GroupOptions::default()).await.expect("creates");
+            let meanwhile = async move {
+                if made_anew {
+                    let group = other.group("space", "group");
+                    group.create(&GroupOptions::default()).await.expect("creates");
+                }
+            };
+            loses.meanwhile.replace(Some(Box::pin(meanwhile)));
+            group.delete().await.expect("is gone");
+            assert!(loses.meanwhile.borrow().is_none());
+            assert_eq!(group.info().await.is_ok(), made_anew, "one that was made since is another");
+        });
+    }
 }
 
 /// Entries that are read one by one, each in a row of its own until it is merged.
