@@ -225,9 +225,25 @@ mod tests {
 
     #[test]
     fn a_host_below_the_minimum_is_refused_by_name() {
-        let limits = HostLimits { max_batch_ops: 3, ..HostLimits::default() };
-        let error = Sizes::new(&limits).expect_err("refused");
-        assert_eq!(error.code(), ErrorCode::Unsupported);
-        assert!(error.message().contains("maxBatchOps"), "{error}");
+        let usual = HostLimits::default;
+        let least = HostLimits {
+            max_key_bytes: 64,
+            max_value_bytes: 4096,
+            max_batch_ops: 16,
+            max_batch_bytes: 16 << 10,
+            ..usual()
+        };
+        Sizes::new(&least).expect("supported");
+        for (name, limits) in [
+            ("maxKeyBytes", HostLimits { max_key_bytes: 63, ..usual() }),
+            ("maxValueBytes", HostLimits { max_value_bytes: 4095, ..usual() }),
+            ("maxValueBytes", HostLimits { max_value_bytes: 0, ..usual() }),
+            ("maxBatchOps", HostLimits { max_batch_ops: 15, ..usual() }),
+            ("maxBatchBytes", HostLimits { max_batch_bytes: (16 << 10) - 1, ..usual() }),
+        ] {
+            let error = Sizes::new(&limits).expect_err("refused");
+            assert_eq!(error.code(), ErrorCode::Unsupported);
+            assert!(error.message().contains(name), "{error}");
+        }
     }
 }
