@@ -202,6 +202,36 @@ fn names_whose_keys_a_host_does_not_take_are_refused_before_anything_is_stored()
 }
 
 #[test]
+fn a_record_is_as_large_as_the_store_says_and_no_larger() {
+    for (value, batch) in [(4096, 1 << 20), (1 << 20, 1 << 15)] {
+        let world = World::new();
+        let limits = HostLimits {
+            max_value_bytes: value,
+            max_batch_bytes: batch,
+            block_bytes: 4096,
+            ..HostLimits::default()
+        };
+        let store = world.open(&MemoryKv::with_limits(limits));
+        let empty = encode_entry_body(&[], &BTreeMap::new()).expect("encodes").len();
+        let limit = store.limits().max_record_bytes;
+        // The limit is without the two lengths of an entry, which its body has.
+        let most = limit + 8 - empty;
+        for (bytes, fits) in [(most, true), (most + 1, false)] {
+            let write = records("orders", "one", &[&"x".repeat(bytes)]);
+            let made = world.run(store.append(write, WriteOptions::default()));
+            assert_eq!(made.is_ok(), fits, "{bytes} of {most}");
+            if let Err(error) = made {
+                assert_eq!(error.code(), ErrorCode::LimitExceeded);
+                let told = [("limit", limit), ("actual", limit + 1)];
+                for (name, number) in told {
+                    assert_eq!(error.detail(name), Some(&Detail::Number(number as u64)), "{name}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_closed_store_takes_no_writes() {
     let world = World::new();
     let store = world.open(&MemoryKv::new());
