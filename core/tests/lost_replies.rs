@@ -11,8 +11,8 @@ use common::reads::{segment_read, space_read};
 use common::{World, records, small_blocks};
 use futures::future::LocalBoxFuture;
 use streamkit_core::{
-    Commit, CompactReport, Detail, EntryId, Error, ErrorCode, FaultPlan, FaultyKv, GroupOptions, HostLimits,
-    Kv, MemoryKv, OpenOptions, Page, Result, Retention, Store, Trim, WriteOptions,
+    Batch, Commit, CompactReport, Detail, EntryId, Error, ErrorCode, FaultPlan, FaultyKv, GroupOptions,
+    HostLimits, Kv, MemoryKv, OpenOptions, Page, Result, Retention, Store, Trim, WriteOptions,
 };
 
 /// A host that applies its next commit and, after what others do then, answers that it failed.
@@ -186,6 +186,107 @@ fn each_append_of_a_shared_commit_waits_until_its_host_answers() {
         assert_eq!(silent.reads.get(), Some(0));
         assert_eq!(last_sequence(&store).await, 3, "nothing is stored twice");
     });
+}
+
+/// A host that answers that its first commit failed, and applies it right before so many reads later.
+struct ComesLate {
+    kv: MemoryKv,
+    late: RefCell<Option<Batch>>,
+    commits: Cell<u32>,
+    reads: Cell<u32>,
+}
+
+impl Hook for ComesLate {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        match call {
+            HostCall::Commit(batch) => {
+                self.commits.set(self.commits.get() + 1);
+                if self.commits.get() == 1 {
+                    self.late.replace(Some(batch.clone()));
+                    return Err(Error::unknown("the reply was lost"));
+                }
+            }
+            HostCall::Get(_) if self.late.borrow().is_some() => {
+                self.reads.set(self.reads.get() - 1);
+                let late = if self.reads.get() == 0 { self.late.take() } else { None };
+                if let Some(late) = late {
+                    self.kv.commit(late).await?;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_commit_that_comes_late_is_not_made_again() {
+    for reads in 1..4 {
+        let world = World::new();
+        let kv = small_blocks();
+        let (late, commits, reads_left) = (RefCell::default(), Cell::new(1), Cell::new(reads));
+        let comes_late = Rc::new(ComesLate { kv: kv.clone(), late, commits, reads: reads_left });
+        let store = patient(&world, &kv, &comes_late);
+        comes_late.commits.set(0);
+        world.run(async {
+            assert_eq!(append(&store, "1").await, Ok(1), "{reads} reads");
+            while comes_late.late.borrow().is_some() {
+                last_sequence(&store).await;
+            }
+            assert_eq!(append(&store, "2").await, Ok(2), "{reads} reads");
+            let page = store.read_segment(segment_read("space", "segment", 1, 10)).await.expect("reads");
+            let found: Vec<_> = page.entries().map(|entry| entry.content.payload()).collect();
+            assert_eq!(found, [b"1", b"2"], "{reads} reads");
+        });
+    }
+}
+
+#[test]
+fn a_lease_whose_reply_was_lost_is_ones_own_if_it_was_applied() {
+    for applies in [true, false] {
+        let world = World::new();
+        let kv = small_blocks();
+        let other = world.open(&kv);
+        let answers = Rc::new(Answers { kv: kv.clone(), error: RefCell::default(), applies });
+        let store = patient(&world, &kv, &answers);
+        world.run(async {
+            let first = store.acquire_lease("key", "me", 1000).await.expect("is free");
+            answers.error.replace(Some(Error::unknown("the reply was lost")));
+            let second = store.acquire_lease("key", "me", 1000).await.expect("is its own");
+            assert_eq!(second.token, first.token + 1, "once, applied {applies}");
+            store.renew_lease(&second, 1000).await.expect("is held");
+            let refused = other.acquire_lease("key", "other", 1000).await.expect_err("is held");
+            assert_eq!(refused.code(), ErrorCode::LeaseNotAcquired);
+        });
+    }
+}
+
+/// A host that does not apply its next commit, and after what others do then answers that nobody knows.
+struct Drops(RefCell<Option<LocalBoxFuture<'static, ()>>>);
+
+impl Hook for Drops {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        let is_commit = matches!(call, HostCall::Commit(_));
+        let meanwhile = is_commit.then(|| self.0.take()).flatten();
+        let Some(meanwhile) = meanwhile else { return Ok(()) };
+        meanwhile.await;
+        Err(Error::unknown("the reply was lost"))
+    }
+}
+
+#[test]
+fn a_lease_that_another_took_after_a_lost_reply_is_not_ones_own() {
+    let world = World::new();
+    let kv = small_blocks();
+    let other = world.open(&kv);
+    let drops = Rc::new(Drops(RefCell::default()));
+    let store = patient(&world, &kv, &drops);
+    drops.0.replace(Some(Box::pin(async move {
+        other.acquire_lease("key", "other", 1000).await.expect("is free");
+    })));
+    let refused = world.run(store.acquire_lease("key", "me", 1000)).expect_err("is held");
+    assert!(drops.0.borrow().is_none());
+    assert_eq!(refused.code(), ErrorCode::LeaseNotAcquired, "{refused}");
 }
 
 #[test]
