@@ -12,8 +12,8 @@ use common::turn::turn;
 use common::{Never, World, records, small_blocks};
 use futures::future::LocalBoxFuture;
 use streamkit_core::{
-    Atomicity, EntryId, Env, HostLimits, MemoryKv, OpenOptions, Page, Result, Retention, SegmentRead,
-    SpaceRead, Store, Trim, WriteOptions,
+    Atomicity, EntryId, Env, ErrorCode, HostLimits, MemoryKv, OpenOptions, Page, Result, Retention,
+    SegmentRead, SpaceRead, Store, Trim, WriteOptions,
 };
 
 fn later(world: &World) -> u64 {
@@ -226,6 +226,29 @@ fn no_bound_is_reached_that_was_not_when_the_rows_were_read() {
             assert!(between.0.borrow().is_none());
             assert!(page.len() == 1 || page.tail, "{read:?} ended without what was appended meanwhile");
             assert_eq!(ends(&reader.read_segment(read).await.expect("reads")), (1, true, false));
+        }
+    });
+}
+
+#[test]
+fn a_lower_bound_is_not_above_the_upper_one() {
+    let world = World::new();
+    let store = world.open(&small_blocks());
+    world.run(async {
+        append(&world, &store, "g").await;
+        let times = |min, max| (Some(min), Some(max));
+        for ((min_timestamp, max_timestamp), from, max_sequence, fits) in [
+            (times(7, 7), 2, Some(2), true),
+            (times(7, 6), 2, Some(2), false),
+            (times(7, 7), 2, Some(1), false),
+        ] {
+            let read = segment_read("s", "g", from, 10);
+            let read = SegmentRead { max_sequence, min_timestamp, max_timestamp, ..read };
+            let refused = store.read_segment(read).await.err().map(|error| error.code());
+            assert_eq!(refused, (!fits).then_some(ErrorCode::InvalidArgument));
+            let read = SpaceRead { min_timestamp, max_timestamp, ..space_read("s", EntryId::ZERO, 10) };
+            let refused = store.read_space(read).await.err().map(|error| error.code());
+            assert_eq!(refused, (min_timestamp > max_timestamp).then_some(ErrorCode::InvalidArgument));
         }
     });
 }

@@ -9,8 +9,8 @@ use std::rc::Rc;
 use common::hooked::{Hook, HostCall, hooked};
 use common::{World, to_stream};
 use streamkit_core::{
-    EntryId, ErrorCode, GroupOptions, GroupRead, Listing, MemoryKv, OpenOptions, Result, Retention, Store,
-    Trim, WriteOptions,
+    EntryId, ErrorCode, GroupOptions, GroupRead, Listing, MOST_PARTITIONS, MemoryKv, OpenOptions, Result,
+    Retention, Store, Trim, WriteOptions,
 };
 
 async fn append(store: &Store, payloads: &[&str]) -> Result<()> {
@@ -95,6 +95,29 @@ fn no_call_takes_a_name_that_no_stream_can_have() {
 }
 
 #[test]
+fn a_stream_is_created_within_bounds() {
+    let world = World::new();
+    let store = world.open(&MemoryKv::default());
+    let any = Retention::default;
+    let beyond = 1 << 53;
+    world.run(async {
+        for (partitions, retention) in [
+            (0, any()),
+            (MOST_PARTITIONS + 1, any()),
+            (1, Retention { max_age: Some(0), ..any() }),
+            (1, Retention { max_count: Some(0), ..any() }),
+            (1, Retention { max_bytes: Some(beyond), ..any() }),
+        ] {
+            let refused = store.create_stream("s", partitions, retention).await.expect_err("refused");
+            assert_eq!(refused.code(), ErrorCode::InvalidArgument, "{partitions} {retention:?}");
+        }
+        let retention = Retention { max_count: Some(beyond - 1), ..any() };
+        let made = store.create_stream("s", MOST_PARTITIONS, retention).await.expect("creates");
+        assert_eq!((made.partitions, made.retention), (MOST_PARTITIONS, retention));
+    });
+}
+
+#[test]
 fn a_closed_store_tells_nothing_of_streams() {
     let world = World::new();
     let store = world.open(&MemoryKv::default());
@@ -102,6 +125,7 @@ fn a_closed_store_tells_nothing_of_streams() {
         append(&store, &["x"]).await.expect("appends");
         store.close().await;
         let answers = [
+            store.create_stream("t", 1, Retention::default()).await.map(drop),
             store.stream("s").await.map(drop),
             store.stream_tail("s").await.map(drop),
             store.streams(Listing::default()).await.map(drop),
