@@ -291,6 +291,9 @@ fn a_segment_that_is_named_twice_gets_the_sequences_that_are_expected_of_its_rec
 #[test]
 fn nothing_is_stored_over_a_damaged_head() {
     for (checks, prefix) in [(true, "INV\0SPACES"), (true, "INV\0SEGMENTS"), (false, "INV\0SPACES")] {
+        if !checks && !cfg!(feature = "every-host") {
+            continue;
+        }
         let world = World::new();
         let kv = MemoryKv::with_limits(HostLimits { checks, ..HostLimits::default() });
         let append = |store: &Store| {
