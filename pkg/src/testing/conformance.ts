@@ -1,6 +1,6 @@
 import { optionalFunction } from "../common/validate.js";
 import { invalid } from "../errors.js";
-import { type Case, type ConformanceFactory, Setting } from "./conformance/case.js";
+import { type Case, type ConformanceFactory, made, Setting } from "./conformance/case.js";
 import { checkCases } from "./conformance/host/checks.js";
 import { commitCases } from "./conformance/host/commits.js";
 import { hintCases } from "./conformance/host/hints.js";
@@ -84,7 +84,7 @@ export function hostConformance(runner: ConformanceRunner, factory: ConformanceF
 	for (const [part, groups] of PARTS) {
 		for (const { name, needs = [], run } of groups.flat()) {
 			runner.test(`${part}: ${name}`, async (t) => {
-				const host = await factory.open();
+				const host = await made("open", factory.open());
 				const setting = new Setting(host, factory, (reason) => t.skip(reason));
 				try {
 					for (const rule of needs) {

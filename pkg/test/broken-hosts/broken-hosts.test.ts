@@ -60,14 +60,14 @@ async function outcomes(factory: ConformanceFactory, names: readonly string[]): 
 	return found;
 }
 
-function factoryOf({ make, inner = memoryHost, second = make }: Broken): ConformanceFactory {
+function factoryOf({ make, inner = memoryHost, second = make, reopen = make }: Broken): ConformanceFactory {
 	let data = inner();
 	return {
 		async open() {
 			data = inner();
 			return make(data);
 		},
-		reopen: async () => make(data),
+		reopen: async () => reopen(data),
 		second: async () => second(data),
 	};
 }

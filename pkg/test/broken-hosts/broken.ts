@@ -30,6 +30,16 @@ export const committing = (change: (batch: HostBatch) => HostBatch) => (inner: H
 /** Lets what is under way go on. */
 export const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 
+/** Runs work one after the other. */
+export function oneAtATime(): <T>(work: () => T | Promise<T>) => Promise<T> {
+	let last: Promise<unknown> = Promise.resolve();
+	return (work) => {
+		const result = last.then(work);
+		last = result.catch(() => {});
+		return result;
+	};
+}
+
 /** The first key after another. */
 export const after = (key: Uint8Array): Bytes => new Uint8Array([...key, 0]);
 
@@ -43,6 +53,8 @@ export interface Broken {
 	readonly inner?: () => HostKv;
 	/** A second instance that is not made like the first. */
 	readonly second?: (inner: HostKv) => HostKv;
+	/** A reopened host that is not made like the first. */
+	readonly reopen?: (inner: HostKv) => HostKv;
 }
 
 /** A host of small limits, which it heeds. */

@@ -1,9 +1,12 @@
-import { compareBytes, copyBytes } from "../../src/common/bytes.js";
+import { type Bytes, compareBytes, copyBytes } from "../../src/common/bytes.js";
 import { StreamkitError } from "../../src/errors.js";
 import type { HostKv } from "../../src/host.js";
 import { altered, type Broken, committing } from "./broken.js";
 
 const utf8 = new TextDecoder();
+
+/** How often the rows of a host were written, as all of its instances know. */
+const VERSIONS = new WeakMap<HostKv, Map<string, number>>();
 
 /** A host whose checks hold for whatever is taken for the same value. */
 const comparing = (same: (current: Uint8Array, value: Uint8Array) => boolean) => (inner: HostKv) =>
@@ -195,5 +198,66 @@ export const checks: readonly Broken[] = [
 			batch.puts.length === 0 && batch.deletes.length > 0 ? { ...batch, checks: [] } : batch,
 		),
 		fails: ["host: checks are made alike whatever the durability, and of deletes alone"],
+	},
+	{
+		what: "a check for an empty value never holds",
+		make: (inner) =>
+			altered(inner, {
+				commit: async (batch) => {
+					const check = batch.checks.findIndex(({ value }) => value?.length === 0);
+					const empty = batch.checks[check];
+					if (empty === undefined) return inner.commit(batch);
+					return { applied: false, check, current: (await inner.get([empty.key]))[0] };
+				},
+			}),
+		fails: ["host: a check holds for the value that is there"],
+	},
+	{
+		what: "a check compares the first piece of a large value",
+		make: comparing(
+			(a, b) => a.length === b.length && compareBytes(a.subarray(0, 65_536), b.subarray(0, 65_536)) === 0,
+		),
+		fails: ["host: a check compares all of a large value"],
+	},
+	{
+		what: "a failed check gives the first piece of a large value",
+		make: (inner) =>
+			altered(inner, {
+				commit: async (batch) => {
+					const answer = await inner.commit(batch);
+					return answer.applied ? answer : { ...answer, current: answer.current?.slice(0, 65_536) };
+				},
+			}),
+		fails: ["host: a check compares all of a large value"],
+	},
+	{
+		what: "a check goes by a version that was seen",
+		make: (inner) => {
+			const seen = new Map<string, number>();
+			const now = (key: Bytes): number => (VERSIONS.get(inner) ?? new Map()).get(`${key}`) ?? 0;
+			return altered(inner, {
+				get: (keys) => {
+					for (const key of keys) seen.set(`${key}`, now(key));
+					return inner.get(keys);
+				},
+				commit: async (batch) => {
+					for (const [check, { key }] of batch.checks.entries()) {
+						const version = seen.get(`${key}`);
+						if (version !== undefined && version !== now(key)) {
+							return { applied: false, check, current: (await inner.get([key]))[0] };
+						}
+					}
+					const answer = await inner.commit(batch);
+					const versions = VERSIONS.get(inner) ?? new Map<string, number>();
+					VERSIONS.set(inner, versions);
+					for (const { key } of answer.applied ? batch.puts : []) {
+						versions.set(`${key}`, now(key) + 1);
+						seen.set(`${key}`, now(key));
+					}
+					return answer;
+				},
+			});
+		},
+		fails: ["host: a check goes by what is there, and not by who wrote it or how often"],
 	},
 ];

@@ -1,6 +1,32 @@
 import { type Bytes, copyBytes } from "../../src/common/bytes.js";
 import { StreamkitError } from "../../src/errors.js";
-import { altered, type Broken, committing } from "./broken.js";
+import type { HostBatch, HostCommit, HostKv } from "../../src/host.js";
+import { memoryHost } from "../../src/hosts/memory.js";
+import { altered, type Broken, committing, oneAtATime, turn } from "./broken.js";
+
+const EVERYTHING = { start: new Uint8Array(0), end: new Uint8Array([0xff]), limit: 1_000_000 };
+
+/** A host that makes a commit in parts, one after the other. */
+const inParts = (part: (words: readonly string[]) => string) => (inner: HostKv) => {
+	const partOf = (key: Uint8Array): string => part(new TextDecoder().decode(key).split("\0"));
+	return altered(inner, {
+		commit: async ({ checks, deletes, puts, durability }) => {
+			const keys = [...checks.map(({ key }) => key), ...deletes, ...puts.map(({ key }) => key)];
+			for (const one of new Set(keys.map(partOf))) {
+				const own = checks.filter(({ key }) => partOf(key) === one);
+				const answer = await inner.commit({
+					checks: own,
+					deletes: deletes.filter((key) => partOf(key) === one),
+					puts: puts.filter(({ key }) => partOf(key) === one),
+					durability,
+				});
+				const failed = answer.applied ? undefined : own[answer.check];
+				if (!answer.applied && failed !== undefined) return { ...answer, check: checks.indexOf(failed) };
+			}
+			return { applied: true };
+		},
+	});
+};
 
 export const commits: readonly Broken[] = [
 	{
@@ -129,5 +155,54 @@ export const commits: readonly Broken[] = [
 		what: "a commit deletes ten rows at most",
 		make: committing((batch) => ({ ...batch, deletes: batch.deletes.slice(0, 10) })),
 		fails: ["host: a commit may delete many rows"],
+	},
+	{
+		what: "commits without checks do not wait for each other",
+		make: (inner) => {
+			const alone = oneAtATime();
+			// As who reads all that is stored, changes it, and stores it again.
+			const rewrite = async (batch: HostBatch): Promise<HostCommit> => {
+				const before = (await inner.scan(EVERYTHING)).keys.map(String);
+				await turn();
+				const answer = await inner.commit(batch);
+				const known = new Set([...before, ...batch.puts.map(({ key }) => `${key}`)]);
+				const { keys } = await inner.scan(EVERYTHING);
+				const deletes = keys.filter((key) => !known.has(`${key}`)).map(copyBytes);
+				await inner.commit({ checks: [], deletes, puts: [], durability: "strict" });
+				return answer;
+			};
+			return altered(inner, {
+				commit: (batch) => (batch.checks.length === 0 ? rewrite(batch) : alone(() => rewrite(batch))),
+			});
+		},
+		fails: ["host: commits at once are all applied"],
+	},
+	{
+		what: "rows of a space are committed kind by kind",
+		inner: () => memoryHost({ limits: { atomic: "space" } }),
+		make: inParts(([kind = ""]) => kind),
+		fails: ["host: a commit covers the rows of a space, of whatever kind"],
+	},
+	{
+		what: "rows of a redo record are committed one by one",
+		inner: () => memoryHost({ limits: { atomic: "space" } }),
+		make: inParts((words) => (words[0] === "TXN" ? words.join() : "")),
+		fails: ["host: a commit covers the rows of a redo record"],
+	},
+	{
+		what: "spaces are committed one after the other, and all of the store is promised",
+		make: inParts(([, , space = ""]) => space),
+		fails: ["host: a commit covers the rows of several spaces"],
+	},
+	{
+		what: "a commit answers nothing",
+		make: (inner) =>
+			altered(inner, {
+				commit: async (batch) => {
+					await inner.commit(batch);
+					return undefined as never;
+				},
+			}),
+		fails: ["host: a put replaces", "host: an empty commit applies"],
 	},
 ];

@@ -1,6 +1,6 @@
-import { copyBytes } from "../../src/common/bytes.js";
+import { type Bytes, compareBytes, copyBytes } from "../../src/common/bytes.js";
 import type { HostBatch, ScanPage } from "../../src/host.js";
-import { altered, type Broken } from "./broken.js";
+import { altered, type Broken, oneAtATime, turn } from "./broken.js";
 
 export const ownership: readonly Broken[] = [
 	{
@@ -147,5 +147,77 @@ export const ownership: readonly Broken[] = [
 			});
 		},
 		fails: ["host: what failed checks give does not change with the next one"],
+	},
+	{
+		what: "it borrows, but looks at the values of a commit that waits later",
+		make: (inner) => {
+			const alone = oneAtATime();
+			let going = 0;
+			const commit = (batch: HostBatch) => {
+				const own = (): HostBatch => ({
+					...batch,
+					puts: batch.puts.map(({ key, value }) => ({ key, value: copyBytes(value) })),
+				});
+				const now = going++ === 0 ? own() : undefined;
+				return alone(async () => {
+					await turn();
+					going--;
+					return inner.commit(now ?? own());
+				});
+			};
+			return altered(inner, { commit: Object.assign(commit, { borrows: true }) });
+		},
+		fails: ["host: a host that borrows is done with values when commit returns"],
+	},
+	{
+		what: "large values that are given are taken away",
+		make: (inner) =>
+			altered(inner, {
+				commit: async (batch) => {
+					const taken = (value: Bytes): Bytes =>
+						value.length < 65_536 ? value : structuredClone(value, { transfer: [value.buffer] });
+					return inner.commit({ ...batch, puts: batch.puts.map(({ key, value }) => ({ key, value: taken(value) })) });
+				},
+			}),
+		fails: ["host: what a host is given is left as it was"],
+	},
+	{
+		what: "keys of deletes are written to",
+		make: (inner) =>
+			altered(inner, {
+				commit: async (batch) => {
+					const answer = await inner.commit(batch);
+					for (const key of batch.deletes) key.fill(0);
+					return answer;
+				},
+			}),
+		fails: ["host: what a host is given is left as it was"],
+	},
+	{
+		what: "the keys of a get are put in order",
+		make: (inner) =>
+			altered(inner, {
+				get: (keys) => {
+					const asked = [...keys];
+					(keys as Bytes[]).sort(compareBytes);
+					return inner.get(asked);
+				},
+			}),
+		fails: ["host: what a host is given is left as it was"],
+	},
+	{
+		what: "scans of keys only give out the very arrays that are kept",
+		make: (inner) => {
+			const kept = new Map<string, Uint8Array>();
+			return altered(inner, {
+				scan: async (range) => {
+					const page = await inner.scan(range);
+					if (range.keysOnly !== true) return page;
+					for (const key of page.keys) if (!kept.has(`${key}`)) kept.set(`${key}`, key);
+					return { ...page, keys: page.keys.map((key) => kept.get(`${key}`) ?? key) };
+				},
+			});
+		},
+		fails: ["host: what scan gives belongs to the caller"],
 	},
 ];

@@ -1,4 +1,5 @@
-import type { Bytes } from "../../src/common/bytes.js";
+import { type Bytes, compareBytes } from "../../src/common/bytes.js";
+import { memoryHost } from "../../src/hosts/memory.js";
 import { after, altered, type Broken, scanning, small } from "./broken.js";
 
 export const pages: readonly Broken[] = [
@@ -140,5 +141,100 @@ export const pages: readonly Broken[] = [
 			return { keys: keys.filter(kept), values: values.filter(kept), more };
 		}),
 		fails: ["host: a page may hold many rows"],
+	},
+	{
+		what: "a maxBytes of 0 is none",
+		make: (inner) =>
+			altered(inner, {
+				scan: ({ maxBytes, ...range }) => inner.scan(maxBytes ? { ...range, maxBytes } : range),
+			}),
+		fails: ["host: scan stops at maxBytes of values, after at least one pair"],
+	},
+	{
+		what: "maxBytes counts what a row held first",
+		make: (inner) => {
+			const sizes = new Map<string, number>();
+			return altered(inner, {
+				commit: (batch) => {
+					for (const { key, value } of batch.puts) if (!sizes.has(`${key}`)) sizes.set(`${key}`, value.length);
+					return inner.commit(batch);
+				},
+				scan: async ({ maxBytes, ...range }) => {
+					const page = await inner.scan(range);
+					if (maxBytes === undefined || range.keysOnly === true) return page;
+					let [count, size] = [0, 0];
+					for (const key of page.keys) {
+						size += sizes.get(`${key}`) ?? 0;
+						if (count > 0 && size > maxBytes) break;
+						count++;
+					}
+					const more = page.more || count < page.keys.length;
+					return { keys: page.keys.slice(0, count), values: page.values.slice(0, count), more };
+				},
+			});
+		},
+		fails: ["host: scan stops at maxBytes of values, after at least one pair"],
+	},
+	{
+		what: "a deleted row beyond the page is more",
+		make: (inner) => {
+			const deleted = new Map<string, Bytes>();
+			return altered(inner, {
+				commit: (batch) => {
+					for (const key of batch.deletes) deleted.set(`${key}`, key);
+					for (const { key } of batch.puts) deleted.delete(`${key}`);
+					return inner.commit(batch);
+				},
+				scan: async (range) => {
+					const page = await inner.scan(range);
+					const last = page.keys[page.keys.length - 1];
+					const isBeyond = (key: Bytes): boolean =>
+						last !== undefined && compareBytes(key, last) === (range.reverse === true ? -1 : 1);
+					return { ...page, more: page.more || [...deleted.values()].some(isBeyond) };
+				},
+			});
+		},
+		fails: ["host: rows that were deleted or replaced count for nothing"],
+	},
+	{
+		what: "a replaced row counts twice",
+		make: (inner) => {
+			const replaced = new Set<string>();
+			return altered(inner, {
+				commit: async (batch) => {
+					const before = await inner.get(batch.puts.map(({ key }) => key));
+					for (const [i, { key }] of batch.puts.entries()) if (before[i] !== undefined) replaced.add(`${key}`);
+					return inner.commit(batch);
+				},
+				scan: async (range) => {
+					const page = await inner.scan(range);
+					let [count, room] = [0, range.limit];
+					for (const key of page.keys) {
+						room -= replaced.has(`${key}`) ? 2 : 1;
+						if (count > 0 && room < 0) break;
+						count++;
+					}
+					const more = page.more || count < page.keys.length;
+					return { keys: page.keys.slice(0, count), values: page.values.slice(0, count), more };
+				},
+			});
+		},
+		fails: ["host: rows that were deleted or replaced count for nothing"],
+	},
+	{
+		what: "keysOnly leaves the values out altogether",
+		make: scanning(({ keys, values, more }, { keysOnly }) =>
+			keysOnly === true ? ({ keys, more } as never) : { keys, values, more },
+		),
+		fails: ["host: scan of keys only gives no values"],
+	},
+	{
+		what: "whoever reads on begins anew",
+		inner: () => memoryHost({ limits: { maxBatchOps: 5000 } }),
+		make: (inner) =>
+			altered(inner, {
+				scan: (range) => inner.scan(range.limit === 1000 ? { ...range, start: range.start.slice(0, 25) } : range),
+			}),
+		fails: ["host: a commit of maxBatchOps operations is applied"],
 	},
 ];

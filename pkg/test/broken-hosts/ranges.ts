@@ -5,6 +5,25 @@ import { after, altered, type Broken, scanning } from "./broken.js";
 
 const keysBackwards = ({ keysOnly, reverse }: ScanRange): boolean => keysOnly === true && reverse === true;
 
+/** A host whose scans have another order of keys. */
+const ordered = (order: (key: Uint8Array) => string) =>
+	scanning(async (page, range, inner) => {
+		const everything = await inner.scan({ start: range.start, end: range.end, limit: 1_000_000 });
+		const texts = everything.keys.map(order);
+		const places = [...texts.keys()].sort((x, y) => {
+			const [a, b] = [texts[x] as string, texts[y] as string];
+			return (a < b ? -1 : Number(a > b)) * (range.reverse === true ? -1 : 1);
+		});
+		const given = places.slice(0, page.keys.length);
+		return {
+			...page,
+			keys: given.map((i) => everything.keys[i] as Bytes),
+			values: page.values.length === 0 ? [] : given.map((i) => everything.values[i] as Bytes),
+		};
+	});
+
+const latin1 = new TextDecoder("latin1");
+
 export const ranges: readonly Broken[] = [
 	{
 		what: "keys order as signed bytes",
@@ -89,5 +108,28 @@ export const ranges: readonly Broken[] = [
 				},
 			}),
 		fails: ["host: a range that ends before it begins is empty"],
+	},
+	{
+		what: "keys order without their case",
+		make: ordered((key) => latin1.decode(key).toLowerCase()),
+		fails: ["host: scan gives unsigned byte order", "host: scan in reverse gives the same, backwards"],
+	},
+	{
+		what: "digits in keys order as numbers",
+		make: ordered((key) => latin1.decode(key).replace(/\d+/g, (digits) => digits.padStart(9, "0"))),
+		fails: ["host: scan gives unsigned byte order", "host: scan in reverse gives the same, backwards"],
+	},
+	{
+		what: "keys order by their first 255 bytes",
+		make: ordered((key) => latin1.decode(key.subarray(0, 255)) + String.fromCharCode(255 - (key.at(-1) ?? 0))),
+		fails: ["host: long keys that differ at their end are different rows, in order"],
+	},
+	{
+		what: "a range without a start is empty",
+		make: (inner) =>
+			altered(inner, {
+				scan: (range) => (range.start.length === 0 ? { keys: [], values: [], more: false } : inner.scan(range)),
+			}),
+		fails: ["host: a key may begin with any byte"],
 	},
 ];

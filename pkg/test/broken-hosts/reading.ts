@@ -1,6 +1,6 @@
 import { type Bytes, compareBytes, copyBytes } from "../../src/common/bytes.js";
 import type { ScanRange } from "../../src/host.js";
-import { altered, type Broken, turn } from "./broken.js";
+import { altered, type Broken, oneAtATime, turn } from "./broken.js";
 
 export const reading: readonly Broken[] = [
 	{
@@ -129,5 +129,138 @@ export const reading: readonly Broken[] = [
 			});
 		},
 		fails: ["host: keys that are alike but for their bytes are different rows"],
+	},
+	{
+		what: "keys are told apart by their first 255 bytes",
+		make: (inner) => {
+			const known = new Map<string, Bytes>();
+			return altered(inner, {
+				commit: (batch) => {
+					const deletes = [...batch.deletes];
+					for (const { key } of batch.puts) {
+						const start = `${key.subarray(0, 255)}`;
+						const before = known.get(start);
+						if (before !== undefined && compareBytes(before, key) !== 0) deletes.push(before);
+						known.set(start, copyBytes(key));
+					}
+					return inner.commit({ ...batch, deletes });
+				},
+			});
+		},
+		fails: ["host: long keys that differ at their end are different rows, in order"],
+	},
+	{
+		what: "get takes a hundred keys at a time",
+		make: (inner) =>
+			altered(inner, {
+				get: async (keys) => {
+					const values: (Uint8Array | undefined)[] = [];
+					for (let at = 0; at < keys.length; at += 100) {
+						values.push(...(await inner.get(keys.slice(at, at + 100))));
+						await turn();
+					}
+					return values;
+				},
+				commit: (batch) => turn().then(() => inner.commit(batch)),
+			}),
+		fails: ["host: one get is one snapshot"],
+	},
+	{
+		what: "each instance keeps its own commits out of a get, and no others",
+		make: (inner) => {
+			const alone = oneAtATime();
+			return altered(inner, {
+				get: (keys) =>
+					alone(async () => {
+						const values: (Uint8Array | undefined)[] = [];
+						for (const key of keys) {
+							values.push((await inner.get([key]))[0]);
+							await turn();
+						}
+						return values;
+					}),
+				commit: (batch) => alone(() => turn().then(() => inner.commit(batch))),
+			});
+		},
+		fails: ["host: one get is one snapshot, whichever instance writes"],
+	},
+	{
+		what: "large values are read in two pieces",
+		make: (inner) =>
+			altered(inner, {
+				get: async (keys) => {
+					const values = await inner.get(keys);
+					if (!values.some((value) => value !== undefined && value.length > 65_536)) return values;
+					await turn();
+					const later = await inner.get(keys);
+					return values.map((value, i) => {
+						const whole = later[i];
+						if (value === undefined || whole === undefined) return value;
+						whole.set(value.subarray(0, Math.min(65_536, whole.length)));
+						return whole;
+					});
+				},
+				commit: (batch) => turn().then(() => inner.commit(batch)),
+			}),
+		fails: ["host: a large value is read whole, whatever is written meanwhile"],
+	},
+	{
+		what: "a page is read by counting rows",
+		make: (inner) =>
+			altered(inner, {
+				scan: async (range) => {
+					const keys: Uint8Array[] = [];
+					const values: Uint8Array[] = [];
+					for (;;) {
+						const { maxBytes: _, ...rest } = range;
+						const page = await inner.scan({ ...rest, limit: keys.length + 50 });
+						values.push(...page.values.slice(keys.length));
+						keys.push(...page.keys.slice(keys.length));
+						if (!page.more) return { keys, values, more: false };
+						await turn();
+					}
+				},
+				commit: (batch) => turn().then(() => inner.commit(batch)),
+			}),
+		fails: ["host: rows that nobody writes are in every page, whatever is written beside them"],
+	},
+	{
+		what: "a get joins one of the same keys that is under way",
+		make: (inner) => {
+			const going = new Map<string, Promise<readonly (Uint8Array | undefined)[]>>();
+			return altered(inner, {
+				get: async (keys) => {
+					const text = keys.join(" ");
+					const reading = going.get(text) ?? Promise.resolve(inner.get(keys)).then((found) => turn().then(() => found));
+					going.set(text, reading);
+					const values = await reading;
+					going.delete(text);
+					return values.map((value) => value?.slice());
+				},
+			});
+		},
+		fails: ["host: a read that begins after a commit sees it, whatever is still under way"],
+	},
+	{
+		what: "a get remembers what it found, though a commit came between",
+		make: (inner) => {
+			const cache = new Map<string, Uint8Array | undefined>();
+			return altered(inner, {
+				get: async (keys) => {
+					const texts = keys.map(String);
+					if (!texts.every((text) => cache.has(text))) {
+						const values = await inner.get(keys);
+						await turn();
+						for (const [i, text] of texts.entries()) cache.set(text, values[i]);
+					}
+					return texts.map((text) => cache.get(text)?.slice());
+				},
+				commit: (batch) => {
+					for (const key of [...batch.deletes, ...batch.puts.map(({ key }) => key)]) cache.delete(`${key}`);
+					return inner.commit(batch);
+				},
+			});
+		},
+		fails: ["host: a read that begins after a commit sees it, whatever is still under way"],
 	},
 ];

@@ -1,5 +1,5 @@
 import { compareBytes, isUint8Array, toHex } from "../../common/bytes.js";
-import { type ErrorCode, isStreamkitError, type StreamkitError } from "../../errors.js";
+import { type ErrorCode, fromHost, type StreamkitError } from "../../errors.js";
 
 export function assert(condition: boolean, message: string): asserts condition {
 	if (!condition) throw new Error(message);
@@ -38,10 +38,17 @@ export async function thrown(call: () => unknown, what: string): Promise<unknown
 	throw new Error(`${what}: must be refused`);
 }
 
+/** An error of Streamkit, be it of code that cannot import its class; nothing for any other. */
+export function errorOf(thrown: unknown): StreamkitError | undefined {
+	const error = fromHost(thrown, "under test", "a call");
+	return (thrown as { code?: unknown } | null | undefined)?.code === error.code ? error : undefined;
+}
+
 /** That a call is refused with an error of that code. */
 export async function refuses(code: ErrorCode, call: () => unknown, what: string): Promise<StreamkitError> {
-	const error = await thrown(call, what);
-	assert(isStreamkitError(error), `${what}: must be refused with a StreamkitError, got ${String(error)}`);
+	const cause = await thrown(call, what);
+	const error = errorOf(cause);
+	assert(error !== undefined, `${what}: must be refused with a StreamkitError, got ${String(cause)}`);
 	assert(error.code === code, `${what}: must be refused with ${code}, got ${error.code} (${error.message})`);
 	return error;
 }

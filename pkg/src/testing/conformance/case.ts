@@ -1,7 +1,8 @@
 import { borrows, type HostKv } from "../../host.js";
+import { isPromise } from "../../hosts/answers.js";
 import { openStore } from "../../store/store.js";
 import type { Store } from "../../store/types.js";
-import type { OpenOptions } from "../../types.js";
+import type { MaybePromise, OpenOptions } from "../../types.js";
 
 /** Makes the hosts under test. */
 export interface ConformanceFactory {
@@ -11,6 +12,59 @@ export interface ConformanceFactory {
 	reopen?(): Promise<HostKv>;
 	/** Another instance on the data that is open. */
 	second?(): Promise<HostKv>;
+}
+
+/** How long a call of a host, or of the factory, may take: as long as stores give it. */
+const ANSWER_MS = 30_000;
+
+/** Of a call that gave nothing in time. */
+export class Unanswered extends Error {}
+
+/** What a call gives, if that comes in time. */
+async function inTime<T>(call: string, answer: PromiseLike<T>): Promise<T> {
+	let timer: ReturnType<typeof setTimeout> | undefined;
+	const late = new Promise<never>((_, reject) => {
+		const expire = (): void => reject(new Unanswered(`${call} is not answered within ${ANSWER_MS / 1000} s`));
+		timer = setTimeout(expire, ANSWER_MS);
+	});
+	try {
+		return await Promise.race([answer, late]);
+	} finally {
+		clearTimeout(timer);
+	}
+}
+
+/** The host that the factory makes. */
+export async function made(call: string, making: Promise<HostKv> | undefined): Promise<HostKv> {
+	const host = await inTime(`factory.${call}`, Promise.resolve(making));
+	if (typeof host !== "object" || host === null) throw new Error(`factory.${call} gave no host`);
+	return host;
+}
+
+/** A host all of whose calls end: one that never answers fails the case that asked, by name, and not the whole run. */
+function ending(host: HostKv): HostKv {
+	const call =
+		<A extends unknown[], T>(name: string, method: (...args: A) => MaybePromise<T>) =>
+		(...args: A): MaybePromise<T> => {
+			const answer = method.apply(host, args);
+			return isPromise(answer) ? inTime(name, answer) : answer;
+		};
+	const { watch, notify, close } = host;
+	const commit = call("commit", host.commit);
+	return {
+		get name() {
+			return host.name;
+		},
+		get limits() {
+			return host.limits;
+		},
+		get: call("get", host.get),
+		scan: call("scan", host.scan),
+		commit: borrows(host) ? Object.assign(commit, { borrows: true }) : commit,
+		...(watch !== undefined && { watch: (changed: () => void) => watch.call(host, changed) }),
+		...(notify !== undefined && { notify: () => notify.call(host) }),
+		...(close !== undefined && { close: call("close", close) }),
+	};
 }
 
 /** Says why a host cannot have a case, or nothing when it can. */
@@ -26,34 +80,35 @@ export interface Case {
 
 /** The host under test, and everything opened beside it: all of it is closed when the case ends. */
 export class Setting {
+	/** What cases call. Stores have the host itself, and a time of their own for its calls. */
 	readonly host: HostKv;
 	/** Leaves the case out, for a reason that shows only while it runs. */
 	readonly skip: (reason: string) => void;
 	readonly #factory: ConformanceFactory;
 	readonly #open: (() => unknown)[] = [];
+	/** The hosts themselves, by what cases call. */
+	readonly #hosts = new Map<HostKv, HostKv>();
 
 	constructor(host: HostKv, factory: ConformanceFactory, skip: (reason: string) => void) {
-		this.host = host;
 		this.skip = skip;
 		this.#factory = factory;
-		// Closing twice is no error, so that a case may close what it opened.
-		this.#open.push(() => host.close?.());
+		this.host = this.#also(host);
 	}
 
 	/** Another instance on the data that is open. */
 	async second(): Promise<HostKv> {
-		return this.#also(await this.#factory.second?.());
+		return this.#also(await made("second", this.#factory.second?.()));
 	}
 
 	/** The data again, after this host was closed. */
 	async reopen(): Promise<HostKv> {
 		await this.host.close?.();
-		return this.#also(await this.#factory.reopen?.());
+		return this.#also(await made("reopen", this.#factory.reopen?.()));
 	}
 
 	/** A store on the host, or on another. */
 	async store(options?: OpenOptions, host: HostKv = this.host): Promise<Store> {
-		const store = await openStore(host, { pollInterval: 50, ...options });
+		const store = await openStore(this.#hosts.get(host) ?? host, { pollInterval: 50, ...options });
 		this.#open.push(() => store.close());
 		return store;
 	}
@@ -63,10 +118,13 @@ export class Setting {
 		for (const close of this.#open.splice(0).reverse()) await close();
 	}
 
-	#also(host: HostKv | undefined): HostKv {
-		if (host === undefined) throw new Error("the factory gave no host");
-		this.#open.push(() => host.close?.());
-		return host;
+	#also(host: HostKv): HostKv {
+		for (const [known, itself] of this.#hosts) if (itself === host) return known;
+		const known = ending(host);
+		this.#hosts.set(known, host);
+		// Closing twice is no error, so that a case may close what it opened.
+		this.#open.push(() => known.close?.());
+		return known;
 	}
 }
 

@@ -1,13 +1,13 @@
+import type { Bytes } from "../../../common/bytes.js";
 import { equal, same } from "../assert.js";
 import { type Case, needsBatches, needsChecks } from "../case.js";
 import {
 	applied,
 	bytes,
-	type Content,
 	commit,
-	content,
 	countUp,
 	keysOf,
+	type Piece,
 	put,
 	ROW_PREFIX_BYTES,
 	read,
@@ -16,15 +16,18 @@ import {
 } from "../rows.js";
 
 /** Values that differ, and are alike where they are compared as anything but bytes. */
-const ALIKE: readonly (readonly [Content, Content])[] = [
+const ALIKE: readonly (readonly [Piece, Piece])[] = [
 	["a", "A"],
 	["a", "a "],
 	["a", "a\0"],
 	["a", "\0a"],
 	["abcd", "axyd"],
 	["\u00e9", "e\u0301"],
-	[bytes([0x80]), bytes([0x81])],
-	[bytes([0xff, 0xfe]), bytes([0xff, 0xff])],
+	[[0x80], [0x81]],
+	[
+		[0xff, 0xfe],
+		[0xff, 0xff],
+	],
 	["1", "1.0"],
 ];
 
@@ -36,6 +39,9 @@ export const checkCases: readonly Case[] = [
 			await put(host, ["a", "1"]);
 			await applied(host, { checks: [["a", "1"]], puts: [["a", "2"]] });
 			same(await read(host, "a"), bytes("2"), "a");
+			await applied(host, { checks: [["a", "2"]], puts: [["a", ""]] });
+			await applied(host, { checks: [["a", ""]], puts: [["a", "3"]] });
+			same(await read(host, "a"), bytes("3"), "a, after it was empty");
 		},
 	},
 	{
@@ -87,17 +93,19 @@ export const checkCases: readonly Case[] = [
 		name: "a check compares all of a large value",
 		needs: [needsChecks],
 		async run({ host }) {
-			const size = Math.min(12_000, host.limits.maxValueBytes, host.limits.maxBatchBytes - 100);
-			const value = new Uint8Array(size).fill(7);
-			await put(host, ["a", value]);
-			const other = value.slice();
-			for (const at of [0, size >> 1, size - 1]) {
-				other.set(value);
-				other[at] = 8;
-				same((await refused(host, { checks: [["a", other]], puts: [["a", "x"]] })).current, value, "current");
+			const { maxValueBytes, maxBatchBytes } = host.limits;
+			for (const most of [12_000, 200_000]) {
+				const size = Math.min(most, maxValueBytes, maxBatchBytes - 100);
+				const value = new Uint8Array(size).fill(7);
+				const changed = (at: number): Bytes => value.map((byte, i) => (i === at ? 8 : byte));
+				await put(host, ["a", value]);
+				for (const at of [0, size >> 1, size - 1]) {
+					const answer = await refused(host, { checks: [["a", changed(at)]], puts: [["a", "x"]] });
+					same(answer.current, value, `current of ${size} bytes`);
+				}
+				await applied(host, { checks: [["a", value]], puts: [["a", changed(0)]] });
+				same(await read(host, "a"), changed(0), `a, of ${size} bytes`);
 			}
-			await applied(host, { checks: [["a", value]], puts: [["a", other]] });
-			same(await read(host, "a"), other, "a");
 		},
 	},
 	{
@@ -109,9 +117,9 @@ export const checkCases: readonly Case[] = [
 					[one, other],
 					[other, one],
 				] as const) {
-					await put(host, ["a", stored]);
-					const answer = await refused(host, { checks: [["a", checked]], puts: [["a", "x"]] });
-					same(answer.current, content(stored), "current");
+					await put(host, ["a", bytes(stored)]);
+					const answer = await refused(host, { checks: [["a", bytes(checked)]], puts: [["a", "x"]] });
+					same(answer.current, bytes(stored), "current");
 				}
 			}
 		},

@@ -1,7 +1,7 @@
 import type { HostKv } from "../../../host.js";
 import { assert } from "../assert.js";
 import { type Case, needsSecond, type Rule } from "../case.js";
-import { ALL, batch, put, row } from "../rows.js";
+import { all, batch, put, row } from "../rows.js";
 
 const needsHints: Rule = ({ watch }) => (watch === undefined ? "the host gives no hints" : undefined);
 const needsTelling: Rule = ({ notify }) => (notify === undefined ? "the host tells nobody" : undefined);
@@ -74,7 +74,7 @@ export const hintCases: readonly Case[] = [
 				for (const call of [
 					() => host.commit(batch({ puts: [["a", "1"]] })),
 					() => host.get([row("a")]),
-					() => host.scan({ ...ALL, limit: 1 }),
+					() => host.scan({ ...all(), limit: 1 }),
 				]) {
 					calling = true;
 					const answer = call();

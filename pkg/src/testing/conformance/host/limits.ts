@@ -1,7 +1,7 @@
 import type { HostKv, HostLimits } from "../../../host.js";
-import { assert, equal, refuses } from "../assert.js";
+import { assert, equal, refuses, same } from "../assert.js";
 import type { Case, Rule } from "../case.js";
-import { applied, type batch, bytes, type Content, commit, put, ROW_PREFIX_BYTES, read, scan } from "../rows.js";
+import { applied, type batch, bytes, type Content, commit, put, ROW_PREFIX_BYTES, read, row, scan } from "../rows.js";
 
 // What is stored at a limit is written and read back; what is beyond is only built, and its rows share one value.
 const STORED_BYTES = 16 << 20;
@@ -15,10 +15,14 @@ const upTo =
 	({ limits }) =>
 		limits[limit] > most ? `limits.${limit} is ${limits[limit]}: more than this suite tries` : undefined;
 
-/** A value of so many bytes that is not the same everywhere. */
+/** A value of so many bytes that is not the same everywhere, and becomes no smaller by compression. */
 function large(size: number): Uint8Array<ArrayBuffer> {
 	const value = new Uint8Array(size);
-	for (let i = 0; i < size; i += 251) value[i] = i % 253;
+	let state = 1;
+	for (let i = 0; i < size; i++) {
+		state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0;
+		value[i] = state >>> 24;
+	}
 	return value;
 }
 
@@ -42,9 +46,24 @@ function puts(limits: HostLimits, bytesInAll: number): (readonly [string, Conten
 	return made;
 }
 
-async function refusedWhole(host: HostKv, change: Parameters<typeof batch>[0], what: string): Promise<void> {
-	const error = await refuses("LIMIT_EXCEEDED", () => commit(host, change), what);
-	assert(error.details["applied"] !== "unknown", `${what}: the refusal must be certain`);
+/** That a commit is refused for being beyond a limit, and says by how much. */
+async function beyond(host: HostKv, limit: Size, change: Parameters<typeof batch>[0], what: string): Promise<void> {
+	const { details } = await refuses("LIMIT_EXCEEDED", () => commit(host, change), what);
+	assert(details["applied"] !== "unknown", `${what}: the refusal must be certain`);
+	const most = host.limits[limit];
+	equal(details["limit"], most, `${what}: details limit`);
+	const actual = details["actual"];
+	assert(typeof actual === "number" && actual > most, `${what}: details actual must be above ${most}, got ${actual}`);
+	assert(typeof details["what"] === "string", `${what}: details what must say which limit it is`);
+}
+
+async function refusedWhole(
+	host: HostKv,
+	limit: Size,
+	change: Parameters<typeof batch>[0],
+	what: string,
+): Promise<void> {
+	await beyond(host, limit, change, what);
 	equal((await scan(host, { limit: 1 })).keys.length, 0, `${what}: rows that were stored`);
 }
 
@@ -68,8 +87,10 @@ const twoOperations: Rule = ({ limits }) =>
 
 export const limitCases: readonly Case[] = [
 	{
-		name: "limits are sane",
-		async run({ host: { name, limits } }) {
+		name: "limits are sane, and stay as they are",
+		async run({ host }) {
+			const { name, limits } = host;
+			const before = { ...limits };
 			assert(typeof name === "string" && name !== "", "name must not be empty");
 			for (const size of ["maxKeyBytes", "maxValueBytes", "maxBatchOps", "maxBatchBytes", "blockBytes"] as const) {
 				const limit = limits[size];
@@ -86,17 +107,25 @@ export const limitCases: readonly Case[] = [
 			if (limits.atomic !== "none") {
 				assert(limits.maxBatchOps >= 16, "limits.maxBatchOps: a commit of one record needs up to 16");
 				assert(limits.maxBatchBytes >= 16 << 10, "limits.maxBatchBytes must be at least 16384");
+			} else {
+				assert(limits.maxBatchBytes >= 4096 + 280, "limits.maxBatchBytes: a row of the longest key needs 4376");
 			}
+			await put(host, ["a", "1"]);
+			await read(host, "a");
+			equal({ ...host.limits }, before, "limits, after a commit");
 		},
 	},
 	{
 		name: "a key of maxKeyBytes is kept",
 		needs: [upTo("maxKeyBytes", 1 << 20)],
 		async run({ host }) {
-			const key = "k".repeat(host.limits.maxKeyBytes - ROW_PREFIX_BYTES);
-			await put(host, [key, "1"]);
-			equal((await read(host, key))?.length, 1, "bytes of its value");
-			equal((await scan(host, { limit: 2 })).keys[0]?.length, host.limits.maxKeyBytes, "bytes of the key scanned");
+			// Storages of text take some bytes for more than one character.
+			for (const byte of [0x00, 0x6b, 0xff]) {
+				const key = new Array<number>(host.limits.maxKeyBytes - ROW_PREFIX_BYTES).fill(byte);
+				await put(host, [key, "1"]);
+				equal((await read(host, key))?.length, 1, `bytes of the value of a key of ${byte}`);
+				same((await scan(host, { start: key, limit: 2 })).keys[0], row(key), `the key of ${byte}, scanned`);
+			}
 		},
 	},
 	{
@@ -104,8 +133,8 @@ export const limitCases: readonly Case[] = [
 		needs: [upTo("maxKeyBytes", 1 << 20)],
 		async run({ host }) {
 			const key = "k".repeat(host.limits.maxKeyBytes - ROW_PREFIX_BYTES + 1);
-			await refusedWhole(host, { puts: [[key, "1"]] }, "a put");
-			await refusedWhole(host, { deletes: [key] }, "a delete");
+			await refusedWhole(host, "maxKeyBytes", { puts: [[key, "1"]] }, "a put");
+			await refusedWhole(host, "maxKeyBytes", { deletes: [key] }, "a delete");
 		},
 	},
 	{
@@ -131,7 +160,8 @@ export const limitCases: readonly Case[] = [
 		name: "a value of one byte more is refused",
 		needs: [upTo("maxValueBytes", BUILT_BYTES), valueFits],
 		async run({ host }) {
-			await refusedWhole(host, { puts: [["a", new Uint8Array(host.limits.maxValueBytes + 1)]] }, "a put");
+			const puts = [["a", new Uint8Array(host.limits.maxValueBytes + 1)]] as const;
+			await refusedWhole(host, "maxValueBytes", { puts }, "a put");
 		},
 	},
 	{
@@ -151,6 +181,7 @@ export const limitCases: readonly Case[] = [
 				count += page.keys.length;
 				const last = page.keys[page.keys.length - 1];
 				if (!page.more || last === undefined) break;
+				assert(count <= maxBatchOps, "the pages do not come to an end");
 				start = new Uint8Array([...last.subarray(ROW_PREFIX_BYTES), 0]);
 			}
 			equal(count, Math.max(1, maxBatchOps - 1), "rows stored");
@@ -163,7 +194,7 @@ export const limitCases: readonly Case[] = [
 			const { maxBatchOps } = host.limits;
 			const rows = Array.from({ length: maxBatchOps }, (_, i) => [`k${i}`, ""] as const);
 			// Deletes and puts count together.
-			await refusedWhole(host, { puts: rows, deletes: ["nothing"] }, "puts and a delete");
+			await refusedWhole(host, "maxBatchOps", { puts: rows, deletes: ["nothing"] }, "puts and a delete");
 		},
 	},
 	{
@@ -180,7 +211,8 @@ export const limitCases: readonly Case[] = [
 		name: "a commit of one byte more is refused",
 		needs: [upTo("maxBatchBytes", BUILT_BYTES), fits],
 		async run({ host }) {
-			await refusedWhole(host, { puts: puts(host.limits, host.limits.maxBatchBytes + 1) }, "puts");
+			const { limits } = host;
+			await refusedWhole(host, "maxBatchBytes", { puts: puts(limits, limits.maxBatchBytes + 1) }, "puts");
 		},
 	},
 	{
@@ -188,23 +220,30 @@ export const limitCases: readonly Case[] = [
 		needs: [upTo("maxKeyBytes", 1 << 20), twoOperations],
 		async run({ host }) {
 			const long = "z".repeat(host.limits.maxKeyBytes);
-			await refusedWhole(
-				host,
-				{
-					puts: [
-						["a", "1"],
-						[long, "2"],
-					],
-				},
-				"a put after a put",
-			);
+			const puts = [
+				["a", "1"],
+				[long, "2"],
+			] as const;
+			await refusedWhole(host, "maxKeyBytes", { puts }, "a put after a put");
+			same(await read(host, "a"), undefined, "the row that was to be put");
 			await put(host, ["a", "1"]);
-			await refuses(
-				"LIMIT_EXCEEDED",
-				() => commit(host, { deletes: ["a"], puts: [[long, "2"]] }),
-				"a put after a delete",
-			);
-			equal((await read(host, "a"))?.length, 1, "bytes of the row that was to be deleted");
+			await beyond(host, "maxKeyBytes", { deletes: ["a"], puts: [[long, "2"]] }, "a put after a delete");
+			same(await read(host, "a"), bytes("1"), "the row that was to be deleted");
+			await beyond(host, "maxKeyBytes", { deletes: ["a", long] }, "a delete after a delete");
+			same(await read(host, "a"), bytes("1"), "the row that was to be deleted");
+		},
+	},
+	{
+		name: "a commit whose last value is beyond a limit leaves nothing",
+		needs: [upTo("maxValueBytes", BUILT_BYTES), valueFits, twoOperations],
+		async run({ host }) {
+			await put(host, ["a", "1"], ["b", "1"]);
+			const puts = [
+				["a", "2"],
+				["c", new Uint8Array(host.limits.maxValueBytes + 1)],
+			] as const;
+			await beyond(host, "maxValueBytes", { deletes: ["b"], puts }, "a put after others");
+			for (const name of ["a", "b"]) same(await read(host, name), bytes("1"), `${name}, untouched`);
 		},
 	},
 ];

@@ -1,7 +1,15 @@
-import { type Bytes, compareBytes } from "../../../common/bytes.js";
+import { type Bytes, isUint8Array, toHex } from "../../../common/bytes.js";
+import type { HostBatch } from "../../../host.js";
 import { assert, same } from "../assert.js";
 import { type Case, needsBorrowing, needsChecks } from "../case.js";
 import { applied, batch, bytes, keysOf, put, read, refused, row, sameKeys, scan } from "../rows.js";
+
+/** That what a host was given holds the same as a copy of it. */
+function unchanged(given: unknown, copy: unknown, what: string): void {
+	const text = (value: unknown): string =>
+		JSON.stringify(value, (_, part: unknown) => (isUint8Array(part) ? toHex(part) : part));
+	assert(text(given) === text(copy), `${what} must not be changed or taken away`);
+}
 
 export const ownershipCases: readonly Case[] = [
 	{
@@ -27,6 +35,7 @@ export const ownershipCases: readonly Case[] = [
 			await put(host, ["a", "1"], ["b", "2"]);
 			const page = await scan(host, { limit: 2 });
 			for (const array of [...page.keys, ...page.values]) array.fill(0);
+			for (const key of await keysOf(host, { limit: 2, keysOnly: true })) key.fill(0);
 			sameKeys(await keysOf(host, { limit: 5 }), ["a", "b"], "keys");
 			sameKeys((await scan(host, { limit: 5, keysOnly: true })).keys, ["a", "b"], "keys alone");
 			same(await read(host, "a"), bytes("1"), "a");
@@ -73,7 +82,8 @@ export const ownershipCases: readonly Case[] = [
 		// Payloads that readers get are views of such values.
 		name: "large values belong to the caller, and do not change",
 		async run({ host }) {
-			const [first, second] = [1, 2].map((n) => new Uint8Array(Math.min(70_000, host.limits.maxValueBytes)).fill(n));
+			const most = Math.min(70_000, host.limits.maxValueBytes, host.limits.maxBatchBytes - 400);
+			const [first, second] = [1, 2].map((n) => new Uint8Array(most).fill(n));
 			await put(host, ["a", first as Bytes]);
 			const [given] = (await scan(host, { limit: 1 })).values;
 			const got = await read(host, "a");
@@ -103,26 +113,50 @@ export const ownershipCases: readonly Case[] = [
 					await applied(host, { puts: [["b", ""]], durability: "strict" });
 					same(await read(host, "a"), value, `a ${durability} value of ${value.length} bytes, after another commit`);
 				}
+				// One of them may have to wait for the other.
+				const values = [3, 4].map((byte) => new Uint8Array(5000).fill(byte));
+				const lent = values.map((value) => value.slice());
+				const answers = lent.map((value, i) => host.commit(batch({ puts: [[`at once ${i}`, value]], durability })));
+				for (const value of lent) value.fill(2);
+				await Promise.all(answers);
+				for (const [i, value] of values.entries()) {
+					same(await read(host, `at once ${i}`), value, `a ${durability} value of two commits at once`);
+				}
 			}
 		},
 	},
 	{
 		name: "what a host is given is left as it was",
 		async run({ host }) {
-			const [kept, key] = [bytes("value"), row("a")];
-			const change = batch({ puts: [["a", kept]] });
-			await host.commit(change);
-			const range = { start: row("a"), end: row("b"), limit: 1 };
-			await host.get([key]);
-			await host.scan(range);
-			for (const [what, given, before] of [
-				["the value of a put", change.puts[0]?.value, bytes("value")],
-				["the key of a put", change.puts[0]?.key, row("a")],
-				["the key of a get", key, row("a")],
-				["the start of a range", range.start, row("a")],
-				["the end of a range", range.end, row("b")],
-			] as const) {
-				assert(given !== undefined && compareBytes(given, before) === 0, `${what} must not be changed or taken away`);
+			const most = Math.min(70_000, host.limits.maxValueBytes, host.limits.maxBatchBytes - 400);
+			for (const durability of ["relaxed", "strict"] as const) {
+				const made = (): HostBatch =>
+					batch({ puts: [["b", new Uint8Array(most).fill(1)]], deletes: ["c", "a"], durability });
+				const change = host.limits.atomic === "none" ? { ...made(), deletes: [] } : made();
+				const before = structuredClone(change);
+				await host.commit(change);
+				unchanged(change.puts, before.puts, "the puts of a commit");
+				unchanged(change.deletes, before.deletes, "the deletes of a commit");
+			}
+			if (host.limits.checks) {
+				const change = batch({
+					checks: [
+						["c", undefined],
+						["b", "1"],
+					],
+				});
+				const before = structuredClone(change);
+				await host.commit(change);
+				unchanged(change.checks, before.checks, "the checks of a commit");
+			}
+			const keys = ["b", "a"].map(row);
+			await host.get(keys);
+			unchanged(keys, ["b", "a"].map(row), "the keys of a get");
+			for (const reverse of [false, true]) {
+				const range = { start: row("a"), end: row("c"), limit: 1, reverse };
+				const before = structuredClone(range);
+				await host.scan(range);
+				unchanged(range, before, "the range of a scan");
 			}
 		},
 	},

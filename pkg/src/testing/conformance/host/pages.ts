@@ -1,6 +1,20 @@
 import { assert, equal, same } from "../assert.js";
-import { type Case, needsQuickCommits } from "../case.js";
-import { ALL, bytes, fill, KEYS, keysOf, type Piece, put, ROW_PREFIX_BYTES, row, sameKeys, scan } from "../rows.js";
+import { type Case, needsBatches, needsQuickCommits } from "../case.js";
+import {
+	all,
+	applied,
+	bytes,
+	fill,
+	KEYS,
+	keysOf,
+	type Piece,
+	put,
+	ROW_PREFIX_BYTES,
+	row,
+	rowsAre,
+	sameKeys,
+	scan,
+} from "../rows.js";
 
 const DIRECTIONS = [false, true];
 
@@ -37,8 +51,11 @@ export const pageCases: readonly Case[] = [
 	{
 		name: "scan stops at maxBytes of values, after at least one pair",
 		async run({ host }) {
+			// What they were before does not count.
+			await put(host, ["b", ""], ["c", new Uint8Array(1000)]);
 			await put(host, ...["a", "b", "c", "d"].map((key) => [key, new Uint8Array(100)] as const));
 			for (const [maxBytes, expected] of [
+				[0, 1],
 				[1, 1],
 				[99, 1],
 				[100, 1],
@@ -72,6 +89,31 @@ export const pageCases: readonly Case[] = [
 			const all = await scan(host, { limit: 10, maxBytes: 6 });
 			equal(all.keys.length, 5, "pairs of six bytes");
 			assert(!all.more, "more must be false");
+		},
+	},
+	{
+		// Storages that write anew instead of changing keep what was there for a while.
+		name: "rows that were deleted or replaced count for nothing",
+		needs: [needsBatches],
+		async run({ host }) {
+			await put(host, ...["a", "b", "c", "d", "e", "f"].map((key) => [key, new Uint8Array(100)] as const));
+			await applied(host, { deletes: ["a", "c", "d", "f"] });
+			await put(host, ["b", "1"], ["e", "2"]);
+			const left = [
+				["b", "1"],
+				["e", "2"],
+			] as const;
+			await rowsAre(host, left, "rows left");
+			for (const reverse of DIRECTIONS) {
+				const page = await scan(host, { limit: 2, maxBytes: 2, reverse });
+				equal(page.keys.length, 2, "pairs of two bytes");
+				assert(!page.more, "two bytes: more must be false");
+				const keys = await scan(host, { limit: 2, keysOnly: true, reverse });
+				sameKeys(keys.keys, reverse ? ["e", "b"] : ["b", "e"], "keys");
+				assert(!keys.more, "keys: more must be false");
+			}
+			await applied(host, { deletes: ["b", "e"] });
+			await rowsAre(host, [], "rows left in the end");
 		},
 	},
 	{
@@ -135,9 +177,9 @@ export const pageCases: readonly Case[] = [
 			const after = new Uint8Array([...longest, 0]);
 			await put(host, ["a", "1"], ["k".repeat(longest.length - ROW_PREFIX_BYTES), "2"], ["z", "3"]);
 			for (const reverse of DIRECTIONS) {
-				const rest = await host.scan({ start: after, end: ALL.end, limit: 5, reverse });
+				const rest = await host.scan({ start: after, end: all().end, limit: 5, reverse });
 				sameKeys(rest.keys, ["z"], "after the longest key");
-				const first = await host.scan({ start: ALL.start, end: after, limit: 5, reverse });
+				const first = await host.scan({ start: all().start, end: after, limit: 5, reverse });
 				equal(first.keys.length, 2, "keys up to just after the longest key");
 				assert(!first.more && !rest.more, "more must be false");
 			}
@@ -152,7 +194,7 @@ export const pageCases: readonly Case[] = [
 			const expected = Array.from({ length: count }, (_, i) => name(i));
 			for (const reverse of DIRECTIONS) {
 				const found: Uint8Array[] = [];
-				let { start, end } = ALL;
+				let { start, end } = all();
 				for (let pages = 0; ; pages++) {
 					assert(pages <= count, "the pages do not come to an end");
 					const page = await host.scan({ start, end, limit: 7, reverse });

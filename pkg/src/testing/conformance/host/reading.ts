@@ -1,6 +1,59 @@
+import { type Bytes, compareBytes } from "../../../common/bytes.js";
+import type { HostKv } from "../../../host.js";
 import { assert, equal, same } from "../assert.js";
-import { type Case, needsBatches, needsConsistency, needsQuickCommits, needsWholeStore } from "../case.js";
-import { applied, bytes, keysOf, put, ROW_PREFIX_BYTES, read, row, sameKeys, scan } from "../rows.js";
+import { type Case, needsBatches, needsConsistency, needsQuickCommits, needsSecond, needsWholeStore } from "../case.js";
+import { applied, bytes, keysOf, put, ROW_PREFIX_BYTES, read, row, rowsAre, sameKeys, scan } from "../rows.js";
+
+/** Writes and, while that goes on, looks in several ways at once, again and again. */
+async function meanwhile(write: () => Promise<void>, looks: readonly (() => Promise<void>)[]): Promise<void> {
+	let writing = true;
+	const looking = async (look: () => Promise<void>): Promise<void> => {
+		while (writing) {
+			await look();
+			// Hosts that answer at once would starve the writer.
+			await new Promise((resolve) => setTimeout(resolve, 0));
+		}
+	};
+	const written = write().finally(() => {
+		writing = false;
+	});
+	await Promise.all([written, ...looks.map(looking)]);
+}
+
+/** That rows which are written together are read so, be they asked for alone or among many, there or not. */
+async function snapshots(writer: HostKv, reader: HostKv): Promise<void> {
+	await put(writer, ["a", "0"], ["odd", "0"], ["z", "0"]);
+	const write = async (): Promise<void> => {
+		for (let i = 1; i <= 10; i++) {
+			const [goes, comes] = i % 2 === 0 ? ["even", "odd"] : ["odd", "even"];
+			const value = String(i);
+			await applied(writer, {
+				deletes: [goes],
+				puts: [
+					["a", value],
+					[comes, value],
+					["z", value],
+				],
+			});
+		}
+	};
+	const many = Array.from({ length: 146 }, (_, i) => row(`k${i}`));
+	const look = async (between: readonly Bytes[]): Promise<void> => {
+		const found = await reader.get([row("a"), row("odd"), ...between, row("even"), row("z")]);
+		const [a, odd] = found;
+		const [even, z] = found.slice(-2);
+		const which = `in a get of ${found.length} keys`;
+		same(z, a, `${which}: a row that is always written with another`);
+		const there = odd ?? even;
+		assert(odd === undefined || even === undefined, `${which}: a row is still there though another took its place`);
+		same(there, a, `${which}: a row that takes the place of another`);
+	};
+	const pages = async (): Promise<void> => {
+		const page = await scan(reader, { limit: 2 });
+		equal(page.keys.length, 2, "pairs");
+	};
+	await meanwhile(write, [() => look([]), () => look(many), pages]);
+}
 
 export const readingCases: readonly Case[] = [
 	{
@@ -62,6 +115,26 @@ export const readingCases: readonly Case[] = [
 		},
 	},
 	{
+		name: "a read that begins after a commit sees it, whatever is still under way",
+		needs: [needsConsistency],
+		async run({ host }) {
+			await put(host, ["a", "0"]);
+			const sees = async (value: string, when: string): Promise<void> => {
+				same(await read(host, "a"), bytes(value), `get ${when} reads that began before the commit`);
+				const page = await scan(host, { limit: 1 });
+				same(page.values[0], bytes(value), `scan ${when} reads that began before the commit`);
+			};
+			for (const value of ["22", "1", "", "3"]) {
+				const before = [host.get([row("a")]), scan(host, { limit: 1 })];
+				await put(host, ["a", value]);
+				// What the earlier ones found must not be remembered either, though nobody read the row anew.
+				if (value.length === 1) await sees(value, "during");
+				await Promise.all(before);
+				await sees(value, "after");
+			}
+		},
+	},
+	{
 		name: "get does not confuse a key with what it begins with",
 		async run({ host }) {
 			await put(host, ["ab", "1"]);
@@ -83,15 +156,29 @@ export const readingCases: readonly Case[] = [
 		},
 	},
 	{
+		name: "long keys that differ at their end are different rows, in order",
+		async run({ host }) {
+			const start = "k".repeat(Math.min(host.limits.maxKeyBytes, 1000) - ROW_PREFIX_BYTES - 1);
+			const [a, b, c] = [
+				[`${start}a`, "a"],
+				[`${start}b`, "b"],
+				[`${start}c`, "c"],
+			] as const;
+			await put(host, c);
+			await put(host, a, b);
+			await rowsAre(host, [a, b, c], "rows");
+			await applied(host, { deletes: [b[0]] });
+			await rowsAre(host, [a, c], "rows that are left");
+		},
+	},
+	{
 		name: "keys and values hold any bytes",
 		async run({ host }) {
 			const every = new Uint8Array(256).map((_, i) => i);
-			await put(host, [[...every], every]);
-			same(await read(host, [...every]), every, "get");
-			const page = await scan(host, { start: [0], end: [1], limit: 2 });
-			equal(page.keys.length, 1, "pairs");
-			same(page.keys[0], row([...every]), "key");
-			same(page.values[0], every, "value");
+			// In two halves, as a key need not hold more than 280.
+			const rows = [0, 128].map((from) => [[...every.subarray(from, from + 128)], every] as const);
+			await put(host, ...rows);
+			await rowsAre(host, rows, "rows");
 		},
 	},
 	{
@@ -105,9 +192,15 @@ export const readingCases: readonly Case[] = [
 				puts: keys.map((key, i) => ({ key, value: bytes([i]) })),
 				durability: "relaxed",
 			});
-			const page = await host.scan({ start: bytes([0x00]), end: bytes([0xff, 0xff, 0xff]), limit: 10 });
-			equal(page.keys.length, keys.length, "pairs");
-			for (const [i, key] of keys.entries()) same(page.keys[i], key, `key ${i}`);
+			for (const start of [[], [0x00]]) {
+				for (const reverse of [false, true]) {
+					const range = { start: bytes(start), end: bytes([0xff, 0xff, 0xff]), limit: 10, reverse };
+					const page = await host.scan(range);
+					equal(page.keys.length, keys.length, "pairs");
+					const order = reverse ? [...keys].reverse() : keys;
+					for (const [i, key] of order.entries()) same(page.keys[i], key, `key ${i}`);
+				}
+			}
 		},
 	},
 	{
@@ -116,7 +209,6 @@ export const readingCases: readonly Case[] = [
 		async run({ host }) {
 			const names = ["a", "b", "c", "d", "e", "f"];
 			await put(host, ...names.map((name) => [name, name] as const));
-			let writing = true;
 			const write = async (): Promise<void> => {
 				for (let i = 0; i < 12; i++) {
 					const name = names[(i * 5) % names.length] as string;
@@ -124,58 +216,66 @@ export const readingCases: readonly Case[] = [
 				}
 			};
 			const look = async (reverse: boolean): Promise<void> => {
-				while (writing) {
-					const page = await scan(host, { limit: 10, reverse });
-					equal(page.values.length, page.keys.length, "values");
-					for (const [i, key] of page.keys.entries()) {
-						same(page.values[i], key.subarray(ROW_PREFIX_BYTES), "the value, which says its key");
-					}
-					// Hosts that answer at once would starve the writer.
-					await new Promise((resolve) => setTimeout(resolve, 0));
+				const page = await scan(host, { limit: 10, reverse });
+				equal(page.values.length, page.keys.length, "values");
+				for (const [i, key] of page.keys.entries()) {
+					same(page.values[i], key.subarray(ROW_PREFIX_BYTES), "the value, which says its key");
 				}
 			};
-			await Promise.all([
-				write().finally(() => {
-					writing = false;
-				}),
-				look(false),
-				look(true),
+			await meanwhile(write, [() => look(false), () => look(true)]);
+		},
+	},
+	{
+		// Storages of small rows keep large ones in pieces, or elsewhere.
+		name: "a large value is read whole, whatever is written meanwhile",
+		needs: [needsQuickCommits, needsConsistency],
+		async run({ host }) {
+			const most = Math.min(200_000, host.limits.maxValueBytes, host.limits.maxBatchBytes - 400);
+			const value = (i: number): Bytes => new Uint8Array(i % 2 === 0 ? most : most >> 1).fill(i);
+			const written = (found: Uint8Array | undefined, what: string): void => {
+				assert(found !== undefined, `${what}: the row is always there`);
+				same(found, value(found[0] ?? 0), `${what}: a value as it was written`);
+			};
+			await put(host, ["a", value(1)]);
+			const write = async (): Promise<void> => {
+				for (let i = 2; i <= 9; i++) await put(host, ["a", value(i)]);
+			};
+			await meanwhile(write, [
+				async () => written(await read(host, "a"), "get"),
+				async () => written((await scan(host, { limit: 1 })).values[0], "scan"),
 			]);
+		},
+	},
+	{
+		// Rows that go or come make a difference to where the others are, as storages count that.
+		name: "rows that nobody writes are in every page, whatever is written beside them",
+		needs: [needsBatches, needsConsistency],
+		async run({ host }) {
+			const names = Array.from({ length: 240 }, (_, i) => `k${String(i).padStart(3, "0")}`);
+			await put(host, ...names.map((name) => [name, name] as const));
+			const others = names.filter((_, i) => i % 2 === 0 && i < 20);
+			const untouched = names.filter((name) => !others.includes(name));
+			const write = async (): Promise<void> => {
+				for (let i = 0; i < 6; i++) {
+					await applied(host, i % 2 === 0 ? { deletes: others } : { puts: others.map((name) => [name, name]) });
+				}
+			};
+			const look = async (reverse: boolean): Promise<void> => {
+				const { keys } = await scan(host, { limit: 1000, reverse });
+				const found = keys.filter((key) => !others.some((name) => compareBytes(row(name), key) === 0));
+				sameKeys(found, reverse ? [...untouched].reverse() : untouched, "rows that nobody writes");
+			};
+			await meanwhile(write, [() => look(false), () => look(true)]);
 		},
 	},
 	{
 		name: "one get is one snapshot",
 		needs: [needsBatches, needsConsistency],
-		async run({ host }) {
-			await put(host, ["a", "0"], ["z", "0"]);
-			let writing = true;
-			const write = async (): Promise<void> => {
-				for (let i = 1; i <= 10; i++) {
-					await applied(host, {
-						puts: [
-							["a", String(i)],
-							["z", String(i)],
-						],
-					});
-				}
-			};
-			const read = async (): Promise<void> => {
-				while (writing) {
-					const [a, z] = await host.get([row("a"), row("z")]);
-					same(z, a, "two rows that are always written together");
-					const page = await scan(host, { limit: 2 });
-					equal(page.keys.length, 2, "pairs");
-					// Hosts that answer at once would starve the writer.
-					await new Promise((resolve) => setTimeout(resolve, 0));
-				}
-			};
-			await Promise.all([
-				write().finally(() => {
-					writing = false;
-				}),
-				read(),
-				read(),
-			]);
-		},
+		run: ({ host }) => snapshots(host, host),
+	},
+	{
+		name: "one get is one snapshot, whichever instance writes",
+		needs: [needsBatches, needsConsistency, needsSecond],
+		run: async (setting) => snapshots(await setting.second(), setting.host),
 	},
 ];
