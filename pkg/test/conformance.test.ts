@@ -1,4 +1,5 @@
 import { toHex } from "../src/common/bytes.js";
+import type { StreamkitError } from "../src/errors.js";
 import type { HostKv } from "../src/host.js";
 import { memoryHost } from "../src/hosts/memory.js";
 import { faultyHost, hostConformance } from "../src/testing.js";
@@ -90,6 +91,59 @@ hostConformance(
 					maxValueBytes: 1 << 15,
 					blockBytes: 1 << 13,
 				},
+			}),
+		strict,
+	),
+);
+
+/** A host that cannot import the class of the errors, and gives arrays that others would not. */
+function plain(inner: HostKv): HostKv {
+	const view = (bytes: Uint8Array): Uint8Array => {
+		const room = new Uint8Array(bytes.length + 9);
+		room.set(bytes, 7);
+		return room.subarray(7, 7 + bytes.length);
+	};
+	return {
+		name: `plain ${inner.name}`,
+		limits: inner.limits,
+		get: async (keys) => (await inner.get(keys)).map((value) => value && view(value)),
+		async scan(range) {
+			const { keys, values, more } = await inner.scan(range);
+			return { keys: keys.map(view), values: values.map((value) => Buffer.from(value)), more };
+		},
+		async commit(batch) {
+			try {
+				return await inner.commit(batch);
+			} catch (error) {
+				const { code, message, details, retryable } = error as StreamkitError;
+				throw Object.assign(new Error(message), { code, details, retryable });
+			}
+		},
+	};
+}
+
+// As little as a host may hold.
+const LEAST = { maxKeyBytes: 280, maxValueBytes: 4096, blockBytes: 4096 };
+
+hostConformance(
+	runner("the smallest host, with errors of its own"),
+	sharing(() => memoryHost({ limits: { ...LEAST, maxBatchOps: 16, maxBatchBytes: 16_384 } }), plain),
+);
+
+hostConformance(
+	runner("a host whose commits hold less than its values"),
+	sharing(
+		() => memoryHost({ limits: { maxBatchBytes: 1 << 16, blockBytes: 1 << 14 } }),
+		(host) => host,
+	),
+);
+
+hostConformance(
+	runner("the smallest host that takes one row at a time"),
+	sharing(
+		() =>
+			memoryHost({
+				limits: { ...LEAST, atomic: "none", checks: false, consistent: false, maxBatchOps: 1, maxBatchBytes: 4376 },
 			}),
 		strict,
 	),

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import "../../src/entry/node.js";
 import { memoryHost } from "../../src/hosts/memory.js";
 import { type ConformanceFactory, hostConformance } from "../../src/testing.js";
-import { type Broken, small } from "./broken.js";
+import { altered, type Broken, small } from "./broken.js";
 import { checks } from "./checks.js";
 import { commits } from "./commits.js";
 import { hints } from "./hints.js";
@@ -93,4 +93,58 @@ test("the hosts underneath pass what the broken ones fail", async () => {
 			assert.equal(error, undefined, name);
 		}
 	}
+});
+
+const NEVER = new Promise<never>(() => {});
+
+for (const call of ["get", "scan", "commit", "close"] as const) {
+	test(`a host is caught: ${call} is never answered`, async (t) => {
+		t.mock.timers.enable({ apis: ["setTimeout"] });
+		const host = altered(memoryHost(), { [call]: () => NEVER });
+		const factory = { open: async () => host, reopen: async () => host };
+		const name = `host: ${call === "close" ? "what was written is there after reopening" : "a put replaces"}`;
+		let done = false;
+		const running = outcomes(factory, [name]).finally(() => {
+			done = true;
+		});
+		while (!done) {
+			await new Promise((resolve) => setImmediate(resolve));
+			t.mock.timers.tick(1000);
+		}
+		const [outcome] = await running;
+		assert.match(String(outcome?.error), new RegExp(`${call} is not answered within 30 s`));
+	});
+}
+
+test("a factory that never answers, or gives no host, is named", async (t) => {
+	t.mock.timers.enable({ apis: ["setTimeout"] });
+	const name = "host: a put replaces";
+	const [none] = await outcomes({ open: async () => undefined as never }, [name]);
+	assert.match(String(none?.error), /factory\.open gave no host/);
+	const running = outcomes({ open: () => NEVER }, [name]);
+	await new Promise((resolve) => setImmediate(resolve));
+	t.mock.timers.tick(30_000);
+	const [never] = await running;
+	assert.match(String(never?.error), /factory\.open is not answered within 30 s/);
+});
+
+test("a broken host does not spoil the cases after it", async () => {
+	const names = [
+		"host: a check compares bytes, and not what they may mean",
+		"host: a range is half-open at every edge",
+	];
+	const greedy = altered(memoryHost(), {
+		get: (keys) => keys.map((key) => structuredClone(key, { transfer: [key.buffer] })),
+		scan: ({ start, end }) => {
+			for (const key of [start, end]) structuredClone(key, { transfer: [key.buffer] });
+			return { keys: [], values: [], more: false };
+		},
+		commit: ({ checks, puts }) => {
+			for (const { value } of [...checks, ...puts]) value?.fill(0);
+			return { applied: true };
+		},
+	});
+	for (const { error } of await outcomes({ open: async () => greedy }, names)) assert.ok(error instanceof Error);
+	for (const { name, error } of await outcomes({ open: async () => memoryHost() }, names))
+		assert.equal(error, undefined, name);
 });
