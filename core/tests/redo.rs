@@ -5,6 +5,7 @@ mod common;
 
 use common::hooked::{Hook, HostCall, hooked};
 use common::reads::{segment_read, space_read};
+use common::turn::turn;
 use common::{StopAfter, World, records};
 use futures::channel::oneshot;
 use std::cell::{Cell, RefCell};
@@ -184,6 +185,18 @@ fn so_it_does_where_it_reads_the_latest_entry() {
     });
 }
 
+/// Rows come before heads that are asked for at the same time.
+struct SlowGets;
+
+impl Hook for SlowGets {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        if matches!(call, HostCall::Get(_)) {
+            turn().await;
+        }
+        Ok(())
+    }
+}
+
 /// Whoever reads one of the segments first finds what was committed, and so does who reads the other; whether they were
 /// read before, with an entry, or not. `look` gives the last sequence that is found.
 fn finds_what_was_committed(look: impl AsyncFn(&Store, &str, &str) -> u64) {
@@ -192,7 +205,9 @@ fn finds_what_was_committed(look: impl AsyncFn(&Store, &str, &str) -> u64) {
         loop {
             let world = World::new();
             let kv = by_space();
-            let open = world.open(&kv);
+            // Timers fire at once here, and are not to end calls of the host.
+            let patient = OpenOptions { host_timeout: 0, ..OpenOptions::default() };
+            let open = world.open_with(hooked(&kv, &Rc::new(SlowGets)), patient).expect("opens");
             for (space, segment) in [("a", "x"), ("b", "y")].into_iter().filter(|_| before > 0) {
                 let append = open.append(records(space, segment, &["0"]), WriteOptions::default());
                 world.run(append).expect("appends");
