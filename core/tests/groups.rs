@@ -193,8 +193,10 @@ fn what_is_said_of_a_group_leaves_out_what_is_trimmed_and_who_fell_silent() {
     world.run(async {
         let options = GroupOptions { ack_timeout: 0, ..GroupOptions::default() };
         group.create(&options).await.expect("creates");
-        append(&store, &["1", "2", "3", "4"]).await;
+        let first = append(&store, &["1", "2", "3", "4"]).await;
         assert_eq!(read(&group, "a", 2).await, ["1", "2"]);
+        let delivered = group.info().await.expect("looks").last_delivered;
+        assert_eq!(delivered, EntryId { n: first.n + 1, ..first });
         assert_eq!(read(&group, "b", 2).await, ["3", "4"]);
         store.trim_stream("s", Trim::MaxCount(1), false).await.expect("trims");
         for (waited, expected) in [(0, vec![("a", true, 0), ("b", true, 1)]), (30_000, vec![("b", false, 1)])]

@@ -252,3 +252,35 @@ fn a_lower_bound_is_not_above_the_upper_one() {
         }
     });
 }
+
+#[test]
+fn what_is_read_between_two_times_is_of_then() {
+    let world = World::new();
+    let store = world.open(&small_blocks());
+    world.run(async {
+        let mut times = Vec::new();
+        for _ in 0..6 {
+            append(&world, &store, "g").await;
+            times.push(world.clock.0.get());
+        }
+        for (first, min) in times.iter().enumerate() {
+            for (last, max) in times.iter().enumerate().skip(first) {
+                // Right at the times, and as far from them as nothing else is.
+                for beside in [0, 9] {
+                    let (min_timestamp, max_timestamp) = (Some(min - beside), Some(max + beside));
+                    let (expected, is_over) = ((last - first + 1) as u64, last + 1 < times.len());
+                    let read = segment_read("s", "g", 1, 10);
+                    let read = SegmentRead { min_timestamp, max_timestamp, ..read };
+                    let page = store.read_segment(read).await.expect("reads");
+                    let shown = page.entries().next().map(|entry| entry.sequence);
+                    assert_eq!((page.len(), shown, page.done), (expected, Some(first as u64 + 1), is_over));
+                    let read = space_read("s", EntryId::ZERO, 10);
+                    let read = SpaceRead { min_timestamp, max_timestamp, ..read };
+                    let page = store.read_space(read).await.expect("reads");
+                    let shown = page.entries().next().map(|entry| entry.sequence);
+                    assert_eq!((page.len(), shown, page.done), (expected, Some(first as u64 + 1), is_over));
+                }
+            }
+        }
+    });
+}
