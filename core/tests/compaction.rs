@@ -512,3 +512,30 @@ fn a_damaged_space_is_passed_over_and_counted() {
     let mut job = store.compactor(Some("b".into())).expect("starts");
     assert_eq!(world.run(job.step()).expect_err("it was asked for").code(), ErrorCode::Corrupt);
 }
+
+/// A host that cannot read the values of one space's blocks.
+struct Unreadable;
+
+impl Hook for Unreadable {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        let prefix = b"DAT\0SEGMENTS\0b\0";
+        let is_asked_for = match call {
+            HostCall::Get(keys) => keys.iter().any(|key| key.starts_with(prefix)),
+            HostCall::Scan(range) => !range.keys_only && range.start.starts_with(prefix),
+            HostCall::Commit(_) => false,
+        };
+        if is_asked_for { Err(Error::corrupt("their file is gone")) } else { Ok(()) }
+    }
+}
+
+#[test]
+fn rows_that_the_host_cannot_read_are_passed_over_and_counted() {
+    let (kv, world) = (small_blocks(), World::new());
+    fill_spaces(&world, &kv, &["a", "b", "c"], 10);
+    let store = world.open_with(hooked(&kv, &Rc::new(Unreadable)), uncompacted()).expect("opens");
+    let report = world.run(compact(&store));
+    assert_eq!(report.damaged, 10);
+    // Of "b", the commit rows became one.
+    assert_eq!([rows_of(&kv, "a"), rows_of(&kv, "b"), rows_of(&kv, "c")], [2, 11, 2]);
+    assert_eq!((report.blocks_before, report.blocks_after), (60, 15));
+}

@@ -3,6 +3,7 @@ import fs, { appendFileSync, cpSync, readFileSync, rmSync, statSync, writeFileSy
 import { join } from "node:path";
 import { mock, test } from "node:test";
 import { DirectoryHost } from "../src/directory/host.js";
+import { openDirectory } from "../src/directory/open-directory.js";
 import { filesToSweep } from "../src/directory/values/sweep.js";
 import {
 	type Bytes,
@@ -431,6 +432,28 @@ test("a file that is missing is CORRUPT for who reads its values, and for nobody
 	host = new DirectoryHost(path);
 	assert.deepEqual(host.get([bytes("a")]).map(text), [long("a", LARGE)]);
 	await host.close();
+});
+
+test("what a missing file held is told row by row, and all else is verified and compacted", async () => {
+	const path = newPath();
+	let store = await openDirectory(path, { autoCompact: false });
+	for (const space of ["first", "last"]) for (let n = 0; n < 5; n++) await store.publish(space, "s", "small");
+	for (const segment of ["a", "b"])
+		await store.publish("large", segment, long(segment, 4 * LARGE), { durability: "relaxed" });
+	await store.close();
+	const file = join(path, "values", "1");
+	rmSync(file);
+	store = await openDirectory(path, { autoCompact: false });
+	const { entries, problems } = await store.verify();
+	assert.equal(entries, 10);
+	assert.deepEqual(
+		problems.map(({ code, message }) => [code, message]),
+		["a", "b"].map(() => ["CORRUPT", `${file}, which rows refer to, is missing`]),
+	);
+	assert.ok(problems.every(({ key }) => Buffer.from(key, "hex").toString().startsWith("DAT\0SEGMENTS\0large\0")));
+	const { blocksBefore, blocksAfter } = await store.compact();
+	assert.deepEqual([blocksBefore, blocksAfter], [24, 7]);
+	await store.close();
 });
 
 test("closing leaves no journal that refers to values, so opening compares none", async () => {

@@ -22,6 +22,9 @@ use crate::layout::{KeyRange, successor};
 
 const EVERY_HOST: bool = cfg!(feature = "every-host");
 
+/// Rows read one by one after one of them could not be read.
+const MOST_ALONE: usize = 64;
+
 /// Boxed, so that its code is there once: what is not would be compiled into every crate that polls it.
 pub(crate) type Call<'c, T> = Pin<Box<dyn Future<Output = Result<T>> + 'c>>;
 /// A key and its value.
@@ -167,6 +170,42 @@ impl Host {
             }
             Ok((rows, rest))
         })
+    }
+
+    /// The same, where the host says of single rows that they are damaged: these come with what it says.
+    pub(crate) async fn rows_or_damage(
+        &self,
+        range: KeyRange,
+        limit: usize,
+        max_bytes: usize,
+    ) -> Result<Part<(Bytes, Result<Value>)>> {
+        match self.rows(range.clone(), limit, max_bytes).await {
+            Err(error) if error.code() == ErrorCode::Corrupt => {}
+            page => {
+                let (rows, rest) = page?;
+                return Ok((rows.into_iter().map(|(key, row)| (key, Ok(row))).collect(), rest));
+            }
+        }
+        let end = range.end.clone();
+        let (keys, mut rest) = self.keys(range, limit.min(MOST_ALONE)).await?;
+        let mut rows = Vec::new();
+        let mut bytes = 0;
+        for key in keys {
+            if bytes >= max_bytes {
+                rest = Some(KeyRange { start: key, end });
+                break;
+            }
+            match self.get_one(key.clone()).await {
+                Ok(None) => {}
+                Ok(Some(row)) => {
+                    bytes += row.len();
+                    rows.push((key, Ok(row.into())));
+                }
+                Err(error) if error.code() == ErrorCode::Corrupt => rows.push((key, Err(error))),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((rows, rest))
     }
 
     fn stored_rows(&self, range: KeyRange, limit: usize, max_bytes: usize) -> Call<'_, Part<Row>> {

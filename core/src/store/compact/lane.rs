@@ -107,6 +107,14 @@ impl Inner {
         let nameable = half.saturating_sub(HEAD_BYTES) / range.start.len().max(1);
         let limit = STEP_ROWS.min(self.sizes.batch_ops.saturating_sub(4)).min(nameable).max(2);
         let max_bytes = STEP_BYTES.max(2 * self.sizes.row_bytes).min(half);
+        // A directory may have lost what some rows hold: without their bytes they are damaged as any. Browsers do not say so
+        // of single rows, and what they load does without.
+        #[cfg(feature = "every-host")]
+        let (rows, rest) = {
+            let (rows, rest) = self.host.rows_or_damage(range, limit, max_bytes).await?;
+            (rows.into_iter().map(|(key, row)| (key, row.unwrap_or_default())), rest)
+        };
+        #[cfg(not(feature = "every-host"))]
         let (rows, rest) = self.host.rows(range, limit, max_bytes).await?;
         let decode = |(key, value): (Bytes, Value)| {
             let (stored, raw) = (value.len(), is_raw(&value));

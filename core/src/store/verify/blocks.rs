@@ -4,6 +4,7 @@ use alloc::format;
 
 use super::space::{SegmentCheck, SpaceCheck};
 use crate::codec::measure_entries;
+use crate::error::Result;
 use crate::id::EntryId;
 use crate::kv::Value;
 use crate::layout::{Run, block};
@@ -19,12 +20,12 @@ pub(super) fn count_between(first_id: EntryId, count: u64, after: EntryId, last:
 }
 
 impl SpaceCheck {
-    pub(super) fn block(&mut self, key: &[u8], row: Value) {
+    pub(super) fn block(&mut self, key: &[u8], row: Result<Value>) {
         let Some((segment, last)) = block::parse(key, &self.name) else {
             self.problems.damage("a key of no known kind", key);
             return;
         };
-        let decoded = block::decode(row, last);
+        let decoded = row.and_then(|row| block::decode(row, last));
         let Some(known) = self.segments.get_mut(segment) else {
             match decoded {
                 _ if self.weak => {}

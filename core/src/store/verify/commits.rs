@@ -25,7 +25,7 @@ struct Added {
 }
 
 impl SpaceCheck {
-    pub(super) async fn commit_row(&mut self, inner: &Inner, key: &[u8], row: Value) -> Result {
+    pub(super) async fn commit_row(&mut self, inner: &Inner, key: &[u8], row: Result<Value>) -> Result {
         let Some(last) = commit::last_id(key, &self.name) else {
             self.problems.damage("a key of no known kind", key);
             return Ok(());
@@ -38,7 +38,7 @@ impl SpaceCheck {
             self.note_beyond(last, key);
             return Ok(());
         }
-        let row = match commit::decode(row, last) {
+        let row = match row.and_then(|row| commit::decode(row, last)) {
             Ok(row) => row,
             Err(error) => {
                 self.problems.error(&error, key);

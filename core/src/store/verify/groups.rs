@@ -21,10 +21,10 @@ use crate::store::Inner;
 impl Verifier {
     pub(super) async fn groups(&mut self, inner: &Inner, range: KeyRange) -> Result<Option<KeyRange>> {
         let end = range.end.clone();
-        let (rows, rest) = inner.host.rows(range, MOST_ROWS, PAGE_BYTES).await?;
+        let (rows, rest) = inner.host.rows_or_damage(range, MOST_ROWS, PAGE_BYTES).await?;
         for (key, row) in rows {
-            match check_row(&key, &row) {
-                Ok(Row::Head(head)) => {
+            match row.and_then(|row| Ok((check_row(&key, &row)?, row))) {
+                Ok((Row::Head(head), row)) => {
                     let mut group = GroupCheck::begin(key, row.into_bytes(), *head);
                     match &self.group {
                         Some(same) if same.key == group.key => group.looks = same.looks,
@@ -36,7 +36,7 @@ impl Verifier {
                     }
                     self.group = Some(group);
                 }
-                Ok(Row::Of(life, part)) => {
+                Ok((Row::Of(life, part), _)) => {
                     if let Some(group) = self.group.as_mut().filter(|group| group.has(&key, life)) {
                         take(group, key, part);
                     }

@@ -282,10 +282,10 @@ impl Verifier {
     }
 
     async fn count(&mut self, inner: &Inner, range: KeyRange) -> Result<Option<KeyRange>> {
-        let (rows, rest) = inner.host.rows(range, MOST_ROWS, PAGE_BYTES).await?;
+        let (rows, rest) = inner.host.rows_or_damage(range, MOST_ROWS, PAGE_BYTES).await?;
         for (key, row) in rows {
             // A damaged one is reported when its turn comes.
-            let head = SpaceHead::decode(&row).ok().filter(|head| !head.importing);
+            let head = row.and_then(|row| SpaceHead::decode(&row)).ok().filter(|head| !head.importing);
             if space_row::name(&key).is_some()
                 && let Some(head) = head
             {

@@ -9,9 +9,9 @@ use alloc::vec::Vec;
 use super::chain::Chain;
 use super::{MOST_ROWS, PAGE_BYTES, Problems};
 use crate::codec::Trx;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::id::EntryId;
-use crate::kv::{Atomicity, Bytes};
+use crate::kv::{Atomicity, Bytes, Value};
 use crate::layout::block::Block;
 use crate::layout::segment::SegmentHead;
 use crate::layout::space::SpaceHead;
@@ -82,8 +82,11 @@ impl SpaceCheck {
         let key = space::key(&name);
         let mut problems = Problems::default();
         let mut stage = Stage::Heads(segment::range(&name));
-        let row = inner.host.get_one(key.clone()).await?;
-        let head = match row.as_deref().map(SpaceHead::decode) {
+        let row = match inner.host.get_one(key.clone()).await {
+            Err(error) if error.code() == ErrorCode::Corrupt => Some(Err(error)),
+            row => row?.map(|row| SpaceHead::decode(&row)),
+        };
+        let head = match row {
             Some(Ok(head)) => head,
             unreadable => {
                 // Without a head nothing tells what should be there.
@@ -148,9 +151,9 @@ impl SpaceCheck {
     pub(super) async fn step(&mut self, inner: &Rc<Inner>) -> Result<SpaceStep> {
         match &self.stage {
             Stage::Heads(range) => {
-                let (rows, rest) = inner.host.rows(range.clone(), MOST_ROWS, PAGE_BYTES).await?;
+                let (rows, rest) = inner.host.rows_or_damage(range.clone(), MOST_ROWS, PAGE_BYTES).await?;
                 for (key, row) in rows {
-                    self.segment_head(&key, &row);
+                    self.segment_head(&key, row);
                 }
                 self.stage = match rest {
                     Some(rest) => Stage::Heads(rest),
@@ -161,7 +164,7 @@ impl SpaceCheck {
                 };
             }
             Stage::Blocks(range) => {
-                let (rows, rest) = inner.host.rows(range.clone(), MOST_ROWS, PAGE_BYTES).await?;
+                let (rows, rest) = inner.host.rows_or_damage(range.clone(), MOST_ROWS, PAGE_BYTES).await?;
                 for (key, row) in rows {
                     self.block(&key, row);
                 }
@@ -174,7 +177,7 @@ impl SpaceCheck {
                 };
             }
             Stage::Commits(range) => {
-                let (rows, rest) = inner.host.rows(range.clone(), MOST_ROWS, PAGE_BYTES).await?;
+                let (rows, rest) = inner.host.rows_or_damage(range.clone(), MOST_ROWS, PAGE_BYTES).await?;
                 for (key, row) in rows {
                     self.commit_row(inner, &key, row).await?;
                 }
@@ -188,9 +191,9 @@ impl SpaceCheck {
                 };
             }
             Stage::Trx(range) => {
-                let (rows, rest) = inner.host.rows(range.clone(), MOST_ROWS, PAGE_BYTES).await?;
+                let (rows, rest) = inner.host.rows_or_damage(range.clone(), MOST_ROWS, PAGE_BYTES).await?;
                 for (key, row) in rows {
-                    self.trx_row(inner, &key, &row).await?;
+                    self.trx_row(inner, &key, row).await?;
                 }
                 self.stage = rest.map_or(Stage::End, Stage::Trx);
             }
@@ -225,13 +228,13 @@ impl SpaceCheck {
         if same || self.problems.is_empty() { Ok(SpaceStep::Ended) } else { Ok(SpaceStep::Changed) }
     }
 
-    fn segment_head(&mut self, key: &[u8], row: &[u8]) {
+    fn segment_head(&mut self, key: &[u8], row: Result<Value>) {
         let name = segment::name(key, &self.name).filter(|name| check_name("segment", name).is_ok());
         let Some(name) = name else {
             self.problems.damage("segment head: its key is malformed", key);
             return;
         };
-        match SegmentHead::decode(row) {
+        match row.and_then(|row| SegmentHead::decode(&row)) {
             Ok(head) => self.know(name, head),
             Err(error) => {
                 self.problems.error(&error, key);
@@ -297,12 +300,12 @@ impl SpaceCheck {
         }
         let range = block::range(&self.name, segment, sequence);
         let max_bytes = (KEPT_BYTES / self.segments.len().max(1)).min(PAGE_BYTES);
-        let (rows, _) = inner.host.rows(range, MOST_BLOCKS, max_bytes).await?;
+        let (rows, _) = inner.host.rows_or_damage(range, MOST_BLOCKS, max_bytes).await?;
         let mut found = VecDeque::new();
         for (key, row) in rows {
             let decoded = block::last_sequence(&key, &self.name, segment)
                 .ok_or_else(|| Error::corrupt("block: its key is malformed"))
-                .and_then(|last| block::decode(row, last));
+                .and_then(|last| block::decode(row?, last));
             let Ok(decoded) = decoded else { break };
             if decoded.is_void(&self.head.voids) {
                 continue;

@@ -4,17 +4,18 @@ use alloc::rc::Rc;
 
 use super::space::SpaceCheck;
 use crate::error::Result;
+use crate::kv::Value;
 use crate::layout::Run;
 use crate::layout::trx::{self, TrxRow};
 use crate::store::Inner;
 
 impl SpaceCheck {
-    pub(super) async fn trx_row(&mut self, inner: &Inner, key: &[u8], row: &[u8]) -> Result {
+    pub(super) async fn trx_row(&mut self, inner: &Inner, key: &[u8], row: Result<Value>) -> Result {
         let Some((segment, id)) = trx::parse(key, &self.name) else {
             self.problems.damage("a key of no known kind", key);
             return Ok(());
         };
-        let row = match TrxRow::decode(row) {
+        let row = match row.and_then(|row| TrxRow::decode(&row)) {
             Ok(row) => row,
             Err(error) => {
                 self.problems.error(&error, key);
