@@ -705,3 +705,32 @@ fn a_row_that_the_host_cannot_read_is_named_and_everything_else_is_read() {
         assert!(report.entries >= least, "{what}: {}", report.entries);
     }
 }
+
+#[test]
+fn a_segment_of_which_all_is_trimmed_is_missed_as_well() {
+    let (world, kv, store) = world_with(Atomicity::Store);
+    world.run(async {
+        trim(&store, &kv, "a-1", 5).await;
+        store.collect("a-1").await.expect("collects");
+    });
+    assert_eq!(problems(&world, &kv), []);
+    kv.overwrite(b"INV\0SEGMENTS\0a-1\0s0", None);
+    assert_eq!(named(&problems(&world, &kv)), [(to_hex(b"INV\0SPACES\0a-1"), ErrorCode::Corrupt)]);
+}
+
+#[test]
+fn rows_of_what_was_removed_long_ago_do_not_belong() {
+    let (world, kv, store) = world_with(Atomicity::Store);
+    world.run(async {
+        append(&store, "z", "s0", &["1", "2"]).await;
+        append(&store, "z", "s1", &["3"]).await;
+        trim(&store, &kv, "z", 3).await;
+        store.collect("z").await.expect("collects");
+    });
+    assert_eq!(problems(&world, &kv), []);
+    // The head of a space that was emptied later, in the place of another one's: nobody sees any of its entries.
+    let emptied = kv.snapshot().remove(&head_key("z"));
+    kv.overwrite(&head_key("a-1"), emptied);
+    let found = problems(&world, &kv);
+    assert!(found.iter().any(|one| one.key.starts_with(&to_hex(b"DAT\0SPACES\0a-1\0"))), "{found:?}");
+}

@@ -393,6 +393,16 @@ fn every_segment_has_the_head_of_its_entries() {
 }
 
 #[test]
+fn heads_account_for_every_entry_that_there_ever_was() {
+    let heads = |heads: &[Head]| trimmed_before().with(1, Heads(heads.to_vec()));
+    let (r, s) = (("r", 1, (4, 0), (4, 0), 1), ("s", 4, (9, 1), (2, 0), 1));
+    only(
+        &heads(&[r, s, ("u", 1, (5, 0), (5, 0), 1)]),
+        &[("a segment of which all is trimmed has no head", heads(&[r, s]))],
+    );
+}
+
+#[test]
 fn what_a_head_says_beyond_the_entries_is_trimmed() {
     let head = |change: fn(&mut [Head; 3])| {
         let Heads(heads) = &trimmed_before().frames[1] else { panic!("heads") };
@@ -444,7 +454,8 @@ fn a_segment_that_began_before_the_entries_began_earlier() {
         let mut space = trimmed_before();
         space.frames.insert(1, Trx(Vec::new()));
         space.frames.insert(2, Frame::Trimmed(Trimmed((9, 0), 5, 5)));
-        space.with(3, Heads(vec![("r", 1, (4, 0), (4, 0), 1), ("s", 4, (9, 1), first_id, 1)]))
+        let (r, u) = (("r", 1, (4, 0), (4, 0), 1), ("u", 1, (5, 0), (5, 0), 1));
+        space.with(3, Heads(vec![r, ("s", 4, (9, 1), first_id, 1), u]))
     };
     only(&begun((8, 0)), &[("with the first of the entries", begun((9, 0)))]);
 }
@@ -545,7 +556,14 @@ fn is_taken_whole(space: &Space) -> bool {
 
 #[test]
 fn a_space_does_not_contradict_itself() {
-    let empty = |last, trimmed, records| Space { last, records, bytes: records, trimmed, frames: Vec::new() };
+    let heads = Heads(vec![("s", 1, (1, 0), (1, 0), 1)]);
+    let empty = |last, trimmed, records| Space {
+        last,
+        records,
+        bytes: records,
+        trimmed,
+        frames: vec![heads.clone()],
+    };
     assert!(is_taken_whole(&empty((1, 0), Trimmed((1, 0), 1, 1), 1)));
     is_refused(&empty((0, 1), Trimmed((0, 1), 1, 1), 1).frames(), "an id without a time");
     is_refused(&empty((1, 0), Trimmed((1, 1), 1, 1), 1).frames(), "a trim bound after the last id");

@@ -7,18 +7,22 @@ use crate::frames::sealed;
 use crate::open_here;
 use crate::transfer::{healthy, import, timeline};
 
-/// An export of a space that holds nothing any more, of which everything counted is near its limit.
+/// An export of a space that holds nothing any more, of which everything counted is near its limit. Whatever sequence "s"
+/// ends at, all of them may have been entries of "t".
 fn all_trimmed(records: u64, last_sequence: u64) -> Vec<u8> {
     let numbers = |numbers: &[u64]| numbers.iter().flat_map(|one| one.to_le_bytes()).collect::<Vec<u8>>();
-    let head = [&[1][..], &numbers(&[last_sequence, 5, 0, 1, 0]), &[7; 32], &numbers(&[9])].concat();
-    let head = [&head[..], &Crc32c::of(&head).to_le_bytes()].concat();
+    let head = |last_sequence| {
+        let head = [&[1][..], &numbers(&[last_sequence, 5, 0, 1, 0]), &[7; 32], &numbers(&[9])].concat();
+        [&head[..], &Crc32c::of(&head).to_le_bytes()].concat()
+    };
+    let heads = [&[2, 0, 0, 0, 1, b's'][..], &head(last_sequence), &[1, b't'], &head(records)].concat();
     let start = numbers(&[5, 0, 5, 0, records, records, records, records]);
     sealed(&[
         (1, [&[7; 16][..], &numbers(&[5])].concat()),
         (2, [&[1, b'a'][..], &start, &[0; 4]].concat()),
-        (6, [&[1, 0, 0, 0, 1, b's'][..], &head].concat()),
-        (7, [&numbers(&[0, 0, 0, 1])[..], &[0; 4]].concat()),
-        (8, numbers(&[1, 1, 0])),
+        (6, heads),
+        (7, [&numbers(&[0, 0, 0, 2])[..], &[0; 4]].concat()),
+        (8, numbers(&[1, 2, 0])),
     ])
 }
 

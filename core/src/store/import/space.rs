@@ -64,6 +64,8 @@ pub(super) struct SpaceImport {
     last_row: (String, Uuid),
     /// Segments whose head has come, of those that have entries here.
     headed: usize,
+    /// Entries that there ever were, by the heads.
+    headed_records: u64,
     puts: Vec<Put>,
     put_bytes: usize,
     /// When the head was last written.
@@ -97,6 +99,7 @@ impl SpaceImport {
             timeline: Timeline::after(trimmed.bound, trimmed.records, trimmed.bytes),
             last_row: (String::new(), Uuid::nil()),
             headed: 0,
+            headed_records: 0,
             puts: Vec::new(),
             put_bytes: 0,
             stepped: Cell::new(now),
@@ -429,6 +432,7 @@ impl SpaceImport {
             return Err(Error::corrupt(format!("import: the head of \"{name}\" is not that of its entries")));
         }
         self.headed += usize::from(known.is_some());
+        self.headed_records = self.headed_records.saturating_add(head.last_sequence);
         Ok(())
     }
 
@@ -439,7 +443,8 @@ impl SpaceImport {
         }
         let complete = self.last == self.start.last
             && (self.records, self.bytes) == (self.start.records, self.start.bytes)
-            && self.headed == self.gathering.len();
+            && self.headed == self.gathering.len()
+            && self.headed_records >= self.records;
         if !complete {
             return Err(Error::corrupt(format!("import: \"{}\" does not hold what it says", self.name)));
         }

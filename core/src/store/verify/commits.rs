@@ -33,6 +33,10 @@ impl SpaceCheck {
         if self.head.voids.contains(last) {
             return Ok(());
         }
+        if last <= self.head.collected && !self.weak {
+            self.problems.damage("commit row: it is of what was trimmed and removed before", key);
+            return Ok(());
+        }
         if last > self.head.last_id {
             // Committed since, or never; the head tells in the end.
             self.note_beyond(last, key);

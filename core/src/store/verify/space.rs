@@ -342,6 +342,14 @@ impl SpaceCheck {
         for (key, message) in found {
             self.problems.damage(message, &key);
         }
+        // Sequences begin with 1 and have no gaps, so the heads tell how many entries there ever were: no fewer than the
+        // space counts, also where all of a segment is trimmed and nothing else is left of it.
+        let ever = self.segments.values().fold(0_u64, |sum, one| sum.saturating_add(one.head.last_sequence));
+        if !broken && !self.weak && ever < self.head.records {
+            let counted = self.head.records;
+            let message = format!("space head: it counts {counted} entries ever, its segments' heads {ever}");
+            self.problems.damage(message, &space::key(&self.name));
+        }
         let records = self.head.records - self.head.trimmed_records;
         if !broken && stored != records {
             let message = format!("space head: it counts {records} entries, blocks hold {stored}");
