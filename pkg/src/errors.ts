@@ -26,7 +26,9 @@ export type ErrorCode =
 	| "LEASE_LOST"
 	/** An exclusive group is held, and no more consumers may stand by. */
 	| "GROUP_LOCKED"
-	/** Stored bytes are damaged; details {key}. Other data stays readable. Of what is imported: details {spacesDone}. */
+	/**
+	 * Stored bytes are damaged; details {key}. Other data stays readable. Of what is imported: details {spacesDone, offset}.
+	 */
 	| "CORRUPT"
 	/** The host lacks the capability named. */
 	| "UNSUPPORTED"

@@ -328,3 +328,44 @@ fn damage_in_a_space_that_is_passed_over_is_refused_as_well() {
         assert_eq!(result.expect_err("refused").code(), ErrorCode::Corrupt, "without {index}");
     }
 }
+
+#[test]
+fn what_is_wrong_with_the_bytes_is_said_with_its_place() {
+    let world = World::new();
+    let store = small_store(&world);
+    let bytes = world.run(export(&store));
+    let refused = |bytes: &[u8]| {
+        let target = open(&world, &small_blocks());
+        let error = world.run(import(&target, bytes, 64)).expect_err("refused");
+        let Some(Detail::Number(offset)) = error.detail("offset").cloned() else { panic!("{error}") };
+        assert!(error.message().ends_with(&format!(", at byte {offset}")), "{error}");
+        offset as usize
+    };
+    let mut begin = 12;
+    while begin < bytes.len() {
+        let length = u32::from_le_bytes(bytes[begin..begin + 4].try_into().expect("four bytes")) as usize;
+        let end = begin + 9 + length + 4;
+        for at in [begin, begin + 5, begin + 9, end - 1] {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 1;
+            assert_eq!(refused(&damaged), begin, "byte {at}");
+        }
+        assert_eq!(refused(&bytes[..end - 1]), begin);
+        begin = end;
+    }
+    assert_eq!(refused(&bytes[..3]), 0);
+    assert_eq!(refused(b"garbage"), 0);
+    assert_eq!(refused(&[&*bytes, b"x"].concat()), bytes.len());
+}
+
+#[test]
+fn one_that_ends_in_its_version_is_cut_short() {
+    let world = World::new();
+    let bytes = world.run(export(&small_store(&world)));
+    for length in [9, 11] {
+        let target = open(&world, &small_blocks());
+        let error = world.run(import(&target, &bytes[..length], 64)).expect_err("refused");
+        assert_eq!(error.code(), ErrorCode::Corrupt);
+        assert!(error.message().contains("cut short"), "{error}");
+    }
+}

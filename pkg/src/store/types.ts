@@ -147,8 +147,9 @@ export interface Store extends AsyncDisposable {
 	/**
 	 * What export gave, byte for byte the same entries: all of it, or only the spaces that are named. Only into spaces that
 	 * are empty: else CONFLICT, and nothing is stored in that space. A name that the export does not hold is NOT_FOUND at
-	 * its end, when the others are stored. Given up part-way, by the signal or an error (CORRUPT, details {spacesDone}, for
-	 * what is damaged or cut short), spaces that came whole are stored, and nothing of the others.
+	 * its end, when the others are stored. Given up part-way, by the signal or an error (CORRUPT, details {spacesDone,
+	 * offset}, for what is damaged or cut short; offset: the first byte of the part that is), spaces that came whole are
+	 * stored, and nothing of the others.
 	 */
 	import(
 		source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,

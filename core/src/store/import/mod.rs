@@ -52,6 +52,8 @@ pub struct ImportReport {
 pub struct Importer {
     store: Store,
     stage: Stage,
+    /// Bytes of the source before those in the buffer.
+    passed: u64,
     /// A frame, as far as it was pushed.
     buffer: Vec<u8>,
     /// Bytes that the buffer needs before anything can be read of it.
@@ -84,6 +86,7 @@ impl Store {
         Ok(Importer {
             store: self.clone(),
             stage: Stage::Preamble,
+            passed: 0,
             buffer: Vec::new(),
             wanted: PREAMBLE_BYTES,
             kind: None,
@@ -100,7 +103,8 @@ impl Store {
 impl Importer {
     /// Takes the next bytes, however they are cut. A space is there once all of it was pushed. After
     /// an error the import is over: spaces that were complete stay, their number is the detail
-    /// `spacesDone`; of the others nothing is seen.
+    /// `spacesDone`; of the others nothing is seen. Where the bytes are wrong, the detail `offset` is the first one of the
+    /// frame that is.
     ///
     /// # Errors
     /// `CONFLICT` for a space that is not empty, or that another import has taken over; `NOT_FOUND` at the end for a
@@ -125,7 +129,9 @@ impl Importer {
         let result = match self.stage {
             Stage::Ended => Ok(()),
             // Too little for a preamble, and not the beginning of one.
-            Stage::Preamble if !frame::MAGIC.starts_with(&self.buffer) => frame::check_preamble(&self.buffer),
+            Stage::Preamble if !frame::MAGIC.iter().zip(&self.buffer).all(|(a, b)| a == b) => {
+                frame::check_preamble(&self.buffer)
+            }
             _ => Err(Error::corrupt("import: the export is cut short")),
         };
         self.end_step(result).await?;
@@ -157,7 +163,7 @@ impl Importer {
             self.failed = None;
             return Ok(());
         };
-        let error = error.with("spacesDone", Detail::Number(self.stored.spaces));
+        let error = self.placed(error).with("spacesDone", Detail::Number(self.stored.spaces));
         self.failed = Some(error.clone());
         self.buffer = Vec::new();
         // Where another import has the space, or the host fails, there is nothing to be done about it now.
@@ -171,6 +177,16 @@ impl Importer {
             let _ = space.undo(&self.store.inner).await;
         }
         Err(error)
+    }
+
+    /// What is wrong with the source says where that is: at the frame that begins with this byte.
+    fn placed(&self, error: Error) -> Error {
+        let of_source = matches!(error.code(), ErrorCode::Corrupt | ErrorCode::InvalidArgument);
+        if !of_source || !error.details().is_empty() {
+            return error;
+        }
+        Error::new(error.code(), format!("{}, at byte {}", error.message(), self.passed))
+            .with("offset", Detail::Number(self.passed))
     }
 
     async fn take(&mut self, mut bytes: &[u8]) -> Result {
@@ -193,10 +209,12 @@ impl Importer {
     async fn take_whole(&mut self) -> Result {
         if self.stage == Stage::Preamble {
             frame::check_preamble(&self.buffer)?;
+            self.passed += self.buffer.len() as u64;
             self.stage = Stage::Store;
         } else if let Some(kind) = self.kind.take() {
             let frame = core::mem::take(&mut self.buffer);
             self.take_frame(kind, &frame).await?;
+            self.passed += frame.len() as u64;
             // The memory is used again, unless it is unusually much.
             if frame.capacity() <= 2 * SMALL_FRAME_BYTES {
                 self.buffer = frame;
