@@ -734,3 +734,23 @@ fn rows_of_what_was_removed_long_ago_do_not_belong() {
     let found = problems(&world, &kv);
     assert!(found.iter().any(|one| one.key.starts_with(&to_hex(b"DAT\0SPACES\0a-1\0"))), "{found:?}");
 }
+
+#[test]
+fn progress_neither_falls_nor_goes_beyond_its_total() {
+    let (world, _, store) = world_with(Atomicity::Store);
+    world.run(async {
+        let mut verifier = store.verifier();
+        let mut last = 0;
+        for n in 0.. {
+            if !verifier.step().await.expect("steps") {
+                break;
+            }
+            append(&store, "a-1", "s0", &["more", &n.to_string()]).await;
+            assert!(verifier.done() >= last);
+            last = verifier.done();
+            assert!(verifier.total().is_none_or(|total| last <= total), "{last}");
+        }
+        assert_eq!(Some(verifier.done()), verifier.total());
+        assert_eq!(verifier.report().problems, []);
+    });
+}

@@ -189,6 +189,24 @@ fn progress_is_told() {
 }
 
 #[test]
+fn progress_of_an_export_beside_writers_does_not_go_beyond_its_total() {
+    let world = World::new();
+    let store = small_store(&world);
+    world.run(async {
+        let large = "l".repeat(300 << 10);
+        append(&store, "a", "s", &[&large]).await;
+        let mut exporter = store.exporter(None).expect("starts");
+        let mut last = 0;
+        while exporter.next().await.expect("exports").is_some() {
+            append(&store, "b", "s", &["more"]).await;
+            assert!(last <= exporter.done() && exporter.done() <= 5, "{}", exporter.done());
+            last = exporter.done();
+        }
+        assert_eq!((exporter.done(), exporter.total()), (5, Some(5)));
+    });
+}
+
+#[test]
 fn chunks_are_bounded_whatever_the_space() {
     let world = World::new();
     let store = open(&world, &MemoryKv::new());

@@ -104,9 +104,14 @@ impl Exporter {
         Ok((!chunk.is_empty()).then_some(chunk))
     }
 
-    /// How many entries were exported.
+    /// How many entries were exported, of those that there were to export when it began: others may have come or gone
+    /// since.
     pub fn done(&self) -> u64 {
-        self.totals.entries + self.space.as_ref().map_or(0, SpaceExport::entries)
+        let total = self.total.unwrap_or(0);
+        if self.stage == Stage::Done {
+            return total;
+        }
+        total.min(self.totals.entries + self.space.as_ref().map_or(0, SpaceExport::entries))
     }
 
     /// How many entries there were to export when it began; `None` before the first chunk.

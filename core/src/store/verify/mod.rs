@@ -141,6 +141,7 @@ pub struct Verifier {
     waits: u64,
     report: VerifyReport,
     problems: Problems,
+    done: u64,
     total: u64,
     is_counted: bool,
     failed: bool,
@@ -162,6 +163,7 @@ impl Store {
             waits: 0,
             report: VerifyReport::default(),
             problems: Problems::default(),
+            done: 0,
             total: 0,
             is_counted: false,
             failed: false,
@@ -190,12 +192,16 @@ impl Verifier {
         self.failed = true;
         self.advance().await?;
         self.failed = false;
-        Ok(!matches!(self.stage, Stage::Done))
+        let is_done = matches!(self.stage, Stage::Done);
+        let read = self.report.entries + self.space.as_ref().map_or(0, SpaceCheck::entries);
+        // Entries that came after they were counted are read as well, and those of a space that changed are read again.
+        self.done = if is_done { self.total } else { self.done.max(read.min(self.total)) };
+        Ok(!is_done)
     }
 
-    /// How many entries were read back.
+    /// How many entries were passed, of those that there were when they were counted.
     pub fn done(&self) -> u64 {
-        self.report.entries + self.space.as_ref().map_or(0, SpaceCheck::entries)
+        self.done
     }
 
     /// How many entries there are; `None` until they are counted, in the first steps.
