@@ -21,12 +21,16 @@ import type {
 	TrimResult,
 } from "./types.js";
 
+// How many streams a look for retentions reads at a time.
+const LOOK_STREAMS = 1000;
+
 /** The streams of a store. */
 export class StoreStreams implements Streams {
 	readonly #context: StreamContext;
 
 	constructor(parts: Omit<StreamContext, "sweeper">) {
-		const sweeper = new Sweeper(parts.slot);
+		const { slot } = parts;
+		const sweeper = new Sweeper(slot, (after) => callsOf(slot)?.pageOfStreams(slot, { after, limit: LOOK_STREAMS }));
 		this.#context = { ...parts, sweeper };
 		sweeper.used();
 	}

@@ -1,7 +1,6 @@
 import type { Handle } from "../common/timers.js";
 import type { EngineSlot } from "../engine/slot.js";
 import { isStreamkitError } from "../errors.js";
-import { callsOf } from "../store/with-calls.js";
 
 // What one turn looks at: a store of very many spaces takes several turns.
 const STEPS_A_TURN = 4;
@@ -9,7 +8,12 @@ const STEPS_A_TURN = 4;
 // least.
 const LOOK_TURNS = 60;
 const LOOK_MILLISECONDS = 600_000;
-const LOOK_STREAMS = 1000;
+
+/** What a look needs of some of the streams, and the name to go on after if there are more. */
+interface SeenStreams {
+	readonly streams: readonly { readonly retention?: unknown }[];
+	readonly rest: string | undefined;
+}
 
 /**
  * Applies the retention of all streams now and then, while this instance knows of a stream that has one. It looks for
@@ -18,6 +22,7 @@ const LOOK_STREAMS = 1000;
  */
 export class Sweeper {
 	readonly #slot: EngineSlot;
+	readonly #list: (after: string | undefined) => Promise<SeenStreams> | undefined;
 	readonly #interval: number;
 	readonly #rarely: number;
 	#timer: Handle | undefined;
@@ -31,8 +36,10 @@ export class Sweeper {
 	/** Whether there may be something to do. */
 	#active = false;
 
-	constructor(slot: EngineSlot) {
+	/** list: gives the streams from after this name on; undefined while the full engine is not there to ask. */
+	constructor(slot: EngineSlot, list: (after: string | undefined) => Promise<SeenStreams> | undefined) {
 		this.#slot = slot;
+		this.#list = list;
 		this.#interval = slot.options.retentionInterval;
 		this.#rarely = Math.max(Math.min(this.#interval * LOOK_TURNS, LOOK_MILLISECONDS), this.#interval);
 		slot.onClose(() => clearTimeout(this.#timer));
@@ -92,10 +99,10 @@ export class Sweeper {
 	/** The same for a look. */
 	async #look(): Promise<boolean> {
 		for (let step = 0; step < STEPS_A_TURN && !this.#slot.closed; step++) {
-			const calls = callsOf(this.#slot);
-			if (calls === undefined) return false;
+			const asked = this.#list(this.#lookAfter);
+			if (asked === undefined) return false;
 			if (this.#lookAfter === undefined) this.#met = false;
-			const page = await calls.pageOfStreams(this.#slot, { after: this.#lookAfter, limit: LOOK_STREAMS });
+			const page = await asked;
 			this.#met ||= page.streams.some(({ retention }) => retention !== undefined);
 			this.#lookAfter = page.rest;
 			if (this.#lookAfter !== undefined) continue;
