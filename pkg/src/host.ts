@@ -110,9 +110,9 @@ export interface HostLimits {
 	maxKeyBytes: number;
 	/** Bytes of one value. */
 	maxValueBytes: number;
-	/** Deletes and puts of one commit. */
+	/** Checks, deletes and puts of one commit, together. A host need not count the checks. */
 	maxBatchOps: number;
-	/** Keys and values of one commit. */
+	/** Keys and values of one commit, in bytes. A host need not count those of checks. */
 	maxBatchBytes: number;
 	/** The row size at which this host is at its best; blocks grow to it. */
 	blockBytes: number;

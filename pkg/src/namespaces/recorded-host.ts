@@ -1,5 +1,5 @@
 import { compareBytes } from "../common/bytes.js";
-import { borrows, type HostBatch, type HostCommit, type HostKv } from "../host.js";
+import { borrows, type HostBatch, type HostCommit, type HostKv, type HostLimits } from "../host.js";
 import { isPromise } from "../hosts/answers.js";
 import { LexKey } from "../lexkey.js";
 import type { MaybePromise } from "../types.js";
@@ -11,6 +11,20 @@ const IDENTITY = LexKey.encode("INV", "STORE").bytes;
 function isOpening({ puts, deletes }: HostBatch): boolean {
 	const [first] = puts;
 	return first !== undefined && puts.length === 1 && deletes.length === 0 && compareBytes(first.key, IDENTITY) === 0;
+}
+
+/** Below these a store is refused. */
+const LEAST_OPS = 16;
+const LEAST_BYTES = 16 << 10;
+
+/** What is left of one commit for a store, beside the check that it is given. */
+function lessACheck(limits: HostLimits): HostLimits {
+	const { maxBatchOps, maxBatchBytes } = limits;
+	return {
+		...limits,
+		maxBatchOps: Math.max(maxBatchOps - 1, Math.min(maxBatchOps, LEAST_OPS)),
+		maxBatchBytes: Math.max(maxBatchBytes - UNMARKED.key.length, Math.min(maxBatchBytes, LEAST_BYTES)),
+	};
 }
 
 /** What keeps record of a namespace. */
@@ -54,7 +68,7 @@ export function recordedHost(host: HostKv, recording: Recording): HostKv {
 	const { name, limits, watch, notify, health, recoveryInterval } = host;
 	return {
 		name,
-		limits,
+		limits: isGuarded ? lessACheck(limits) : limits,
 		get: (keys) => host.get(keys),
 		scan: (range) => host.scan(range),
 		get commit() {

@@ -99,14 +99,16 @@ async function removePages(
 	wanted: () => Promise<boolean>,
 ): Promise<boolean> {
 	const { maxBatchOps, maxBatchBytes, atomic } = host.limits;
-	const most = atomic === "store" ? maxBatchOps : 1;
+	// A host may count checks as well.
+	const most = atomic === "store" ? Math.max(maxBatchOps - checks.length, 1) : 1;
+	const checked = checks.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0);
 	let start: Bytes = new Uint8Array(0);
 	for (;;) {
 		const page = await host.scan({ start, end: END, limit: PAGE, keysOnly: true });
 		const keys = page.keys.filter((key) => !checks.some((check) => equalBytes(check.key, key)));
 		for (let from = 0; from < keys.length; ) {
 			const deletes: Bytes[] = [];
-			let bytes = 0;
+			let bytes = checked;
 			for (const key of keys.slice(from, from + most)) {
 				bytes += key.length;
 				if (deletes.length > 0 && bytes > maxBatchBytes) break;
