@@ -6,6 +6,7 @@ import { commitCases } from "./conformance/host/commits.js";
 import { hintCases } from "./conformance/host/hints.js";
 import { instanceCases } from "./conformance/host/instances.js";
 import { limitCases } from "./conformance/host/limits.js";
+import { modelCases } from "./conformance/host/model.js";
 import { ownershipCases } from "./conformance/host/ownership.js";
 import { pageCases } from "./conformance/host/pages.js";
 import { rangeCases } from "./conformance/host/ranges.js";
@@ -46,6 +47,7 @@ const PARTS: readonly (readonly [string, readonly (readonly Case[])[]])[] = [
 			ownershipCases,
 			instanceCases,
 			hintCases,
+			modelCases,
 		],
 	],
 	[

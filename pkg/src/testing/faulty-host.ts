@@ -3,6 +3,7 @@ import { checkHost, checkInteger, optionsObject } from "../common/validate.js";
 import { invalid, StreamkitError } from "../errors.js";
 import type { HostCommit, HostKv, ScanPage } from "../host.js";
 import { keyText } from "../hosts/sorted-rows.js";
+import { generator } from "./generator.js";
 
 /** Which calls go wrong; the same seed picks the same calls. */
 export interface FaultPlan {
@@ -22,17 +23,6 @@ export interface FaultPlan {
 	 * of them, where it is a commit, is applied all the same.
 	 */
 	crashAfter?: number;
-}
-
-/** Numbers in [0, 1) from a seed (mulberry32). */
-function generator(seed: number): () => number {
-	let state = seed >>> 0;
-	return () => {
-		state = (state + 0x6d2b79f5) >>> 0;
-		let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-		mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-		return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-	};
 }
 
 function unavailable(call: string, applied: false | "unknown"): StreamkitError {

@@ -12,6 +12,7 @@ import { commits } from "./commits.js";
 import { hints } from "./hints.js";
 import { instances } from "./instances.js";
 import { limits } from "./limits.js";
+import { model } from "./model.js";
 import { ownership } from "./ownership.js";
 import { pages } from "./pages.js";
 import { ranges } from "./ranges.js";
@@ -24,6 +25,7 @@ const BROKEN: readonly Broken[] = [
 	...hints,
 	...instances,
 	...limits,
+	...model,
 	...ownership,
 	...pages,
 	...ranges,
