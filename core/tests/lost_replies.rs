@@ -241,6 +241,59 @@ fn a_commit_that_comes_late_is_not_made_again() {
     }
 }
 
+/// A host that answers that two commits failed, of which it has applied the second.
+struct LosesTwo {
+    kv: MemoryKv,
+    commits: Cell<u32>,
+}
+
+impl Hook for LosesTwo {
+    async fn before(&self, call: HostCall<'_>) -> Result {
+        let HostCall::Commit(batch) = call else { return Ok(()) };
+        let left = self.commits.get();
+        self.commits.set(left.saturating_sub(1));
+        if left == 1 {
+            assert_eq!(self.kv.commit(batch.clone()).await?, Commit::Applied);
+        }
+        if left > 0 { Err(Error::unknown("the reply was lost")) } else { Ok(()) }
+    }
+}
+
+#[test]
+fn a_transaction_is_answered_as_the_try_says_that_was_applied() {
+    // A run of one block, and of several.
+    for length in [1, 3000] {
+        let payload = "x".repeat(length);
+        let world = World::new();
+        let kv = small_blocks();
+        let loses = Rc::new(LosesTwo { kv: kv.clone(), commits: Cell::new(0) });
+        let store = patient(&world, &kv, &loses);
+        let other = world.open(&kv);
+        world.run(async {
+            let [one, some] = [&[&*payload; 1][..], &[&*payload; 4]];
+            for space in ["a", "b"] {
+                store.append(records(space, "s", one), WriteOptions::default()).await.expect("appends");
+            }
+            // The first try knows nothing of this, and the second moves its part of the space up.
+            other.append(records("b", "s", one), WriteOptions::default()).await.expect("appends");
+            // While the clock is behind, ids follow those that are there, whenever they are made.
+            world.clock.0.set(world.clock.0.get() - 1_000_000);
+            loses.commits.set(2);
+            let writes = vec![records("a", "s", some), records("b", "s", some)];
+            let made = store.transact(writes, WriteOptions::default()).await.expect("appends");
+            assert_eq!(loses.commits.get(), 0);
+            for (made, (space, last)) in made.iter().zip([("a", 5), ("b", 6)]) {
+                assert_eq!(made.status.last_sequence, last, "{space}, {length}");
+                let page = store.read_segment(segment_read(space, "s", last, 1)).await.expect("reads");
+                let ids: Vec<_> = page.entries().map(|entry| entry.id).collect();
+                assert_eq!(ids, [made.last_id], "{space}, {length}");
+                let status = store.segment_status(space, "s").await.expect("reads").expect("there is one");
+                assert_eq!(status, made.status, "{space}, {length}");
+            }
+        });
+    }
+}
+
 #[test]
 fn a_lease_whose_reply_was_lost_is_ones_own_if_it_was_applied() {
     for applies in [true, false] {

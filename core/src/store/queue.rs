@@ -118,7 +118,7 @@ pub(crate) struct Doubt {
     pub(crate) error: Error,
 }
 
-/// An entry that is there if a commit applied. Tries of one request share the TRX, but not all ids.
+/// The last entry of a write, which is there if a commit applied. Tries of one request share the TRX, but not all ids.
 #[derive(Debug)]
 pub(crate) struct Witness {
     pub(crate) space: Rc<str>,

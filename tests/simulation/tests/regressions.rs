@@ -33,6 +33,7 @@ const SEEDS: &[(u64, &str)] = &[
     ),
     (1154, "parts of a redo record stayed, whose header had been removed by a late commit"),
     (1892, "a strict call found what a relaxed one had stored, and both went with the power"),
+    (2_329_191, "a try whose part of one space had moved up was told with an earlier try's ids"),
     (8729, "not the store: a call that stored trimmed records anew was held to its first answer"),
 ];
 

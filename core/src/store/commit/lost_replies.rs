@@ -178,7 +178,7 @@ impl Inner {
         Ok(found)
     }
 
-    /// Whether the entry is there. `head`: that of the space of the request's first write.
+    /// Whether the entry is there, as the last one of its TRX in its segment. `head`: that of the space of the request's first write.
     async fn is_there(&self, witness: &Witness, head: &SpaceHead) -> Result<Applied> {
         let Witness { space, segment, sequence, id, trx } = witness;
         match self.next_block(space, segment, *sequence, &head.voids).await? {
@@ -191,7 +191,15 @@ impl Inner {
                 // Where commits are not atomic, a block without its head is a leftover.
                 let committed =
                     self.host.atomic() != Atomicity::None || *id <= head.last_id && !head.voids.contains(*id);
-                Ok(if mine && committed { Applied::Yes } else { Applied::Never })
+                if !mine || !committed {
+                    return Ok(Applied::Never);
+                }
+                // A later try of the same request may have written all of this, and then some: where others wrote to one
+                // of its segments in between, that part has moved up while the others are where they were.
+                let next = self.next_block(space, segment, *sequence + 1, &head.voids).await?;
+                let after =
+                    next.and_then(|next| next.runs.into_iter().find(|run| run.last_sequence() > *sequence));
+                Ok(if after.is_some_and(|run| run.trx.id == *trx) { Applied::Never } else { Applied::Yes })
             }
             _ => {
                 let row = self.host.get_one(segment::key(space, segment)).await?;
