@@ -1,5 +1,6 @@
 //! The contract of [`Kv`] as cases, each on a fresh host.
 
+mod beside;
 mod checks;
 mod commits;
 mod instances;
@@ -69,6 +70,7 @@ pub async fn conformance(factory: &mut dyn KvFactory) -> ConformanceReport {
         checks::CASES,
         limits::CASES,
         overlap::CASES,
+        beside::CASES,
         instances::CASES,
         model::CASES,
     ];

@@ -4,26 +4,22 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::cell::Cell;
 use core::future::poll_fn;
 use core::task::Poll;
 
-use futures_util::future::{join, join_all, join3, join4};
+use futures_util::future::{join, join_all, join4};
 
 use super::rows::{Refusal, all, change, get, gives, holds, put, read, same, scan};
 use super::setting::{
-    Case, Outcome, Setting, Stop, cases, ensure, needs_batches, needs_checks, needs_consistency,
-    needs_quick_commits, turn,
+    Case, Outcome, Setting, Stop, cases, ensure, needs_batches, needs_checks, needs_consistency, turn,
 };
-use crate::kv::{Bytes, Commit, Durability, Kv, ScanRange, SplitMix64};
+use crate::kv::{Bytes, Commit, Durability, Kv, ScanRange};
 
 pub(super) const CASES: &[Case] = cases![
     "reads at once are answered as each would be alone" => reads_at_once,
     "commits at once are all applied" => at_once,
     "of commits at once with the same check one wins" => one_wins,
     "counting by checks loses nothing" => counting,
-    "one get is one snapshot" => snapshot,
-    "keys and values of a scan belong together, whatever is written meanwhile" => pairs,
     "a commit that is dropped applies whole or not at all" => dropped,
 ];
 
@@ -132,75 +128,6 @@ async fn counting(setting: Setting<'_>) -> Outcome {
         outcome?;
     }
     holds(host, "n", (counters * each).to_string()).await
-}
-
-/// Writes and, while that goes on, looks, twice at once.
-async fn meanwhile(write: impl Future<Output = Outcome>, look: impl AsyncFn(bool) -> Outcome) -> Outcome {
-    let writing = Cell::new(true);
-    let write = async {
-        let outcome = write.await;
-        writing.set(false);
-        outcome
-    };
-    // Not in step with the writing, nor with each other.
-    let looking = async |second| {
-        let mut random = SplitMix64::new(u64::from(second));
-        while writing.get() {
-            look(second).await?;
-            for _ in 0..=random.below(3) {
-                turn().await;
-            }
-        }
-        Ok(())
-    };
-    let (written, first, second) = join3(write, looking(false), looking(true)).await;
-    written.and(first).and(second)
-}
-
-async fn snapshot(setting: Setting<'_>) -> Outcome {
-    let host = &*setting.host;
-    needs_batches(host.limits())?;
-    needs_consistency(host.limits())?;
-    put(host, &[("a", "0"), ("z", "0")]).await?;
-    let write = async {
-        for i in 1..=20 {
-            let value = i.to_string();
-            change().put("a", &value).put("z", &value).applied(host).await?;
-            turn().await;
-        }
-        Ok(())
-    };
-    let look = async |second| {
-        let found = get(host, &if second { ["z", "a"] } else { ["a", "z"] }).await?;
-        let [one, other] = found.as_slice() else { return Ok(()) };
-        same(other.as_deref(), one.as_deref(), "two rows that are always written together")
-    };
-    meanwhile(write, look).await
-}
-
-async fn pairs(setting: Setting<'_>) -> Outcome {
-    let host = &*setting.host;
-    needs_quick_commits(host.limits())?;
-    let names = ["a", "b", "c", "d", "e", "f"];
-    put(host, &names.map(|name| (name, name))).await?;
-    let write = async {
-        for (i, name) in names.into_iter().cycle().step_by(5).take(24).enumerate() {
-            let batch = if i % 2 == 0 { change().delete(name) } else { change().put(name, name) };
-            batch.applied(host).await?;
-            turn().await;
-        }
-        Ok(())
-    };
-    let look = async |reverse| {
-        for (key, value) in scan(host, ScanRange { reverse, ..all() }).await?.pairs {
-            ensure!(
-                !value.is_empty() && key.ends_with(&value),
-                "{key:?} has the value {value:?} of another key"
-            );
-        }
-        Ok(())
-    };
-    meanwhile(write, look).await
 }
 
 /// Polls a future so many times, then drops it; what it gave, if it was ready.

@@ -19,7 +19,7 @@ const SIZES: [usize; 14] =
     [0, 20_000, 3, 131_073, 65_537, 65_536, 65_535, 4096, 200_000, 1, 16_385, 16_384, 100_000, 0];
 
 /// The largest value that fits a commit with its key.
-fn largest(limits: &HostLimits) -> usize {
+pub(super) fn largest(limits: &HostLimits) -> usize {
     limits.max_value_bytes.min(limits.max_batch_bytes.saturating_sub(400))
 }
 

@@ -7,9 +7,12 @@ use streamkit_core::{
     async_trait,
 };
 
-pub(crate) type Get = for<'a> fn(&'a MemoryKv, Vec<Bytes>) -> LocalBoxFuture<'a, Result<Vec<Option<Bytes>>>>;
-pub(crate) type Scan = for<'a> fn(&'a MemoryKv, ScanRange) -> LocalBoxFuture<'a, Result<ScanPage>>;
-pub(crate) type Apply = for<'a> fn(&'a MemoryKv, Batch) -> LocalBoxFuture<'a, Result<Commit>>;
+pub(crate) type Values = Vec<Option<Bytes>>;
+/// A call of a host, as a function that is given it.
+pub(crate) type Call<H, A, T> = for<'a> fn(&'a H, A) -> LocalBoxFuture<'a, Result<T>>;
+pub(crate) type Get = Call<MemoryKv, Vec<Bytes>, Values>;
+pub(crate) type Scan = Call<MemoryKv, ScanRange, ScanPage>;
+pub(crate) type Apply = Call<MemoryKv, Batch, Commit>;
 
 /// A host over one in memory.
 pub(crate) struct Altered {
@@ -43,8 +46,8 @@ impl Kv for Altered {
     }
 }
 
-/// The host itself.
-pub(crate) fn same(inner: MemoryKv) -> Altered {
+/// The host itself, for what differs to be put in the place of what it does.
+pub(crate) fn plain(inner: MemoryKv) -> Altered {
     let limits = inner.limits().clone();
     Altered {
         inner,
@@ -55,16 +58,64 @@ pub(crate) fn same(inner: MemoryKv) -> Altered {
     }
 }
 
-pub(crate) fn getting(inner: MemoryKv, get: Get) -> Altered {
-    Altered { get, ..same(inner) }
+/// The host itself.
+pub(crate) fn same(inner: MemoryKv) -> Rc<dyn Kv> {
+    Rc::new(plain(inner))
 }
 
-pub(crate) fn scanning(inner: MemoryKv, scan: Scan) -> Altered {
-    Altered { scan, ..same(inner) }
+pub(crate) fn getting(inner: MemoryKv, get: Get) -> Rc<dyn Kv> {
+    Rc::new(Altered { get, ..plain(inner) })
 }
 
-pub(crate) fn committing(inner: MemoryKv, commit: Apply) -> Altered {
-    Altered { commit, ..same(inner) }
+pub(crate) fn scanning(inner: MemoryKv, scan: Scan) -> Rc<dyn Kv> {
+    Rc::new(Altered { scan, ..plain(inner) })
+}
+
+pub(crate) fn committing(inner: MemoryKv, commit: Apply) -> Rc<dyn Kv> {
+    Rc::new(Altered { commit, ..plain(inner) })
+}
+
+/// A host over one in memory that remembers something of its own, which no other instance has.
+pub(crate) struct Minding<M> {
+    pub(crate) kv: MemoryKv,
+    pub(crate) mind: M,
+    pub(crate) get: Call<Self, Vec<Bytes>, Values>,
+    pub(crate) scan: Call<Self, ScanRange, ScanPage>,
+    pub(crate) commit: Call<Self, Batch, Commit>,
+}
+
+#[async_trait(?Send)]
+impl<M> Kv for Minding<M> {
+    fn name(&self) -> &'static str {
+        "minding"
+    }
+
+    fn limits(&self) -> &HostLimits {
+        self.kv.limits()
+    }
+
+    async fn get(&self, keys: Vec<Bytes>) -> Result<Vec<Option<Bytes>>> {
+        (self.get)(self, keys).await
+    }
+
+    async fn scan(&self, range: ScanRange) -> Result<ScanPage> {
+        (self.scan)(self, range).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Commit> {
+        (self.commit)(self, batch).await
+    }
+}
+
+/// One that makes nothing of what it remembers yet.
+pub(crate) fn minding<M>(kv: MemoryKv, mind: M) -> Minding<M> {
+    Minding {
+        kv,
+        mind,
+        get: |host, keys| host.kv.get(keys),
+        scan: |host, range| host.kv.scan(range),
+        commit: |host, batch| host.kv.commit(batch),
+    }
 }
 
 /// Limits that all cases can reach quickly.
@@ -79,7 +130,7 @@ pub(crate) fn small() -> HostLimits {
     }
 }
 
-pub(crate) type Make = fn(MemoryKv) -> Altered;
+pub(crate) type Make = fn(MemoryKv) -> Rc<dyn Kv>;
 
 /// Makes hosts on data of its own.
 pub(crate) struct Factory {
@@ -100,14 +151,14 @@ impl Factory {
 impl KvFactory for Factory {
     async fn open(&mut self) -> Result<Rc<dyn Kv>> {
         self.data = MemoryKv::with_limits(self.limits.clone());
-        Ok(Rc::new((self.first)(self.data.clone())))
+        Ok((self.first)(self.data.clone()))
     }
 
     async fn second(&mut self) -> Result<Option<Rc<dyn Kv>>> {
-        Ok(Some(Rc::new((self.second)(self.data.clone()))))
+        Ok(Some((self.second)(self.data.clone())))
     }
 
     async fn reopen(&mut self) -> Result<Option<Rc<dyn Kv>>> {
-        Ok(Some(Rc::new((self.again)(self.data.clone()))))
+        Ok(Some((self.again)(self.data.clone())))
     }
 }

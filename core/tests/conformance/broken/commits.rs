@@ -1,9 +1,11 @@
 //! Mistakes in what commits change.
 
+use std::rc::Rc;
+
 use streamkit_core::{Bytes, Commit, Durability, Error, ErrorCode, Kv, Put};
 
 use super::{Broken, broken, value_of};
-use crate::altered::{Altered, committing, same};
+use crate::altered::{Altered, committing, plain};
 
 /// Where it is kept that a row was deleted, beyond all others.
 fn gone(key: &[u8]) -> Bytes {
@@ -76,21 +78,23 @@ pub(super) const BROKEN: &[Broken] = &[
     ),
     broken(
         "a row that was deleted is never seen again",
-        |inner| Altered {
-            get: |kv, keys| {
-                Box::pin(async move {
-                    let mut found = kv.get(keys.clone()).await?;
-                    for (value, key) in found.iter_mut().zip(&keys) {
-                        value.take_if(|_| value_of(kv, &gone(key)).is_some());
-                    }
-                    Ok(found)
-                })
-            },
-            commit: |kv, batch| {
-                batch.deletes.iter().for_each(|key| kv.overwrite(&gone(key), Some(Bytes::new())));
-                kv.commit(batch)
-            },
-            ..same(inner)
+        |inner| {
+            Rc::new(Altered {
+                get: |kv, keys| {
+                    Box::pin(async move {
+                        let mut found = kv.get(keys.clone()).await?;
+                        for (value, key) in found.iter_mut().zip(&keys) {
+                            value.take_if(|_| value_of(kv, &gone(key)).is_some());
+                        }
+                        Ok(found)
+                    })
+                },
+                commit: |kv, batch| {
+                    batch.deletes.iter().for_each(|key| kv.overwrite(&gone(key), Some(Bytes::new())));
+                    kv.commit(batch)
+                },
+                ..plain(inner)
+            })
         },
         &["what was deleted can be written again"],
     ),

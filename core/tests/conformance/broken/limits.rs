@@ -1,18 +1,20 @@
 //! Mistakes in limits.
 
+use std::rc::Rc;
+
 use streamkit_core::{Batch, Error, ErrorCode, HostLimits, Kv, MemoryKv};
 
 use super::{Broken, broken};
-use crate::altered::{Altered, committing, same};
+use crate::altered::{Altered, committing, plain};
 
 /// A host that heeds other limits than it says.
-fn heeding(inner: &MemoryKv, change: fn(&mut HostLimits)) -> Altered {
+fn heeding(inner: &MemoryKv, change: fn(&mut HostLimits)) -> Rc<dyn Kv> {
     let stated = inner.limits().clone();
     let mut inner = inner.clone();
     let mut heeded = stated.clone();
     change(&mut heeded);
     inner.set_limits(heeded);
-    Altered { limits: stated, ..same(inner) }
+    Rc::new(Altered { limits: stated, ..plain(inner) })
 }
 
 pub(super) const BROKEN: &[Broken] = &[
@@ -100,9 +102,9 @@ pub(super) const BROKEN: &[Broken] = &[
     broken(
         "limits are nonsense",
         |inner| {
-            let mut host = same(inner);
+            let mut host = plain(inner);
             host.limits.block_bytes = host.limits.max_value_bytes + 1;
-            host
+            Rc::new(host)
         },
         &["limits are sane, and stay as they are"],
     ),

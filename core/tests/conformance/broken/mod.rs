@@ -1,5 +1,6 @@
 //! Mistakes that a host can make, and the cases that tell. The files are named as those of the cases are.
 
+mod beside;
 mod checks;
 mod commits;
 mod instances;
@@ -40,6 +41,9 @@ fn checking(mut batch: Batch, made: impl Fn(&Check) -> bool) -> Batch {
     batch
 }
 
+/// From here on a value is large, to hosts that keep such values in another way.
+const LARGE: usize = 2000;
+
 const MODEL: &str = "commits, scans and gets of all kinds agree with a map";
 const SNAPSHOT: &str = "one get is one snapshot";
 
@@ -53,5 +57,6 @@ pub(crate) const BROKEN: &[&[Broken]] = &[
     checks::BROKEN,
     limits::BROKEN,
     overlap::BROKEN,
+    beside::BROKEN,
     instances::BROKEN,
 ];

@@ -1,6 +1,6 @@
 //! Mistakes that calls at once bring out.
 
-use streamkit_core::{Batch, Bytes, Commit, Kv};
+use streamkit_core::{Batch, Commit, Kv};
 
 use super::{Broken, SNAPSHOT, broken};
 use crate::altered::{committing, scanning};
@@ -25,28 +25,6 @@ pub(super) const BROKEN: &[Broken] = &[
             })
         },
         &[SNAPSHOT, "a commit that is dropped applies whole or not at all"],
-    ),
-    broken(
-        "a scan reads keys, then values",
-        |inner| {
-            scanning(inner, |kv, range| {
-                Box::pin(async move {
-                    let mut page = kv.scan(range.clone()).await?;
-                    if range.keys_only {
-                        return Ok(page);
-                    }
-                    turn().await;
-                    let keys = page.pairs.iter().map(|(key, _)| key.clone()).collect();
-                    let values: Vec<Bytes> = kv.get(keys).await?.into_iter().flatten().collect();
-                    page.pairs.truncate(values.len());
-                    for ((_, value), found) in page.pairs.iter_mut().zip(values) {
-                        *value = found.into();
-                    }
-                    Ok(page)
-                })
-            })
-        },
-        &["keys and values of a scan belong together, whatever is written meanwhile"],
     ),
     broken(
         "a scan goes on in the direction of another one",

@@ -1,10 +1,11 @@
 //! Mistakes in what get answers.
 
-use streamkit_core::{Batch, Bytes, Check, Kv, MemoryKv, Put, Result};
+use std::rc::Rc;
 
-use super::{Broken, MODEL, SNAPSHOT, broken, value_of};
-use crate::altered::{Altered, getting, same};
-use crate::turn::turn;
+use streamkit_core::{Batch, Check, Kv, Put};
+
+use super::{Broken, MODEL, broken};
+use crate::altered::{Altered, getting, plain};
 
 fn lower(mut batch: Batch) -> Batch {
     for Check { key, .. } in &mut batch.checks {
@@ -72,34 +73,22 @@ pub(super) const BROKEN: &[Broken] = &[
         &["get of many keys answers all of them"],
     ),
     broken(
-        "get takes each key at another moment",
-        |inner| getting(inner, |kv, keys| Box::pin(one_by_one(kv, keys))),
-        &[SNAPSHOT],
-    ),
-    broken(
         "keys are kept without their case",
-        |inner| Altered {
-            get: |kv, mut keys| {
-                keys.iter_mut().for_each(|key| key.make_ascii_lowercase());
-                kv.get(keys)
-            },
-            scan: |kv, mut range| {
-                range.start.make_ascii_lowercase();
-                range.end.make_ascii_lowercase();
-                kv.scan(range)
-            },
-            commit: |kv, batch| kv.commit(lower(batch)),
-            ..same(inner)
+        |inner| {
+            Rc::new(Altered {
+                get: |kv, mut keys| {
+                    keys.iter_mut().for_each(|key| key.make_ascii_lowercase());
+                    kv.get(keys)
+                },
+                scan: |kv, mut range| {
+                    range.start.make_ascii_lowercase();
+                    range.end.make_ascii_lowercase();
+                    kv.scan(range)
+                },
+                commit: |kv, batch| kv.commit(lower(batch)),
+                ..plain(inner)
+            })
         },
         &["keys that are alike but for their bytes are different rows"],
     ),
 ];
-
-async fn one_by_one(kv: &MemoryKv, keys: Vec<Bytes>) -> Result<Vec<Option<Bytes>>> {
-    let mut values = Vec::new();
-    for key in keys {
-        values.push(value_of(kv, &key));
-        turn().await;
-    }
-    Ok(values)
-}
