@@ -3,6 +3,7 @@
 mod beside;
 mod checks;
 mod commits;
+mod covering;
 mod instances;
 mod limits;
 mod model;
@@ -67,6 +68,7 @@ pub async fn conformance(factory: &mut dyn KvFactory) -> ConformanceReport {
         ranges::CASES,
         pages::CASES,
         commits::CASES,
+        covering::CASES,
         checks::CASES,
         limits::CASES,
         overlap::CASES,

@@ -3,6 +3,7 @@
 mod beside;
 mod checks;
 mod commits;
+mod covering;
 mod instances;
 mod limits;
 mod overlap;
@@ -54,6 +55,7 @@ pub(crate) const BROKEN: &[&[Broken]] = &[
     ranges::BROKEN,
     pages::BROKEN,
     commits::BROKEN,
+    covering::BROKEN,
     checks::BROKEN,
     limits::BROKEN,
     overlap::BROKEN,
