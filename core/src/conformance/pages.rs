@@ -6,8 +6,10 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
-use super::rows::{KEYS, PREFIX_BYTES, all, between, both_ways, fill, gives, put, row, same, scan};
-use super::setting::{Case, Outcome, Setting, cases, ensure, needs, needs_quick_commits};
+use super::rows::{
+    KEYS, PREFIX_BYTES, all, between, both_ways, change, fill, gives, put, row, rows_hold, same, scan,
+};
+use super::setting::{Case, Outcome, Setting, cases, ensure, needs, needs_batches, needs_quick_commits};
 use crate::kv::{Bytes, ScanRange, SplitMix64};
 
 pub(super) const CASES: &[Case] = cases![
@@ -15,6 +17,7 @@ pub(super) const CASES: &[Case] = cases![
     "rows beyond the range are not more" => beyond_the_range,
     "scan stops at max_bytes of values, after at least one pair" => max_bytes,
     "max_bytes counts values only" => values_only,
+    "rows that were deleted or replaced count for nothing" => rows_before,
     "scan of keys only gives no values" => keys_only,
     "max_bytes means nothing to a scan of keys only" => max_bytes_of_keys,
     "a page may hold many rows" => many_rows,
@@ -73,6 +76,8 @@ async fn beyond_the_range(setting: Setting<'_>) -> Outcome {
 async fn max_bytes(setting: Setting<'_>) -> Outcome {
     let host = &*setting.host;
     let keys = ["a", "b", "c", "d"];
+    // What they were before does not count.
+    put(host, &[("b", Bytes::new()), ("c", vec![0; 1000])]).await?;
     put(host, &keys.map(|key| (key, [0; 100]))).await?;
     for max_bytes in [0, 1, 99, 100, 101, 199, 200, 201, 399, 400, 10_000] {
         for (reverse, order) in both_ways(&keys) {
@@ -116,6 +121,26 @@ async fn values_only(setting: Setting<'_>) -> Outcome {
         }
     }
     Ok(())
+}
+
+// Storages that write anew instead of changing keep what was there for a while.
+async fn rows_before(setting: Setting<'_>) -> Outcome {
+    let host = &*setting.host;
+    needs_batches(host.limits())?;
+    put(host, &["a", "b", "c", "d", "e", "f"].map(|key| (key, [0; 100]))).await?;
+    change().delete("a").delete("c").delete("d").delete("f").applied(host).await?;
+    let left = [("b", "1"), ("e", "2")];
+    put(host, &left).await?;
+    rows_hold(host, &left, "rows that are left").await?;
+    for (reverse, keys) in both_ways(&["b", "e"]) {
+        for (max_bytes, keys_only) in [(2, false), (0, true)] {
+            let range = ScanRange { limit: 2, max_bytes, keys_only, reverse, ..all() };
+            let what = format_args!("max_bytes {max_bytes}, keys only {keys_only}, reverse {reverse}");
+            gives(&scan(host, range).await?, &keys, false, what)?;
+        }
+    }
+    change().delete("b").delete("e").applied(host).await?;
+    rows_hold::<&str, &str>(host, &[], "after all were deleted").await
 }
 
 async fn keys_only(setting: Setting<'_>) -> Outcome {

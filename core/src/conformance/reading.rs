@@ -5,7 +5,10 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::rows::{all, between, change, get, gives, holds, lacks, put, read, rows_are, same, scan};
+use super::rows::{
+    PREFIX_BYTES, all, between, both_ways, change, get, gives, holds, lacks, put, read, rows_are, rows_hold,
+    same, scan,
+};
 use super::setting::{Case, Outcome, Setting, cases, ensure, needs_whole_store};
 use crate::kv::{Bytes, Put, ScanRange};
 
@@ -15,6 +18,7 @@ pub(super) const CASES: &[Case] = cases![
     "get of many keys answers all of them" => many_keys,
     "get does not confuse a key with what it begins with" => beginnings,
     "keys that are alike but for their bytes are different rows" => keys_alike,
+    "long keys that differ at their end are different rows, in order" => long_keys,
     "keys and values hold any bytes" => any_bytes,
     "a key may begin with any byte" => first_bytes,
 ];
@@ -90,6 +94,17 @@ async fn keys_alike(setting: Setting<'_>) -> Outcome {
     holds(host, "key", "0").await
 }
 
+async fn long_keys(setting: Setting<'_>) -> Outcome {
+    let host = &*setting.host;
+    let begin = vec![b'k'; host.limits().max_key_bytes.min(1000).saturating_sub(PREFIX_BYTES + 1)];
+    let [a, b, c] = [b"a", b"b", b"c"].map(|end| ([begin.as_slice(), end].concat(), end));
+    put(host, core::slice::from_ref(&c)).await?;
+    put(host, &[a.clone(), b.clone()]).await?;
+    rows_hold(host, &[a.clone(), b.clone(), c.clone()], "rows").await?;
+    change().delete(&b.0).applied(host).await?;
+    rows_hold(host, &[a, c], "rows that are left").await
+}
+
 async fn any_bytes(setting: Setting<'_>) -> Outcome {
     let host = &*setting.host;
     let every: Bytes = (0..=u8::MAX).collect();
@@ -114,9 +129,13 @@ async fn first_bytes(setting: Setting<'_>) -> Outcome {
     let mut batch = change();
     batch.0.puts = keys.iter().map(|key| Put { key: key.to_vec(), value: key.to_vec() }).collect();
     batch.applied(host).await?;
-    let range = ScanRange { start: vec![0], end: vec![0xff; 3], ..all() };
-    let page = scan(host, range).await?;
-    let found: Vec<&[u8]> = page.pairs.iter().map(|(key, _)| key.as_slice()).collect();
-    ensure!(found == keys && !page.more, "expected the keys {keys:?}, got {found:?}");
+    for start in [Bytes::new(), vec![0]] {
+        for (reverse, keys) in both_ways(&keys) {
+            let range = ScanRange { start: start.clone(), end: vec![0xff; 3], reverse, ..all() };
+            let page = scan(host, range).await?;
+            let found: Vec<&[u8]> = page.pairs.iter().map(|(key, _)| key.as_slice()).collect();
+            ensure!(found == keys && !page.more, "from {start:?}: expected the keys {keys:?}, got {found:?}");
+        }
+    }
     lacks(host, "").await
 }

@@ -19,10 +19,14 @@ const PREFIX_END: &[u8] = b"DAT\0SEGMENTS\0conformance\x01";
 pub(super) const PREFIX_BYTES: usize = PREFIX.len();
 
 /// Keys that start alike, with every awkward byte, in their order.
-pub(super) const KEYS: [&[u8]; 20] = [
+pub(super) const KEYS: [&[u8]; 23] = [
     b"\x00",
     b"\x00\x00",
     b"\x01",
+    // Neither as numbers nor without their case.
+    b"10",
+    b"9",
+    b"B",
     b"a",
     b"a\x00",
     b"a\x00\x00",
@@ -226,6 +230,34 @@ pub(super) fn gives<K: AsRef<[u8]>>(
 /// That these are all the rows there are, with keys up to the usual limit.
 pub(super) async fn rows_are<K: AsRef<[u8]>>(host: &dyn Kv, expected: &[K], what: &str) -> Outcome {
     gives(&scan(host, all()).await?, expected, false, what)
+}
+
+/// That these are all the rows there are, by scans in both directions that have room for just these, and for one less.
+pub(super) async fn rows_hold<K, V>(host: &dyn Kv, expected: &[(K, V)], what: &str) -> Outcome
+where
+    K: AsRef<[u8]> + Clone,
+    V: AsRef<[u8]> + Clone,
+{
+    let size = expected.len();
+    for (reverse, order) in both_ways(expected) {
+        for limit in [size.max(1), size.saturating_sub(1).max(1)] {
+            let what = format_args!("{what}, limit {limit}, reverse {reverse}");
+            let page = scan(host, ScanRange { limit, reverse, ..all() }).await?;
+            let given = order.get(..limit).unwrap_or(&order);
+            let keys: Vec<&K> = given.iter().map(|(key, _)| key).collect();
+            gives(&page, &keys, limit < size, what)?;
+            for ((_, found), (key, value)) in page.pairs.iter().zip(given) {
+                let key = shown(key.as_ref());
+                same(Some(found), Some(value.as_ref()), format_args!("{what}: the value of {key}"))?;
+            }
+        }
+    }
+    let keys: Vec<&K> = expected.iter().map(|(key, _)| key).collect();
+    for ((key, value), found) in expected.iter().zip(get(host, &keys).await?) {
+        let key = shown(key.as_ref());
+        same(found.as_deref(), Some(value.as_ref()), format_args!("{what}: get of {key}"))?;
+    }
+    Ok(())
 }
 
 /// That two byte strings are equal, or both are absent.

@@ -3,6 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use super::pages::may_hold;
 use super::rows::{all, between, both_ways, change, gives, holds, lacks, put, rows_are, same, scan};
 use super::setting::{Case, Outcome, Setting, Stop, cases, ensure};
 use crate::kv::{Bytes, HostLimits, Kv, ScanRange};
@@ -66,6 +67,15 @@ async fn order(setting: Setting<'_>) -> Outcome {
             for ((_, value), (name, expected)) in page.pairs.iter().zip(&rows) {
                 same(Some(value), Some(expected), format_args!("the value of {name}"))?;
             }
+        }
+        let sizes: Vec<usize> = rows.iter().map(|(_, value)| value.len()).collect();
+        for max_bytes in [most, most + 10, most * 2] {
+            let page = scan(host, ScanRange { max_bytes, reverse, ..between("a", "g") }).await?;
+            let (given, expected) = (page.pairs.len(), may_hold(&sizes, max_bytes));
+            ensure!(
+                expected.contains(&given),
+                "max_bytes {max_bytes}, values of {sizes:?}: expected {expected:?} pairs, got {given}"
+            );
         }
     }
     let keys = scan(host, ScanRange { keys_only: true, ..all() }).await?;

@@ -1,11 +1,16 @@
 //! Mistakes in how much of a range a page has.
 
-use streamkit_core::{Bytes, Kv, ScanPage, ScanRange};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
-use super::{Broken, broken};
-use crate::altered::scanning;
+use streamkit_core::{Bytes, Kv, MemoryKv, ScanPage, ScanRange};
+
+use super::{Broken, broken, value_of};
+use crate::altered::{Minding, minding, scanning};
 
 const LIMIT: &str = "scan stops at the limit, and `more` is exact";
+const ROWS_BEFORE: &str = "rows that were deleted or replaced count for nothing";
 const MAX_BYTES: &str = "scan stops at max_bytes of values, after at least one pair";
 
 pub(super) const BROKEN: &[Broken] = &[
@@ -167,4 +172,112 @@ pub(super) const BROKEN: &[Broken] = &[
         },
         &["the largest limit is no more than a limit"],
     ),
+    broken(
+        "max_bytes counts what a row held first, if that was large",
+        |inner| {
+            Rc::new(Minding {
+                scan: |host: &Minding<Sizes>, range| {
+                    Box::pin(async move {
+                        let page = host.kv.scan(ScanRange { max_bytes: usize::MAX, ..range.clone() }).await?;
+                        let sizes = host.mind.borrow();
+                        let values: BTreeMap<_, _> = page.pairs.iter().cloned().collect();
+                        let size_of =
+                            |key: &Bytes| values[key].len().max(sizes.get(key).copied().unwrap_or(0));
+                        let room = if range.keys_only { usize::MAX } else { range.max_bytes };
+                        Ok(cut(page, room, size_of))
+                    })
+                },
+                commit: |host, batch| {
+                    Box::pin(async move {
+                        for put in &batch.puts {
+                            let size = put.value.len();
+                            let counted = if size > LARGE_TO_PAGES { size } else { 0 };
+                            host.mind.borrow_mut().entry(put.key.clone()).or_insert(counted);
+                        }
+                        host.kv.commit(batch).await
+                    })
+                },
+                ..minding(inner, Sizes::default())
+            })
+        },
+        &[MAX_BYTES],
+    ),
+    broken(
+        "a large row that was deleted beyond the page is more",
+        |inner| {
+            Rc::new(Minding {
+                scan: |host: &Minding<RefCell<BTreeSet<Bytes>>>, range| {
+                    Box::pin(async move {
+                        let page = host.kv.scan(range.clone()).await?;
+                        let Some((last, _)) = page.pairs.last() else { return Ok(page) };
+                        let is_beyond = |key: &Bytes| if range.reverse { key < last } else { key > last };
+                        let more = page.more || host.mind.borrow().iter().any(is_beyond);
+                        Ok(ScanPage { more, ..page })
+                    })
+                },
+                commit: |host, batch| {
+                    Box::pin(async move {
+                        let was_large = |key: &&Bytes| is_large(&host.kv, key);
+                        host.mind.borrow_mut().extend(batch.deletes.iter().filter(was_large).cloned());
+                        for put in &batch.puts {
+                            host.mind.borrow_mut().remove(&put.key);
+                        }
+                        host.kv.commit(batch).await
+                    })
+                },
+                ..minding(inner, RefCell::default())
+            })
+        },
+        &[ROWS_BEFORE],
+    ),
+    broken(
+        "a row in the place of a large one counts twice",
+        |inner| {
+            Rc::new(Minding {
+                scan: |host: &Minding<Sizes>, range| {
+                    Box::pin(async move {
+                        let limit = range.limit;
+                        let sizes = host.mind.borrow().clone();
+                        let page = host.kv.scan(range).await?;
+                        Ok(cut(page, limit, |key| sizes.get(key).copied().unwrap_or(1)))
+                    })
+                },
+                commit: |host, batch| {
+                    Box::pin(async move {
+                        for put in &batch.puts {
+                            if is_large(&host.kv, &put.key) {
+                                host.mind.borrow_mut().insert(put.key.clone(), 2);
+                            }
+                        }
+                        host.kv.commit(batch).await
+                    })
+                },
+                ..minding(inner, Sizes::default())
+            })
+        },
+        &[ROWS_BEFORE],
+    ),
 ];
+
+/// Rows of more bytes than that are large, to hosts that forget their size late.
+const LARGE_TO_PAGES: usize = 64;
+
+fn is_large(kv: &MemoryKv, key: &[u8]) -> bool {
+    value_of(kv, key).is_some_and(|value| value.len() > LARGE_TO_PAGES)
+}
+
+/// How much each row counts.
+type Sizes = RefCell<BTreeMap<Bytes, usize>>;
+
+/// The beginning of a page that has room for so much, at least one row.
+fn cut(mut page: ScanPage, room: usize, size_of: impl Fn(&Bytes) -> usize) -> ScanPage {
+    let mut sum = 0_usize;
+    let sums = page.pairs.iter().map(|(key, _)| {
+        sum = sum.saturating_add(size_of(key));
+        sum
+    });
+    let kept = sums.take_while(|sum| *sum <= room).count().max(1);
+    page.more |= kept < page.pairs.len();
+    page.pairs.truncate(kept);
+    page
+}

@@ -1,6 +1,6 @@
 //! Mistakes in which rows a range has.
 
-use streamkit_core::{Bytes, Error, Kv, ScanRange};
+use streamkit_core::{Bytes, Error, Kv, MemoryKv, Result, ScanPage, ScanRange};
 
 use super::{Broken, MODEL, broken};
 use crate::altered::scanning;
@@ -12,6 +12,27 @@ fn after(mut key: Bytes) -> Bytes {
 
 fn signed(key: &[u8]) -> Bytes {
     key.iter().map(|byte| byte ^ 0x80).collect()
+}
+
+/// A key whose digits have their place by how many there are, where it ends in digits and these begin no word.
+fn as_number(key: &[u8]) -> Bytes {
+    let digits = key.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let (word, number) = key.split_at(key.len() - digits);
+    let padding = vec![b'0'; 20_usize.saturating_sub(digits)];
+    if digits == 0 { key.to_vec() } else { [word, &padding, number].concat() }
+}
+
+/// A page of rows in the order of what is made of their keys.
+async fn ordered(kv: &MemoryKv, range: ScanRange, order: fn(&[u8]) -> Bytes) -> Result<ScanPage> {
+    let page = kv.scan(range.clone()).await?;
+    let whole = ScanRange { reverse: false, limit: usize::MAX, max_bytes: usize::MAX, ..range };
+    let mut pairs = kv.scan(whole).await?.pairs;
+    pairs.sort_by_key(|(key, _)| order(key));
+    if range.reverse {
+        pairs.reverse();
+    }
+    pairs.truncate(page.pairs.len());
+    Ok(ScanPage { pairs, ..page })
 }
 
 pub(super) const BROKEN: &[Broken] = &[
@@ -27,6 +48,16 @@ pub(super) const BROKEN: &[Broken] = &[
             })
         },
         &["scan gives unsigned byte order"],
+    ),
+    broken(
+        "keys order without their case",
+        |inner| scanning(inner, |kv, range| Box::pin(ordered(kv, range, |key| key.to_ascii_lowercase()))),
+        &["scan gives unsigned byte order", "scan in reverse gives the same, backwards"],
+    ),
+    broken(
+        "digits in keys order as numbers",
+        |inner| scanning(inner, |kv, range| Box::pin(ordered(kv, range, as_number))),
+        &["scan gives unsigned byte order", "scan in reverse gives the same, backwards"],
     ),
     broken(
         "the end of a range is in it",

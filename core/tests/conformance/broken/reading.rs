@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
-use streamkit_core::{Batch, Check, Kv, Put};
+use streamkit_core::{Batch, Bytes, Check, Kv, Put, ScanPage, Value};
 
 use super::{Broken, MODEL, broken};
-use crate::altered::{Altered, getting, plain};
+use crate::altered::{Altered, committing, getting, plain, scanning};
 
 fn lower(mut batch: Batch) -> Batch {
     for Check { key, .. } in &mut batch.checks {
@@ -20,6 +20,7 @@ fn lower(mut batch: Batch) -> Batch {
     batch
 }
 
+const LONG_KEYS: &str = "long keys that differ at their end are different rows, in order";
 const GET_ORDER: &str = "get answers in the order asked, and nothing for what is not there";
 
 pub(super) const BROKEN: &[Broken] = &[
@@ -90,5 +91,46 @@ pub(super) const BROKEN: &[Broken] = &[
             })
         },
         &["keys that are alike but for their bytes are different rows"],
+    ),
+    broken(
+        "keys are told apart by their first 255 bytes",
+        |inner| {
+            committing(inner, |kv, mut batch| {
+                let alike = |one: &Bytes, other: &Bytes| {
+                    one != other && one.len() > 255 && one.get(..255) == other.get(..255)
+                };
+                let taken = |key: &Bytes| batch.puts.iter().any(|put| alike(&put.key, key));
+                batch.deletes.extend(kv.snapshot().into_keys().filter(taken).collect::<Vec<_>>());
+                kv.commit(batch)
+            })
+        },
+        &[LONG_KEYS],
+    ),
+    broken(
+        "keys order by their first 255 bytes",
+        |inner| {
+            scanning(inner, |kv, range| {
+                Box::pin(async move {
+                    let mut page = kv.scan(range).await?;
+                    let is_long = |pair: &(Bytes, Value)| pair.0.len() > 255;
+                    if page.pairs.iter().all(is_long) {
+                        page.pairs.reverse();
+                    }
+                    Ok(page)
+                })
+            })
+        },
+        &[LONG_KEYS],
+    ),
+    broken(
+        "a range without a start is empty",
+        |inner| {
+            scanning(inner, |kv, range| {
+                Box::pin(async move {
+                    if range.start.is_empty() { Ok(ScanPage::default()) } else { kv.scan(range).await }
+                })
+            })
+        },
+        &["a key may begin with any byte"],
     ),
 ];

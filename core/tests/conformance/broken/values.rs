@@ -1,8 +1,8 @@
 //! Mistakes in how values are kept.
 
-use streamkit_core::Kv;
+use streamkit_core::{Kv, ScanRange};
 
-use super::{Broken, broken, value_of};
+use super::{Broken, LARGE, broken, value_of};
 use crate::altered::{committing, scanning};
 
 pub(super) const BROKEN: &[Broken] = &[
@@ -47,6 +47,22 @@ pub(super) const BROKEN: &[Broken] = &[
                     let mut page = kv.scan(range).await?;
                     page.pairs.sort_by_key(|(_, value)| value.len() > 4096);
                     Ok(page)
+                })
+            })
+        },
+        &["rows of all sizes come in the order of their keys"],
+    ),
+    broken(
+        "large rows do not count for max_bytes",
+        |inner| {
+            scanning(inner, |kv, range| {
+                Box::pin(async move {
+                    let page = kv.scan(range.clone()).await?;
+                    let last = page.pairs.last().is_some_and(|(_, value)| value.len() > LARGE);
+                    if !last || !page.more {
+                        return Ok(page);
+                    }
+                    kv.scan(ScanRange { max_bytes: usize::MAX, ..range }).await
                 })
             })
         },
