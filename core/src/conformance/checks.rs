@@ -45,7 +45,10 @@ async fn right_value(setting: Setting<'_>) -> Outcome {
     needs_checks(host.limits())?;
     put(host, &[("a", "1")]).await?;
     change().check("a", "1").put("a", "2").applied(host).await?;
-    holds(host, "a", "2").await
+    holds(host, "a", "2").await?;
+    change().check("a", "2").put("a", "").applied(host).await?;
+    change().check("a", "").put("a", "3").applied(host).await?;
+    holds(host, "a", "3").await
 }
 
 async fn absence(setting: Setting<'_>) -> Outcome {
@@ -92,19 +95,22 @@ async fn large_value(setting: Setting<'_>) -> Outcome {
     let limits = host.limits();
     needs_checks(limits)?;
     // Twice in one commit: checked, and put.
-    let size = 12_000.min(limits.max_value_bytes).min((limits.max_batch_bytes / 2).saturating_sub(100));
-    let value = vec![7_u8; size];
-    put(host, &[("a", &value)]).await?;
-    let mut other = value.clone();
-    for at in [0, size / 2, size.saturating_sub(1)] {
-        other.copy_from_slice(&value);
-        if let Some(byte) = other.get_mut(at) {
-            *byte = 8;
+    let most = limits.max_value_bytes.min((limits.max_batch_bytes / 2).saturating_sub(100));
+    for size in [12_000, 200_000] {
+        let value = vec![7_u8; size.min(most)];
+        put(host, &[("a", &value)]).await?;
+        let mut other = value.clone();
+        for at in [0, value.len() / 2, value.len().saturating_sub(1)] {
+            other.copy_from_slice(&value);
+            if let Some(byte) = other.get_mut(at) {
+                *byte = 8;
+            }
+            change().check("a", &other).put("a", "x").refused_with(host, 0, Some(&value)).await?;
         }
-        change().check("a", &other).put("a", "x").refused_with(host, 0, Some(&value)).await?;
+        change().check("a", &value).put("a", &other).applied(host).await?;
+        holds(host, "a", &other).await?;
     }
-    change().check("a", &value).put("a", &other).applied(host).await?;
-    holds(host, "a", &other).await
+    Ok(())
 }
 
 async fn alike(setting: Setting<'_>) -> Outcome {

@@ -7,9 +7,9 @@ use alloc::vec::Vec;
 
 use super::pages::TRIED_KEY_BYTES;
 use super::rows::{Change, PREFIX_BYTES, all, change, gives, holds, put, read, rows_are, same, scan};
-use super::setting::{Case, Outcome, Setting, Stop, cases, ensure, needs, needs_batches};
+use super::setting::{Case, Outcome, Setting, Stop, cases, ensure, needs, needs_batches, needs_checks};
 use crate::error::ErrorCode;
-use crate::kv::{Bytes, HostLimits, Kv, ScanRange};
+use crate::kv::{Bytes, HostLimits, Kv, ScanRange, SplitMix64};
 
 pub(super) const CASES: &[Case] = cases![
     "limits are sane, and stay as they are" => sane,
@@ -21,7 +21,12 @@ pub(super) const CASES: &[Case] = cases![
     "a commit of one operation more is refused" => more_operations,
     "a commit of max_batch_bytes is applied" => most_bytes,
     "a commit of one byte more is refused" => more_bytes,
+    "a check of a longer key is refused" => check_of_longer_key,
+    "a check of a longer value is refused" => check_of_longer_value,
+    "checks count as operations of a commit" => checks_as_operations,
+    "checks count as bytes of a commit" => checks_as_bytes,
     "a commit whose last operation is beyond a limit leaves nothing" => last_beyond,
+    "a commit whose last value is beyond a limit leaves nothing" => last_value_beyond,
 ];
 
 /// Values and commits up to here are tried.
@@ -61,7 +66,8 @@ fn needs_room_for_operations(limits: &HostLimits) -> Outcome {
 fn needs_room_for_bytes(limits: &HostLimits) -> Outcome {
     needs_batches(limits)?;
     needs_at_most("max_batch_bytes", limits.max_batch_bytes, TRIED_BYTES)?;
-    let rows = limits.max_batch_bytes.div_ceil(limits.max_value_bytes.max(1)).saturating_add(1);
+    // The last row may have to be split for its key, and a check may come to the rows.
+    let rows = limits.max_batch_bytes.div_ceil(limits.max_value_bytes.max(1)).saturating_add(2);
     needs(rows <= limits.max_batch_ops, "max_batch_ops is reached first")
 }
 
@@ -79,9 +85,10 @@ async fn too_large(host: &dyn Kv, batch: Change, left: &[&str], what: &str) -> O
     rows_are(host, left, what).await
 }
 
-/// A value of so many bytes that is not the same everywhere.
+/// A value of so many bytes that is not the same everywhere, and becomes no smaller by compression.
 fn large(size: usize) -> Bytes {
-    (0..=250).cycle().take(size).collect()
+    let mut random = SplitMix64::new(4);
+    core::iter::repeat_with(|| random.next_u64().to_le_bytes()).flatten().take(size).collect()
 }
 
 /// Puts whose keys and values come to just so many bytes, all of them within the other limits.
@@ -136,12 +143,16 @@ async fn sane(setting: Setting<'_>) -> Outcome {
 async fn longest_key(setting: Setting<'_>) -> Outcome {
     let host = &*setting.host;
     needs_room_for_keys(host.limits())?;
-    let key = vec![b'k'; host.limits().max_key_bytes.saturating_sub(PREFIX_BYTES)];
-    put(host, &[(&key, "1")]).await?;
-    holds(host, &key, "1").await?;
-    rows_are(host, &[&key], "scan").await?;
-    change().delete(&key).applied(host).await?;
-    rows_are::<&str>(host, &[], "after the delete").await
+    // Storages of text take some bytes for more than one character.
+    for byte in [0, b'k', 0xff] {
+        let key = vec![byte; host.limits().max_key_bytes.saturating_sub(PREFIX_BYTES)];
+        put(host, &[(&key, "1")]).await?;
+        holds(host, &key, "1").await?;
+        rows_are(host, &[&key], "scan").await?;
+        change().delete(&key).applied(host).await?;
+        rows_are::<&str>(host, &[], "after the delete").await?;
+    }
+    Ok(())
 }
 
 async fn longer_key(setting: Setting<'_>) -> Outcome {
@@ -230,5 +241,52 @@ async fn last_beyond(setting: Setting<'_>) -> Outcome {
     too_large(host, change().put("a", "1").put(&long, "2"), &[], "a put after a put").await?;
     put(host, &[("a", "1")]).await?;
     too_large(host, change().delete("a").put(&long, "2"), &["a"], "a put after a delete").await?;
+    holds(host, "a", "1").await?;
+    too_large(host, change().delete("a").delete(&long), &["a"], "a delete after a delete").await?;
     holds(host, "a", "1").await
+}
+
+async fn last_value_beyond(setting: Setting<'_>) -> Outcome {
+    let host = &*setting.host;
+    needs_batches(host.limits())?;
+    needs_room_for_values(host.limits())?;
+    put(host, &[("a", "1"), ("b", "1")]).await?;
+    let batch = change().delete("b").put("a", "2").put("c", vec![1; host.limits().max_value_bytes + 1]);
+    too_large(host, batch, &["a", "b"], "a put after others").await?;
+    holds(host, "a", "1").await?;
+    holds(host, "b", "1").await
+}
+
+async fn check_of_longer_key(setting: Setting<'_>) -> Outcome {
+    let host = &*setting.host;
+    needs_checks(host.limits())?;
+    needs_room_for_keys(host.limits())?;
+    let key = vec![b'k'; (host.limits().max_key_bytes + 1).saturating_sub(PREFIX_BYTES)];
+    too_large(host, change().absent(&key), &[], "a check alone").await
+}
+
+async fn check_of_longer_value(setting: Setting<'_>) -> Outcome {
+    let host = &*setting.host;
+    needs_checks(host.limits())?;
+    needs_room_for_values(host.limits())?;
+    let value = vec![1; host.limits().max_value_bytes + 1];
+    too_large(host, change().check("a", value), &[], "a check alone").await
+}
+
+async fn checks_as_operations(setting: Setting<'_>) -> Outcome {
+    let host = &*setting.host;
+    needs_checks(host.limits())?;
+    needs_room_for_operations(host.limits())?;
+    let puts = (0..host.limits().max_batch_ops).fold(change(), |batch, i| batch.put(numbered(i), ""));
+    too_large(host, puts.absent("nothing"), &[], "puts and a check").await
+}
+
+async fn checks_as_bytes(setting: Setting<'_>) -> Outcome {
+    let host = &*setting.host;
+    needs_checks(host.limits())?;
+    needs_room_for_bytes(host.limits())?;
+    let key = "nothing";
+    let bytes = (host.limits().max_batch_bytes + 1).saturating_sub(PREFIX_BYTES + key.len());
+    let puts = puts_of(host.limits(), bytes);
+    too_large(host, puts.absent(key), &[], "puts and a check").await
 }

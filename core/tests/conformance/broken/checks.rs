@@ -2,7 +2,7 @@
 
 use streamkit_core::{Batch, Check, Commit, Durability, Error, ErrorCode, Kv, MemoryKv};
 
-use super::{Broken, MODEL, broken, checking, value_of};
+use super::{Broken, MODEL, broken, checking, roomy, value_of};
 use crate::altered::committing;
 use crate::turn::turn;
 
@@ -103,6 +103,48 @@ pub(super) const BROKEN: &[Broken] = &[
         "a check compares lengths",
         |inner| committing(inner, |kv, batch| kv.commit(comparing(kv, batch, |a, b| a.len() == b.len()))),
         &[OTHER_VALUE, "a check compares all of a large value"],
+    ),
+    broken(
+        "a check for an empty value never holds",
+        |inner| {
+            committing(inner, |kv, batch| {
+                Box::pin(async move {
+                    for (check, Check { key, value }) in batch.checks.iter().enumerate() {
+                        if value.as_ref().is_some_and(|value| value.is_empty()) {
+                            return Ok(Commit::Refused { check, current: value_of(kv, key) });
+                        }
+                    }
+                    kv.commit(batch).await
+                })
+            })
+        },
+        &["a check holds for the value that is there"],
+    ),
+    broken(
+        "a check compares the first piece of a large value",
+        |inner| {
+            committing(roomy(&inner), |kv, batch| {
+                kv.commit(comparing(kv, batch, |a, b| {
+                    a.len() == b.len() && a.len() > 65_536 && a[..65_536] == b[..65_536]
+                }))
+            })
+        },
+        &["a check compares all of a large value"],
+    ),
+    broken(
+        "a failed check gives the first piece of a large value",
+        |inner| {
+            committing(roomy(&inner), |kv, batch| {
+                Box::pin(async move {
+                    let mut answer = kv.commit(batch).await?;
+                    if let Commit::Refused { current: Some(current), .. } = &mut answer {
+                        current.truncate(65_536);
+                    }
+                    Ok(answer)
+                })
+            })
+        },
+        &["a check compares all of a large value"],
     ),
     broken(
         "a check compares the first four thousand bytes",

@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
-use streamkit_core::{Batch, Error, ErrorCode, HostLimits, Kv, MemoryKv};
+use streamkit_core::{Batch, Bytes, Error, ErrorCode, HostLimits, Kv, MemoryKv, Put};
 
-use super::{Broken, broken};
-use crate::altered::{Altered, committing, plain};
+use super::{Broken, broken, checking};
+use crate::altered::{Altered, Minding, committing, minding, plain};
 
 /// A host that heeds other limits than it says.
 fn heeding(inner: &MemoryKv, change: fn(&mut HostLimits)) -> Rc<dyn Kv> {
@@ -94,6 +94,98 @@ pub(super) const BROKEN: &[Broken] = &[
                         kv.commit(Batch { checks: Vec::new(), puts, ..batch }).await?;
                     }
                     answer
+                })
+            })
+        },
+        &["a commit whose last operation is beyond a limit leaves nothing"],
+    ),
+    broken(
+        "checks do not count",
+        |inner| {
+            let mut free = inner.clone();
+            free.set_limits(HostLimits::default());
+            Rc::new(Minding {
+                commit: |host: &Minding<MemoryKv>, batch| {
+                    Box::pin(async move {
+                        host.kv.limits().check_batch(&checking(batch.clone(), |_| false))?;
+                        host.mind.commit(batch).await
+                    })
+                },
+                ..minding(inner, free)
+            })
+        },
+        &[
+            "a check of a longer key is refused",
+            "a check of a longer value is refused",
+            "checks count as operations of a commit",
+            "checks count as bytes of a commit",
+        ],
+    ),
+    broken(
+        "bytes of keys are counted as those of their text",
+        |inner| {
+            committing(inner, |kv, batch| {
+                Box::pin(async move {
+                    let most = kv.limits().max_key_bytes;
+                    let is_long = |key: &Bytes| {
+                        let text: String = key.iter().copied().map(char::from).collect();
+                        key.len() <= most && text.len() > most
+                    };
+                    if batch.puts.iter().any(|put| is_long(&put.key)) {
+                        return Err(Error::unavailable("the index takes no such key"));
+                    }
+                    kv.commit(batch).await
+                })
+            })
+        },
+        &["a key of max_key_bytes is kept"],
+    ),
+    broken(
+        "values are compressed, and must be smaller then",
+        |inner| {
+            committing(inner, |kv, batch| {
+                Box::pin(async move {
+                    for put in &batch.puts {
+                        let stored = zstd::encode_all(&*put.value, 1).expect("memory takes what there is");
+                        if put.value.len() == kv.limits().max_value_bytes && stored.len() >= put.value.len() {
+                            return Err(Error::unavailable("the column is full"));
+                        }
+                    }
+                    kv.commit(batch).await
+                })
+            })
+        },
+        &["a value of max_value_bytes is kept"],
+    ),
+    broken(
+        "values are looked at when their turn comes",
+        |inner| {
+            committing(inner, |kv, batch| {
+                Box::pin(async move {
+                    let most = kv.limits().max_value_bytes;
+                    let before = batch.puts.iter().take_while(|put| put.value.len() <= most);
+                    let before: Vec<Put> = before.cloned().collect();
+                    if !before.is_empty() && before.len() < batch.puts.len() {
+                        kv.commit(Batch { puts: before, ..batch.clone() }).await?;
+                    }
+                    kv.commit(batch).await
+                })
+            })
+        },
+        &["a commit whose last value is beyond a limit leaves nothing"],
+    ),
+    broken(
+        "keys of deletes are looked at when their turn comes",
+        |inner| {
+            committing(inner, |kv, batch| {
+                Box::pin(async move {
+                    let most = kv.limits().max_key_bytes;
+                    let before = batch.deletes.iter().take_while(|key| key.len() <= most);
+                    let before: Vec<Bytes> = before.cloned().collect();
+                    if !before.is_empty() && before.len() < batch.deletes.len() {
+                        kv.commit(Batch { deletes: before, ..Batch::default() }).await?;
+                    }
+                    kv.commit(batch).await
                 })
             })
         },

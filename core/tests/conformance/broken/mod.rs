@@ -12,7 +12,8 @@ mod ranges;
 mod reading;
 mod values;
 
-use streamkit_core::{Batch, Bytes, Check, MemoryKv};
+use futures::FutureExt;
+use streamkit_core::{Batch, Bytes, Check, HostLimits, Kv, MemoryKv};
 
 use crate::altered::Make;
 
@@ -32,8 +33,17 @@ const fn broken(what: &'static str, first: Make, fails: &'static [&'static str])
     Broken { what, first, second: None, again: None, fails }
 }
 
+/// The same data, with room for values that storages keep in pieces.
+fn roomy(inner: &MemoryKv) -> MemoryKv {
+    let mut inner = inner.clone();
+    let limits = HostLimits { max_value_bytes: 300_000, max_batch_bytes: 1 << 20, ..inner.limits().clone() };
+    inner.set_limits(limits);
+    inner
+}
+
 fn value_of(kv: &MemoryKv, key: &[u8]) -> Option<Bytes> {
-    kv.snapshot().remove(key)
+    let found = kv.get(vec![key.to_vec()]).now_or_never().expect("memory answers at once");
+    found.expect("memory does not fail").pop().flatten()
 }
 
 /// The batch with only those checks that are not left out.
