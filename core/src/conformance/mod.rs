@@ -11,6 +11,7 @@ mod overlap;
 mod pages;
 mod ranges;
 mod reading;
+mod reopening;
 mod report;
 mod rows;
 mod setting;
@@ -42,8 +43,8 @@ pub trait KvFactory {
         Ok(None)
     }
 
-    /// The data of the last [`open`](Self::open) again, after its host was dropped. `None`, unless implemented: the
-    /// cases that reopen are skipped.
+    /// The data of the last [`open`](Self::open) again, after its host was dropped, and the one of the last `reopen`.
+    /// `None`, unless implemented: the cases that reopen are skipped.
     async fn reopen(&mut self) -> Result<Option<Rc<dyn Kv>>> {
         Ok(None)
     }
@@ -74,6 +75,7 @@ pub async fn conformance(factory: &mut dyn KvFactory) -> ConformanceReport {
         overlap::CASES,
         beside::CASES,
         instances::CASES,
+        reopening::CASES,
         model::CASES,
     ];
     for Case { name, run } in groups.into_iter().flatten() {

@@ -131,7 +131,7 @@ async fn counting(setting: Setting<'_>) -> Outcome {
 }
 
 /// Polls a future so many times, then drops it; what it gave, if it was ready.
-async fn polled<F: Future>(future: F, times: usize) -> Option<F::Output> {
+pub(super) async fn polled<F: Future>(future: F, times: usize) -> Option<F::Output> {
     let mut future = Box::pin(future);
     for _ in 0..times {
         if let Poll::Ready(output) = poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await {

@@ -53,7 +53,7 @@ pub(super) struct Setting<'a> {
     pub(super) factory: &'a mut dyn KvFactory,
 }
 
-impl Setting<'_> {
+impl<'a> Setting<'a> {
     /// Another instance on the same data; skips the case where there is none.
     pub(super) async fn second(&mut self) -> Outcome<Rc<dyn Kv>> {
         let opened = self.factory.second().await.map_err(|error| Stop::Failed(format!("second: {error}")))?;
@@ -61,11 +61,12 @@ impl Setting<'_> {
     }
 
     /// The data again, after this host was dropped; skips the case where that cannot be had.
-    pub(super) async fn reopen(self) -> Outcome<Rc<dyn Kv>> {
+    pub(super) async fn reopen(self) -> Outcome<Setting<'a>> {
         let Self { host, factory } = self;
         drop(host);
         let opened = factory.reopen().await.map_err(|error| Stop::Failed(format!("reopen: {error}")))?;
-        opened.ok_or_else(|| Stop::Skipped("the host cannot be reopened".to_string()))
+        let host = opened.ok_or_else(|| Stop::Skipped("the host cannot be reopened".to_string()))?;
+        Ok(Setting { host, factory })
     }
 }
 

@@ -10,6 +10,7 @@ mod overlap;
 mod pages;
 mod ranges;
 mod reading;
+mod reopening;
 mod values;
 
 use futures::FutureExt;
@@ -39,6 +40,23 @@ fn roomy(inner: &MemoryKv) -> MemoryKv {
     let limits = HostLimits { max_value_bytes: 300_000, max_batch_bytes: 1 << 20, ..inner.limits().clone() };
     inner.set_limits(limits);
     inner
+}
+
+impl Broken {
+    const fn first(mut self, first: Make) -> Self {
+        self.first = first;
+        self
+    }
+
+    const fn beside(mut self, second: Make) -> Self {
+        self.second = Some(second);
+        self
+    }
+
+    const fn again(mut self, again: Make) -> Self {
+        self.again = Some(again);
+        self
+    }
 }
 
 fn value_of(kv: &MemoryKv, key: &[u8]) -> Option<Bytes> {
@@ -71,4 +89,5 @@ pub(crate) const BROKEN: &[&[Broken]] = &[
     overlap::BROKEN,
     beside::BROKEN,
     instances::BROKEN,
+    reopening::BROKEN,
 ];
