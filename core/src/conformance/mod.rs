@@ -4,6 +4,7 @@ mod beside;
 mod checks;
 mod commits;
 mod covering;
+mod in_time;
 mod instances;
 mod limits;
 mod model;
@@ -24,9 +25,11 @@ use alloc::vec::Vec;
 
 use async_trait::async_trait;
 
+use in_time::{ending, in_time};
 pub use report::{ConformanceCase, ConformanceOutcome, ConformanceReport};
 use setting::{Case, Setting, Stop};
 
+use crate::env::Timer;
 use crate::error::Result;
 use crate::kv::Kv;
 
@@ -48,6 +51,12 @@ pub trait KvFactory {
     async fn reopen(&mut self) -> Result<Option<Rc<dyn Kv>>> {
         Ok(None)
     }
+
+    /// What tells that a call is not answered in time: within 30 seconds, for each call of a host and of this factory.
+    /// `None`, unless implemented: a call that is never answered then keeps the suite waiting for ever.
+    fn timer(&mut self) -> Option<Rc<dyn Timer>> {
+        None
+    }
 }
 
 /// Tries the rules of [`Kv`] on hosts of this factory, each a case of its own by name. It cuts no power and makes
@@ -59,8 +68,8 @@ pub trait KvFactory {
 ///
 /// Where reads may be stale, an instance must still see its own commits, as a store would otherwise not get far.
 ///
-/// It runs under any executor, needs no clock and does the same each time. It waits as long as the host does: a call
-/// that never answers is not found out.
+/// It runs under any executor, needs no clock and does the same each time. A call that is never answered is found out
+/// where the factory supplies a [timer](KvFactory::timer), and fails the case that made it.
 pub async fn conformance(factory: &mut dyn KvFactory) -> ConformanceReport {
     let mut report = ConformanceReport { host: String::new(), cases: Vec::new() };
     let groups = [
@@ -79,10 +88,12 @@ pub async fn conformance(factory: &mut dyn KvFactory) -> ConformanceReport {
         model::CASES,
     ];
     for Case { name, run } in groups.into_iter().flatten() {
-        let outcome = match factory.open().await {
+        let timer = factory.timer();
+        let outcome = match in_time(timer.as_deref(), "factory.open", factory.open()).await {
             Ok(host) => {
                 report.host = host.name().to_string();
-                run(Setting { host, factory: &mut *factory }).await
+                let host = ending(host, timer.as_ref());
+                run(Setting { host, factory: &mut *factory, timer }).await
             }
             Err(error) => Err(Stop::Failed(alloc::format!("open: {error}"))),
         };

@@ -6,7 +6,9 @@ use alloc::vec::Vec;
 
 use super::overlap::polled;
 use super::rows::{change, get, holds, put, rows_are, rows_hold};
-use super::setting::{Case, Outcome, Setting, Stop, cases, ensure, needs_batches, needs_checks};
+use super::setting::{
+    Case, Outcome, Setting, Stop, cases, ensure, needs_batches, needs_checks, needs_consistency,
+};
 use super::values::largest;
 use crate::kv::{Bytes, Commit, Durability};
 
@@ -80,6 +82,7 @@ async fn all_kinds(setting: Setting<'_>) -> Outcome {
 // Whoever gives up a call, as at a deadline, may well end the host next.
 async fn given_up(mut setting: Setting<'_>) -> Outcome {
     needs_batches(setting.host.limits())?;
+    needs_consistency(setting.host.limits())?;
     for times in 0..8 {
         let host = &*setting.host;
         change().put("a", "1").delete("b").put("c", "1").strict().applied(host).await?;

@@ -9,6 +9,8 @@ use core::task::Poll;
 use futures_util::future::LocalBoxFuture;
 
 use super::KvFactory;
+use super::in_time::{ending, in_time};
+use crate::env::Timer;
 use crate::kv::{Atomicity, HostLimits, Kv};
 
 /// Why a case ended early.
@@ -51,22 +53,26 @@ pub(super) use {cases, ensure};
 pub(super) struct Setting<'a> {
     pub(super) host: Rc<dyn Kv>,
     pub(super) factory: &'a mut dyn KvFactory,
+    pub(super) timer: Option<Rc<dyn Timer>>,
 }
 
 impl<'a> Setting<'a> {
     /// Another instance on the same data; skips the case where there is none.
     pub(super) async fn second(&mut self) -> Outcome<Rc<dyn Kv>> {
-        let opened = self.factory.second().await.map_err(|error| Stop::Failed(format!("second: {error}")))?;
-        opened.ok_or_else(|| Stop::Skipped("there is no second instance".to_string()))
+        let opened = in_time(self.timer.as_deref(), "factory.second", self.factory.second()).await;
+        let opened = opened.map_err(|error| Stop::Failed(format!("second: {error}")))?;
+        let host = opened.ok_or_else(|| Stop::Skipped("there is no second instance".to_string()))?;
+        Ok(ending(host, self.timer.as_ref()))
     }
 
     /// The data again, after this host was dropped; skips the case where that cannot be had.
     pub(super) async fn reopen(self) -> Outcome<Setting<'a>> {
-        let Self { host, factory } = self;
+        let Self { host, factory, timer } = self;
         drop(host);
-        let opened = factory.reopen().await.map_err(|error| Stop::Failed(format!("reopen: {error}")))?;
+        let opened = in_time(timer.as_deref(), "factory.reopen", factory.reopen()).await;
+        let opened = opened.map_err(|error| Stop::Failed(format!("reopen: {error}")))?;
         let host = opened.ok_or_else(|| Stop::Skipped("the host cannot be reopened".to_string()))?;
-        Ok(Setting { host, factory })
+        Ok(Setting { host: ending(host, timer.as_ref()), factory, timer })
     }
 }
 

@@ -129,7 +129,8 @@ pub enum Commit {
 ///   pairs of `[start, end)` in key order (from the top when `reverse`), never more than `limit`,
 ///   and stops once the values reach `max_bytes`, or before the pair that would take them past it, but
 ///   gives at least one pair if there is one. Where `end` is not above `start` there are none, and
-///   either may be longer than any key. `more` is exact.
+///   either may be longer than any key. `more` is exact. What is written while a scan goes on, it may
+///   show or not, row by row; every other row is as it is, and each value is whole and that of its key.
 /// * **Atomicity.** `commit` applies every operation if every check holds, else none. Checks see
 ///   the state before; then deletes, then puts. A failed check is an answer ([`Commit::Refused`]),
 ///   not an error. How many rows one commit may cover is stated by [`HostLimits::atomic`]; whether
@@ -146,6 +147,8 @@ pub enum Commit {
 /// * **Failure.** An error whose code is `LIMIT_EXCEEDED`, `QUOTA_EXCEEDED` or `CLOSED`, or whose detail
 ///   `applied` is false, means that nothing was applied. After any other error the batch may have been
 ///   applied, now or a little later.
+/// * **Answers.** Every call is answered, if only with an error: a store fails one that is not after
+///   [`OpenOptions::host_timeout`](crate::OpenOptions::host_timeout), and must then find out what became of it.
 /// * **Cancellation.** A future that is dropped leaves the storage as before or as after the call.
 #[async_trait(?Send)]
 pub trait Kv {

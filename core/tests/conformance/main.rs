@@ -5,14 +5,15 @@ mod broken;
 #[path = "../common/turn.rs"]
 mod turn;
 
-use altered::{Altered, Factory, Make, plain, same, small};
+use altered::{Altered, Factory, Make, committing, plain, same, small};
 use broken::{BROKEN, Broken};
 use futures::executor::block_on;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::{pending, ready};
 use std::rc::Rc;
 use streamkit_core::{
-    Atomicity, ConformanceReport, FaultPlan, FaultyKv, HostLimits, Kv, KvFactory, MemoryKv, Result,
-    async_trait, conformance,
+    Atomicity, ConformanceReport, FaultPlan, FaultyKv, HostLimits, Kv, KvFactory, LocalBoxFuture, MemoryKv,
+    Result, Timer, async_trait, conformance,
 };
 use turn::turn;
 
@@ -67,16 +68,18 @@ fn a_case_that_a_capability_rules_out_is_skipped_with_the_reason() {
     }
 }
 
+/// A host that takes its time.
+fn slow(inner: MemoryKv) -> Rc<dyn Kv> {
+    Rc::new(Altered {
+        get: |kv, keys| Box::pin(async move { between_turns(kv.get(keys)).await }),
+        scan: |kv, range| Box::pin(async move { between_turns(kv.scan(range)).await }),
+        commit: |kv, batch| Box::pin(async move { between_turns(kv.commit(batch)).await }),
+        ..plain(inner)
+    })
+}
+
 #[test]
 fn a_host_that_takes_its_time_passes() {
-    let slow: Make = |inner| {
-        Rc::new(Altered {
-            get: |kv, keys| Box::pin(async move { between_turns(kv.get(keys)).await }),
-            scan: |kv, range| Box::pin(async move { between_turns(kv.scan(range)).await }),
-            commit: |kv, batch| Box::pin(async move { between_turns(kv.commit(batch)).await }),
-            ..plain(inner)
-        })
-    };
     let report = block_on(conformance(&mut Factory::new(small(), slow)));
     assert!(report.passed(), "{report}");
     assert_eq!(skipped(&report), []);
@@ -96,6 +99,78 @@ fn a_host_that_fails_by_plan_passes_while_nothing_is_planned() {
         let report = block_on(conformance(&mut Factory::new(limits, calm)));
         assert!(report.passed(), "{report}");
     }
+}
+
+/// Makes hosts that may have to be waited for.
+struct Waiting(Factory, Rc<dyn Timer>);
+
+#[async_trait(?Send)]
+impl KvFactory for Waiting {
+    async fn open(&mut self) -> Result<Rc<dyn Kv>> {
+        self.0.open().await
+    }
+
+    async fn second(&mut self) -> Result<Option<Rc<dyn Kv>>> {
+        self.0.second().await
+    }
+
+    async fn reopen(&mut self) -> Result<Option<Rc<dyn Kv>>> {
+        if self.0.limits.checks { self.0.reopen().await } else { pending().await }
+    }
+
+    fn timer(&mut self) -> Option<Rc<dyn Timer>> {
+        Some(Rc::clone(&self.1))
+    }
+}
+
+/// Time that has passed before anybody looks.
+struct Over;
+
+impl Timer for Over {
+    fn sleep(&self, ms: u64) -> LocalBoxFuture<'static, ()> {
+        assert_eq!(ms, 30_000);
+        Box::pin(ready(()))
+    }
+}
+
+/// Time that does not pass.
+struct Still;
+
+impl Timer for Still {
+    fn sleep(&self, _: u64) -> LocalBoxFuture<'static, ()> {
+        Box::pin(pending())
+    }
+}
+
+#[test]
+fn a_call_that_is_never_answered_fails_the_case_that_made_it() {
+    let mute: Make = |inner| {
+        committing(
+            inner,
+            |kv, batch| {
+                if batch.deletes.is_empty() { kv.commit(batch) } else { Box::pin(pending()) }
+            },
+        )
+    };
+    let report = block_on(conformance(&mut Waiting(Factory::new(small(), mute), Rc::new(Over))));
+    let failed: BTreeMap<_, _> = report.failed().collect();
+    let late = "commit: UNAVAILABLE: commit is not answered within 30 s";
+    assert_eq!(failed.get("a delete removes, and of nothing is no error"), Some(&late), "{report}");
+    assert!(!failed.contains_key("a put replaces"), "{report}");
+
+    let blind = HostLimits { checks: false, ..small() };
+    let report = block_on(conformance(&mut Waiting(Factory::new(blind, same), Rc::new(Over))));
+    let failed: Vec<_> = report.failed().collect();
+    let late = "reopen: UNAVAILABLE: factory.reopen is not answered within 30 s";
+    assert_eq!(failed.first(), Some(&("what was written is there after reopening", late)));
+    assert!(failed.iter().all(|(_, message)| *message == late), "{report}");
+}
+
+#[test]
+fn what_is_waited_for_in_time_passes() {
+    let report = block_on(conformance(&mut Waiting(Factory::new(small(), slow), Rc::new(Still))));
+    assert!(report.passed(), "{report}");
+    assert_eq!(skipped(&report), []);
 }
 
 /// The call, some time after it was made, and its answer some time later.
