@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { isStreamkitError } from "streamkit";
 import { openDirectory, openNamespaces } from "../src/index.js";
 import { directoryNameOf, namespaceOf } from "../src/namespaces/namespaces.js";
-import { coded, runChild, temporaryDirectory } from "./support.js";
+import { coded, OnDisk, runChild, temporaryDirectory } from "./support.js";
 
 const record = [{ payload: "x" }];
 
@@ -66,6 +66,27 @@ test("opening a namespace does not create it, writing to it does", async () => {
 	const again = await openNamespaces(path);
 	assert.deepEqual(await again.list(), ["default", "lazy"]);
 	await again.close();
+});
+
+test("a namespace that was created, written to or deleted is so on the disk", async () => {
+	const path = join(temporaryDirectory(), "all");
+	const disk = new OnDisk(dirname(path));
+	await disk.watching(async () => {
+		await using namespaces = await openNamespaces(path);
+		assert.deepEqual(disk.unnamed(), []);
+		// As a process leaves it that ended before it had brought the name to the disk.
+		mkdirSync(join(path, "ns-created"));
+		await namespaces.create("created");
+		assert.deepEqual(disk.unnamed(), []);
+		const store = await namespaces.open("written");
+		await store.produce("space", "segment", record);
+		assert.deepEqual(disk.unnamed(), []);
+		for (const name of ["created", "written"]) {
+			assert.equal(disk.bytesOf(join(path, `ns-${name}`, "created")), 0);
+			await namespaces.delete(name, { force: name === "written" });
+			assert.ok(!disk.namesIn(path).includes(`ns-${name}`));
+		}
+	});
 });
 
 test("refuses names that break the rule, and creates nothing", async () => {

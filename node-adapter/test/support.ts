@@ -2,7 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import fs, { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { after, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Durability, ErrorCode, HostBatch } from "streamkit";
@@ -86,6 +86,55 @@ export async function withFileSystem(changes: Partial<typeof fs>, run: () => Pro
 	} finally {
 		Object.assign(fs, before);
 		syncBuiltinESMExports();
+	}
+}
+
+/** Knows what of a directory, and of what is below it, would be there after power loss. */
+export class OnDisk {
+	readonly #directory: string;
+	/** By inode: of directories the names in them, of files their bytes, when they were last flushed. */
+	readonly #names = new Map<number, readonly string[]>();
+	readonly #bytes = new Map<number, number>();
+
+	constructor(directory: string) {
+		this.#directory = directory;
+	}
+
+	/** Runs while it watches. */
+	watching(run: () => Promise<void> | void): Promise<void> {
+		const { fdatasyncSync, fsyncSync } = fs;
+		const flush = (then: (handle: number) => void) => (handle: number) => {
+			then(handle);
+			const stats = fs.fstatSync(handle);
+			if (!stats.isDirectory()) this.#bytes.set(stats.ino, stats.size);
+			// Not one that it is in.
+			for (const path of this.#pathsOf(stats.ino)) this.#names.set(stats.ino, fs.readdirSync(path));
+		};
+		return withFileSystem({ fsyncSync: flush(fsyncSync), fdatasyncSync: flush(fdatasyncSync) }, run);
+	}
+
+	/** The names that were in a directory when it was last flushed. */
+	namesIn(directory: string): readonly string[] {
+		return this.#names.get(fs.statSync(directory).ino) ?? [];
+	}
+
+	/** Bytes of a file when it was last flushed; undefined: it was not. */
+	bytesOf(file: string): number | undefined {
+		return this.#bytes.get(fs.statSync(file).ino);
+	}
+
+	/** What is there, and may not be after power loss. */
+	unnamed(): string[] {
+		return this.#all().filter((path) => !this.namesIn(dirname(path)).includes(basename(path)));
+	}
+
+	#all(): string[] {
+		return fs.readdirSync(this.#directory, { recursive: true }).map((name) => join(this.#directory, String(name)));
+	}
+
+	#pathsOf(directory: number): string[] {
+		const paths = [this.#directory, ...this.#all()];
+		return paths.filter((path) => fs.statSync(path).ino === directory && fs.statSync(path).isDirectory());
 	}
 }
 

@@ -11,6 +11,7 @@ import {
 	bytes,
 	coded,
 	numberKey,
+	OnDisk,
 	onSmallDisk,
 	randomFrom,
 	runChild,
@@ -358,6 +359,24 @@ test("values of a commit that a failed check, or the database, refuses leave not
 	await host.close();
 });
 
+test("values that rows of the database refer to are on the disk, and so are the names that lead to them", async () => {
+	const path = newPath();
+	const disk = new OnDisk(path);
+	await disk.watching(async () => {
+		const host = new DirectoryHost(path);
+		await host.commit(batch({ first: "1" }, "strict"));
+		for (const number of [1, 2]) {
+			await host.commit(batch({ [`large ${number}`]: long(`${number}`, LARGE) }));
+			await host.commit(batch({ small: `${number}` }, "strict"));
+			assert.deepEqual(disk.unnamed(), []);
+			const file = join(path, "values", "1");
+			assert.ok(statSync(file).size > number * LARGE);
+			assert.equal(disk.bytesOf(file), statSync(file).size);
+		}
+		await host.close();
+	});
+});
+
 test("values that could not be flushed are written to another file by the next commit", async () => {
 	const path = newPath();
 	const host = new DirectoryHost(path);
@@ -673,6 +692,46 @@ test("a flush covers what others have committed before", async () => {
 		);
 		assert.ok(flushed.includes("values/1") && flushed.includes("values/2"), flushed.join());
 		await killed.environment.close();
+	});
+});
+
+test("closing brings to the disk what rows of others refer to that stand before its own", async () => {
+	const path = newPath();
+	const disk = new OnDisk(path);
+	await disk.watching(async () => {
+		const [other, store] = [begun(path), new SmallFiles(path)];
+		other.commit({ a: long("a", LARGE) });
+		store.commit({ b: "1" });
+		await store.environment.close();
+		for (const file of [join(path, "journal"), join(path, "values", "1")]) {
+			assert.ok(statSync(file).size > 0);
+			assert.equal(disk.bytesOf(file), statSync(file).size);
+		}
+		assert.deepEqual(disk.namesIn(join(path, "values")), ["1"]);
+		await other.environment.close();
+	});
+});
+
+test("values that are taken back are gone on the disk before others are written in their place", async () => {
+	const path = newPath();
+	const disk = new OnDisk(path);
+	await disk.watching(async () => {
+		const store = begun(path);
+		store.commit({ a: long("a", LARGE) });
+		const file = join(path, "values", "1");
+		const { size } = statSync(file);
+		const refused = new Error("a check failed");
+		assert.throws(
+			() =>
+				store.environment.write(() => {
+					store.environment.apply({ deletes: [], puts: [{ key: bytes("b"), value: new Uint8Array(LARGE) }] }, true);
+					throw refused;
+				}),
+			refused,
+		);
+		assert.equal(statSync(file).size, size);
+		assert.equal(disk.bytesOf(file), size);
+		await store.environment.close();
 	});
 });
 
