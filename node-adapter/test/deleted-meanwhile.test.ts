@@ -14,7 +14,7 @@ import { test } from "node:test";
 import { DirectoryHost } from "../src/directory/host.js";
 import { NamespaceHost } from "../src/namespaces/namespace-host.js";
 import { openNamespaces } from "../src/namespaces/namespaces.js";
-import { batch, bytes, coded, runChild, temporaryDirectory, text, withFileSystem } from "./support.js";
+import { batch, bytes, coded, openFilesIn, runChild, temporaryDirectory, text, withFileSystem } from "./support.js";
 
 const MARKER = '{"streamkit":"store","format":1}\n';
 
@@ -109,6 +109,7 @@ test("what is left where a store was deleted while others had it open makes room
 		const store = await namespaces.open("x");
 		await store.publish("space", "segment", "1");
 		await store.close();
+		if (process.platform === "linux") assert.deepEqual(openFilesIn(path), []);
 		assert.deepEqual(await namespaces.list(), ["default", "x"]);
 		assert.equal(readFileSync(join(path, "streamkit.json"), "utf8"), MARKER);
 		await namespaces.delete("x", { force: true });

@@ -1,12 +1,22 @@
 import assert from "node:assert/strict";
-import { openSync, readdirSync, readSync, writeSync } from "node:fs";
+import fs, { openSync, readdirSync, readSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { HostBatch, HostCommit } from "streamkit";
 import { DirectoryHost, directoryHost } from "../src/directory/host.js";
 import { LmdbEnvironment } from "../src/directory/lmdb/environment.js";
 import { Yielder } from "../src/directory/yielder.js";
-import { type Bytes, batch, bytes, coded, numberKey, randomFrom, temporaryDirectory, text } from "./support.js";
+import {
+	type Bytes,
+	batch,
+	bytes,
+	coded,
+	numberKey,
+	randomFrom,
+	temporaryDirectory,
+	text,
+	withFileSystem,
+} from "./support.js";
 
 function opened(t: { after(run: () => Promise<void>): void }): DirectoryHost {
 	const host = new DirectoryHost(join(temporaryDirectory(), "store"));
@@ -393,6 +403,25 @@ test("health tells the usage and what there is room for", async (t) => {
 	assert.ok(usage > 1e6 && usage < 1e7, String(usage));
 	assert.ok(quota > usage);
 	assert.ok(Array.isArray(warnings));
+});
+
+test("health warns of a directory in memory, or on a network, and of no other", async (t) => {
+	const host = opened(t);
+	const { statfsSync } = fs;
+	for (const [type, expected] of [
+		[0xef53, []],
+		[0x01021994, [/in memory/]],
+		[0x858458f6, [/in memory/]],
+		[0x6969, [/network/]],
+		[0xfe534d42, [/network/]],
+	] as const) {
+		const typed = ((path: string) => ({ ...statfsSync(path), type })) as typeof statfsSync;
+		await withFileSystem({ statfsSync: typed }, () => {
+			const { warnings = [] } = host.health();
+			assert.equal(warnings.length, expected.length, `${type}`);
+			for (const [index, pattern] of expected.entries()) assert.match(warnings[index] ?? "", pattern);
+		});
+	}
 });
 
 test("a commit that the lock file was set back behind is not written over", async () => {

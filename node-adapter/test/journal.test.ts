@@ -95,6 +95,15 @@ test("records come back as they were, and none that is not whole or not in its p
 	}
 });
 
+test("a journal has the bytes that its format says", () => {
+	const header = encodeHeader(7, 0xdeadbeef);
+	assert.equal(header.toString("hex"), "534b4a31efbeadde07000000000000004f281eed");
+	const change = { deletes: [bytes("a")], puts: [{ key: bytes("b"), value: bytes("cd") }] };
+	const record = Buffer.alloc(recordBytes(change));
+	encodeRecord(change, record, checksumOf(header));
+	assert.equal(record.toString("hex"), "14000000b95ff9240100000001000000010061010002000000626364");
+});
+
 test("after power loss there is what some number of commits left, in their order", async () => {
 	const path = join(temporaryDirectory(), "store");
 	const host = new DirectoryHost(path);

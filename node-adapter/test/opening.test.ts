@@ -3,9 +3,10 @@ import fs, { existsSync, statSync, truncateSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { StreamkitError } from "streamkit";
+import { StreamkitError } from "streamkit";
 import { DirectoryHost } from "../src/directory/host.js";
 import { nativeAddon } from "../src/directory/lmdb/addon.js";
+import { openDirectory } from "../src/directory/open-directory.js";
 import { batch, coded, OnDisk, openFilesIn, temporaryDirectory, withFileSystem } from "./support.js";
 
 const READ_ONLY = 0x20000;
@@ -37,6 +38,20 @@ test("opening that fails when LMDB has opened its files leaves none of them open
 	});
 	assert.deepEqual(openFilesIn(path), []);
 	await new DirectoryHost(path).close();
+	assert.deepEqual(openFilesIn(path), []);
+});
+
+test("a store that cannot be opened says why, and leaves no file open", {
+	skip: process.platform !== "linux" && "needs to see open files",
+}, async (t) => {
+	const path = join(temporaryDirectory(), "store");
+	const reading = t.mock.method(DirectoryHost.prototype, "get", () => {
+		throw new StreamkitError("CORRUPT", "rows are damaged");
+	});
+	await assert.rejects(openDirectory(path), coded("CORRUPT", /rows are damaged/));
+	assert.deepEqual(openFilesIn(path), []);
+	reading.mock.restore();
+	await (await openDirectory(path)).close();
 	assert.deepEqual(openFilesIn(path), []);
 });
 

@@ -111,6 +111,9 @@ test("nor where rows come and go, and what they leave is used again", async (t) 
 						)
 					: batch(numbers.map((number) => [number, keyBytes, Math.floor(most * random())]));
 			const { before, free, added } = made(environment, one);
+			// Two have the headers.
+			const unused = before.count - (before.tree ?? 0) - 2;
+			assert.ok(free.count <= unused, `commit ${commit} of ${seed}: ${free.count} of ${unused} pages are free`);
 			const looked = pagesBeside(one, before, free);
 			assert.ok(added <= looked, `commit ${commit} of ${seed}: ${added} pages were added, ${looked} looked for`);
 			if (looked < pagesFor(one, before)) used++;

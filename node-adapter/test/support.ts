@@ -102,15 +102,24 @@ export class OnDisk {
 
 	/** Runs while it watches. */
 	watching(run: () => Promise<void> | void): Promise<void> {
-		const { fdatasyncSync, fsyncSync } = fs;
+		const { fdatasync, fdatasyncSync, fsyncSync } = fs;
 		const flush = (then: (handle: number) => void) => (handle: number) => {
 			then(handle);
-			const stats = fs.fstatSync(handle);
-			if (!stats.isDirectory()) this.#bytes.set(stats.ino, stats.size);
-			// Not one that it is in.
-			for (const path of this.#pathsOf(stats.ino)) this.#names.set(stats.ino, fs.readdirSync(path));
+			this.#note(handle);
 		};
-		return withFileSystem({ fsyncSync: flush(fsyncSync), fdatasyncSync: flush(fdatasyncSync) }, run);
+		const flushLater = (handle: number, done: fs.NoParamCallback) =>
+			fdatasync(handle, (error) => {
+				if (error === null) this.#note(handle);
+				done(error);
+			});
+		return withFileSystem(
+			{
+				fdatasync: flushLater as typeof fdatasync,
+				fdatasyncSync: flush(fdatasyncSync),
+				fsyncSync: flush(fsyncSync),
+			},
+			run,
+		);
 	}
 
 	/** The names that were in a directory when it was last flushed. */
@@ -126,6 +135,13 @@ export class OnDisk {
 	/** What is there, and may not be after power loss. */
 	unnamed(): string[] {
 		return this.#all().filter((path) => !this.namesIn(dirname(path)).includes(basename(path)));
+	}
+
+	#note(handle: number): void {
+		const stats = fs.fstatSync(handle);
+		if (!stats.isDirectory()) this.#bytes.set(stats.ino, stats.size);
+		// Not one that it is in.
+		for (const path of this.#pathsOf(stats.ino)) this.#names.set(stats.ino, fs.readdirSync(path));
 	}
 
 	#all(): string[] {

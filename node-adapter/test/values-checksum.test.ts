@@ -59,3 +59,15 @@ test("bytes of any length have a checksum", () => {
 		if (length > 0) assert.notEqual(checksumOf(value), checksumOf(new Uint8Array(length)));
 	}
 });
+
+test("the checksum of a value stays what it was: it is stored", () => {
+	for (const [length, checksum, withZeros] of [
+		[1001, 0x685b9b62, 0xe81afc42],
+		[1025, 0x1f717ef2, 0x8bb3a835],
+		[16_384, 0xae67ceb3, 0x8382fa5f],
+	] as const) {
+		const value = Uint8Array.from({ length }, (_, index) => index * 31);
+		assert.equal(checksumOf(value), checksum, `${length} bytes`);
+		assert.equal(checksumOf(value.fill(0, 200, 600)), withZeros, `${length} bytes, zeros among them`);
+	}
+});

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { mock, test } from "node:test";
 import { DirectoryHost } from "../src/directory/host.js";
 import { openDirectory } from "../src/directory/open-directory.js";
+import { encodeHead } from "../src/directory/values/format.js";
+import { referenceTo, withRow } from "../src/directory/values/reference.js";
 import { filesToSweep } from "../src/directory/values/sweep.js";
 import {
 	type Bytes,
@@ -119,6 +121,21 @@ test("values that look like rows that refer to one are values", async () => {
 		}
 		await host.close();
 	}
+});
+
+test("a value that is laid aside, and the row that refers to it, have the bytes that their formats say", () => {
+	const value = Uint8Array.from({ length: 1001 }, (_, index) => index * 31);
+	const hex = (stored: Uint8Array) => Buffer.from(stored).toString("hex");
+	assert.equal(hex(encodeHead(bytes("key"), value).head), "ace4f9aa0300e9030000629b5b686b6579");
+	const place = { file: 1, offset: 2, length: 3, checksum: 0xdeadbeef };
+	assert.equal(hex(referenceTo(place)), "b19ed1f7c84e5a0301010000000200000003000000efbeadde");
+	// Only what begins with the whole mark is stored otherwise than it is.
+	for (const begin of [0, 1, 7]) {
+		const value = Buffer.alloc(9);
+		MARK.copy(value, 0, 0, begin);
+		assert.equal(withRow({ key: bytes("key"), value }).value, value);
+	}
+	assert.equal(hex(withRow({ key: bytes("key"), value: marked(5) }).value), `${hex(MARK)}00${hex(marked(5))}`);
 });
 
 test("two stores that write, sweep and read by turns agree with a model", async () => {
@@ -411,7 +428,7 @@ test("values that could not be flushed are written to another file by the next c
 		const copy = newPath();
 		cpSync(path, copy, { recursive: true });
 		rmSync(join(copy, "lock.mdb"));
-		rmSync(join(copy, "values", "1"));
+		rmSync(join(copy, "values", "1"), { force: true });
 		assert.deepEqual([...(await rowsAfterwards(copy)).keys()], ["a", "b", "first"]);
 		await host.commit(batch({ c: long("c", LARGE) }));
 		// The first one may have been swept away by now.
@@ -424,6 +441,40 @@ test("values that could not be flushed are written to another file by the next c
 		[...(await rowsAfterwards(path)).values()].map((value) => value.length),
 		[LARGE, 1, LARGE, 1],
 	);
+});
+
+test("a mark that power loss left of a file does not count for the next one of its number", async () => {
+	const path = newPath();
+	const store = begun(path);
+	fs.mkdirSync(join(path, "values"));
+	writeFileSync(join(path, "values", "1.unflushed"), "");
+	store.commit({ a: long("a", LARGE) });
+	store.commit({ b: "1" }, false);
+	assert.deepEqual(fs.readdirSync(join(path, "values")), ["1"]);
+	assert.equal(store.get("a"), long("a", LARGE));
+	await store.environment.close();
+});
+
+test("a second after a relaxed commit its rows are on the disk, and the names of the files that they refer to", async () => {
+	const path = newPath();
+	const disk = new OnDisk(path);
+	mock.timers.enable({ apis: ["setTimeout"] });
+	try {
+		await disk.watching(async () => {
+			const store = begun(path);
+			store.commit({ a: long("a", LARGE) });
+			assert.ok(!disk.namesIn(join(path, "values")).includes("1"));
+			mock.timers.tick(1000);
+			const journal = join(path, "journal");
+			const isFlushed = () => disk.namesIn(join(path, "values")).includes("1") && disk.bytesOf(journal) !== undefined;
+			for (let turn = 0; turn < 10_000 && !isFlushed(); turn += 1) await new Promise(setImmediate);
+			assert.deepEqual(disk.namesIn(join(path, "values")), ["1"]);
+			assert.equal(disk.bytesOf(journal), statSync(journal).size);
+			await store.environment.close();
+		});
+	} finally {
+		mock.timers.reset();
+	}
 });
 
 test("a file that is missing is CORRUPT for who reads its values, and for nobody else", async () => {
@@ -755,8 +806,8 @@ test("values that could not be synced are never taken for durable, whoever commi
 	assert.throws(() => other.commit(batch({ c: "1" }, "strict")), coded("UNAVAILABLE"));
 	await other.commit(batch({ c: "1" }, "strict"));
 	await host.commit(batch({ d: long("d", LARGE) }));
-	const first = join(path, "values", "1");
-	rmSync(first);
+	// It may have been swept away by now.
+	rmSync(join(path, "values", "1"), { force: true });
 	assert.deepEqual(
 		host.get(["a", "c", "d"].map(bytes)).map((value) => value?.length),
 		[LARGE, 1, LARGE],
