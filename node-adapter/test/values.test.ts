@@ -398,6 +398,7 @@ test("values that could not be flushed are written to another file by the next c
 	const path = newPath();
 	const host = new DirectoryHost(path);
 	await host.commit(batch({ first: "1" }, "strict"));
+	const other = new DirectoryHost(path);
 	mock.timers.enable({ apis: ["setTimeout"] });
 	try {
 		await host.commit(batch({ a: long("a", LARGE) }));
@@ -424,6 +425,8 @@ test("values that could not be flushed are written to another file by the next c
 		fs.promises.open = open;
 		await withFileSystem({}, () => {});
 		await new Promise(setImmediate);
+		// The system tells nobody else.
+		assert.throws(() => other.commit(batch({ refused: "1" }, "strict")), coded("UNAVAILABLE", /not flushed/));
 		await host.commit(batch({ b: "1" }));
 		const copy = newPath();
 		cpSync(path, copy, { recursive: true });
@@ -434,6 +437,7 @@ test("values that could not be flushed are written to another file by the next c
 		// The first one may have been swept away by now.
 		assert.equal(Math.max(...valueFiles(path)), 2);
 		await host.close();
+		await other.close();
 	} finally {
 		mock.timers.reset();
 	}
@@ -441,6 +445,19 @@ test("values that could not be flushed are written to another file by the next c
 		[...(await rowsAfterwards(path)).values()].map((value) => value.length),
 		[LARGE, 1, LARGE, 1],
 	);
+});
+
+test("a file that could not be flushed is added to no more, and removed with its mark once it is unused", async () => {
+	const path = newPath();
+	const store = begun(path);
+	store.commit({ a: long("a", LARGE) });
+	writeFileSync(join(path, "values", "1.unflushed"), "");
+	store.commit({ a: undefined, b: long("b", LARGE) });
+	assert.deepEqual(valueFiles(path), [1, 2]);
+	store.sweep();
+	assert.deepEqual(fs.readdirSync(join(path, "values")), ["2"]);
+	assert.equal(store.get("b"), long("b", LARGE));
+	await store.environment.close();
 });
 
 test("a mark that power loss left of a file does not count for the next one of its number", async () => {
