@@ -180,6 +180,8 @@ test("says so when it may not write", { skip: !isRoot && "needs to become anothe
 	const path = join(parent, "made");
 	mkdirSync(path);
 	chownSync(path, NOBODY, NOBODY);
+	// What it is in may be passed through, and not read.
+	chmodSync(parent, 0o711);
 	assert.deepEqual(JSON.parse((await runChild("open", [path], { uid: NOBODY })).stdout), { rows: 0 });
 	chmodSync(join(path, "data.mdb"), 0o444);
 	const readOnly = await runChild("open", [path], { uid: NOBODY });

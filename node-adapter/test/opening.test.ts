@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fs, { existsSync, statSync, truncateSync } from "node:fs";
+import fs, { existsSync, mkdirSync, statSync, truncateSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -102,8 +102,10 @@ test("a data file that was cut short has its length again when it is open, and i
 });
 
 test("a store that was made is on the disk when it is open, with all directories that were made for it", async () => {
-	for (const below of ["", "a/b/c"]) {
+	for (const below of ["", "made", "a/b/c"]) {
 		const directory = temporaryDirectory();
+		// As a process leaves it that ended before the name was on the disk.
+		if (below === "made") mkdirSync(join(directory, below));
 		const disk = new OnDisk(directory);
 		await disk.watching(async () => {
 			const host = new DirectoryHost(join(directory, below));

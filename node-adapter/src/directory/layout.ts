@@ -229,6 +229,7 @@ function mark(directory: string, path: string, kind: DirectoryKind): void {
 		syncData(directory);
 	}
 	requireRoom(directory, directory);
+	syncName(directory);
 	const temporary = join(directory, `${MARKER_FILE}.${ownSuffix()}`);
 	try {
 		const handle = openSync(temporary, "wx");
@@ -246,6 +247,16 @@ function mark(directory: string, path: string, kind: DirectoryKind): void {
 		rmSync(temporary, { force: true });
 	}
 	syncDirectory(directory);
+}
+
+/** Who made a directory may have ended, or may go on, without its name on the disk: of one that is marked, it is. */
+function syncName(directory: string): void {
+	try {
+		syncDirectory(dirname(directory));
+	} catch (error) {
+		// Where it is may be closed to this user, to whom somebody else gave it.
+		if (codeOf(error) !== "EACCES") throw error;
+	}
 }
 
 /** Gives a file another name, which must be free where the file system can tell. The first may stay. */
