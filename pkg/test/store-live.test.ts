@@ -3,7 +3,7 @@ import { getEventListeners, once } from "node:events";
 import { test } from "node:test";
 import { type HostKv, type Lease, memoryHost, type SegmentStatus } from "../src/entry/node.js";
 import { manualClock } from "../src/testing.js";
-import { numbered, refuses, rejection, storeIn, until } from "./support/store.js";
+import { gated, numbered, refuses, rejection, storeIn, until } from "./support/store.js";
 import { withResolvers } from "./support/with-resolvers.js";
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -668,6 +668,39 @@ test("what the function throws is passed on, and the lease is free again", async
 	setTimeout(() => controller.abort(reason), 5);
 	assert.equal(await rejection(running), reason);
 	await store.withLease("k", 60_000, () => 1, { wait: 1000 });
+});
+
+test("who gives up while a lease is being granted has given it back when that is said", async (t) => {
+	const inner = memoryHost();
+	let stored = 0;
+	const host = gated({
+		name: "counted",
+		limits: inner.limits,
+		get: (keys) => inner.get(keys),
+		scan: (range) => inner.scan(range),
+		commit(batch) {
+			stored++;
+			return inner.commit(batch);
+		},
+	});
+	const [store, other] = [await storeIn(t, {}, host), await storeIn(t, {}, inner)];
+	host.shut();
+	stored = 0;
+	const stop = new AbortController();
+	const given = store.withLease("k", 600_000, () => assert.fail("it runs"), { signal: stop.signal });
+	let isSaid = false;
+	const reason = rejection(given).finally(() => {
+		isSaid = true;
+	});
+	await until(() => host.waiting === 1);
+	stop.abort("enough");
+	host.open();
+	host.shut();
+	await until(() => stored === 1 && host.waiting === 1);
+	assert.equal(isSaid, false);
+	host.open();
+	assert.equal(await reason, "enough");
+	await other.withLease("k", 1000, () => {});
 });
 
 test("closing the store ends what runs under a lease, whenever it would have been renewed", async (t) => {

@@ -169,12 +169,8 @@ class HeldLease {
 			this.#schedule(this.#ttl / 3);
 		} catch (error) {
 			clearTimeout(this.#timer);
-			if (isStreamkitError(error, "LEASE_LOST") || isStreamkitError(error, "CLOSED")) {
-				this.#lose(error);
-				return;
-			}
 			const left = this.#expires - performance.now();
-			if (left <= 0) this.#lose(error);
+			if (isOver(error) || left <= 0) this.#lose(error);
 			else this.#schedule(Math.min(left, this.#ttl / 10));
 		}
 	}
@@ -182,16 +178,20 @@ class HeldLease {
 	#lose(cause: unknown): void {
 		if (this.#over) return;
 		this.#stop();
-		const error =
-			isStreamkitError(cause, "LEASE_LOST") || isStreamkitError(cause, "CLOSED")
-				? cause
-				: new StreamkitError("LEASE_LOST", `the lease "${this.#lease.key}" could not be renewed in time`, {
-						cause,
-						details: { key: this.#lease.key },
-					});
+		const error = isOver(cause)
+			? cause
+			: new StreamkitError("LEASE_LOST", `the lease "${this.#lease.key}" could not be renewed in time`, {
+					cause,
+					details: { key: this.#lease.key },
+				});
 		this.#lost.abort(error);
 		this.#fail(error);
 	}
+}
+
+/** Whether it says that the lease is over, or its store. */
+function isOver(error: unknown): boolean {
+	return isStreamkitError(error, "LEASE_LOST") || isStreamkitError(error, "CLOSED");
 }
 
 function noop(): void {}
