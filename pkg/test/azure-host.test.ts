@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, mock, test } from "node:test";
 import { azureTableHost } from "../src/azure.js";
-import { memoryHost, openStore } from "../src/entry/node.js";
+import { memoryHost, openNamespaces, openStore } from "../src/entry/node.js";
 import { isStreamkitError } from "../src/errors.js";
 import type { HostBatch, HostKv } from "../src/host.js";
 import { withResolvers } from "./support/with-resolvers.js";
@@ -316,6 +316,27 @@ describe("recoveryInterval of a host", () => {
 		);
 		assert.equal(looks, 1);
 		await store.close();
+	});
+
+	test("is asked for after every look, in a namespace too", { timeout: 60_000 }, async () => {
+		let looks = 0;
+		const { promise: asked, resolve } = withResolvers();
+		const alive = setInterval(() => {}, 1000);
+		const namespaces = await openNamespaces(() => {
+			const host = spaceHost(1, () => {
+				looks++;
+			});
+			const recoveryInterval = (): number => {
+				// One look is that of opening.
+				if (looks > 1) resolve();
+				return 1;
+			};
+			return Object.defineProperty(host, "recoveryInterval", { get: recoveryInterval });
+		});
+		await namespaces.open("aa");
+		await asked;
+		await namespaces.close();
+		clearInterval(alive);
 	});
 
 	test("must be a duration", async () => {

@@ -65,7 +65,7 @@ export function recordedHost(host: HostKv, recording: Recording): HostKv {
 	const commit = Object.assign(now, { borrows: borrows(host) });
 	const later: HostKv["commit"] = (batch) =>
 		isOpening(batch) ? host.commit(batch) : recording.record(() => commit(batch));
-	const { name, limits, watch, notify, health, recoveryInterval } = host;
+	const { name, limits, watch, notify, health } = host;
 	return {
 		name,
 		limits: isGuarded ? lessACheck(limits) : limits,
@@ -74,9 +74,12 @@ export function recordedHost(host: HostKv, recording: Recording): HostKv {
 		get commit() {
 			return recording.isRecorded() ? commit : later;
 		},
+		// It may change: a host that is over wants no looks any more.
+		get recoveryInterval() {
+			return host.recoveryInterval ?? 0;
+		},
 		...(watch === undefined ? {} : { watch: (changed) => watch.call(host, changed) }),
 		...(notify === undefined ? {} : { notify: () => notify.call(host) }),
 		...(health === undefined ? {} : { health: () => health.call(host) }),
-		...(recoveryInterval === undefined ? {} : { recoveryInterval }),
 	};
 }
