@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { getEventListeners, once } from "node:events";
 import { test } from "node:test";
-import { type HostKv, type Lease, memoryHost, type SegmentStatus } from "../src/entry/node.js";
+import { type HostKv, type Lease, memoryHost, type SegmentStatus, StreamkitError } from "../src/entry/node.js";
 import { manualClock } from "../src/testing.js";
 import { gated, numbered, refuses, rejection, storeIn, until } from "./support/store.js";
 import { withResolvers } from "./support/with-resolvers.js";
@@ -409,6 +409,63 @@ test("a subscription that waits for its host to come back ends with the store", 
 	await told;
 	await store.close();
 	await ended;
+});
+
+test("a subscription whose host is over fails, and stays failed", { timeout: 60_000 }, async (t) => {
+	const inner = memoryHost();
+	let isOver = false;
+	const through = <T>(answer: T): T => {
+		if (isOver) throw new StreamkitError("UNAVAILABLE", "the database was deleted", { retryable: false });
+		return answer;
+	};
+	const host: HostKv = {
+		name: "deleted",
+		limits: inner.limits,
+		get: (keys) => through(inner.get(keys)),
+		scan: (range) => through(inner.scan(range)),
+		commit: (batch) => through(inner.commit(batch)),
+	};
+	const store = await storeIn(t, { pollInterval: 5 }, host);
+	const reported: unknown[] = [];
+	const subscription = await store.subscribeToSpace("s", () => {}, { onError: (error) => reported.push(error) });
+	isOver = true;
+	const error = await refuses("UNAVAILABLE", subscription.closed, /was deleted/);
+	assert.equal(subscription.status, "failed");
+	subscription.unsubscribe();
+	assert.equal(subscription.status, "failed");
+	assert.equal(await rejection(subscription.closed), error);
+	// That is for what does not end it.
+	assert.deepEqual(reported, []);
+});
+
+test("what changes while a heartbeat is told is told after it", async (t) => {
+	const store = await storeIn(t);
+	await store.publish("s", "g", "1");
+	const others: number[] = [];
+	await store.subscribeToSegment("s", "g", ({ lastSequence }) => void others.push(lastSequence));
+	const seen: string[] = [];
+	const tell = async ({ lastSequence, heartbeat }: SegmentStatus): Promise<void> => {
+		seen.push(`${lastSequence}${heartbeat === true ? " again" : ""}`);
+		if (seen.length !== 2) return;
+		await store.publish("s", "g", "2");
+		await until(() => others.includes(2));
+		await pause(5);
+	};
+	await store.subscribeToSegment("s", "g", tell, { heartbeat: 5 });
+	await until(() => seen.includes("2 again"), 10_000);
+	assert.deepEqual([...new Set(seen)], ["1", "1 again", "2", "2 again"]);
+});
+
+test("a subscription that ended leaves no timer for its heartbeat", async (t) => {
+	const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+	const store = await storeIn(t, { autoCompact: false }, memoryHost({ limits: { shared: false } }));
+	await store.publish("s", "g", "x");
+	const idle = timers();
+	let told = 0;
+	const subscription = await store.subscribeToSegment("s", "g", () => void told++, { heartbeat: 600_000 });
+	await until(() => told === 1 && timers() > idle);
+	subscription.unsubscribe();
+	await until(() => timers() === idle);
 });
 
 test("what onError throws, at once or later, ends with it", async (t) => {
