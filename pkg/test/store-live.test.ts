@@ -439,7 +439,7 @@ test("a subscription whose host is over fails, and stays failed", { timeout: 60_
 });
 
 test("what changes while a heartbeat is told is told after it", async (t) => {
-	const store = await storeIn(t);
+	const store = await storeIn(t, { pollInterval: 600_000 });
 	await store.publish("s", "g", "1");
 	const others: number[] = [];
 	await store.subscribeToSegment("s", "g", ({ lastSequence }) => void others.push(lastSequence));
