@@ -275,6 +275,70 @@ test("azureTableHost: closed is closed", async () => {
 	}
 });
 
+describe("azureTableHost: a commit that the service refuses", () => {
+	const coded = (statusCode: number, code: string) => ({ statusCode, code });
+	for (const [what, answer, code, message, retryable] of [
+		["there is no room", coded(507, "InsufficientStorage"), "QUOTA_EXCEEDED", /is full/, false],
+		["the account is at its bound", coded(403, "AccountQuotaExceeded"), "QUOTA_EXCEEDED", /is full/, false],
+		["the table is not there", coded(404, "TableNotFound"), "UNAVAILABLE", /does not exist/, false],
+		[
+			"the table is not there, said in OData",
+			{ statusCode: 404, details: { odataError: { code: "TableNotFound" } } },
+			"UNAVAILABLE",
+			/does not exist/,
+			false,
+		],
+		["the key is wrong", { statusCode: 401 }, "UNAVAILABLE", /denies access/, false],
+		["the key may not write", coded(403, "AuthorizationFailure"), "UNAVAILABLE", /denies access/, false],
+		["the request is too large", { statusCode: 413 }, "LIMIT_EXCEEDED", /takes no more/, false],
+		["a value is too large", coded(400, "PropertyValueTooLarge"), "LIMIT_EXCEEDED", /takes no more/, false],
+		["the table is being deleted", coded(409, "TableBeingDeleted"), "UNAVAILABLE", /refuses the request: 409/, true],
+		["anything else", coded(400, "InvalidInput"), "UNAVAILABLE", /refuses the request: 400 InvalidInput/, false],
+	] as const) {
+		test(`${what}: ${code}`, async () => {
+			let sent = 0;
+			const submit = async (): Promise<never> => {
+				sent++;
+				throw Object.assign(new Error("refused"), answer);
+			};
+			await assert.rejects(
+				async () => azureTableHost(client({ submit })).commit(BATCH),
+				(error) => {
+					assert(isStreamkitError(error, code), String(error));
+					assert.match(error.message, message);
+					assert.equal(error.retryable, retryable);
+					assert.equal(error.details["applied"], false);
+					return true;
+				},
+			);
+			assert.equal(sent, 1);
+		});
+	}
+
+	for (const [what, answer, applied] of [
+		["no connection", { code: "ECONNREFUSED" }, false],
+		["a connection that breaks", { code: "ECONNRESET" }, "unknown"],
+		["too many requests", { statusCode: 429 }, false],
+		["a service that is busy", { statusCode: 503, code: "ServerBusy" }, false],
+		["a service that is out of order", { statusCode: 500, code: "InternalError" }, "unknown"],
+		["a service that has no time", { statusCode: 408 }, "unknown"],
+	] as const) {
+		test(`${what}, again and again: applied is ${applied}`, () =>
+			withTimers(async () => {
+				let sent = 0;
+				const submit = (): Promise<never> => {
+					sent++;
+					return Promise.reject(Object.assign(new Error("failed"), answer));
+				};
+				const { error } = await settled(Promise.resolve(azureTableHost(client({ submit })).commit(BATCH)));
+				assert(isStreamkitError(error, "UNAVAILABLE"), String(error));
+				assert.equal(error.details["applied"], applied);
+				assert.equal(error.retryable, true);
+				assert(sent > 1, `it was sent ${sent} times`);
+			}));
+	}
+});
+
 describe("recoveryInterval of a host", () => {
 	const spaceHost = (recoveryInterval: number, looked: () => void): HostKv => {
 		const inner = memoryHost({ limits: { atomic: "space" } });
