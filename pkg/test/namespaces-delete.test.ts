@@ -129,6 +129,31 @@ test("nor does writing by others who have the same hosts", async () => {
 	assert.ok(outcomes.has("rejected, fulfilled") && outcomes.has("fulfilled, rejected"), [...outcomes].join("; "));
 });
 
+test("who comes too late to keep others from writing to a namespace leaves nothing that does", async () => {
+	const shared = sharedHosts();
+	const { promise: marking, resolve: isMarking } = withResolvers();
+	const { promise: going, resolve: go } = withResolvers();
+	const namespaces = await openNamespaces(
+		hostsWith(async (call, name) => {
+			if (call !== "commit" || name !== "aa") return;
+			isMarking();
+			await going;
+		}, shared),
+	);
+	const others = await openNamespaces(shared);
+	await emptied(others);
+	const deleting = refuses("NOT_EMPTY", namespaces.delete("aa"));
+	await marking;
+	// Whoever opens it meanwhile gives it back before he writes.
+	const store = await others.open("aa");
+	await store.publish("s", "g", "1");
+	go();
+	await deleting;
+	await store.publish("s", "g", "2");
+	await namespaces.close();
+	await others.close();
+});
+
 test("a deletion that is broken off before it is known that a namespace is empty removes nothing", async () => {
 	// What others do first who find it.
 	const uses: readonly (readonly [string, (others: Namespaces, open: Store) => Promise<unknown>])[] = [
