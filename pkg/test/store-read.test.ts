@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
 import { test } from "node:test";
 import {
 	type Entry,
@@ -278,6 +279,32 @@ test("names are listed in byte order, from, below and up to", async (t) => {
 	assert.equal(await store.getSegmentStatus("many", "nothing"), undefined);
 });
 
+test("lists of names and of streams go on beyond a page, to their limits", async (t) => {
+	const store = await storeIn(t);
+	const names = Array.from({ length: 2001 }, (_, i) => `n${String(i).padStart(4, "0")}`);
+	await store.transact(names.map((segment) => ({ space: "many", segment, records: [{ payload: "x" }] })));
+	for (const [options, listed] of [
+		[{}, names],
+		[{ limit: 1500 }, names.slice(0, 1500)],
+		[{ limit: 2000, after: "n0000" }, names.slice(1)],
+		[{ prefix: "n1", limit: 1001 }, names.slice(1000, 2000)],
+	] as const)
+		assert.deepEqual(await collect(store.getSegments("many", options)), listed);
+	await Promise.all(names.map((name) => store.streams.create(name)));
+	for (const [options, listed] of [
+		[{}, names],
+		[{ limit: 1500 }, names.slice(0, 1500)],
+		[{ limit: 2000, after: "n0000" }, names.slice(1)],
+		[{ prefix: "n1", limit: 1001 }, names.slice(1000, 2000)],
+	] as const) {
+		const streams = await store.streams.list({ prefix: "n", ...options });
+		assert.deepEqual(
+			streams.map(({ name }) => name),
+			listed,
+		);
+	}
+});
+
 test("spaces merge by timestamp, number and name", async (t) => {
 	const clock = manualClock(1000);
 	const store = await storeIn(t, { clock });
@@ -483,6 +510,27 @@ test("leaving a loop or an iterator ends a wait", async (t) => {
 	await new Promise((resolve) => setTimeout(resolve, 5));
 	await iterator.return?.();
 	assert.equal((await pending).done, true);
+});
+
+test("an iterator that was left gives nothing more of the page that it was in", async (t) => {
+	const store = await storeIn(t);
+	await store.produce("s", "g", numbered(10));
+	const iterator = store.consumeSpace({ space: "s" })[Symbol.asyncIterator]();
+	assert.equal((await iterator.next()).value?.text(), "1");
+	assert.equal((await iterator.return?.())?.done, true);
+	assert.deepEqual(await iterator.next(), { done: true, value: undefined });
+});
+
+test("cancelling a web stream ends its wait", async (t) => {
+	const store = await storeIn(t);
+	const { signal } = new AbortController();
+	const waits = (): boolean => getEventListeners(signal, "abort").length > 0;
+	const reader = store.consumeSpace({ space: "s", follow: true, signal }).toReadableStream().getReader();
+	const next = reader.read();
+	await until(waits);
+	await reader.cancel();
+	assert.equal((await next).done, true);
+	await until(() => !waits(), 10_000);
 });
 
 test("an iterator that was left while a step was under way gives nothing more", async (t) => {

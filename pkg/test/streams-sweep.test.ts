@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type HostKv, memoryHost, openStore } from "../src/entry/node.js";
+import { type HostKv, memoryHost, openStore, StreamkitError } from "../src/entry/node.js";
 import { manualClock } from "../src/testing.js";
 import { storeIn, until } from "./support/store.js";
 
@@ -109,6 +109,27 @@ test("a store without retention comes to rest, however it is used", async (t) =>
 		await group.read("c");
 		await quiet(host);
 	}
+});
+
+test("a host that is over is not asked again and again", async (t) => {
+	const inner = memoryHost();
+	let isOver = false;
+	const host = counting({
+		name: "deleted",
+		limits: inner.limits,
+		get: (keys) => inner.get(keys),
+		scan: (range) => {
+			if (isOver) throw new StreamkitError("UNAVAILABLE", "the database was deleted", { retryable: false });
+			return inner.scan(range);
+		},
+		commit: (batch) => inner.commit(batch),
+	});
+	const store = await storeIn(t, { retentionInterval: 1, autoCompact: false }, host);
+	await store.streams.create("s", { retention: { maxAge: 1000 } });
+	const before = host.scans;
+	await until(() => host.scans > before);
+	isOver = true;
+	await quiet(host);
 });
 
 test("streams with a retention are found: at first, among those that others make, and again after a rest", async (t) => {
