@@ -12,6 +12,7 @@ import {
 	StreamkitError,
 } from "../src/entry/node.js";
 import { manualClock } from "../src/testing.js";
+import type { TransactWrite } from "../src/writing/transact.js";
 import { collect, gated, lines, numbered, refuses, rejection, storeIn, until } from "./support/store.js";
 
 test("a store has an id, and its host holds that one", async (t) => {
@@ -385,6 +386,30 @@ test("a transaction that the host cannot take names the limit that it is beyond"
 		assert.deepEqual(await collect(store.getSpaces()), []);
 		assert.equal((await write(1)).length, 1);
 	}
+});
+
+test("what a transaction adds to one space counts together, and to others by itself", async (t) => {
+	const limits = { maxValueBytes: 5000, blockBytes: 4096, maxBatchBytes: 16_384 };
+	const store = await storeIn(t, {}, memoryHost({ limits }));
+	const { maxCommitBytes } = store.limits;
+	const third = [1, 2].map(() => ({ payload: new Uint8Array(Math.floor(maxCommitBytes / 6)) }));
+	const thirds = (count: number, space: string): TransactWrite[] =>
+		Array.from({ length: count }, (_, i) => ({ space, segment: `g${i}`, records: third }));
+	const bytes = await refuses("LIMIT_EXCEEDED", store.transact([...thirds(1, "a"), ...thirds(3, "s")]));
+	assert.equal(bytes.details["what"], 'bytes in space "s"');
+	assert.equal(bytes.details["limit"], maxCommitBytes);
+
+	const wide = await storeIn(t);
+	const half = Array.from({ length: wide.limits.maxCommitRecords / 2 }, () => ({ payload: "" }));
+	const halves = (count: number, space: string): TransactWrite[] =>
+		Array.from({ length: count }, (_, i) => ({ space, segment: `g${i}`, records: half }));
+	const one = { space: "s", segment: "one", records: [{ payload: "" }] };
+	const records = await refuses("LIMIT_EXCEEDED", wide.transact([...halves(1, "a"), ...halves(2, "s"), one]));
+	assert.equal(records.details["what"], 'records in space "s"');
+	assert.equal(records.details["actual"], wide.limits.maxCommitRecords + 1);
+	assert.deepEqual(await collect(wide.getSpaces()), []);
+	const statuses = await wide.transact([...halves(2, "s"), { ...one, space: "t" }]);
+	assert.equal(statuses.length, 3);
 });
 
 test("bad input is refused before anything is stored", async (t) => {
