@@ -127,7 +127,7 @@ function optionalSpaces(spaces: unknown): string[] | undefined {
 	if (!Array.isArray(spaces)) throw invalid("spaces", "must be an array of names");
 	// Not forEach, which passes over holes.
 	for (const [i, space] of spaces.entries()) checkName(`spaces[${i}]`, space);
-	return [...new Set(spaces as string[])];
+	return [...(spaces as string[])];
 }
 
 /** The answer, however late: as long as it does not come, something is done now and then. */
