@@ -760,6 +760,20 @@ test("who gives up while a lease is being granted has given it back when that is
 	await other.withLease("k", 1000, () => {});
 });
 
+test("what a lease is for does not begin in a store that was closed while it was granted", async (t) => {
+	const host = gated(memoryHost());
+	const store = await storeIn(t, {}, host);
+	host.shut();
+	const refused = refuses(
+		"CLOSED",
+		store.withLease("k", 1000, () => assert.fail("it runs")),
+	);
+	await until(() => host.waiting === 1);
+	const closing = store.close();
+	host.open();
+	await Promise.all([refused, closing]);
+});
+
 test("closing the store ends what runs under a lease, whenever it would have been renewed", async (t) => {
 	const store = await storeIn(t);
 	let signal: AbortSignal | undefined;

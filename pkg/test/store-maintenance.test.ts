@@ -41,7 +41,7 @@ test("what is exported imports as the same entries", async (t) => {
 	assert.equal((await to.publish("orders", "o-0", "next")).lastSequence, 11);
 	await refuses("CONFLICT", to.import(chunks));
 	const some = await storeIn(t);
-	assert.equal((await some.import(from.export({ spaces: ["log"] }))).spaces, 1);
+	assert.equal((await some.import(from.export({ spaces: ["log", "log"] }))).spaces, 1);
 	await refuses("NOT_FOUND", some.import(chunks, { spaces: ["none"] }), /"none"/);
 	await refuses("INVALID_ARGUMENT", some.import(chunks, { spaces: "log" as never }), /^spaces: /);
 	await refuses("INVALID_ARGUMENT", some.import(chunks, { spaces: ["a\0"] }), /^spaces\[0\]: /);
@@ -528,6 +528,68 @@ test("namespaces are stores by name", async () => {
 	const again = await openNamespaces(hostFor);
 	assert.deepEqual(await again.list(), ["default", "two"]);
 	await again[Symbol.asyncDispose]();
+});
+
+test("namespaces are listed in order, however many there are", async () => {
+	const namespaces = await openNamespaces(() => memoryHost());
+	const names = Array.from({ length: 1001 }, (_, i) => `n${String(i).padStart(4, "0")}`);
+	await Promise.all([...names, "alpha", "Zeta"].reverse().map((name) => namespaces.create(name)));
+	assert.deepEqual(await namespaces.list(), ["Zeta", "alpha", "default", ...names]);
+	await namespaces.close();
+});
+
+test("deleting a namespace removes every row of its host, however many there are", async () => {
+	const hosts = new Map<string, HostKv>();
+	const namespaces = await openNamespaces((name) => {
+		const host = memoryHost();
+		hosts.set(name, host);
+		return host;
+	});
+	const store = await namespaces.open("aa");
+	const writes = Array.from({ length: 1001 }, (_, i) => ({
+		space: `s${i}`,
+		segment: "g",
+		records: [{ payload: "x" }],
+	}));
+	await store.transact(writes);
+	const rows = async (): Promise<number> => {
+		const range = { start: new Uint8Array(0), end: new Uint8Array([0xff]), limit: 10_000, keysOnly: true };
+		return (await (hosts.get("aa") as HostKv).scan(range)).keys.length;
+	};
+	assert.ok((await rows()) > 1001);
+	await namespaces.delete("aa", { force: true });
+	assert.equal(await rows(), 0);
+	await namespaces.close();
+});
+
+test("the host of a namespace is asked for again where it could not be given", async () => {
+	let isGiven = false;
+	const namespaces = await openNamespaces((name) => {
+		if (name !== "default" && !isGiven) throw new Error("not now");
+		return memoryHost();
+	});
+	await assert.rejects(namespaces.open("aa"), /not now/);
+	isGiven = true;
+	await (await namespaces.open("aa")).publish("s", "g", "x");
+	await namespaces.close();
+});
+
+test("closing namespaces closes every host, and says what one of them did not like", async () => {
+	const closed: string[] = [];
+	const namespaces = await openNamespaces((name) =>
+		Object.assign(memoryHost(), {
+			close() {
+				closed.push(name);
+				if (name === "aa") throw new Error("stuck");
+			},
+		}),
+	);
+	await namespaces.open("aa");
+	await namespaces.open("bb");
+	await assert.rejects(namespaces.close(), /stuck/);
+	assert.deepEqual(closed.sort(), ["aa", "bb", "default"]);
+	await assert.rejects(namespaces.close(), /stuck/);
+	assert.equal(closed.length, 3);
 });
 
 test("a namespace that another one deleted is there again with the next thing stored in it", async () => {
