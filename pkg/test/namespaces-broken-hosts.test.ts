@@ -14,7 +14,7 @@ async function namespacesOver(calls: Calls): Promise<Namespaces> {
 		const own = inner[call].bind(inner) as (given: never) => unknown;
 		host[call] = (given: never) => ((armed && calls[call]) || own)(given);
 	}
-	const namespaces = await openNamespaces(() => host as unknown as HostKv, { hostTimeout: 50 });
+	const namespaces = await openNamespaces(() => ({ ...host }) as unknown as HostKv, { hostTimeout: 50 });
 	await namespaces.create("aa");
 	armed = true;
 	return namespaces;

@@ -371,6 +371,17 @@ test("a store that is being opened while its namespaces are closed, or its own i
 	}
 });
 
+test("two namespaces have no host in common", async () => {
+	const host = memoryHost();
+	const namespaces = await openNamespaces((name) => (name === "own" ? memoryHost() : host));
+	await (await namespaces.open()).publish("s", "g", "x");
+	await (await namespaces.open("own")).publish("s", "g", "x");
+	for (const call of [namespaces.open("aa"), namespaces.create("bb")])
+		await refuses("INVALID_ARGUMENT", call, /another host for each name/);
+	assert.deepEqual(await namespaces.list(), ["default", "own"]);
+	await namespaces.close();
+});
+
 test("what was removed with a namespace is as lasting as that it is gone", async () => {
 	for (const durability of ["strict", "relaxed"] as const) {
 		const commits: [string, string][] = [];

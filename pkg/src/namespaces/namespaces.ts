@@ -74,6 +74,7 @@ class HostNamespaces implements Namespaces {
 	readonly #options: OpenOptions;
 	readonly #checked: CheckedOptions;
 	readonly #hosts = new Map<string, Promise<HostKv>>();
+	readonly #given = new Set<HostKv>();
 	readonly #stores = new Map<string, Set<Store>>();
 	/** Stores that are being opened, and of which namespace. */
 	readonly #openings = new Map<Promise<Store>, string>();
@@ -102,6 +103,9 @@ class HostNamespaces implements Namespaces {
 			host = (async () => {
 				const given = await this.#hostFor(name);
 				checkHost(given, "hostFor()");
+				// Deleting one of the names would remove the rows of the others.
+				if (this.#given.has(given)) throw invalid("hostFor()", "must be another host for each name");
+				this.#given.add(given);
 				return given;
 			})();
 			this.#hosts.set(name, host);
@@ -403,10 +407,11 @@ class HostNamespaces implements Namespaces {
 }
 
 /**
- * Named stores. The function gives the host for a name (one not seen before included); it is asked once per name, and
- * its hosts are closed by close(). Which names exist is recorded in the host of "default". Deleting removes every row
- * of the namespace's host, so that host must hold nothing else; instances of it that are open elsewhere must be
- * closed. A host that is over (its database was deleted elsewhere) stays the one of its name until all is opened anew.
+ * Named stores. The function gives the host for a name (one not seen before included), another one for each; it is
+ * asked once per name, and its hosts are closed by close(). Which names exist is recorded in the host of "default".
+ * Deleting removes every row of the namespace's host, so that host must hold nothing else; instances of it that are
+ * open elsewhere must be closed. A host that is over (its database was deleted elsewhere) stays the one of its name
+ * until all is opened anew.
  * @throws INVALID_ARGUMENT for options or a host that break their rules.
  */
 export async function openNamespaces(
