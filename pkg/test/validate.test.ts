@@ -112,7 +112,7 @@ test("trx and lease", () => {
 test("hosts", () => {
 	v.checkHost(memoryHost());
 	const good = memoryHost();
-	for (const value of [undefined, null, 5, "memory"]) refuses("host", () => v.checkHost(value));
+	for (const value of [undefined, null, 5, "memory", Promise.resolve(good)]) refuses("host", () => v.checkHost(value));
 	refuses("host.name", () => v.checkHost({ ...good, name: "" }));
 	refuses("host.get", () => v.checkHost({ name: "x", limits: good.limits }));
 	const calls = { name: "x", get() {}, scan() {}, commit() {} };

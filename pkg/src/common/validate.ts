@@ -233,7 +233,9 @@ const FLAGS = ["checks", "consistent", "shared", "compress"] as const;
 
 /** That a host has what HostKv asks for. argument: what messages call it. */
 export function checkHost(host: unknown, argument = "host"): asserts host is HostKv {
-	if (typeof host !== "object" || host === null) throw invalid(argument, `must be a HostKv, got ${show(host)}`);
+	// Most hosts are opened by a function that gives a promise.
+	if (typeof host !== "object" || host === null || "then" in host)
+		throw invalid(argument, `must be a HostKv and no promise, got ${show(host)}`);
 	const { name, limits } = host as HostKv;
 	if (typeof name !== "string" || name === "") throw invalid(`${argument}.name`, "must be a string that is not empty");
 	for (const call of CALLS) {
