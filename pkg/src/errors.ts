@@ -18,7 +18,7 @@ export type ErrorCode =
 	| "ALREADY_EXISTS"
 	/** What is named still holds data, and the call was not forced. */
 	| "NOT_EMPTY"
-	/** Lost too many races (retryable), or a store that is not what was asked for (not retryable). */
+	/** Lost too many races (retryable), or a store or data that are not what was asked for (not retryable). */
 	| "CONFLICT"
 	/** Another holder has the lease; details {key, holder, expires}. */
 	| "LEASE_NOT_ACQUIRED"
@@ -97,11 +97,20 @@ Object.defineProperty(StreamkitError.prototype, "name", {
 });
 Object.defineProperty(StreamkitError.prototype, BRAND, { value: true });
 
+/** The details of a code, where no error lacks them. */
+type DetailsOf<C extends ErrorCode> = C extends
+	| "SEQUENCE_MISMATCH"
+	| "TRX_ID_MISMATCH"
+	| "TRX_NUMBER_AHEAD"
+	| "TRX_NUMBER_BEHIND"
+	? { readonly expected: number; readonly actual: number }
+	: unknown;
+
 /** Whether a value is an error of Streamkit, of whichever copy of the package, and of that code if one is given. */
 export function isStreamkitError<C extends ErrorCode = ErrorCode>(
 	value: unknown,
 	code?: C,
-): value is StreamkitError & { readonly code: C } {
+): value is StreamkitError & { readonly code: C; readonly details: DetailsOf<C> } {
 	if (typeof value !== "object" || value === null) return false;
 	const error = value as { [BRAND]?: unknown; code?: unknown };
 	return error[BRAND] === true && (code === undefined || error.code === code);

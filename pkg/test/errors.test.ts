@@ -77,3 +77,12 @@ test("what a host throws keeps its code or becomes UNAVAILABLE that names the ho
 	assert.equal(error.details["applied"], "unknown");
 	assert.equal(fromHost(Object.create(null), "disk", "get").code, "UNAVAILABLE");
 });
+
+test("details that no error of a code lacks have their types", () => {
+	const error: unknown = new StreamkitError("SEQUENCE_MISMATCH", "", { details: { expected: 3, actual: 5 } });
+	const sum: number = isStreamkitError(error, "SEQUENCE_MISMATCH") ? error.details.expected + error.details.actual : 0;
+	assert.equal(sum, 8);
+	const other: unknown = new StreamkitError("UNAVAILABLE", "");
+	// @ts-expect-error: not all errors have these.
+	assert.equal(isStreamkitError(other) && other.details.actual, undefined);
+});
