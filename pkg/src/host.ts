@@ -36,7 +36,8 @@ export interface HostKv {
 	health?(): MaybePromise<Partial<Health>>;
 	/**
 	 * How often, in milliseconds, an open store looks for transactions over several spaces that others left unfinished,
-	 * on a host whose limits.atomic is "space". Left out or 0: only when it is opened. Read again after every look.
+	 * on a host whose limits.atomic is "space". Left out or 0: only when it is opened, and when a call meets
+	 * one. Read again after every look.
 	 */
 	readonly recoveryInterval?: number;
 	/** Ends the host. A store does not call it on a host it was given. */

@@ -79,7 +79,7 @@ export interface Entry {
 	readonly metadata: Readonly<Record<string, string>>;
 	/** "hot": from this instance's memory; "warm": from the host; "cold": from an archive. */
 	readonly tier: "hot" | "warm" | "cold";
-	/** Of a stream, or of what was read as one (streams, groups): its partition; else undefined. */
+	/** Of a stream, or of what was read as one (streams, groups): its partition; undefined in any other segment. */
 	readonly partition: number | undefined;
 	/** The payload as UTF-8 text, with U+FFFD where it is not UTF-8. */
 	text(): string;
@@ -240,7 +240,7 @@ export interface Lease {
 	readonly holder: string;
 	/** Grows with every acquisition of the key. */
 	readonly fencingToken: number;
-	/** Fires when the lease is lost. */
+	/** Fires when the lease is lost, or the signal of withLease fires. */
 	readonly signal: AbortSignal;
 }
 

@@ -125,7 +125,8 @@ export interface Store extends AsyncDisposable {
 
 	/**
 	 * Runs under a lease of ttl milliseconds that is renewed meanwhile; lease.signal fires when it is lost, and the call
-	 * then rejects with LEASE_LOST. wait: milliseconds to try for, default 0. holder: default a new random name; a holder
+	 * then rejects with LEASE_LOST. When options.signal fires, lease.signal does as well and the call rejects, but the
+	 * lease is kept, without renewal, until run has ended. wait: milliseconds to try for, default 0. holder: default a new random name; a holder
 	 * that acquires a lease it has takes it over, with a new token.
 	 * @throws LEASE_NOT_ACQUIRED when another holder has it and `wait` has passed; details {key, holder, expires}.
 	 */
@@ -190,9 +191,12 @@ export interface Namespaces extends AsyncDisposable {
 	create(name: string): Promise<void>;
 	/** In byte order. */
 	list(): Promise<string[]>;
-	/** Never "default". @throws NOT_FOUND; NOT_EMPTY unless forced. */
+	/**
+	 * Never "default". Stores of it that were opened here are closed. force: also when it holds data, default false.
+	 * @throws NOT_FOUND; NOT_EMPTY unless forced.
+	 */
 	delete(name: string, options?: { force?: boolean | undefined }): Promise<void>;
-	/** Default "default". Created on first write. */
+	/** Another store with each call. Default "default". The namespace is created on first write. */
 	open(name?: string): Promise<Store>;
 	/** Closes the stores that were opened here, and the hosts. */
 	close(): Promise<void>;
