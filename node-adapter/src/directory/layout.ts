@@ -20,7 +20,7 @@ import {
 import { devNull } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { StreamkitError } from "streamkit";
-import { badPath, codeOf, damaged, failure, gone, noRoom } from "../errors.js";
+import { badPath, codeOf, damaged, failure, gone, noRoom, wrong } from "../errors.js";
 import { standsAt } from "./file-identity.js";
 import { DATA_FILE, JOURNAL_FILE, LOCK_FILE, MARKER_FILE, ownSuffix, VALUES_DIRECTORY } from "./file-names.js";
 import { contentsOf, evidenceOfData, isLeftBehind } from "./left-behind.js";
@@ -50,7 +50,7 @@ const HANDLES = 9;
  * create it.
  */
 export function prepareDirectory(path: string, kind: DirectoryKind): string {
-	if (typeof path !== "string") throw badPath(typeof path, "must be a string");
+	if (typeof path !== "string") throw wrong("path", `must be a string, got ${typeof path}`);
 	if (path === "" || path.includes("\0")) throw badPath(path, "must be a non-empty string without NUL");
 	// It would become another character on the way to the system.
 	if (/\p{Surrogate}/u.test(path)) throw badPath(path, "must be well-formed UTF-16 (no lone surrogates)");
