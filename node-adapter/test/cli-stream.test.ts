@@ -242,6 +242,9 @@ test("create, info, ls, alter and delete", async () => {
 	assert.deepEqual(await objects(stream(dir, "rm", "a")), [{ name: "a", status: "deleted" }]);
 	assert.deepEqual(payloads(await objects(stream(dir, "read", "a"))), []);
 	await done(stream(dir, "rm", "b", "-f"));
+	await done(["publish", "plain", "x", "y", "--dir", dir]);
+	assert.equal((await failure(1, stream(dir, "delete", "plain", "--force"))).code, "NOT_FOUND");
+	assert.deepEqual(payloads(await objects(stream(dir, "read", "plain"))), ["y"]);
 	const none = await cli(stream(dir, "ls"));
 	assert.deepEqual([none.code, none.stdout, none.stderr], [0, "", "No streams found in namespace 'default'\n"]);
 	assert.deepEqual(await objects(stream(dir, "ls")), []);

@@ -13,8 +13,8 @@ export interface Streams {
 		options: { retention: NonNullable<StreamOptions["retention"]> | null } & Abortable,
 	): Promise<StreamInfo>;
 	/**
-	 * Deletes a stream and its groups; one that does not exist is no error. force: also when it holds records, default
-	 * false.
+	 * Deletes a stream and its groups; one that does not exist is no error, and a space that is none stays as it is.
+	 * force: also when it holds records, default false.
 	 * @throws NOT_EMPTY unless forced.
 	 */
 	delete(name: string, options?: { force?: boolean | undefined } & Abortable): Promise<void>;
