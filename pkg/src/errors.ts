@@ -81,7 +81,11 @@ export class StreamkitError extends Error {
 	constructor(
 		code: ErrorCode,
 		message: string,
-		options?: { cause?: unknown; details?: Readonly<Record<string, unknown>>; retryable?: boolean },
+		options?: {
+			cause?: unknown;
+			details?: Readonly<Record<string, unknown>> | undefined;
+			retryable?: boolean | undefined;
+		},
 	) {
 		super(message, options !== undefined && "cause" in options ? { cause: options.cause } : undefined);
 		this.code = code;

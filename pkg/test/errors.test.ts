@@ -19,6 +19,8 @@ test("lost races and failing hosts are worth trying again unless they say otherw
 	assert.equal(new StreamkitError("CORRUPT", "").retryable, false);
 	assert.equal(new StreamkitError("CONFLICT", "", { retryable: false }).retryable, false);
 	assert.deepEqual(new StreamkitError("CLOSED", "").details, {});
+	const none = new StreamkitError("CONFLICT", "", { details: undefined, retryable: undefined });
+	assert.deepEqual([none.details, none.retryable], [{}, true]);
 });
 
 test("errors are told by brand and code, not by class", async () => {

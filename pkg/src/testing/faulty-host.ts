@@ -10,19 +10,19 @@ export interface FaultPlan {
 	/** Any safe integer. */
 	seed: number;
 	/** Share of the calls that fail without being applied. Default 0. */
-	failRate?: number;
+	failRate?: number | undefined;
 	/** Share of the commits that are applied but answered with an error. Default 0. */
-	lostReplyRate?: number;
+	lostReplyRate?: number | undefined;
 	/**
 	 * Share of the calls of get and scan that answer with what an earlier one of the same saw. Default 0; above 0 the host
 	 * says that it is not consistent.
 	 */
-	staleRate?: number;
+	staleRate?: number | undefined;
 	/**
 	 * After so many calls of get, scan and commit every further one fails. Default: never. The seed says whether the first
 	 * of them, where it is a commit, is applied all the same.
 	 */
-	crashAfter?: number;
+	crashAfter?: number | undefined;
 }
 
 function unavailable(call: string, applied: false | "unknown"): StreamkitError {

@@ -9,9 +9,9 @@ export interface ConformanceFactory {
 	/** A fresh, empty host. */
 	open(): Promise<HostKv>;
 	/** The same data again, after the last host was closed. */
-	reopen?(): Promise<HostKv>;
+	reopen?: (() => Promise<HostKv>) | undefined;
 	/** Another instance on the data that is open. */
-	second?(): Promise<HostKv>;
+	second?: (() => Promise<HostKv>) | undefined;
 }
 
 /** How long a call of a host, or of the factory, may take: as long as stores give it. */
