@@ -171,7 +171,10 @@ export interface GroupOptions {
 	ackTimeout?: number | undefined;
 	/** Attempts before the dead-letter stream. Default 10; 0: unlimited. */
 	maxDeliver?: number | undefined;
-	/** A consumer not heard of for this long (milliseconds) has left. Default 30000. */
+	/**
+	 * A consumer not heard of for this long (milliseconds) has left: what it has is due, whatever ackTimeout is. Where one
+	 * record takes longer, raise both, or call touch meanwhile. Default 30000.
+	 */
 	consumerTimeout?: number | undefined;
 	/** exclusive: how many may wait. 0: a singleton. Default: any number. Other modes check it and ignore it. */
 	maxStandbys?: number | undefined;
@@ -253,7 +256,10 @@ export interface Delivery {
 	readonly entry: Entry;
 	/** From 1. */
 	readonly deliveryCount: number;
-	/** Milliseconds since the Unix epoch; Number.MAX_SAFE_INTEGER where it is not due by time. */
+	/**
+	 * When it is due again, in milliseconds since the Unix epoch; earlier once the consumer has left or was not heard of
+	 * for consumerTimeout. Number.MAX_SAFE_INTEGER where it is not due by time.
+	 */
 	readonly deadline: number;
 }
 
@@ -267,7 +273,7 @@ export interface Pending {
 	deliveryCount: number;
 	/** Milliseconds since the Unix epoch. */
 	deliveredAt: number;
-	/** Milliseconds since the Unix epoch; Number.MAX_SAFE_INTEGER where it is not due by time. */
+	/** As in Delivery; when it was, once the consumer has left. */
 	deadline: number;
 }
 

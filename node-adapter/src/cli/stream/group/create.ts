@@ -34,7 +34,7 @@ export function addCreate(group: Command, context: Context): void {
 		)
 		.option(
 			"--consumer-timeout <ms>",
-			"a consumer not heard of for so long has left (default: 30000)",
+			"a consumer not heard of for so long has left, and what it has is due (default: 30000)",
 			integer("--consumer-timeout"),
 		)
 		.option(
